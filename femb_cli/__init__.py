@@ -1,0 +1,3 @@
+"""femb: train, run and verify face embedding networks."""
+
+__version__ = "0.1.0"
