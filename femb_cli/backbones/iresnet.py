@@ -1,0 +1,93 @@
+"""IResNet, the improved residual network of ArcFace.
+
+Deng, Guo, Xue, Zafeiriou: ArcFace, CVPR 2019, https://arxiv.org/abs/1801.07698, section 3.1: blocks of
+BN-Conv-BN-PReLU-Conv-BN, and BN-Dropout-FC-BN to the embedding. Tensor names are those of the published weights
+(arcface_torch, MagFace, ElasticFace).
+
+Shapes: B images, D embedding dimension; a stage halves height and width, rounding up.
+"""
+
+import math
+
+from torch import Tensor, nn
+
+from femb_cli.backbones.backbone import Backbone
+
+BLOCKS = {
+    "iresnet18": (2, 2, 2, 2),
+    "iresnet34": (3, 4, 6, 3),
+    "iresnet50": (3, 4, 14, 3),
+    "iresnet100": (3, 13, 30, 3),
+    "iresnet200": (6, 26, 60, 6),
+}
+CHANNELS = (64, 64, 128, 256, 512)
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions around a shortcut; the second one carries the stride."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, bn_eps: float) -> None:
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(in_channels, eps=bn_eps)
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels, eps=bn_eps)
+        self.prelu = nn.PReLU(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels, eps=bn_eps)
+        self.downsample: nn.Module | None = None
+        if stride != 1 or in_channels != out_channels:
+            shortcut = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
+            self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(out_channels, eps=bn_eps))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, in, H, W) to (B, out, H / stride, W / stride)."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = self.prelu(self.bn2(self.conv1(self.bn1(x))))
+        return self.bn3(self.conv2(x)) + shortcut
+
+
+class IResNet(Backbone):
+    """The residual network, by depth and width.
+
+    Args:
+        name: the depth, a key of `BLOCKS`.
+        embedding_dim: D.
+        input_size: height and width of the images.
+        width: factor on the channels of every stage.
+        dropout: probability of dropping a feature before the last linear layer.
+        bn_eps: epsilon of every batch norm (1e-5 in arcface_torch and ElasticFace, 2e-5 in MagFace).
+    """
+
+    def __init__(
+        self, name: str, embedding_dim: int, input_size: int, width: float, dropout: float, bn_eps: float
+    ) -> None:
+        super().__init__()
+        self.embedding_dim, self.input_size = embedding_dim, input_size
+        stem, *stages = (round(width * channels) for channels in CHANNELS)
+        self.conv1 = nn.Conv2d(3, stem, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(stem, eps=bn_eps)
+        self.prelu = nn.PReLU(stem)
+        blocks1, blocks2, blocks3, blocks4 = BLOCKS[name]
+        self.layer1 = _stage(stem, stages[0], blocks1, bn_eps)
+        self.layer2 = _stage(stages[0], stages[1], blocks2, bn_eps)
+        self.layer3 = _stage(stages[1], stages[2], blocks3, bn_eps)
+        self.layer4 = _stage(stages[2], stages[3], blocks4, bn_eps)
+        self.bn2 = nn.BatchNorm2d(stages[3], eps=bn_eps)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(stages[3] * math.ceil(input_size / 16) ** 2, embedding_dim)
+        self.features = nn.BatchNorm1d(embedding_dim, eps=bn_eps)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, images_B3HW: Tensor) -> Tensor:
+        """Map preprocessed images to raw embeddings (B, D)."""
+        x = self.prelu(self.bn1(self.conv1(images_B3HW)))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.features(self.fc(self.dropout(self.bn2(x).flatten(1))))
+
+
+def _stage(in_channels: int, out_channels: int, num_blocks: int, bn_eps: float) -> nn.Sequential:
+    first = Block(in_channels, out_channels, 2, bn_eps)
+    rest = [Block(out_channels, out_channels, 1, bn_eps) for _ in range(num_blocks - 1)]
+    return nn.Sequential(first, *rest)

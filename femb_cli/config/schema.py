@@ -1,0 +1,263 @@
+"""What can be configured, and the one place where defaults live.
+
+Every section is a frozen dataclass. Headers, backbones, optimizers and data sources are unions: the entry's
+`name` chooses the dataclass (the union's first where it is left out) and its `implementation` says which class
+is built from it, so the union itself is the registry. Angles are radians, magnitudes are L2 norms of raw embeddings.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le
+
+Positive = Annotated[float, Gt(0)]
+NonNegative = Annotated[float, Ge(0)]
+Probability = Annotated[float, Ge(0), Le(1)]
+Count = Annotated[int, Gt(0)]
+
+# --- headers ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LinearConfig:
+    """Plain softmax: the raw inner product of embedding and class weight, no margin."""
+
+    name: Literal["linear"] = "linear"
+    implementation: ClassVar[str] = "femb_cli.headers.linear:Linear"
+
+
+@dataclass(frozen=True)
+class ArcFaceConfig:
+    """ArcFace (Deng et al., CVPR 2019): the margin is an angle added to the target's."""
+
+    name: Literal["arcface"] = "arcface"
+    scale: Positive = 64.0
+    margin: NonNegative = 0.5
+    gradient: Literal["exact", "official"] = "exact"
+    """`exact` is calculus; `official` lets the margin pass the gradient unchanged, as arcface_torch does."""
+    implementation: ClassVar[str] = "femb_cli.headers.arcface:ArcFace"
+
+
+@dataclass(frozen=True)
+class CosFaceConfig:
+    """CosFace (Wang et al., CVPR 2018): the margin is subtracted from the target's cosine."""
+
+    name: Literal["cosface"] = "cosface"
+    scale: Positive = 64.0
+    margin: NonNegative = 0.35
+    implementation: ClassVar[str] = "femb_cli.headers.cosface:CosFace"
+
+
+@dataclass(frozen=True)
+class SphereFaceConfig:
+    """SphereFace (Liu et al., CVPR 2017): the margin multiplies the target's angle."""
+
+    name: Literal["sphereface"] = "sphereface"
+    scale: Positive | None = 30.0
+    """None: the embedding's own magnitude, as in the paper (A-Softmax)."""
+    margin: Annotated[float, Ge(1)] = 1.7
+    implementation: ClassVar[str] = "femb_cli.headers.sphereface:SphereFace"
+
+
+@dataclass(frozen=True)
+class MagFaceConfig:
+    """MagFace (Meng et al., CVPR 2021): the margin grows with the magnitude, which a regulariser makes a quality."""
+
+    name: Literal["magface"] = "magface"
+    scale: Positive = 64.0
+    l_a: Positive = 10.0
+    """Lower bound of the magnitude."""
+    u_a: Positive = 110.0
+    """Upper bound of the magnitude."""
+    l_margin: NonNegative = 0.45
+    """Margin at the lower bound, radians."""
+    u_margin: NonNegative = 0.8
+    """Margin at the upper bound, radians."""
+    lambda_g: NonNegative = 35.0
+    """Weight of the magnitude's regulariser."""
+    easy_margin: bool = True
+    """Apply the margin only where the target's angle is below 90 degrees; else continue the curve linearly."""
+    implementation: ClassVar[str] = "femb_cli.headers.magface:MagFace"
+
+
+@dataclass(frozen=True)
+class ElasticFaceConfig:
+    """ElasticFace (Boutros et al., CVPRW 2022): every sample draws its margin from a normal distribution."""
+
+    name: Literal["elasticface"] = "elasticface"
+    kind: Literal["arc", "cos"] = "arc"
+    scale: Positive = 64.0
+    margin: NonNegative | None = None
+    """Mean of the draws; None: as published, 0.5 for arc and 0.35 for cos."""
+    std: NonNegative | None = None
+    """Deviation of the draws; None: as published, 0.05 (arc and cos), 0.0175 (arc plus), 0.02 (cos plus)."""
+    plus: bool = False
+    """Give the largest margins to the samples farthest from their class."""
+    implementation: ClassVar[str] = "femb_cli.headers.elasticface:ElasticFace"
+
+
+HeaderConfig = ArcFaceConfig | LinearConfig | CosFaceConfig | SphereFaceConfig | MagFaceConfig | ElasticFaceConfig
+
+# --- backbones -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class IResNetConfig:
+    """The improved residual network of ArcFace, by depth."""
+
+    name: Literal["iresnet18", "iresnet34", "iresnet50", "iresnet100", "iresnet200"] = "iresnet50"
+    embedding_dim: Count = 512
+    input_size: Annotated[int, Ge(16)] = 112
+    width: Positive = 1.0
+    """Factor on the channels of every stage (64, 64, 128, 256, 512)."""
+    dropout: Annotated[float, Ge(0), Le(0.95)] = 0.0
+    bn_eps: Positive = 1e-5
+    implementation: ClassVar[str] = "femb_cli.backbones.iresnet:IResNet"
+
+
+@dataclass(frozen=True)
+class MobileFaceNetConfig:
+    """MobileFaceNet: as in the paper (`mobilefacenet`), or arcface_torch's variants `mbf` and `mbf_large`."""
+
+    name: Literal["mobilefacenet", "mbf", "mbf_large"] = "mbf"
+    embedding_dim: Count = 512
+    input_size: Annotated[int, Ge(16)] = 112
+    bn_eps: Positive = 1e-5
+    implementation: ClassVar[str] = "femb_cli.backbones.mobilefacenet:build_mobilefacenet"
+
+
+BackboneConfig = IResNetConfig | MobileFaceNetConfig
+
+# --- data ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SyntheticConfig:
+    """The built-in procedural faces, drawn once and cached."""
+
+    name: Literal["synthetic"] = "synthetic"
+    num_identities: Annotated[int, Ge(2)] = 250
+    images_per_identity: Count = 16
+    seed: Annotated[int, Ge(0)] = 0
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """A data set on disk, as `femb convert` writes it."""
+
+    name: Literal["dataset"] = "dataset"
+    path: str = ""
+
+
+DataConfig = SyntheticConfig | DatasetConfig
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Random changes to a training image; a strength of 0 switches one off. Applied on the device."""
+
+    flip: Probability = 0.5
+    """Probability of a mirror image."""
+    rotate: NonNegative = 0.0
+    """Largest rotation, degrees."""
+    shift: NonNegative = 0.0
+    """Largest shift, as a fraction of the image's side."""
+    zoom: NonNegative = 0.0
+    """Largest change of scale, as a natural logarithm (0.1 is about 10 %)."""
+    colour: NonNegative = 0.0
+    """Largest change of brightness and of contrast and saturation (logarithms)."""
+    grey: Probability = 0.0
+    """Probability of a greyscale image."""
+    low_resolution: Probability = 0.0
+    """Probability of a 2- to 4-fold down- and upsampling."""
+    erase: Probability = 0.0
+    """Probability of one erased rectangle, 10 to 40 % of the side each way."""
+
+
+# --- optimisation ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SGDConfig:
+    """Stochastic gradient descent with Nesterov's or plain momentum; biases and norms are not decayed."""
+
+    name: Literal["sgd"] = "sgd"
+    lr: Positive = 0.02
+    momentum: Annotated[float, Ge(0), Le(1)] = 0.9
+    nesterov: bool = False
+    weight_decay: NonNegative = 5e-4
+    implementation: ClassVar[str] = "torch.optim:SGD"
+
+
+@dataclass(frozen=True)
+class AdamWConfig:
+    """AdamW; biases and norms are not decayed."""
+
+    name: Literal["adamw"] = "adamw"
+    lr: Positive = 1e-3
+    weight_decay: NonNegative = 0.05
+    implementation: ClassVar[str] = "torch.optim:AdamW"
+
+
+OptimizerConfig = SGDConfig | AdamWConfig
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """The learning rate's course, as a factor on the optimizer's `lr`."""
+
+    name: Literal["polynomial", "cosine", "step", "constant"] = "polynomial"
+    warmup: Probability = 0.0
+    """Share of the run in which the rate rises linearly from 0."""
+    power: Positive = 1.0
+    """Exponent of the polynomial decay."""
+    milestones: tuple[Probability, ...] = (0.4, 0.72, 0.88)
+    """Shares of the run at which `step` multiplies the rate by 0.1."""
+
+
+@dataclass(frozen=True)
+class ValidationConfig:
+    """Which benchmarks a run verifies on: at its end, and every so many steps."""
+
+    benchmarks: tuple[str, ...] | None = None
+    """None: the synthetic benchmark for synthetic data, else none."""
+    every: Annotated[int, Ge(0)] = 0
+    """Steps between verifications during training; 0: only at the end."""
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """When a run saves what it needs to be continued."""
+
+    every: Count = 2000
+    """Steps between checkpoints; the last step always makes one."""
+    keep: Count = 2
+    """How many of the newest checkpoints stay."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that a training run depends on. The defaults are the published one-GPU ArcFace recipe."""
+
+    data: DataConfig = field(default_factory=SyntheticConfig)
+    backbone: BackboneConfig = field(default_factory=IResNetConfig)
+    header: HeaderConfig = field(default_factory=ArcFaceConfig)
+    optimizer: OptimizerConfig = field(default_factory=SGDConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    batch_size: Count = 128
+    """Images in one step, over all processes together."""
+    epochs: Positive | None = 20.0
+    """Passes over the data; either this or `steps`."""
+    steps: Count | None = None
+    clip_gradient: Positive | None = 5.0
+    """Largest L2 norm of the backbone's gradient; null: no limit."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Arithmetic of the backbone. Margins and softmax are always float32."""
+    workers: Annotated[int, Ge(0)] = 2
+    """Processes per rank that read and decode images; 0: the training process itself."""
+    log_every: Count = 20
+    """Steps between two lines of the log."""
+    seed: Annotated[int, Ge(0)] = 42

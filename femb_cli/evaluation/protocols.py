@@ -1,0 +1,169 @@
+"""Verification accuracy over folds, as the official evaluators define it.
+
+The threshold of a fold is the one with the best accuracy on all other folds; of several equally good ones, the
+strictest (the official codes walk a rising grid of distances and take the first). The accuracy is the mean over folds.
+
+Sources:
+    `arcface`: deepinsight/insightface, recognition/arcface_torch/eval/verification.py, `calculate_roc`.
+    `xqlfw`: Knoche, Hoermann and Rigoll, "Cross-Quality LFW", FG 2021, https://arxiv.org/abs/2108.10290, and its
+        evaluator, Martlgap/xqlfw, code/evaluate.py, `k_fold_cross_validation`.
+    `exact`: our own, free of a grid: every training score is tried as a threshold.
+
+Shape suffixes: N pairs, F folds, T thresholds of a grid.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics import checked_scores
+
+
+@dataclass(frozen=True)
+class FoldAccuracy:
+    """Accuracy of a protocol over its folds.
+
+    Attributes:
+        accuracy: mean over folds of the accuracy on the fold that was left out, in [0, 1].
+        accuracy_std: standard deviation of the same, dividing by the number of folds.
+        threshold: mean over folds of the cosine from which on a pair is accepted.
+        fold_accuracies: accuracy of each fold.
+        fold_thresholds: cosine threshold of each fold.
+    """
+
+    accuracy: float
+    accuracy_std: float
+    threshold: float
+    fold_accuracies: tuple[float, ...]
+    fold_thresholds: tuple[float, ...]
+
+
+def arcface(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
+    """Measure accuracy as arcface_torch does: squared distance of unit vectors below a multiple of 0.01.
+
+    Args:
+        scores_N: cosine of each pair.
+        genuine_N: true where both images show the same person.
+        folds_N: fold of each pair, counted from 0.
+
+    Raises:
+        FembError: as `checked_scores`, or if there are fewer than two folds or a fold without pairs.
+    """
+    scores, genuine = checked_scores(scores_N, genuine_N)
+    # A cosine may exceed 1 by its rounding, a squared distance never falls below 0.
+    squared_distances = np.maximum(2.0 - 2.0 * scores, 0.0)
+    accuracies, thresholds = accuracy_on_grid(squared_distances, genuine, folds_N, np.arange(0, 4, 0.01))
+    return _summary(accuracies, 1.0 - thresholds / 2.0)
+
+
+def xqlfw(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
+    """Measure accuracy as the XQLFW evaluator does: cosine distance below a multiple of 0.001.
+
+    Arguments and errors as `arcface`.
+    """
+    scores, genuine = checked_scores(scores_N, genuine_N)
+    distances = np.maximum(1.0 - scores, 0.0)
+    accuracies, thresholds = accuracy_on_grid(distances, genuine, folds_N, np.arange(0, 2, 0.001))
+    return _summary(accuracies, 1.0 - thresholds)
+
+
+def exact(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
+    """Measure accuracy with every score of the training folds as a threshold, the highest of the best being taken.
+
+    Arguments and errors as `arcface`.
+    """
+    scores, genuine = checked_scores(scores_N, genuine_N)
+    folds, num_folds = _checked_folds(folds_N, len(scores))
+    order = np.argsort(scores)[::-1]
+    scores, genuine, folds = scores[order], genuine[order], folds[order]
+    accuracies, thresholds = np.empty(num_folds), np.empty(num_folds)
+    for fold in range(num_folds):
+        training = folds != fold
+        thresholds[fold] = _best_score(scores[training], genuine[training])
+        accuracies[fold] = np.mean((scores[~training] >= thresholds[fold]) == genuine[~training])
+    return _summary(accuracies, thresholds)
+
+
+PROTOCOLS: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike], FoldAccuracy]] = {
+    "arcface": arcface,
+    "xqlfw": xqlfw,
+    "exact": exact,
+}
+
+
+def fold_accuracy(protocol: str, scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
+    """Measure accuracy by the protocol of this name; arguments as `arcface`.
+
+    Raises:
+        FembError: if there is no such protocol, or as `arcface`.
+    """
+    if protocol not in PROTOCOLS:
+        raise FembError(f"no verification protocol {protocol!r}", hint=f"choose one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[protocol](scores_N, genuine_N, folds_N)
+
+
+def accuracy_on_grid(
+    distances_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike, grid_T: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Choose each fold's threshold from a grid and measure the accuracy on that fold.
+
+    Args:
+        distances_N: distance of each pair; a pair is accepted if its distance is *less* than the threshold.
+        genuine_N: true where both images show the same person.
+        folds_N: fold of each pair, counted from 0.
+        grid_T: thresholds to choose from, ascending.
+
+    Returns:
+        Accuracy (F,) and threshold (F,) of each fold.
+
+    Raises:
+        FembError: if there are fewer than two folds or a fold without pairs.
+    """
+    distances, genuine = np.asarray(distances_N, dtype=np.float64), np.asarray(genuine_N, dtype=bool)
+    folds, num_folds = _checked_folds(folds_N, len(distances))
+    # Entry [f, t]: pairs of fold f that turn right, less those that turn wrong, when threshold t begins to accept them.
+    num_bins = len(grid_T) + 1
+    first_accepting = np.searchsorted(grid_T, distances, side="right")
+    turned = np.bincount(
+        folds * num_bins + first_accepting, weights=np.where(genuine, 1.0, -1.0), minlength=num_folds * num_bins
+    )
+    num_impostor_F = np.bincount(folds[~genuine], minlength=num_folds)
+    correct_FT = num_impostor_F[:, None] + turned.reshape(num_folds, num_bins)[:, :-1].cumsum(axis=1)
+    best_F = (correct_FT.sum(axis=0) - correct_FT).argmax(axis=1)
+    return correct_FT[np.arange(num_folds), best_F] / np.bincount(folds), grid_T[best_F]
+
+
+def _best_score(scores: NDArray[np.float64], genuine: NDArray[np.bool_]) -> float:
+    """The score that is the best threshold (the highest of several), among scores in descending order."""
+    turned = np.cumsum(np.where(genuine, 1, -1))
+    last_of_equals = np.append(scores[1:] != scores[:-1], True)
+    candidates = np.flatnonzero(last_of_equals)
+    return float(scores[candidates[np.argmax(turned[candidates])]])
+
+
+def _checked_folds(folds_N: ArrayLike, num_pairs: int) -> tuple[NDArray[np.int64], int]:
+    """The folds as integers, and how many there are."""
+    folds = np.asarray(folds_N, dtype=np.int64)
+    if folds.shape != (num_pairs,):
+        raise FembError(f"every pair needs one fold: {num_pairs} pairs, {folds.shape} folds")
+    sizes = np.bincount(folds)
+    if len(sizes) < 2 or not sizes.all():
+        raise FembError(
+            f"accuracy over folds needs two folds or more, each with pairs; they hold {sizes.tolist()} pairs",
+            hint="use a list with more pairs",
+        )
+    return folds, len(sizes)
+
+
+def _summary(accuracies: NDArray[np.float64], thresholds: NDArray[np.float64]) -> FoldAccuracy:
+    """Mean and spread of the folds' figures."""
+    return FoldAccuracy(
+        accuracy=float(accuracies.mean()),
+        accuracy_std=float(accuracies.std()),
+        threshold=float(thresholds.mean()),
+        fold_accuracies=tuple(accuracies.tolist()),
+        fold_thresholds=tuple(thresholds.tolist()),
+    )

@@ -1,0 +1,35 @@
+"""ArcFace.
+
+Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019,
+https://arxiv.org/abs/1801.07698, equation 3: the target's logit is s cos(theta + m).
+
+As published the curve is not continued beyond theta = pi - m, where it rises again.
+"""
+
+from torch import Tensor
+
+from femb_cli.headers.header import Header, add_angle
+
+
+class ArcFace(Header):
+    """The margin is an angle added to the target's.
+
+    Args:
+        scale: s.
+        margin: m, radians.
+        gradient: `exact` follows the formula. `official` follows arcface_torch, which adds the angle outside the
+            graph: the target's gradient is then that of its plain cosine, without the factor
+            sin(theta + m) / sin(theta).
+    """
+
+    def __init__(self, scale: float, margin: float, gradient: str) -> None:
+        super().__init__(scale)
+        self.margin = margin
+        self.gradient = gradient
+
+    def target(self, cosine_B: Tensor, magnitude_B: Tensor) -> Tensor:
+        """cos(theta + m)."""
+        with_margin_B = add_angle(cosine_B, self.margin)
+        if self.gradient == "official":
+            return cosine_B + (with_margin_B - cosine_B).detach()
+        return with_margin_B

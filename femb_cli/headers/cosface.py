@@ -1,0 +1,26 @@
+"""CosFace.
+
+Wang, Wang, Zhou, Ji, Gong, Zhou, Li, Liu: CosFace: Large Margin Cosine Loss for Deep Face Recognition, CVPR 2018,
+https://arxiv.org/abs/1801.09414, equation 4: the target's logit is s (cos(theta) - m).
+"""
+
+from torch import Tensor
+
+from femb_cli.headers.header import Header
+
+
+class CosFace(Header):
+    """The margin is subtracted from the target's cosine.
+
+    Args:
+        scale: s.
+        margin: m, a difference of cosines.
+    """
+
+    def __init__(self, scale: float, margin: float) -> None:
+        super().__init__(scale)
+        self.margin = margin
+
+    def target(self, cosine_B: Tensor, magnitude_B: Tensor) -> Tensor:
+        """cos(theta) - m."""
+        return cosine_B - self.margin

@@ -1,0 +1,50 @@
+"""ElasticFace.
+
+Boutros, Damer, Kirchbuchner, Kuijper: ElasticFace: Elastic Margin Loss for Deep Face Recognition, CVPRW 2022,
+https://arxiv.org/abs/2109.09416, equations 6 (arc) and 7 (cos): ArcFace and CosFace with a margin that every
+sample draws anew from a normal distribution E(m, std). The "plus" variants sort the draws so that the sample with
+the largest target cosine gets the smallest margin.
+"""
+
+import torch
+from torch import Tensor
+
+from femb_cli.headers.header import Header, add_angle
+
+PUBLISHED_MARGIN = {"arc": 0.5, "cos": 0.35}
+PUBLISHED_STD = {("arc", False): 0.05, ("cos", False): 0.05, ("arc", True): 0.0175, ("cos", True): 0.02}
+
+
+class ElasticFace(Header):
+    """Margins drawn per sample.
+
+    Args:
+        kind: `arc` adds the margin to the angle (radians), `cos` subtracts it from the cosine.
+        scale: s.
+        margin: mean of the draws; None as published.
+        std: deviation of the draws; None as published.
+        plus: sort the draws by the target's cosine.
+    """
+
+    def __init__(self, kind: str, scale: float, margin: float | None, std: float | None, plus: bool) -> None:
+        super().__init__(scale)
+        self.kind = kind
+        self.mean_margin = PUBLISHED_MARGIN[kind] if margin is None else margin
+        self.std = PUBLISHED_STD[kind, plus] if std is None else std
+        self.plus = plus
+
+    def draw_margins(self, cosine_B: Tensor) -> Tensor:
+        """One margin per sample from torch's generator, (B,)."""
+        margin_B = self.mean_margin + self.std * torch.randn_like(cosine_B)
+        return assign_by_cosine(margin_B, cosine_B) if self.plus else margin_B
+
+    def target(self, cosine_B: Tensor, magnitude_B: Tensor) -> Tensor:
+        """cos(theta + M) or cos(theta) - M, with a new draw M."""
+        margin_B = self.draw_margins(cosine_B.detach())
+        return add_angle(cosine_B, margin_B) if self.kind == "arc" else cosine_B - margin_B
+
+
+def assign_by_cosine(margin_B: Tensor, cosine_B: Tensor) -> Tensor:
+    """Hand out the margins so that the largest cosine gets the smallest."""
+    order_B = cosine_B.argsort(descending=True)
+    return torch.empty_like(margin_B).scatter(0, order_B, margin_B.sort().values)
