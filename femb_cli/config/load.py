@@ -45,7 +45,12 @@ def dump_config(config: TrainConfig) -> str:
     """The whole configuration as YAML that `load_config` reads back to an equal one."""
     import yaml
 
-    return yaml.safe_dump(_plain(asdict(config)), sort_keys=False)
+    return yaml.safe_dump(to_tree(config), sort_keys=False)
+
+
+def to_tree(config: TrainConfig) -> dict[str, Any]:
+    """The whole configuration as plain mappings, lists and values."""
+    return _plain(asdict(config))
 
 
 def shipped_configs() -> dict[str, Path]:
@@ -145,31 +150,41 @@ def choices(union: Any) -> dict[str, type]:
 
 def make(union: Any, name: str, **parameters: Any) -> Any:
     """Build one entry of a config union from its name and keyword parameters, checked like a file."""
-    return _parse_value({"name": name, **parameters}, union, "")
+    return parse_entry({"name": name, **parameters}, union)
 
 
-def build(entry: Any, **context: Any) -> Any:
-    """Build what a config entry stands for: its `implementation`, called with the entry's values."""
+def parse_entry(tree: Mapping[str, Any], union: Any, where: str = "") -> Any:
+    """Build one entry of a config union from plain values with a `name`."""
+    return _parse_value(dict(tree), union, where)
+
+
+def build(entry: Any, *arguments: Any) -> Any:
+    """Build what a config entry stands for: call its `implementation` with the arguments and the entry's values.
+
+    The entry's name is passed on only where several names share the dataclass.
+    """
     module, _, attribute = entry.implementation.partition(":")
     values = {item.name: getattr(entry, item.name) for item in fields(entry)}
-    return getattr(import_module(module), attribute)(**values, **context)
+    if len(_names(type(entry))) == 1:
+        del values["name"]
+    return getattr(import_module(module), attribute)(*arguments, **values)
 
 
 def _parse_value(value: Any, annotation: Any, where: str) -> Any:
-    members = [member for member in _members(annotation) if is_dataclass(member)]
+    members: list[Any] = [member for member in _members(annotation) if is_dataclass(member)]
     if not members:
         return _check_leaf(value, annotation, where)
     entries = {name: member for member in members for name in _names(member)}
     if not entries:
-        return parse(value, members[0], where)  # type: ignore[arg-type]
+        return parse(value, members[0], where)
     tree = {"name": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else value
     if not isinstance(tree, dict):
         raise UsageError(f"{where} must be a name or a mapping, not {value!r}")
-    name = tree.setdefault("name", getattr(members[0](), "name"))
+    name = tree.setdefault("name", members[0]().name)
     if name not in entries:
-        kind = where or "entry"
+        known = ", ".join(entries)
         raise UsageError(
-            f"unknown {kind} {name!r}: known are {', '.join(entries)}", hint=_suggestion(str(name), entries)
+            f"unknown {where or 'entry'} {name!r}: known are {known}", hint=_suggestion(str(name), entries)
         )
     return parse(tree, entries[name], where)
 

@@ -1,1 +1,1 @@
-""""""
+"""Evaluation: pairs, scores and figures, without a network."""

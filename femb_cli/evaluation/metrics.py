@@ -75,7 +75,9 @@ def checked_scores(scores_N: ArrayLike, genuine_N: ArrayLike) -> tuple[NDArray[n
     scores = np.asarray(scores_N, dtype=np.float64)
     genuine = np.asarray(genuine_N, dtype=bool)
     if scores.ndim != 1 or scores.shape != genuine.shape:
-        raise FembError(f"every pair needs one score and one flag: {scores.shape} scores, {genuine.shape} genuine flags")
+        raise FembError(
+            f"every pair needs one score and one flag: {scores.shape} scores, {genuine.shape} genuine flags"
+        )
     finite = np.isfinite(scores)
     if not finite.all():
         row = int(np.argmin(finite))
@@ -205,18 +207,22 @@ def _threshold_above(limit: float, accepted: list[float]) -> float:
     return float(middle if middle > limit else lowest)
 
 
-def _excess(curve: RocCurve, threshold: float) -> int:
-    """FMR - FNMR, times both counts of pairs: an exact integer that falls strictly from one score to the next."""
-    false_rejects = int(np.searchsorted(curve.genuine_G, threshold))
-    false_accepts = len(curve.impostor_I) - int(np.searchsorted(curve.impostor_I, threshold))
-    return false_accepts * len(curve.genuine_G) - false_rejects * len(curve.impostor_I)
+def _error_counts(curve: RocCurve, threshold: float) -> tuple[int, int]:
+    """Number of false accepts and of false rejects at a threshold."""
+    true_rejects = int(np.searchsorted(curve.impostor_I, threshold))
+    return len(curve.impostor_I) - true_rejects, int(np.searchsorted(curve.genuine_G, threshold))
 
 
 def _error_rates(curve: RocCurve, threshold: float) -> tuple[float, float]:
     """FMR and FNMR at a threshold."""
-    false_rejects = int(np.searchsorted(curve.genuine_G, threshold))
-    false_accepts = len(curve.impostor_I) - int(np.searchsorted(curve.impostor_I, threshold))
+    false_accepts, false_rejects = _error_counts(curve, threshold)
     return false_accepts / len(curve.impostor_I), false_rejects / len(curve.genuine_G)
+
+
+def _excess(curve: RocCurve, threshold: float) -> int:
+    """FMR - FNMR times both numbers of pairs: an exact integer, lower for every higher score."""
+    false_accepts, false_rejects = _error_counts(curve, threshold)
+    return false_accepts * len(curve.genuine_G) - false_rejects * len(curve.impostor_I)
 
 
 def _around_equal_error(curve: RocCurve) -> tuple[float, float]:

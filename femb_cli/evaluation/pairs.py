@@ -9,7 +9,8 @@ Shape suffix: N pairs.
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
@@ -20,11 +21,11 @@ from numpy.typing import ArrayLike, NDArray
 from femb_cli.errors import FembError
 
 _CSV_COLUMNS = ("ref", "probe", "mated")
-_FLAGS = {"1": True, "true": True, "0": False, "false": False}
+_CSV_FLAGS = {"1": True, "true": True, "0": False, "false": False}
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _NUM_SPLIT_FOLDS = 10
-_AMBIGUOUS = -1
+_MISSING, _AMBIGUOUS = -1, -2
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,32 +75,256 @@ class PairList:
         Raises:
             FembError: if an image of a pair is missing, or more than one path could be meant.
         """
-        rows = _find(self.names(), names)
-        missing = [name for name, row in rows.items() if row is None]
+        places = _places(self.names(), names)
+        missing = {name for name, place in places.items() if place == _MISSING}
         if missing:
-            raise self._missing(missing, len(rows))
-        ambiguous = [name for name, row in rows.items() if row == _AMBIGUOUS]
-        if ambiguous:
+            line, name = self._first_mention(missing)
             raise FembError(
-                f"{self.path}, line {self._line_of(ambiguous)}: {ambiguous[0]!r} fits more than one image "
-                f"({len(ambiguous)} of {len(rows)} names do)",
-                hint="pass the folder of one set of images only, with one file per image",
+                f"{self.path}, line {line}: no image {name!r} ({len(missing)} of {len(places)} images are missing)",
+                hint="check that these are the images that the pair file was made for",
             )
-        left = np.array([rows[name] for name in self.left], dtype=np.int64)
-        right = np.array([rows[name] for name in self.right], dtype=np.int64)
+        ambiguous = {name for name, place in places.items() if place == _AMBIGUOUS}
+        if ambiguous:
+            line, name = self._first_mention(ambiguous)
+            raise FembError(
+                f"{self.path}, line {line}: cannot tell which image is {name!r} "
+                f"(the same holds for {len(ambiguous)} of {len(places)} names)",
+                hint="give the images of one set only, one file per image",
+            )
+        left = np.array([places[name] for name in self.left], dtype=np.int64)
+        right = np.array([places[name] for name in self.right], dtype=np.int64)
         return left, right
 
-    def _missing(self, missing: Sequence[str], num_names: int) -> FembError:
-        line = self._line_of(missing)
-        pair = int(np.flatnonzero(self.lines_N == line)[0])
-        name = self.left[pair] if self.left[pair] in missing else self.right[pair]
-        return FembError(
-            f"{self.path}, line {line}: no image {name!r} ({len(missing)} of {num_names} images are missing)",
-            hint="check that these are the images that the pair file was made for",
+    def _first_mention(self, names: Collection[str]) -> tuple[int, str]:
+        """The first line that names one of these images, and that name."""
+        for line, *pair in zip(self.lines_N.tolist(), self.left, self.right, strict=True):
+            for name in pair:
+                if name in names:
+                    return line, name
+        raise AssertionError("the names do not come from this list of pairs")
+
+
+class _Pair(NamedTuple):
+    """One line of a pair file."""
+
+    left: str
+    right: str
+    genuine: bool
+    line: int
+
+
+def read_pairs(path: Path) -> PairList:
+    """Read a pair file in LFW's text format or in CSV, whichever its content shows.
+
+    Byte order marks, either kind of line end, spaces around a line and blank lines at the end do not matter. A list
+    without folds (CSV, and LFW's `n`) gets ten, stratified; fewer if there are fewer than ten pairs of either kind.
+
+    Raises:
+        FembError: if the file cannot be read, or is damaged; with the line and what is wrong there.
+    """
+    lines = _read_lines(path)
+    num_folds = 1
+    if set(_CSV_COLUMNS) <= set(_csv_columns(lines[0])):
+        pairs = list(_read_csv(path, lines))
+    else:
+        num_folds, pairs_per_kind = _read_header(path, lines)
+        pairs = list(_read_lfw(path, lines, pairs_per_kind))
+    genuine_N = np.array([pair.genuine for pair in pairs], dtype=bool)
+    return PairList(
+        left=tuple(pair.left for pair in pairs),
+        right=tuple(pair.right for pair in pairs),
+        genuine_N=genuine_N,
+        folds_N=_split(genuine_N) if num_folds == 1 else contiguous_folds(len(pairs), num_folds),
+        lines_N=np.array([pair.line for pair in pairs], dtype=np.int64),
+        path=path,
+    )
+
+
+def contiguous_folds(num_pairs: int, num_folds: int) -> NDArray[np.int64]:
+    """Cut a list of pairs into folds in its order; the first ones are one pair longer where it does not divide evenly.
+
+    Returns:
+        Fold of each pair, counted from 0, int64 (num_pairs,).
+
+    Raises:
+        FembError: if there are fewer pairs than folds.
+    """
+    if num_pairs < num_folds:
+        raise FembError(f"{num_pairs} pairs cannot fill {num_folds} folds", hint="use a list with more pairs")
+    shorter, num_longer = divmod(num_pairs, num_folds)
+    sizes = [shorter + 1] * num_longer + [shorter] * (num_folds - num_longer)
+    return np.repeat(np.arange(num_folds, dtype=np.int64), sizes)
+
+
+def stratified_folds(genuine_N: ArrayLike, num_folds: int) -> NDArray[np.int64]:
+    """Cut the genuine pairs into folds, and the impostor pairs likewise, each kind in its order.
+
+    Returns:
+        Fold of each pair, counted from 0, int64 (N,).
+
+    Raises:
+        FembError: if there are fewer pairs of one kind than folds.
+    """
+    genuine = np.asarray(genuine_N, dtype=bool)
+    folds = np.empty(len(genuine), dtype=np.int64)
+    for kind in (genuine, ~genuine):
+        folds[kind] = contiguous_folds(int(np.count_nonzero(kind)), num_folds)
+    return folds
+
+
+def _split(genuine_N: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Ten stratified folds, or as many as there are pairs of the rarer kind, but one at least."""
+    num_genuine = int(np.count_nonzero(genuine_N))
+    rarer = min(num_genuine, len(genuine_N) - num_genuine)
+    if rarer < 2:
+        return np.zeros(len(genuine_N), dtype=np.int64)
+    return stratified_folds(genuine_N, min(_NUM_SPLIT_FOLDS, rarer))
+
+
+def _read_lines(path: Path) -> list[str]:
+    """The file's lines without their ends, blank ones at the end left out; one at least."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise FembError(f"cannot read the pair file {path}: {error.strerror}", hint="check the path") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise _damaged(path, line, "not UTF-8 text") from error
+    # Not splitlines(), which also cuts at separators that may be part of a name.
+    lines = text.rstrip().replace("\r\n", "\n").split("\n")
+    if lines == [""]:
+        raise _damaged(path, 1, "the file is empty")
+    return lines
+
+
+def _read_header(path: Path, lines: Sequence[str]) -> tuple[int, int]:
+    """Number of folds, and of pairs of each kind in a fold, checked against the number of lines."""
+    fields = _columns(lines[0])
+    if len(fields) not in (1, 2) or not all(_NUMBER.fullmatch(field) for field in fields):
+        raise _damaged(path, 1, f"expected a header, found {_shorten(lines[0])}")
+    *folds, pairs_per_kind = (int(field) for field in fields)
+    num_folds = folds[0] if folds else 1
+    announced = 2 * num_folds * pairs_per_kind
+    if announced == 0:
+        raise _damaged(path, 1, "the header announces no pairs")
+    if announced != len(lines) - 1:
+        raise _damaged(path, 1, f"{announced} pairs announced, {len(lines) - 1} found")
+    return num_folds, pairs_per_kind
+
+
+def _read_lfw(path: Path, lines: Sequence[str], pairs_per_kind: int) -> Iterator[_Pair]:
+    """The pairs below the header; the place of a line says whether it is a genuine pair."""
+    for index, line in enumerate(lines[1:]):
+        number, fields = index + 2, _columns(line)
+        genuine = index % (2 * pairs_per_kind) < pairs_per_kind
+        if len(fields) != (3 if genuine else 4):
+            kind = "a genuine pair (name n1 n2)" if genuine else "an impostor pair (name1 n1 name2 n2)"
+            raise _damaged(path, number, f"expected {kind}, found {len(fields)} columns: {_shorten(line)}")
+        left_person, left_image, *right_person, right_image = fields
+        yield _Pair(
+            left=_lfw_name(path, number, left_person, left_image),
+            right=_lfw_name(path, number, right_person[0] if right_person else left_person, right_image),
+            genuine=genuine,
+            line=number,
         )
 
-    def _line_of(self, names: Sequence[str]) -> int:
-        """The first line with a pair of one of these images."""
-        wanted = set(names)
-        pairs = zip(self.left, self.right, self.lines_N.tolist(), strict=True)
-        return next(line for left, right, line in pairs if left in wanted or right in wanted)
+
+def _lfw_name(path: Path, line: int, person: str, image: str) -> str:
+    """`Ann_Veneman/Ann_Veneman_0007.jpg` of a person and the number of an image."""
+    if _inner_parts(person) != (person,):
+        raise _damaged(path, line, f"{_shorten(person)} is not a person's name")
+    if not _NUMBER.fullmatch(image):
+        raise _damaged(path, line, f"{_shorten(image)} is not the number of an image")
+    return f"{person}/{person}_{int(image):04d}.jpg"
+
+
+def _read_csv(path: Path, lines: Sequence[str]) -> Iterator[_Pair]:
+    """The pairs below the header row; columns other than the three are passed over."""
+    header = _csv_columns(lines[0])
+    columns = [header.index(column) for column in _CSV_COLUMNS]
+    if len(lines) == 1:
+        raise _damaged(path, 1, "no pairs below the header row")
+    reader = csv.reader(lines[1:], strict=True)
+    try:
+        for cells in reader:
+            number = reader.line_num + 1
+            if len(cells) != len(header):
+                raise _damaged(path, number, f"expected {len(header)} columns, found {len(cells)}")
+            left, right, mated = (cells[column].strip() for column in columns)
+            if mated.lower() not in _CSV_FLAGS:
+                raise _damaged(path, number, f"`mated` is {_shorten(mated)}, expected one of {', '.join(_CSV_FLAGS)}")
+            names = (_csv_name(path, number, left), _csv_name(path, number, right))
+            yield _Pair(*names, genuine=_CSV_FLAGS[mated.lower()], line=number)
+    except csv.Error as error:
+        raise _damaged(path, reader.line_num + 1, f"not CSV: {error}") from error
+
+
+def _csv_columns(line: str) -> list[str]:
+    """The names of the columns, if the line is a header row."""
+    return [cell.strip(' "').lower() for cell in line.split(",")]
+
+
+def _csv_name(path: Path, line: int, name: str) -> str:
+    """An image path with forward slashes."""
+    parts = _inner_parts(name)
+    if not parts:
+        raise _damaged(path, line, f"{_shorten(name)} is not a path inside the images' folder")
+    return "/".join(parts)
+
+
+def _inner_parts(name: str) -> tuple[str, ...]:
+    """The parts of a relative path, or none if it leads outside of its folder on any system."""
+    # Windows's rules know both slashes and the drive letter.
+    windows_path = PureWindowsPath(name)
+    leads_outside = windows_path.drive or windows_path.root or ".." in windows_path.parts or "\0" in name
+    return () if leads_outside else windows_path.parts
+
+
+def _columns(line: str) -> list[str]:
+    """The columns of a line: at tabs if it has any (a name may then hold spaces), else at white space."""
+    line = line.strip()
+    return [field.strip() for field in line.split("\t")] if "\t" in line else line.split()
+
+
+def _places(wanted: Sequence[str], names: Sequence[str]) -> dict[str, int]:
+    """The place in `names` of each wanted image, or that it is missing or ambiguous.
+
+    All parts of the wanted name have to fit, or else its last two: person and file. Two wanted images in one place are
+    ambiguous as well: then those two parts do not tell them apart.
+    """
+    depths = {2, *(name.count("/") + 1 for name in wanted)}
+    tables = {depth: _by_tail(names, depth) for depth in depths}
+    places = {}
+    for name in wanted:
+        depth = name.count("/") + 1
+        place = tables[depth].get(_tail(name, depth), _MISSING)
+        places[name] = tables[2].get(_tail(name, 2), _MISSING) if place == _MISSING else place
+    uses = Counter(places.values())
+    return {name: _AMBIGUOUS if place >= 0 and uses[place] > 1 else place for name, place in places.items()}
+
+
+def _by_tail(names: Sequence[str], depth: int) -> dict[str, int]:
+    """The place of each name by its last parts."""
+    table: dict[str, int] = {}
+    for place, name in enumerate(names):
+        tail = _tail(name, depth)
+        table[tail] = _AMBIGUOUS if tail in table else place
+    return table
+
+
+def _tail(name: str, depth: int) -> str:
+    """The last parts of a path, without its file ending."""
+    return _FILE_ENDING.sub("", "/".join(name.replace("\\", "/").split("/")[-depth:]))
+
+
+def _shorten(text: str) -> str:
+    """Text of a file for a message: quoted, and not too long."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}...")
+
+
+def _damaged(path: Path, line: int, what: str) -> FembError:
+    return FembError(
+        f"{path}, line {line}: {what}",
+        hint="a pair file is LFW's text format (header `folds n`, then n genuine and n impostor lines for each fold) "
+        "or CSV with the columns ref, probe and mated",
+    )

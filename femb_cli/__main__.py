@@ -1,0 +1,6 @@
+"""`python -m femb_cli` is `femb`."""
+
+from femb_cli.cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What a checkpoint says about its network, kept as text in the safetensors file's header."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from femb_cli import __version__
+from femb_cli.config.load import parse_entry
+from femb_cli.config.schema import BackboneConfig
+from femb_cli.data.preprocess import Preprocessing
+from femb_cli.errors import FembError
+
+FORMAT = "femb-checkpoint-1"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything that is needed to use a network, and where it came from.
+
+    Attributes:
+        backbone: how to build the network.
+        preprocessing: what it expects of its images.
+        flip: how verification treats mirror images by the model's own convention: `none` or `sum` (of raw embeddings).
+        header: name and parameters of the header that it was trained with, or nothing.
+        num_identities: identities that it was trained on, or None if unknown.
+        source: where it came from: `repository`, `file`, `sha256`, `license`, `training_data` as far as known.
+    """
+
+    backbone: BackboneConfig
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    flip: str = "sum"
+    header: Mapping[str, Any] = field(default_factory=dict)
+    num_identities: int | None = None
+    source: Mapping[str, str] = field(default_factory=dict)
+
+    def to_metadata(self) -> dict[str, str]:
+        """As safetensors metadata: texts only, structured values as JSON."""
+        backbone = asdict(self.backbone)
+        return {
+            "format": FORMAT,
+            "femb_version": __version__,
+            "backbone": json.dumps(backbone),
+            "embedding_dim": str(backbone["embedding_dim"]),
+            "bn_eps": str(backbone["bn_eps"]),
+            "input_size": str(self.preprocessing.input_size),
+            "channel_order": self.preprocessing.channel_order,
+            "mean": json.dumps(self.preprocessing.mean),
+            "std": json.dumps(self.preprocessing.std),
+            "flip": self.flip,
+            "header": json.dumps(dict(self.header)),
+            "num_identities": json.dumps(self.num_identities),
+            "source": json.dumps(dict(self.source)),
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], where: str) -> "ModelCard":
+        """Read `to_metadata`'s texts back.
+
+        Raises:
+            FembError: a text is missing or makes no sense; `where` names the file.
+        """
+        if metadata.get("format") != FORMAT:
+            raise FembError(
+                f"{where} is not a femb checkpoint (its metadata has no format {FORMAT!r})",
+                hint="femb convert-checkpoint turns official weights into one",
+            )
+        try:
+            return cls(
+                backbone=parse_entry(json.loads(metadata["backbone"]), BackboneConfig, "backbone"),
+                preprocessing=preprocessing_from_metadata(metadata),
+                flip=metadata["flip"],
+                header=json.loads(metadata["header"]),
+                num_identities=json.loads(metadata["num_identities"]),
+                source=json.loads(metadata["source"]),
+            )
+        except (KeyError, ValueError, TypeError) as error:
+            raise FembError(f"{where} has damaged metadata: {error!r}") from error
+
+    def with_source(self, **facts: str) -> "ModelCard":
+        """The same card with facts about its source added."""
+        return replace(self, source={**self.source, **facts})
+
+
+def preprocessing_from_metadata(metadata: Mapping[str, str]) -> Preprocessing:
+    """The part of a card that an embedder needs; an exported ONNX file carries it too."""
+    return Preprocessing(
+        input_size=int(metadata["input_size"]),
+        channel_order="BGR" if metadata["channel_order"] == "BGR" else "RGB",
+        mean=tuple(json.loads(metadata["mean"])),
+        std=tuple(json.loads(metadata["std"])),
+    )

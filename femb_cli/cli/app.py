@@ -1,0 +1,83 @@
+"""The `femb` command. Only light modules are imported here: every command imports its work when it runs."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from femb_cli import __version__
+from femb_cli.cli import config, convert, convert_checkpoint, embed, env, export, inspect, train, verify
+from femb_cli.cli import list as listing
+from femb_cli.errors import FembError
+
+app = typer.Typer(
+    name="femb",
+    help="Train, run and verify face embedding networks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(convert.convert)
+app.command()(train.train)
+app.command()(embed.embed)
+app.command()(verify.verify)
+app.command()(export.export)
+app.command("convert-checkpoint")(convert_checkpoint.convert_checkpoint)
+app.command("list")(listing.list_entries)
+app.command()(config.config)
+app.command()(inspect.inspect)
+app.command()(env.env)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"femb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show femb's version.")
+    ] = False,
+) -> None:
+    """Train, run and verify face embedding networks."""
+
+
+def main() -> None:
+    """Run `femb` with the process's arguments and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run `femb` with these arguments and return its exit code."""
+    try:
+        app(args=name_bare_resume(arguments), prog_name="femb")
+    except FembError as error:
+        if os.environ.get("FEMB_DEBUG"):
+            raise
+        print_error(error)
+        return error.exit_code
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    return 0
+
+
+def print_error(error: FembError) -> None:
+    """Say on stderr what went wrong and what to do about it."""
+    typer.echo(f"error: {error.message}", err=True)
+    if error.hint:
+        typer.echo(f"\nhint: {error.hint}", err=True)
+
+
+def name_bare_resume(arguments: Sequence[str]) -> list[str]:
+    """Turn `femb train --resume` with no run after it into `--resume newest`: Typer's options always take a value."""
+    completed = list(arguments)
+    if completed[:1] == ["train"] and "--resume" in completed:
+        following = completed.index("--resume") + 1
+        if following == len(completed) or completed[following].startswith("-"):
+            completed.insert(following, "newest")
+    return completed

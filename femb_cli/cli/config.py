@@ -1,0 +1,31 @@
+"""`femb config`."""
+
+from typing import Annotated
+
+import typer
+
+from femb_cli.cli import options
+from femb_cli.cli.output import Output
+
+
+def config(
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[CONFIG]", help="YAML file, or a name from femb list configs.", show_default=False),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value; repeatable.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Check a configuration and show every value that it means, the defaults included.
+
+    \b
+    Examples:
+      femb config quickstart
+      femb config my.yaml --set header=magface --set header.lambda_g=20
+    """
+    from femb_cli.config.load import dump_config, load_config, to_tree
+
+    resolved = load_config(file, settings or ())
+    Output(json=json).result(to_tree(resolved), dump_config(resolved).rstrip())

@@ -1,0 +1,45 @@
+"""`femb convert-checkpoint`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from femb_cli.cli import options
+from femb_cli.cli.output import Output, format_pairs
+
+
+def convert_checkpoint(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Official weights (.pt, .pth).")],
+    destination: Annotated[Path, typer.Argument(metavar="DST", help="The checkpoint folder to make.")],
+    family: Annotated[
+        str | None, typer.Option("--from", help="arcface, magface or foamliu. [default: recognised by the tensors]")
+    ] = None,
+    json: options.Json = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Convert official weights to a femb checkpoint.
+
+    (femb convert is for data sets.) The converted weights keep their authors' licence, mostly non-commercial.
+
+    \b
+    Examples:
+      femb convert-checkpoint mobilefacenet.pt mobilefacenet
+      femb convert-checkpoint magface_epoch_00025.pth magface_r100
+    """
+    from femb_cli.checkpoints.official import convert_checkpoint as convert_file
+
+    output = Output(json=json, quiet=quiet)
+    output.load_libraries()
+    card = convert_file(source, destination, family, overwrite=overwrite)
+    facts = {
+        "path": str(destination),
+        "backbone": card.backbone.name,
+        "embedding_size": card.backbone.embedding_dim,
+        **card.source,
+    }
+    output.result(facts, format_pairs(facts))
+    if card.source["license"] != "MIT":
+        output.say(f"these weights keep their licence: {card.source['license']} ({card.source['repository']})")
+    output.next(f"femb verify --dataset xqlfw --model {destination}", f"femb inspect {destination}")

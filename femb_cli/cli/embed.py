@@ -1,0 +1,88 @@
+"""`femb embed`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from femb_cli.cli import options
+from femb_cli.cli.output import Output, configure_logging, format_pairs
+from femb_cli.errors import UsageError
+
+
+def embed(
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGES...", help="A folder, zip or data set, image files, or - for a list on stdin."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The .npy file to make; names go to .txt beside it.")
+    ],
+    model: options.Model = None,
+    flip: Annotated[bool, typer.Option("--flip/--no-flip", help="Add the embedding of the mirror image.")] = False,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images at a time and process.")] = 64,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and list them.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted embedding.")] = False,
+    processes: options.Processes = None,
+    gpus: options.Gpus = None,
+    device: options.Device = None,
+    json: options.Json = False,
+    overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Embed images: float32 (N, D), raw, in the order of the names written beside.
+
+    \b
+    Examples:
+      femb embed images/ -o embeddings.npy
+      femb embed lfw_aligned_112.zip -o lfw.npy --model runs/arcface_iresnet18_lfw_1 --flip
+      find faces -name '*.jpg' | femb embed - -o faces.npy
+    """
+    from femb_cli.inference.embed_job import EmbedJob, run_embedding
+    from femb_cli.training.launch import launch
+    from femb_cli.training.run import runs_folder
+
+    output = Output(json=json, quiet=quiet)
+    output.load_libraries()
+    job = EmbedJob(
+        images=_paths(images),
+        out=out,
+        model=model,
+        runs=runs_folder(),
+        flip=flip,
+        batch_size=batch_size,
+        skip_bad=skip_bad,
+        resume=resume,
+        device=device,
+        overwrite=overwrite,
+    )
+    if dry_run:
+        plan = job.describe()
+        output.result(plan, format_pairs(plan))
+        return
+    job.check()
+    several = processes or gpus or 1
+    try:
+        with output.progress("embedding") as progress:
+            result = launch(run_embedding, several, job, configure_logging, quiet, progress if several == 1 else None)
+    except KeyboardInterrupt:
+        output.say("\ninterrupted; the same command with --resume goes on")
+        raise typer.Exit(130) from None
+    if result is None:
+        return
+    for name, reason in result["failed"]:
+        output.warn(f"left out {name}: {reason}")
+    output.result(result, format_pairs({key: value for key, value in result.items() if key != "failed"}))
+
+
+def _paths(images: list[str]) -> tuple[Path, ...]:
+    if images != ["-"]:
+        return tuple(Path(image) for image in images)
+    if sys.stdin.isatty():
+        raise UsageError(
+            "- reads a list of images from stdin, but nothing is piped in",
+            hint="find faces -name '*.jpg' | femb embed - -o faces.npy",
+        )
+    return tuple(Path(line) for line in sys.stdin.read().splitlines() if line)

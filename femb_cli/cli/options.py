@@ -1,0 +1,52 @@
+"""Options that several commands share: one meaning, one spelling."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would happen, and do nothing.")]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 ... [default: a GPU if there is one]"),
+]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", "-m", metavar="MODEL", help="Run, checkpoint or .onnx file. [default: the newest finished run]"
+    ),
+]
+Processes = Annotated[
+    int | None, typer.Option("--processes", min=1, help="Processes to start on this machine. [default: 1]")
+]
+Gpus = Annotated[int | None, typer.Option("--gpus", min=1, help="GPUs to use, one process each. [default: 1 if any]")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", envvar="FEMB_DATA_DIR", help="Folder with the benchmarks' files. [default: femb's cache]"
+    ),
+]
+
+
+def benchmark_names(incomplete: str) -> list[str]:
+    """Complete the name of a benchmark."""
+    return [name for name in ("xqlfw", "lfw", "lfw-dev", "synthetic") if name.startswith(incomplete)]
+
+
+def header_names(incomplete: str) -> list[str]:
+    """Complete the name of a header."""
+    from femb_cli.config.load import choices
+    from femb_cli.config.schema import HeaderConfig
+
+    return [name for name in choices(HeaderConfig) if name.startswith(incomplete)]
+
+
+def backbone_names(incomplete: str) -> list[str]:
+    """Complete the name of a backbone."""
+    from femb_cli.config.load import choices
+    from femb_cli.config.schema import BackboneConfig
+
+    return [name for name in choices(BackboneConfig) if name.startswith(incomplete)]

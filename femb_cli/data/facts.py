@@ -1,0 +1,114 @@
+"""What a data set directory states about itself, read from its JSON files alone."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from femb_cli.errors import FembError
+
+FACTS_FILE = "femb.json"
+INFO_FILE = "dataset_info.json"
+STATE_FILE = "state.json"
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """Facts about a data set; None is what nothing in it states.
+
+    Attributes:
+        num_images: How many images.
+        num_identities: How many identities; labels are 0 ... num_identities - 1.
+        image_size: Width and height in pixels, None also where the images differ.
+        bytes: Of all encoded images.
+        source: Name of what the data set was made from.
+        source_kind: Its kind, as in `ImageSource`.
+        sha256: Over the encoded bytes of all images in order, in hexadecimal.
+    """
+
+    num_images: int | None = None
+    num_identities: int | None = None
+    image_size: tuple[int, int] | None = None
+    bytes: int | None = None
+    source: str | None = None
+    source_kind: str | None = None
+    sha256: str | None = None
+
+
+def is_dataset(path: Path) -> bool:
+    """Whether `path` is a directory that looks like a Hugging Face dataset, or several of them."""
+    return any((path / name).is_file() for name in (STATE_FILE, INFO_FILE, "dataset_dict.json"))
+
+
+def read_facts(path: str | Path) -> DatasetFacts:
+    """Read what a data set directory states, in milliseconds whatever its size.
+
+    A directory that femb did not write states the names of its labels at most: Hugging Face's number of examples
+    may be that of the data set which this one was selected from.
+
+    Raises:
+        FembError: `path` is no data set, or a JSON file in it is damaged.
+    """
+    path = Path(path)
+    if (path / FACTS_FILE).is_file():
+        stated = read_json(path / FACTS_FILE)
+        facts = {field.name: stated.get(field.name) for field in fields(DatasetFacts)}
+        size = facts["image_size"]
+        return DatasetFacts(**facts | {"image_size": (size[0], size[1]) if size else None})
+    names = label_names(path)
+    return DatasetFacts(num_identities=None if names is None else len(names))
+
+
+def write_facts(path: Path, facts: DatasetFacts) -> None:
+    """Write the facts beside the data that they are about."""
+    write_json(path / FACTS_FILE, asdict(facts))
+
+
+def label_names(path: Path) -> list[str] | None:
+    """Return the names of the `label` column, None if it has no names.
+
+    Raises:
+        FembError: `path` is no data set.
+    """
+    check_dataset(path)
+    features = read_json(path / INFO_FILE).get("features") or {}
+    return features.get("label", {}).get("names")
+
+
+def check_dataset(path: Path) -> None:
+    """Refuse a directory that is not one Hugging Face dataset.
+
+    Raises:
+        FembError: It is none, or a dictionary of several.
+    """
+    if (path / "dataset_dict.json").is_file():
+        splits = read_json(path / "dataset_dict.json").get("splits", [])
+        raise FembError(
+            f"{path} holds several data sets: {', '.join(splits)}",
+            hint=f"name one of them: {path}/{(splits or ['train'])[0]}",
+        )
+    missing = [name for name in (STATE_FILE, INFO_FILE) if not (path / name).is_file()]
+    if missing:
+        raise FembError(
+            f"{path} is no data set: it has no {' and no '.join(missing)}", hint="make one with femb convert"
+        )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        FembError: The file cannot be read or is no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FembError(f"cannot read {path}: {error}", hint="the data set is damaged: make it again") from error
+    if not isinstance(content, dict):
+        raise FembError(f"{path} is no JSON object", hint="the data set is damaged: make it again")
+    return content
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON object, readable by people."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

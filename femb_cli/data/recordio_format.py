@@ -1,0 +1,184 @@
+"""The bytes of RecordIO: parts, records and the index beside them.
+
+A file is a chain of parts: the magic, a word of 3 bits kind and 29 bits length, the data, zeros up to a multiple of
+four bytes. A record whose payload has the magic at a multiple of four is cut there into several parts, and the magic
+left out. The index is text, a key and an offset on each line.
+
+Layout: dmlc-core, include/dmlc/recordio.h; MXNet, python/mxnet/recordio.py.
+
+Shapes: N records.
+"""
+
+import mmap
+import struct
+from array import array
+from enum import IntEnum
+from pathlib import Path
+
+import numpy as np
+
+from femb_cli.errors import FembError
+
+MAGIC = 0xCED7230A
+WHOLE, FIRST, MIDDLE, LAST = range(4)
+LENGTH_BITS = 29
+_MAGIC_BYTES = struct.pack("<I", MAGIC)
+_PART = struct.Struct("<II")
+
+
+class Damage(IntEnum):
+    """What can be wrong with a record, small enough to be kept for forty million of them."""
+
+    NONE = 0
+    OUTSIDE = 1
+    UNALIGNED = 2
+    NO_MAGIC = 3
+    NOT_A_START = 4
+    CUT_SHORT = 5
+    PART_MISSING = 6
+    TOO_SHORT = 7
+    NO_IMAGE = 8
+    WRONG_LENGTH = 9
+
+
+REASONS = {
+    Damage.OUTSIDE: "the index points outside the file",
+    Damage.UNALIGNED: "the index points to an offset that is no multiple of 4",
+    Damage.NO_MAGIC: "no record starts here (wrong magic number)",
+    Damage.NOT_A_START: "a record cannot start with a part of this kind",
+    Damage.CUT_SHORT: "the file ends inside the record",
+    Damage.PART_MISSING: "the record is split and a part of it is missing",
+    Damage.TOO_SHORT: "the record is too short for an image and its labels",
+    Damage.NO_IMAGE: "the record holds no image",
+    Damage.WRONG_LENGTH: "the record's length is wrong: no record starts where it ends",
+}
+
+
+class DamagedRecord(Exception):
+    """Raised while the parts of a record are followed."""
+
+    def __init__(self, damage: Damage) -> None:
+        super().__init__(REASONS[damage])
+        self.damage = damage
+
+
+def map_records(path: Path) -> mmap.mmap:
+    """Map a record file into memory; a map may be shared by threads and forked processes.
+
+    Raises:
+        FembError: The file cannot be opened or is shorter than any record.
+    """
+    try:
+        if path.stat().st_size < _PART.size:
+            raise FembError(f"{path} is empty, or nearly: {path.stat().st_size} bytes")
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise FembError(f"cannot read {path}: {error.strerror}") from error
+
+
+def record_parts(data: mmap.mmap | bytes, offset: int) -> list[tuple[int, int]]:
+    """Return where the data of the parts of the record at `offset` start and end.
+
+    Raises:
+        DamagedRecord: There is no whole record.
+    """
+    kind, start, end = _part(data, offset)
+    if kind not in (WHOLE, FIRST):
+        raise DamagedRecord(Damage.NOT_A_START)
+    parts = [(start, end)]
+    while kind not in (WHOLE, LAST):
+        kind, start, end = _part(data, padded(end))
+        if kind not in (MIDDLE, LAST):
+            raise DamagedRecord(Damage.PART_MISSING)
+        parts.append((start, end))
+    return parts
+
+
+def join_parts(data: mmap.mmap | bytes, parts: list[tuple[int, int]]) -> bytes:
+    """Return the payload, with the magic back where the writer left it out."""
+    return _MAGIC_BYTES.join(data[start:end] for start, end in parts)
+
+
+def padded(end: int) -> int:
+    """Return where the next part starts after data that ends at `end`."""
+    return (end + 3) & ~3
+
+
+def scan(data: mmap.mmap | bytes) -> np.ndarray:
+    """Return the offsets of all records, int64, (N,), found by following their lengths.
+
+    Where the chain is broken, that offset is listed too, and the search goes on at the next magic that starts a
+    record; inside a record's data there is none.
+    """
+    offsets = array("q")
+    position = 0
+    while position < len(data):
+        offsets.append(position)
+        try:
+            position = padded(record_parts(data, position)[-1][1])
+        except DamagedRecord:
+            position = _next_start(data, position + 4)
+    return np.frombuffer(offsets, dtype=np.int64)
+
+
+def read_index(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return keys and offsets, int64, (N,) both, in the order of the offsets.
+
+    Raises:
+        FembError: A line is not a key and an offset, a key or an offset stands there twice, or nothing does.
+    """
+    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    try:
+        numbers = np.fromstring(text, dtype=np.int64, sep=" ")
+    except ValueError:
+        numbers = np.empty(1, dtype=np.int64)
+    if len(numbers) % 2:
+        raise FembError(_bad_line(path, text), hint=f"mend or remove {path.name}: without it the records are scanned")
+    if not len(numbers):
+        raise FembError(f"the index {path} is empty", hint=f"remove {path.name}: without it the records are scanned")
+    keys_N, offsets_N = numbers.reshape(-1, 2).T
+    _refuse_repeated(path, "key", keys_N)
+    _refuse_repeated(path, "offset", offsets_N)
+    order_N = np.argsort(offsets_N, kind="stable")
+    return keys_N[order_N], offsets_N[order_N]
+
+
+def _part(data: mmap.mmap | bytes, offset: int) -> tuple[int, int, int]:
+    """Return the kind of the part at `offset` and where its data start and end."""
+    start = offset + _PART.size
+    if start > len(data):
+        raise DamagedRecord(Damage.CUT_SHORT)
+    magic, word = _PART.unpack_from(data, offset)
+    if magic != MAGIC:
+        raise DamagedRecord(Damage.NO_MAGIC)
+    end = start + (word & (1 << LENGTH_BITS) - 1)
+    if padded(end) > len(data):
+        raise DamagedRecord(Damage.CUT_SHORT)
+    return word >> LENGTH_BITS, start, end
+
+
+def _next_start(data: mmap.mmap | bytes, position: int) -> int:
+    """Return the offset of the first part at or after `position` that starts a record, or the end of the file."""
+    while (position := data.find(_MAGIC_BYTES, position)) >= 0:
+        if position % 4 == 0 and position + _PART.size <= len(data) and data[position + 7] >> 5 in (WHOLE, FIRST):
+            return position
+        position += 1
+    return len(data)
+
+
+def _bad_line(path: Path, text: bytes) -> str:
+    for number, line in enumerate(text.splitlines(), start=1):
+        fields = line.split()
+        if fields and not (len(fields) == 2 and all(field.lstrip(b"-").isdigit() for field in fields)):
+            return f"line {number} of the index {path} is no key and offset: {line[:60]!r}"
+    return f"the index {path} is not made of keys and offsets"
+
+
+def _refuse_repeated(path: Path, what: str, numbers_N: np.ndarray) -> None:
+    values, counts = np.unique(numbers_N, return_counts=True)
+    if len(values) < len(numbers_N):
+        raise FembError(
+            f"the {what} {values[counts.argmax()]} stands in the index {path} {counts.max()} times",
+            hint=f"mend or remove {path.name}: without it the records are scanned",
+        )

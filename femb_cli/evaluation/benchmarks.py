@@ -1,0 +1,168 @@
+"""The benchmarks that femb knows by name: their files, where they are published and the protocol that scores them."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from femb_cli.errors import FembError, UsageError
+from femb_cli.evaluation.download import download
+from femb_cli.files import cache_folder
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A published verification set.
+
+    Attributes:
+        name: what `--dataset` calls it.
+        title: what people call it.
+        archive: file name of the zip with the aligned images, or None for the built-in set.
+        pairs: file name of the pair list.
+        protocol: the accuracy's rule, see `protocols.py`.
+        url: the folder that both files are published in, or None.
+        sha256: known checksums by file name.
+        origin: where a person finds the files.
+    """
+
+    name: str
+    title: str
+    archive: str | None
+    pairs: str
+    protocol: str
+    url: str | None = None
+    sha256: tuple[tuple[str, str], ...] = ()
+    origin: str = ""
+
+
+BENCHMARKS = {
+    benchmark.name: benchmark
+    for benchmark in (
+        Benchmark(
+            name="xqlfw",
+            title="XQLFW (cross-quality LFW)",
+            archive="xqlfw_aligned_112.zip",
+            pairs="xqlfw_pairs.txt",
+            protocol="xqlfw",
+            url="https://github.com/Martlgap/xqlfw/releases/download/1.0",
+            sha256=(("xqlfw_pairs.txt", "636852f90b886f3f56c73b13c9775f7ffcd37662dbb189c694f6a0a605b63b84"),),
+            origin="https://martlgap.github.io/xqlfw/pages/download.html",
+        ),
+        Benchmark(
+            name="lfw",
+            title="LFW View 2",
+            archive="lfw_aligned_112.zip",
+            pairs="pairs.txt",
+            protocol="arcface",
+            origin="pairs.txt is LFW's own; the archive holds LFW aligned to 112 x 112, <name>/<name>_0001.jpg",
+        ),
+        Benchmark(
+            name="lfw-dev",
+            title="LFW View 1, test pairs",
+            archive="lfw_aligned_112.zip",
+            pairs="pairsDevTest.txt",
+            protocol="arcface",
+            origin="pairsDevTest.txt is LFW's own; the archive holds LFW aligned to 112 x 112, <name>/<name>_0001.jpg",
+        ),
+        Benchmark(
+            name="synthetic",
+            title="femb's procedural faces",
+            archive=None,
+            pairs="pairs.txt",
+            protocol="arcface",
+            origin="drawn by femb itself",
+        ),
+    )
+}
+DEFAULT_BENCHMARK = "xqlfw"
+
+
+@dataclass(frozen=True)
+class BenchmarkFiles:
+    """A benchmark's files on this machine: a zip or a folder of images, and the pair list."""
+
+    images: Path
+    pairs: Path
+
+
+def find_benchmark(name: str) -> Benchmark:
+    """Look a benchmark up by name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in BENCHMARKS:
+        raise UsageError(
+            f"unknown benchmark {name!r}: known are {', '.join(BENCHMARKS)}", hint="--pairs scores a list of your own"
+        )
+    return BENCHMARKS[name]
+
+
+def locate(
+    benchmark: Benchmark,
+    data_dir: Path | None,
+    *,
+    say: Callable[[str], None],
+    progress: Callable[[int, int], None] | None = None,
+) -> BenchmarkFiles:
+    """Find a benchmark's files, downloading those that are published and not here.
+
+    Looked for under `data_dir` (and its subfolders named after the benchmark and `protocols`) and the cache;
+    downloads go to the former if it is given, else to the latter.
+
+    Raises:
+        FembError: a file is missing and cannot be had; says which files to put where.
+    """
+    home = data_dir or cache_folder() / benchmark.name
+    folders = [
+        folder
+        for root in (data_dir, cache_folder())
+        if root
+        for folder in (root, root / benchmark.name, root / "protocols")
+    ]
+    assert benchmark.archive is not None, "the built-in benchmark has no files to look for"
+    found: dict[str, Path] = {}
+    for file in (benchmark.archive, benchmark.pairs):
+        here = _unpacked_or_file(folders, file)
+        found[file] = here or _fetch(benchmark, file, home, say, progress)
+    return BenchmarkFiles(found[benchmark.archive], found[benchmark.pairs])
+
+
+def _unpacked_or_file(folders: list[Path], file: str) -> Path | None:
+    """The file, or for an archive the folder that somebody unpacked it to."""
+    candidates = [folder / name for folder in folders for name in (file, file.removesuffix(".zip"))]
+    return next((path for path in candidates if path.exists()), None)
+
+
+def _fetch(
+    benchmark: Benchmark,
+    file: str,
+    home: Path,
+    say: Callable[[str], None],
+    progress: Callable[[int, int], None] | None,
+) -> Path:
+    wanted = (
+        f"put {benchmark.archive} and {benchmark.pairs} into {home}/"
+        " (or name their folder with --data-dir or FEMB_DATA_DIR)"
+    )
+    base = os.environ.get("FEMB_MIRROR") or benchmark.url
+    if base is None:
+        raise FembError(
+            f"{benchmark.title}: {file} is not in {home}, and it is not published for download",
+            hint=f"{wanted}; {benchmark.origin}",
+        )
+    url = f"{base.rstrip('/')}/{file}"
+    say(f"downloading {url}")
+    try:
+        size = download(url, home / file, expected_sha256=dict(benchmark.sha256).get(file), progress=progress)
+    except FembError as error:
+        raise FembError(f"{benchmark.title}: {error.message}", hint=f"{wanted}; {benchmark.origin}") from error
+    say(f"{home / file}: {size:,} bytes, SHA-256 {file_sha256(home / file)}")
+    return home / file
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

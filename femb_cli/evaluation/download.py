@@ -1,0 +1,92 @@
+"""Downloading a file: resumed where the server allows it, checked, and put in its place only when whole."""
+
+import hashlib
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from femb_cli.errors import FembError
+
+BLOCK = 1 << 16
+TIMEOUT_SECONDS = 30
+
+
+def download(
+    url: str,
+    target: Path,
+    *,
+    expected_sha256: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Fetch `url` to `target`; what an earlier attempt left in `target.part` is continued.
+
+    Args:
+        url: http or https.
+        target: the file to make; its folder is made too.
+        expected_sha256: refuse other content.
+        progress: called with bytes done and in all (0 if the server does not say).
+
+    Returns:
+        The file's size in bytes.
+
+    Raises:
+        FembError: the server cannot be reached, refuses, ends early, or the content is not what was expected.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    try:
+        _fetch(url, part, progress)
+    except urllib.error.HTTPError as error:
+        raise FembError(f"{url} answers {error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise FembError(f"cannot download {url}: {reason}") from error
+    _check(part, url, expected_sha256)
+    part.replace(target)
+    return target.stat().st_size
+
+
+def _fetch(url: str, part: Path, progress: Callable[[int, int], None] | None) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and have:  # the part is no prefix of what is published: start over
+            part.unlink()
+            return _fetch(url, part, progress)
+        raise
+    with response:
+        resumed = have and response.status == 206
+        if not resumed:
+            have = 0
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else 0
+        with part.open("ab" if resumed else "wb") as file:
+            have = _copy(response, file, have, total, progress)
+    if total and have != total:
+        raise OSError(f"the connection ended after {have:,} of {total:,} bytes")
+
+
+def _copy(
+    response: BinaryIO, file: BinaryIO, have: int, total: int, progress: Callable[[int, int], None] | None
+) -> int:
+    while block := response.read(BLOCK):
+        file.write(block)
+        have += len(block)
+        if progress is not None:
+            progress(have, total)
+    return have
+
+
+def _check(part: Path, url: str, expected_sha256: str | None) -> None:
+    if expected_sha256 is None:
+        return
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected_sha256:
+        part.unlink()
+        raise FembError(f"{url} is not the published file: SHA-256 {found}, expected {expected_sha256}")

@@ -1,0 +1,146 @@
+"""Scores of image pairs, and all verification figures of a scored list of pairs.
+
+Shape suffixes: N embeddings, D embedding dimension, P pairs.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics import auc, d_prime, equal_error_rate, fnmr_at_fmr, roc_curve, tar_at_far
+from femb_cli.evaluation.pairs import PairList
+from femb_cli.evaluation.protocols import fold_accuracy
+
+_FALSE_ACCEPT_RATES = {"1e-1": 1e-1, "1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4}
+_BLOCK_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class VerificationFigures:
+    """What a list of scored pairs says about a network; rates in [0, 1], thresholds as cosines.
+
+    Attributes:
+        num_pairs: number of pairs.
+        accuracy: mean accuracy over the folds of the protocol.
+        accuracy_std: its standard deviation over the folds, dividing by their number.
+        threshold: mean over folds of the cosine from which on a pair is accepted.
+        tar_at_far: true accept rate at each false accept rate, which is written as "1e-3".
+        fnmr_at_fmr: 1 - `tar_at_far`.
+        eer: mean of FMR and FNMR where they are nearest.
+        auc: probability that a genuine pair scores higher than an impostor pair.
+        d_prime: distance of the mean scores in units of their spread; None if no score differs within its kind.
+        num_genuine: number of genuine pairs.
+        num_impostor: number of impostor pairs.
+        protocol: name of the protocol of the accuracy.
+        num_folds: number of folds.
+    """
+
+    num_pairs: int
+    accuracy: float
+    accuracy_std: float
+    threshold: float
+    tar_at_far: dict[str, float]
+    fnmr_at_fmr: dict[str, float]
+    eer: float
+    auc: float
+    d_prime: float | None
+    num_genuine: int
+    num_impostor: int
+    protocol: str
+    num_folds: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figures as plain numbers, text and objects."""
+        return asdict(self)
+
+
+def cosine_scores(
+    embeddings_ND: ArrayLike, left_P: ArrayLike, right_P: ArrayLike, *, names: Sequence[str] | None = None
+) -> NDArray[np.float64]:
+    """Compute the cosine of each pair of embeddings, in blocks, so that the memory does not grow with the pairs.
+
+    Args:
+        embeddings_ND: embeddings of any float type and any length; computed with in float64.
+        left_P: row of the first image of each pair.
+        right_P: row of the second image of each pair.
+        names: name of each row, for the error.
+
+    Returns:
+        Cosine of each pair, float64 (P,), in [-1, 1].
+
+    Raises:
+        FembError: if an embedding is zero or not finite, or if there are not as many names as embeddings.
+    """
+    embeddings = np.asarray(embeddings_ND)
+    left, right = np.asarray(left_P, dtype=np.int64), np.asarray(right_P, dtype=np.int64)
+    lengths = _checked_lengths(embeddings, names)
+    scores = np.empty(len(left))
+    for block in _blocks(len(left)):
+        left_rows, right_rows = left[block], right[block]
+        products = _row_products(embeddings[left_rows], embeddings[right_rows])
+        scores[block] = products / (lengths[left_rows] * lengths[right_rows])
+    return scores.clip(-1.0, 1.0)
+
+
+def score_pairs(scores_P: ArrayLike, pairs: PairList, protocol: str) -> VerificationFigures:
+    """Compute all figures of a list of pairs.
+
+    Args:
+        scores_P: cosine of each pair.
+        pairs: the pairs, in the same order.
+        protocol: how accuracy is measured: `arcface`, `xqlfw` or `exact`.
+
+    Raises:
+        FembError: as `roc_curve` and `fold_accuracy`.
+    """
+    curve = roc_curve(scores_P, pairs.genuine_N)
+    folds = fold_accuracy(protocol, scores_P, pairs.genuine_N, pairs.folds_N)
+    return VerificationFigures(
+        num_pairs=len(pairs),
+        accuracy=folds.accuracy,
+        accuracy_std=folds.accuracy_std,
+        threshold=folds.threshold,
+        tar_at_far={key: tar_at_far(curve, far).tar for key, far in _FALSE_ACCEPT_RATES.items()},
+        fnmr_at_fmr={key: fnmr_at_fmr(curve, fmr) for key, fmr in _FALSE_ACCEPT_RATES.items()},
+        eer=equal_error_rate(curve),
+        auc=auc(curve),
+        d_prime=d_prime(curve),
+        num_genuine=len(curve.genuine_G),
+        num_impostor=len(curve.impostor_I),
+        protocol=protocol,
+        num_folds=pairs.num_folds,
+    )
+
+
+def _checked_lengths(embeddings: NDArray[Any], names: Sequence[str] | None) -> NDArray[np.float64]:
+    """The L2 norm of each row, all of them positive and finite."""
+    if names is not None and len(names) != len(embeddings):
+        raise FembError(f"{len(embeddings)} embeddings, but {len(names)} names")
+    squared = np.empty(len(embeddings))
+    for block in _blocks(len(embeddings)):
+        squared[block] = _row_products(embeddings[block], embeddings[block])
+    sound = np.isfinite(squared) & (squared > 0.0)
+    if not sound.all():
+        row = int(np.argmin(sound))
+        kind = "zero" if squared[row] == 0.0 else "not finite"
+        place = f"row {row} (counted from 0)" + (f", {names[row]!r}," if names is not None else "")
+        raise FembError(
+            f"the embedding in {place} is {kind}; {np.count_nonzero(~sound)} of {len(sound)} embeddings have no "
+            "direction",
+            hint="make the embeddings of these images again, or leave the images out",
+        )
+    return np.sqrt(squared)
+
+
+def _row_products(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float64]:
+    """Inner product of each row with its partner, in float64."""
+    return np.einsum("pd,pd->p", left.astype(np.float64), right.astype(np.float64))
+
+
+def _blocks(num_rows: int) -> Iterator[slice]:
+    """Consecutive pieces of `num_rows` rows."""
+    return (slice(start, start + _BLOCK_ROWS) for start in range(0, num_rows, _BLOCK_ROWS))

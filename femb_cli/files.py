@@ -1,0 +1,65 @@
+"""Writing that leaves either the whole result or nothing: aside first, then renamed."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from femb_cli.errors import FembError
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Refuse to write over what is there, unless asked to.
+
+    Raises:
+        FembError: `path` exists and `overwrite` is false.
+    """
+    if path.exists() and not overwrite:
+        raise FembError(f"{path} exists already", hint="choose another name, or pass --overwrite to replace it")
+
+
+@contextmanager
+def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it takes the name `path`, on any error it is removed."""
+    refuse_existing(path, overwrite=overwrite)
+    _make_parent(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield aside
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on success it takes the name `path`, on any error it is removed."""
+    refuse_existing(path, overwrite=overwrite)
+    _make_parent(path)
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    aside.chmod(0o755)
+    try:
+        yield aside
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+        aside.replace(path)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def cache_folder() -> Path:
+    """Where downloads and drawn data are kept: FEMB_CACHE_DIR, or femb's folder in the user's cache."""
+    if chosen := os.environ.get("FEMB_CACHE_DIR"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "femb"
+
+
+def _make_parent(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FembError(f"cannot make the folder {path.parent}: {error.strerror}") from error

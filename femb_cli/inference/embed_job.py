@@ -1,0 +1,98 @@
+"""What `femb embed` asks for, in a form that can be sent to several processes."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from femb_cli.checkpoints.store import newest_finished_run, open_checkpoint
+from femb_cli.data.folder import FileListSource
+from femb_cli.data.source import ImageSource, open_source
+from femb_cli.files import refuse_existing
+from femb_cli.inference.embed import is_main_process, names_path, write_embeddings
+from femb_cli.inference.embedder import load_embedder
+
+
+@dataclass(frozen=True)
+class EmbedJob:
+    """The images, the model and the file to make; see `femb embed --help`."""
+
+    images: tuple[Path, ...]
+    out: Path
+    model: Path | None
+    runs: Path
+    flip: bool
+    batch_size: int
+    skip_bad: bool
+    resume: bool
+    device: str | None
+    overwrite: bool
+
+    def open_images(self) -> ImageSource:
+        """One folder, archive or data set as a whole; else the files as they are listed."""
+        whole = len(self.images) == 1 and (self.images[0].is_dir() or self.images[0].suffix in (".zip", ".rec"))
+        if whole or (len(self.images) == 1 and not self.images[0].exists()):
+            return open_source(self.images[0])
+        return FileListSource(self.images)
+
+    def find_model(self) -> Path:
+        """The model that was named, or the newest finished run."""
+        return self.model or newest_finished_run(self.runs)
+
+    def check(self) -> None:
+        """Refuse what cannot work before anything is started."""
+        refuse_existing(self.out, overwrite=self.overwrite)
+        refuse_existing(names_path(self.out), overwrite=self.overwrite)
+        self.open_images()
+        if (model := self.find_model()).suffix != ".onnx":
+            open_checkpoint(model)
+
+    def describe(self) -> dict[str, Any]:
+        """What would be done."""
+        model = self.find_model()
+        embedder = load_embedder(model, "cpu")
+        return {
+            "num_images": len(self.open_images()),
+            "embedding_size": embedder.embedding_dim,
+            "model": str(model),
+            "path": str(self.out),
+            "names_path": str(names_path(self.out)),
+        }
+
+
+def run_embedding(
+    job: EmbedJob,
+    set_up_logging: Callable[..., None],
+    quiet: bool,
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, Any] | None:
+    """Do a job, on each of its processes; the result on the main process, None on others."""
+    set_up_logging(quiet=quiet)
+    source = job.open_images()
+    embedder = load_embedder(job.find_model(), job.device)
+    started = time.perf_counter()
+    result = write_embeddings(
+        embedder,
+        source,
+        job.out,
+        batch_size=job.batch_size,
+        flip=job.flip,
+        skip_bad=job.skip_bad,
+        resume=job.resume,
+        overwrite=job.overwrite,
+        progress=progress,
+    )
+    seconds = time.perf_counter() - started
+    if not is_main_process():
+        return None
+    return {
+        "num_images": len(result.indices_N),
+        "num_failed": len(result.failed),
+        "embedding_size": embedder.embedding_dim,
+        "path": str(job.out),
+        "names_path": str(names_path(job.out)),
+        "images_per_second": round(len(source) / max(seconds, 1e-9), 1),
+        "model": embedder.name,
+        "failed": [list(pair) for pair in result.failed],
+    }

@@ -1,0 +1,137 @@
+"""Verification: pairs of images, or of stored embeddings, to figures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femb_cli.data.source import ImageSource, open_source
+from femb_cli.data.synthetic_sets import synthetic_benchmark
+from femb_cli.evaluation.benchmarks import find_benchmark, locate
+from femb_cli.evaluation.pairs import PairList, read_pairs
+from femb_cli.evaluation.score import VerificationFigures, cosine_scores, score_pairs
+from femb_cli.inference.embed import embed_source, read_embeddings
+from femb_cli.inference.embedder import Embedder
+
+Flip = Literal["none", "sum"]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """What a model is verified on.
+
+    Attributes:
+        name: the benchmark's name, or the pair file's.
+        title: its name in words.
+        pairs: the pairs.
+        images: where their images are.
+        protocol: the rule of the accuracy.
+    """
+
+    name: str
+    title: str
+    pairs: PairList
+    images: ImageSource
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The outcome of one model on one set.
+
+    Attributes:
+        benchmark: the set's name.
+        title: its name in words.
+        model: the model's name.
+        flip: how mirror images were used: `none` or `sum`.
+        figures: the figures.
+        scores_N: cosine of every pair.
+        genuine_N: whether it shows one person.
+    """
+
+    benchmark: str
+    title: str
+    model: str
+    flip: str
+    figures: VerificationFigures
+    scores_N: NDArray[np.float64]
+    genuine_N: NDArray[np.bool_]
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures with what they are of; plain values."""
+        return {"benchmark": self.benchmark, "model": self.model, "flip": self.flip, **self.figures.to_json()}
+
+
+def open_benchmark(
+    name: str, data_dir: Path | None, *, say: Callable[[str], None], progress: Progress | None = None
+) -> PairSet:
+    """Open a benchmark by name, fetching or drawing what is not here yet.
+
+    Raises:
+        FembError: its files are missing and cannot be had, or damaged.
+    """
+    benchmark = find_benchmark(name)
+    if benchmark.archive is None:
+        folder = synthetic_benchmark(say=say, progress=progress)
+        pairs, images = folder / benchmark.pairs, folder / "images"
+    else:
+        files = locate(benchmark, data_dir, say=say, progress=progress)
+        pairs, images = files.pairs, files.images
+    return PairSet(benchmark.name, benchmark.title, read_pairs(pairs), open_source(images), benchmark.protocol)
+
+
+def open_pairs(pairs: Path, images: Path, protocol: str = "arcface") -> PairSet:
+    """Open a pair list of one's own over a folder, zip or data set of images."""
+    return PairSet(pairs.name, pairs.name, read_pairs(pairs), open_source(images), protocol)
+
+
+def verify(
+    embedder: Embedder,
+    pair_set: PairSet,
+    *,
+    flip: Flip | None = None,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> Verification:
+    """Embed the images of the pairs and score them.
+
+    Args:
+        embedder: the model.
+        pair_set: what to verify it on.
+        flip: `sum` adds the mirror image's embedding; None: as the model's own convention says.
+        batch_size: images at a time.
+        progress: called with the number of images done and in all.
+
+    Raises:
+        FembError: a pair names a missing image, or an image cannot be read.
+    """
+    pairs = pair_set.pairs
+    left_N, right_N = pairs.indices(pair_set.images.names)
+    used_N, places_N = np.unique(np.concatenate([left_N, right_N]), return_inverse=True)
+    chosen = flip or embedder.flip
+    rows = embed_source(
+        embedder, pair_set.images, used_N, batch_size=batch_size, flip=chosen == "sum", progress=progress
+    ).rows_ND
+    names = [str(pair_set.images.names[int(index)]) for index in used_N]
+    scores_N = cosine_scores(rows, places_N[: len(pairs)], places_N[len(pairs) :], names=names)
+    figures = score_pairs(scores_N, pairs, pair_set.protocol)
+    return Verification(pair_set.name, pair_set.title, embedder.name, chosen, figures, scores_N, pairs.genuine_N)
+
+
+def verify_embeddings(pairs_file: Path, embeddings_file: Path, protocol: str = "arcface") -> Verification:
+    """Score stored embeddings, as `femb embed` wrote them with their names beside.
+
+    Raises:
+        FembError: the files are damaged, or a pair names an image that was not embedded.
+    """
+    pairs = read_pairs(pairs_file)
+    rows_ND, names = read_embeddings(embeddings_file)
+    left_N, right_N = pairs.indices(names)
+    scores_N = cosine_scores(rows_ND, left_N, right_N, names=names)
+    figures = score_pairs(scores_N, pairs, protocol)
+    title = pairs_file.name
+    return Verification(title, title, str(embeddings_file), "none", figures, scores_N, pairs.genuine_N)

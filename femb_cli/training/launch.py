@@ -1,0 +1,86 @@
+"""Starting a function on several processes of this machine, or just here.
+
+Under `accelerate launch` or `torchrun` the processes are there already, and every one of them simply runs.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from femb_cli.errors import FembError
+
+
+def inside_launcher() -> bool:
+    """Whether somebody else (torchrun, accelerate launch) has started the processes."""
+    return "LOCAL_RANK" in os.environ
+
+
+def is_main_process() -> bool:
+    """Whether this process speaks and writes for all."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any:
+    """Run `function(*arguments)` on `processes` processes and return the first one's result.
+
+    With several, the function, its arguments and its result must be picklable.
+
+    Raises:
+        FembError: as the function raised it in one of the processes, or a process died.
+        KeyboardInterrupt: the user interrupted.
+    """
+    if processes == 1 or inside_launcher():
+        return function(*arguments)
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=0.2,
+    )
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    with tempfile.TemporaryDirectory(prefix="femb-") as folder:
+        failure = Path(folder) / "failure.json"
+        try:
+            return elastic_launch(config, _work)(function, arguments, failure)[0]
+        except ChildFailedError as error:
+            raise _explain(error, failure) from error
+        except SignalException as error:
+            if error.sigval == signal.SIGINT:
+                raise KeyboardInterrupt from error
+            raise
+
+
+def _work(function: Callable[..., Any], arguments: tuple[Any, ...], failure: Path) -> Any:
+    """In a process of its own: run, and leave a note of an error that the user can fix."""
+    import torch
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    try:
+        return function(*arguments)
+    except FembError as error:
+        if not failure.exists():
+            failure.write_text(json.dumps([error.message, error.hint]), encoding="utf-8")
+        sys.exit(1)
+
+
+def _explain(error: Any, failure: Path) -> FembError:
+    if failure.exists():
+        message, hint = json.loads(failure.read_text(encoding="utf-8"))
+        return FembError(message, hint=hint)
+    rank, first = error.get_first_failure()
+    return FembError(f"process {rank} failed: {first.message}")

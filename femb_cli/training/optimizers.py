@@ -1,0 +1,23 @@
+"""The optimizer over a backbone and its classifier."""
+
+from torch import nn
+from torch.optim import Optimizer
+
+from femb_cli.config.load import build
+from femb_cli.config.schema import OptimizerConfig
+
+
+def build_optimizer(config: OptimizerConfig, *modules: nn.Module) -> Optimizer:
+    """One optimizer for all parameters; biases, batch norms and PReLU slopes (one dimension) are not decayed."""
+    parameters = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [parameter for parameter in parameters if parameter.ndim > 1]},
+        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return build(config, groups)
+
+
+def set_learning_rate(optimizer: Optimizer, lr: float) -> None:
+    """Set the rate of every group."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr

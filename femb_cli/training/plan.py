@@ -1,0 +1,75 @@
+"""What a run will do, computed from its configuration and the facts of its data alone (no torch, no images)."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
+from femb_cli.data.facts import is_dataset, read_facts
+from femb_cli.data.source import open_source
+from femb_cli.errors import FembError, UsageError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The size of a run.
+
+    Attributes:
+        num_images: images in the training set.
+        num_identities: identities in the training set.
+        batch_size: images in one step, all processes together.
+        processes: number of processes.
+        steps_per_epoch: whole batches in the training set.
+        steps: steps of the run.
+    """
+
+    num_images: int
+    num_identities: int
+    batch_size: int
+    processes: int
+    steps_per_epoch: int
+    steps: int
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the data."""
+        return self.steps / self.steps_per_epoch
+
+
+def make_plan(config: TrainConfig, processes: int = 1) -> Plan:
+    """Work out the steps of a run, and refuse what cannot work before anything expensive starts.
+
+    Raises:
+        UsageError: the batch cannot be shared out evenly.
+        FembError: the data set is missing, has no identities or is smaller than a batch.
+    """
+    num_images, num_identities = count_data(config.data)
+    batch_size = config.batch_size
+    if batch_size % processes:
+        raise UsageError(
+            f"a batch of {batch_size} images cannot be shared evenly by {processes} processes",
+            hint=f"--batch-size {math.ceil(batch_size / processes) * processes}",
+        )
+    if batch_size > num_images:
+        raise FembError(
+            f"a batch of {batch_size} images is larger than the data set of {num_images}",
+            hint=f"--batch-size {max(1, num_images // 2)}",
+        )
+    steps_per_epoch = num_images // batch_size
+    steps = config.steps if config.steps is not None else max(1, round((config.epochs or 0) * steps_per_epoch))
+    return Plan(num_images, num_identities, batch_size, processes, steps_per_epoch, steps)
+
+
+def count_data(data: SyntheticConfig | DatasetConfig) -> tuple[int, int]:
+    """Images and identities of a training set, from its metadata where it has any."""
+    if isinstance(data, SyntheticConfig):
+        return data.num_identities * data.images_per_identity, data.num_identities
+    path = Path(data.path)
+    if is_dataset(path):
+        facts = read_facts(path)
+        if facts.num_images is not None and facts.num_identities is not None:
+            return facts.num_images, facts.num_identities
+    source = open_source(path)
+    if source.identities is None:
+        raise FembError(f"{path} has no identities to train on", hint="training needs one folder per person, or labels")
+    return len(source), len(source.identities.names)

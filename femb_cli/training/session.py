@@ -1,0 +1,224 @@
+"""A training session from request to result: everything that can fail cheaply fails before a process is started."""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from femb_cli.config.load import config_path, dump_config, load_config
+from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
+from femb_cli.errors import FembError, UsageError
+from femb_cli.training.launch import is_main_process, launch
+from femb_cli.training.plan import make_plan
+from femb_cli.training.run import (
+    CONFIG,
+    RUN_SUMMARY,
+    create_run,
+    is_run,
+    newest_unfinished_run,
+    run_path,
+    write_config,
+    write_summary,
+)
+
+logger = logging.getLogger("femb")
+
+DEFAULT_CONFIG = "quickstart"
+NUM_SAMPLES = 6
+
+Say = Callable[[str], None]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for; see `femb train --help`."""
+
+    config: str | None = None
+    overrides: dict[str, Any] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
+    processes: int = 1
+    gpus: int | None = None
+    out: Path | None = None
+    resume: str | None = None
+    data_dir: Path | None = None
+    device: str | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every process of a session needs to know.
+
+    Attributes:
+        config: the resolved configuration.
+        run: the run's folder, made already.
+        data: the training set, drawn already if it is synthetic.
+        benchmarks: names of what to verify on, fetched already.
+        data_dir: where the benchmarks are.
+        device: `cpu`, or None for a GPU where there is one.
+        processes: number of processes.
+        resumed: whether to go on from the run's newest checkpoint.
+    """
+
+    config: TrainConfig
+    run: Path
+    data: Path
+    benchmarks: tuple[str, ...]
+    data_dir: Path | None
+    device: str | None
+    processes: int
+    resumed: bool
+
+
+def resolve(request: Request) -> tuple[TrainConfig, Path | None]:
+    """The configuration of a request, and the run that it goes on with, if any."""
+    if request.resume is None:
+        return load_config(request.config or DEFAULT_CONFIG, request.settings, request.overrides), None
+    if request.config is not None or request.out is not None:
+        raise UsageError("a resumed run has its own configuration and folder", hint="leave CONFIG and --out away")
+    run = newest_unfinished_run() if request.resume == "newest" else Path(request.resume)
+    if not is_run(run):
+        raise FembError(f"{run} is not a run: it has no {CONFIG} and checkpoints/")
+    return load_config(run / CONFIG, request.settings, request.overrides), run
+
+
+def describe(request: Request) -> dict[str, Any]:
+    """The resolved configuration and the plan of a request, without doing anything."""
+    config, run = resolve(request)
+    plan = make_plan(config, request.processes)
+    return {
+        "config": dump_config(config),
+        "run": str(run or request.out or run_path(config)),
+        "images": plan.num_images,
+        "identities": plan.num_identities,
+        "batch_size": plan.batch_size,
+        "processes": plan.processes,
+        "steps_per_epoch": plan.steps_per_epoch,
+        "epochs": round(plan.epochs, 2),
+        "steps": plan.steps,
+        "checkpoints": -(-plan.steps // config.checkpoint.every),
+    }
+
+
+def prepare(request: Request, *, say: Say, progress: Progress | None = None) -> Job:
+    """Check a request, draw or open its data, find its benchmarks and make the run's folder.
+
+    Raises:
+        FembError: something is missing or does not fit; nothing has been written then.
+    """
+    from femb_cli.data.dataset import check_identities
+    from femb_cli.data.source import open_source
+    from femb_cli.data.synthetic_sets import synthetic_training_set
+    from femb_cli.inference.embedder import pick_device
+    from femb_cli.inference.verify import open_benchmark
+
+    config, resumed = resolve(request)
+    make_plan(config, request.processes)
+    _check_hardware(request)
+    pick_device(request.device)
+    if isinstance(config.data, SyntheticConfig):
+        data = synthetic_training_set(config.data, say=say, progress=progress)
+    else:
+        data = Path(config.data.path)
+        check_identities(open_source(data))
+    benchmarks = config.validation.benchmarks
+    if benchmarks is None:
+        benchmarks = ("synthetic",) if isinstance(config.data, SyntheticConfig) else ()
+    for name in benchmarks:
+        pair_set = open_benchmark(name, request.data_dir, say=say, progress=progress)
+        pair_set.pairs.indices(pair_set.images.names)
+    run = resumed or request.out or run_path(config)
+    if resumed:
+        _check_unfinished(run, config)
+        write_config(run, config)
+        (run / RUN_SUMMARY).unlink(missing_ok=True)
+    else:
+        create_run(run, config, overwrite=request.overwrite)
+    if request.config is None and isinstance(config.data, DatasetConfig) and not resumed:
+        say(
+            f"no CONFIG given: training the small network of {config_path(DEFAULT_CONFIG).name};"
+            " femb list configs shows others"
+        )
+    device = None if request.device in (None, "cuda") else request.device
+    return Job(config, run, data, benchmarks, request.data_dir, device, request.processes, resumed is not None)
+
+
+def start(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[str, Any] | None:
+    """Run a job on its processes; the result on the main process, None on others."""
+    config = job.config
+    plan = make_plan(config, job.processes)
+    logger.info(
+        f"training {config.backbone.name} with {config.header.name} on {plan.num_images} images of"
+        f" {plan.num_identities} people: {plan.steps} steps of {plan.batch_size}, into {job.run}"
+    )
+    return launch(work, job.processes, job, set_up_logging, quiet)
+
+
+def work(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[str, Any] | None:
+    """What each process of a session does."""
+    set_up_logging(quiet=quiet)
+    from femb_cli.checkpoints.store import open_checkpoint, run_checkpoints
+    from femb_cli.inference.verify import open_benchmark
+    from femb_cli.training.trainer import train
+
+    started = time.perf_counter()
+    benchmarks = [open_benchmark(name, job.data_dir, say=logger.info) for name in job.benchmarks]
+    resume = open_checkpoint(job.run) if job.resumed and run_checkpoints(job.run) else None
+    result = train(job.config, job.run, job.data, benchmarks=benchmarks, device=job.device, resume=resume)
+    if not is_main_process():
+        return None
+    summary = {
+        "run": str(job.run),
+        "steps": result.steps,
+        "loss": result.loss,
+        "seconds": round(time.perf_counter() - started, 1),
+        "verification": _as_one(result.verifications),
+        "samples": "synthetic" in job.benchmarks,
+        "processes": job.processes,
+    }
+    if summary["samples"]:
+        _leave_samples(job.run)
+    write_summary(job.run, summary)
+    return summary
+
+
+def _as_one(verifications: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """One result stands for itself, as in `femb verify --json`; several are a list."""
+    if len(verifications) > 1:
+        return {"results": verifications}
+    return verifications[0] if verifications else None
+
+
+def _leave_samples(run: Path) -> None:
+    """Copy a few images of the synthetic benchmark into the run, to try `femb embed` on."""
+    from femb_cli.data.synthetic_sets import synthetic_benchmark
+
+    images = sorted((synthetic_benchmark(say=logger.info) / "images").glob("*/*.jpg"))[:NUM_SAMPLES]
+    (run / "samples").mkdir(exist_ok=True)
+    for image in images:
+        shutil.copy(image, run / "samples" / image.name)
+
+
+def _check_unfinished(run: Path, config: TrainConfig) -> None:
+    from femb_cli.checkpoints.store import run_checkpoints
+
+    done = [int(folder.name.removeprefix("step-")) for folder in run_checkpoints(run)]
+    steps = make_plan(config).steps
+    if done and done[-1] >= steps:
+        raise FembError(f"the run {run} has finished its {steps} steps", hint=f"--steps {2 * steps} trains it further")
+
+
+def _check_hardware(request: Request) -> None:
+    if request.gpus is None:
+        return
+    import torch
+
+    if request.gpus > torch.cuda.device_count():
+        raise UsageError(
+            f"{request.gpus} GPUs were asked for, but this machine has {torch.cuda.device_count()}",
+            hint="--processes N trains on the CPU with N processes",
+        )

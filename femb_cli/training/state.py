@@ -1,0 +1,62 @@
+"""What a run needs, beside its weights, to be continued as if it had not stopped.
+
+All randomness of a step comes from (seed, step, rank), so no generator's state has to be kept, and a run may go on
+with another number of processes.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.optim import Optimizer
+
+from femb_cli.backbones import Backbone
+from femb_cli.checkpoints.store import CLASSIFIER, STATE, Checkpoint, load_strictly
+from femb_cli.errors import FembError
+
+OPTIMIZER = "optimizer.pt"
+SCALER = "scaler.pt"
+PROGRESS = "progress.json"
+
+
+def seed_step(seed: int, step: int, rank: int) -> torch.Generator:
+    """Seed torch for one step on one process (dropout, drawn margins) and give a generator for its augmentation."""
+    mixed = (seed * 1_000_003 + step) * 65_537 + rank
+    torch.manual_seed(mixed)
+    return torch.Generator().manual_seed(mixed)
+
+
+def save_state(folder: Path, *, step: int, optimizer: Optimizer, scaler: torch.amp.GradScaler | None) -> None:
+    """Write the optimizer's state and the position into a checkpoint's `state/`."""
+    torch.save(optimizer.state_dict(), folder / OPTIMIZER)
+    if scaler is not None:
+        torch.save(scaler.state_dict(), folder / SCALER)
+    (folder / PROGRESS).write_text(json.dumps({"step": step}), encoding="utf-8")
+
+
+def load_state(
+    checkpoint: Checkpoint,
+    backbone: Backbone,
+    classifier: nn.Module,
+    optimizer: Optimizer,
+    scaler: torch.amp.GradScaler | None,
+) -> int:
+    """Load a checkpoint into the parts of a run; returns the number of steps already done.
+
+    Raises:
+        FembError: the checkpoint has no state to go on from, or is of another model.
+    """
+    state = checkpoint.path / STATE
+    if not (state / PROGRESS).is_file():
+        raise FembError(
+            f"{checkpoint.path} has no {STATE}/ to go on from", hint="it can be used, but not trained further"
+        )
+    load_strictly(backbone, load_file(checkpoint.model_file), where=str(checkpoint.model_file))
+    load_strictly(classifier, load_file(checkpoint.path / CLASSIFIER), where=str(checkpoint.path / CLASSIFIER))
+    # Read to the CPU; the optimizer moves each tensor to its parameter's device.
+    optimizer.load_state_dict(torch.load(state / OPTIMIZER, map_location="cpu", weights_only=True))
+    if scaler is not None and (state / SCALER).is_file():
+        scaler.load_state_dict(torch.load(state / SCALER, map_location="cpu", weights_only=True))
+    return int(json.loads((state / PROGRESS).read_text(encoding="utf-8"))["step"])

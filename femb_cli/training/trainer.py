@@ -1,0 +1,219 @@
+"""The training loop: images to embeddings to loss to weights, on one process or many.
+
+Accelerate places, wraps, scales and gathers; everything that a step draws at random follows from (seed, step, rank).
+"""
+
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
+from torch import Tensor
+
+from femb_cli.backbones import Backbone, build_configured_backbone
+from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.store import Checkpoint, save_checkpoint
+from femb_cli.classifier import MarginClassifier
+from femb_cli.config.load import dump_config
+from femb_cli.config.schema import TrainConfig
+from femb_cli.data.augment import augment
+from femb_cli.data.dataset import check_identities
+from femb_cli.data.loader import ShuffledBatches, TrainingImages, training_loader
+from femb_cli.data.preprocess import ALIGNED_SIZE, Preprocessing
+from femb_cli.data.source import ImageSource, open_source
+from femb_cli.errors import FembError
+from femb_cli.headers import build_configured_header
+from femb_cli.inference import Embedder
+from femb_cli.inference.verify import PairSet, verify
+from femb_cli.training.log import Means, RunLog
+from femb_cli.training.optimizers import build_optimizer, set_learning_rate
+from femb_cli.training.plan import Plan, make_plan
+from femb_cli.training.run import drop_metrics_after, keep_newest_checkpoints
+from femb_cli.training.schedule import learning_rate_factor
+from femb_cli.training.state import load_state, save_state, seed_step
+
+logger = logging.getLogger("femb")
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a finished training reports.
+
+    Attributes:
+        steps: steps of the whole run.
+        loss: mean loss over the last log interval.
+        verifications: the figures on each benchmark, as `verify --json` has them.
+    """
+
+    steps: int
+    loss: float
+    verifications: list[dict[str, Any]]
+
+
+def train(
+    config: TrainConfig,
+    run: Path,
+    data: Path,
+    *,
+    benchmarks: list[PairSet],
+    device: str | None = None,
+    resume: Checkpoint | None = None,
+) -> TrainingResult:
+    """Train, log, verify and save into a run's folder.
+
+    Args:
+        config: everything that the result depends on.
+        run: the folder, which exists.
+        data: the training set.
+        benchmarks: what to verify on.
+        device: `cpu`, or None for a GPU where there is one.
+        resume: the checkpoint to go on from.
+
+    Raises:
+        FembError: the data does not fit the configuration, or the checkpoint does not fit the run.
+    """
+    accelerator = Accelerator(
+        mixed_precision="no" if config.precision == "fp32" else config.precision, cpu=device == "cpu"
+    )
+    images = TrainingImages(_checked_source(data), max(ALIGNED_SIZE, config.backbone.input_size))
+    plan = make_plan(config, accelerator.num_processes)
+    preprocess = Preprocessing(input_size=config.backbone.input_size)
+    card = ModelCard(config.backbone, preprocess, header=asdict(config.header), num_identities=images.num_identities)
+
+    torch.manual_seed(config.seed)
+    backbone = build_configured_backbone(config.backbone)
+    header = build_configured_header(config.header)
+    classifier = MarginClassifier(header, backbone.embedding_dim, images.num_identities)
+    backbone.to(accelerator.device).to(memory_format=torch.channels_last)
+    classifier.to(accelerator.device)
+    optimizer = build_optimizer(config.optimizer, backbone, classifier)
+    start = load_state(resume, backbone, classifier, optimizer, accelerator.scaler) if resume else 0
+
+    parallel_backbone, parallel_classifier, optimizer = accelerator.prepare(backbone, classifier, optimizer)
+    batches = _batches(config, plan, images, accelerator, start)
+    drop_metrics_after(run, start)
+    log = RunLog(run, steps=plan.steps, batch_size=plan.batch_size, start=start, writes=accelerator.is_main_process)
+    means = Means(accelerator.device)
+    loss = float("nan")
+    verifications: list[dict[str, Any]] = []
+
+    for step, (images_BHW3, labels_B) in enumerate(batches, start):
+        generator = seed_step(config.seed, step, accelerator.process_index)
+        lr = config.optimizer.lr * learning_rate_factor(step, plan.steps, config.schedule)
+        set_learning_rate(optimizer, lr)
+
+        inputs_B3HW = augment(preprocess(images_BHW3), config.augment, generator)
+        embeddings_BD = parallel_backbone(inputs_B3HW.contiguous(memory_format=torch.channels_last))
+        output = parallel_classifier(embeddings_BD, labels_B)
+        accelerator.backward(output.loss)
+        gradient_norm = accelerator.clip_grad_norm_(backbone.parameters(), config.clip_gradient or float("inf"))
+        optimizer.step()
+        optimizer.zero_grad()
+        means.add(output, gradient_norm)
+
+        done = step + 1
+        is_last = done == plan.steps
+        if done % config.log_every == 0 or is_last:
+            figures = dict(zip(Means.NAMES, accelerator.reduce(means.take(), "mean").tolist(), strict=True))
+            loss = figures["loss"]
+            _refuse_divergence(loss, done, lr)
+            log.step(done, {**figures, "lr": lr, "epoch": round(done / plan.steps_per_epoch, 3)})
+        if is_last or (config.validation.every and done % config.validation.every == 0):
+            verifications = _verify(backbone, card, run, benchmarks, accelerator, log, done)
+        if is_last or done % config.checkpoint.every == 0:
+            _save(config, run, done, backbone, classifier, card, optimizer, accelerator)
+
+    log.close()
+    accelerator.end_training()
+    return TrainingResult(plan.steps, loss, verifications)
+
+
+def _checked_source(data: Path) -> ImageSource:
+    source = open_source(data)
+    check_identities(source)
+    return source
+
+
+def _batches(
+    config: TrainConfig, plan: Plan, images: TrainingImages, accelerator: Accelerator, start: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """This process's part of every batch from `start` on, on its device: uint8 images and labels."""
+    batches = ShuffledBatches(
+        plan.num_images,
+        plan.batch_size,
+        start=start,
+        stop=plan.steps,
+        seed=config.seed,
+        rank=accelerator.process_index,
+        world_size=accelerator.num_processes,
+    )
+    on_gpu = accelerator.device.type == "cuda"
+    for images_BHW3, labels_B in training_loader(images, batches, workers=config.workers, pin=on_gpu):
+        yield images_BHW3.to(accelerator.device, non_blocking=True), labels_B.to(accelerator.device, non_blocking=True)
+
+
+def _verify(
+    backbone: Backbone,
+    card: ModelCard,
+    run: Path,
+    benchmarks: list[PairSet],
+    accelerator: Accelerator,
+    log: RunLog,
+    step: int,
+) -> list[dict[str, Any]]:
+    """Verify the network as it is now; every process embeds its share of the images."""
+    backbone.eval()
+    embedder = Embedder(
+        backbone,
+        card.preprocessing,
+        embedding_dim=backbone.embedding_dim,
+        name=str(run),
+        flip=card.flip,
+        device=accelerator.device,
+        card=card,
+    )
+    results = [verify(embedder, benchmark).to_json() for benchmark in benchmarks]
+    backbone.train()
+    for result in results:
+        name, accuracy = result["benchmark"], result["accuracy"]
+        log.write(step, {f"{name}/{key}": result[key] for key in ("accuracy", "eer", "auc")})
+        logger.info(f"step {step:>6}/{log.steps}   {name} {100 * accuracy:.2f} %   eer {100 * result['eer']:.2f} %")
+    return results
+
+
+def _save(
+    config: TrainConfig,
+    run: Path,
+    step: int,
+    backbone: Backbone,
+    classifier: MarginClassifier,
+    card: ModelCard,
+    optimizer: AcceleratedOptimizer,
+    accelerator: Accelerator,
+) -> None:
+    """Write a checkpoint that can be used and continued; the main process writes, the others wait."""
+    if accelerator.is_main_process:
+        save_checkpoint(
+            run / "checkpoints" / f"step-{step:06d}",
+            backbone,
+            card,
+            classifier=classifier.state_dict(),
+            config=dump_config(config),
+            write_state=lambda folder: save_state(folder, step=step, optimizer=optimizer, scaler=accelerator.scaler),
+            overwrite=True,
+        )
+        keep_newest_checkpoints(run, config.checkpoint.keep)
+    accelerator.wait_for_everyone()
+
+
+def _refuse_divergence(loss: float, step: int, lr: float) -> None:
+    if not math.isfinite(loss):
+        raise FembError(
+            f"the loss is {loss} at step {step} (learning rate {lr:.3g}): the training has diverged",
+            hint="try a smaller --lr, a longer schedule.warmup, or --set precision=fp32",
+        )
