@@ -130,8 +130,8 @@ def _keys_from_ids(heads: RecordHeads) -> np.ndarray:
 
 def _identities(labels_N: np.ndarray, is_sound_N: np.ndarray) -> Identities | None:
     """Number the identities densely in the order of their stored numbers."""
-    labels_N = labels_N.astype(np.float64)
     with np.errstate(invalid="ignore"):
+        labels_N = labels_N.astype(np.float64)
         is_number_N = is_sound_N & (labels_N >= 0) & (labels_N < _LARGEST_IDENTITY) & (labels_N == np.floor(labels_N))
     if not is_number_N.any():
         return None
@@ -151,7 +151,7 @@ def _contradictions(keys_N: np.ndarray, offsets_N: np.ndarray, heads: RecordHead
     if (offsets_N[offsets_N >= 0][:1] > 0).any() or not (is_followed_N | (heads.ends_N == size))[is_sound_N].all():
         yield "the file holds records that the index does not name; they are left out"
     for row in np.flatnonzero(is_sound_N & ~heads.has_image_N & (keys_N == 0)):
-        announced = heads.labels_N[row] - 1
+        announced = float(heads.labels_N[row]) - 1
         if is_sound_N.all() and announced != is_image_N.sum() and announced < LARGEST_EXACT_FLOAT32:
             yield f"the header announces {announced:.0f} images, but there are {is_image_N.sum()}"
     if not _ranges_agree(keys_N, heads, is_image_N, is_sound_N & ~heads.has_image_N & (keys_N != 0)):
