@@ -33,10 +33,9 @@ def load_config(
         UsageError: the file or a key is unknown, or a value does not fit.
     """
     tree = read_yaml(config_path(file)) if file is not None else {}
-    for key, value in (overrides or {}).items():
-        assign(tree, key, value)
-    for setting in settings:
-        key, value = parse_setting(setting)
+    changes = [*(overrides or {}).items(), *map(parse_setting, settings)]
+    # Sections before their values: `optimizer=adamw` starts from that optimizer's defaults, whatever the order.
+    for key, value in sorted(changes, key=lambda change: change[0].count(".")):
         assign(tree, key, value)
     return parse(tree, TrainConfig)
 
