@@ -40,15 +40,16 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     _make_parent(path)
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     aside.chmod(0o755)
+    old = aside.with_suffix(".old")
     try:
         yield aside
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.exists():
-            path.unlink()
+        # The old one steps aside rather than being deleted first: a kill in between loses neither.
+        if path.exists():
+            path.replace(old)
         aside.replace(path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        _remove(old)
 
 
 def cache_folder() -> Path:
@@ -56,6 +57,13 @@ def cache_folder() -> Path:
     if chosen := os.environ.get("FEMB_CACHE_DIR"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "femb"
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _make_parent(path: Path) -> None:

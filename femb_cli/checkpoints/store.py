@@ -13,14 +13,9 @@ from torch import Tensor, nn
 
 from femb_cli.backbones import Backbone, build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.layout import CLASSIFIER, CONFIG, MODEL, STATE, run_checkpoints
 from femb_cli.errors import FembError
 from femb_cli.files import new_folder
-
-MODEL = "model.safetensors"
-CLASSIFIER = "classifier.safetensors"
-CONFIG = "config.yaml"
-STATE = "state"
-RUN_SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True)
@@ -98,26 +93,6 @@ def open_checkpoint(path: Path) -> Checkpoint:
     if not file.is_file():
         raise FembError(f"{path} is neither a run nor a checkpoint: it has no {MODEL}")
     return Checkpoint(folder, ModelCard.from_metadata(read_metadata(file), str(file)))
-
-
-def run_checkpoints(run: Path) -> list[Path]:
-    """The checkpoints of a run, oldest first."""
-    return sorted((run / "checkpoints").glob("step-*"), key=lambda folder: int(folder.name.removeprefix("step-")))
-
-
-def newest_finished_run(runs: Path) -> Path:
-    """The run under `runs` that finished last: what a command means when it is given no model.
-
-    Raises:
-        FembError: none has finished.
-    """
-    finished = [summary for summary in runs.glob(f"*/{RUN_SUMMARY}") if run_checkpoints(summary.parent)]
-    if not finished:
-        raise FembError(
-            f"no finished run under {runs}{'/' if str(runs) != '/' else ''}",
-            hint="femb train makes one, or name a model: --model CHECKPOINT",
-        )
-    return max(finished, key=lambda summary: summary.stat().st_mtime_ns).parent
 
 
 def read_metadata(file: Path) -> dict[str, str]:

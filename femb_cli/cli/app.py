@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from femb_cli import __version__
+from femb_cli.allocator import keep_freed_memory
 from femb_cli.cli import config, convert, convert_checkpoint, embed, env, export, inspect, train, verify
 from femb_cli.cli import list as listing
 from femb_cli.errors import FembError
@@ -49,6 +50,7 @@ def _options(
 
 def main() -> None:
     """Run `femb` with the process's arguments and exit."""
+    keep_freed_memory()
     sys.exit(run(sys.argv[1:]))
 
 

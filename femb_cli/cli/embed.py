@@ -62,7 +62,8 @@ def embed(
         plan = job.describe()
         output.result(plan, format_pairs(plan))
         return
-    job.check()
+    if (warning := job.check()) is not None:
+        output.warn(warning)
     several = processes or gpus or 1
     try:
         with output.progress("embedding") as progress:

@@ -41,7 +41,8 @@ def export(
       femb export -o model.onnx
       femb export runs/magface_iresnet50_ms1mv3_1 -o magface.pth --format magface
     """
-    from femb_cli.checkpoints.store import newest_finished_run, open_checkpoint
+    from femb_cli.checkpoints.layout import newest_finished_run
+    from femb_cli.checkpoints.store import open_checkpoint
     from femb_cli.inference.export import default_file, export_checkpoint, format_of
     from femb_cli.training.run import runs_folder
 

@@ -22,7 +22,8 @@ def inspect(
       femb inspect runs/arcface_iresnet18_synthetic_1
       femb inspect mobilefacenet --json
     """
-    from femb_cli.checkpoints.store import newest_finished_run, open_checkpoint
+    from femb_cli.checkpoints.layout import newest_finished_run
+    from femb_cli.checkpoints.store import open_checkpoint
     from femb_cli.training.run import runs_folder
 
     checkpoint = open_checkpoint(model or newest_finished_run(runs_folder()))

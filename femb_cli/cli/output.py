@@ -4,11 +4,14 @@ import json as json_module
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import typer
+
+from femb_cli.ranks import is_main_process
 
 
 class Output:
@@ -17,6 +20,7 @@ class Output:
     def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
         self.json, self.quiet = json, quiet
         configure_logging(quiet=quiet)
+        warnings.showwarning = lambda message, *_, **__: self.warn(str(message))
 
     def say(self, text: str) -> None:
         """A note, unless quiet."""
@@ -62,8 +66,7 @@ class Output:
 def configure_logging(*, quiet: bool = False) -> None:
     """Send femb's log to stderr, bare; the main process only."""
     logger = logging.getLogger("femb")
-    is_main = os.environ.get("RANK", "0") == "0"
-    logger.setLevel(logging.WARNING if quiet or not is_main else logging.INFO)
+    logger.setLevel(logging.WARNING if quiet or not is_main_process() else logging.INFO)
     logger.propagate = False
     for handler in list(logger.handlers):
         logger.removeHandler(handler)

@@ -129,7 +129,7 @@ def _verify_models(
     device: str | None,
     output: Output,
 ) -> "list[Verification]":
-    from femb_cli.checkpoints.store import newest_finished_run
+    from femb_cli.checkpoints.layout import newest_finished_run
     from femb_cli.inference.embedder import load_embedder
     from femb_cli.inference.verify import verify as verify_pairs
     from femb_cli.training.run import runs_folder

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from femb_cli.data.dataset import check_identities
 from femb_cli.data.preprocess import ALIGNED_SIZE, decode_image
 from femb_cli.data.source import ImageSource
-from femb_cli.errors import FembError
 
 
 class TrainingImages(Dataset[tuple[Tensor, int]]):
@@ -25,8 +25,8 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
     """
 
     def __init__(self, source: ImageSource, size: int = ALIGNED_SIZE) -> None:
-        if source.identities is None:
-            raise FembError(f"{source.path} has no identities to train on")
+        check_identities(source)
+        assert source.identities is not None, "check_identities refuses a source without"
         self.source = source
         self.size = size
         self.labels_N = source.identities.labels_N

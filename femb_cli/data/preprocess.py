@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from femb_cli.data.encoded import MAX_PIXELS
 from femb_cli.errors import FembError
 
 ALIGNED_SIZE = 112
 """Height and width of a face aligned to the ArcFace template, pixels."""
-
-MAX_PIXELS = 64_000_000
-"""An image that claims more is refused before it is decoded."""
 
 
 def decode_image(encoded: bytes, size: int | None = ALIGNED_SIZE, name: str = "image") -> NDArray[np.uint8]:

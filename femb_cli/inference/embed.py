@@ -107,8 +107,11 @@ def write_embeddings(
     """
     refuse_existing(out, overwrite=overwrite)
     refuse_existing(names_path(out), overwrite=overwrite)
+    # The state is made once in a process: here, for the device that will be used.
+    writes = PartialState(cpu=embedder.device.type == "cpu").is_main_process
     part = _Part(
         out,
+        writes=writes,
         shape=(len(source), embedder.embedding_dim),
         job={"model": embedder.name, "flip": flip, "names": _digest(source.names)},
         resume=resume,
@@ -123,10 +126,10 @@ def write_embeddings(
                 )
             )
             part.done = int(indices_N[-1]) + 1
-            if is_main_process():
+            if writes:
                 part.save()
     except FembError:
-        if not resume and is_main_process():
+        if writes and not resume:
             part.discard()
         raise
     return part.finish(source)
@@ -162,7 +165,8 @@ class _Part:
         failed: name and reason of the others.
     """
 
-    def __init__(self, out: Path, *, shape: tuple[int, int], job: dict[str, Any], resume: bool) -> None:
+    def __init__(self, out: Path, *, writes: bool, shape: tuple[int, int], job: dict[str, Any], resume: bool) -> None:
+        self.writes = writes
         self.out, self.job = out, {**job, "shape": list(shape)}
         self.array_file = out.with_name(f"{out.name}.part")
         self.note_file = out.with_name(f"{out.name}.part.json")
@@ -171,13 +175,13 @@ class _Part:
         self.good: list[int] = note.get("good", [])
         self.failed: list[tuple[str, str]] = [(name, reason) for name, reason in note.get("failed", [])]
         out.parent.mkdir(parents=True, exist_ok=True)
-        if is_main_process():
+        if writes:
             mode: Literal["r+", "w+"] = "r+" if note else "w+"
             self.array = np.lib.format.open_memmap(self.array_file, mode=mode, dtype=np.float32, shape=shape)
 
     def add(self, chunk: Embeddings) -> None:
         """Take in a chunk."""
-        if is_main_process():
+        if self.writes:
             self.array[len(self.good) : len(self.good) + len(chunk.rows_ND)] = chunk.rows_ND
         self.good += chunk.indices_N.tolist()
         self.failed += chunk.failed
@@ -191,7 +195,7 @@ class _Part:
 
     def finish(self, source: ImageSource) -> Embeddings:
         """Put the result in its place."""
-        if is_main_process():
+        if self.writes:
             if not self.good:
                 self.discard()
                 raise FembError(f"none of the {len(source)} images in {source.path} could be read")
@@ -221,11 +225,6 @@ class _Part:
                 hint="remove it, or run without --resume to start over",
             )
         return note
-
-
-def is_main_process() -> bool:
-    """Whether this process writes for all."""
-    return PartialState().is_main_process
 
 
 def _batches(

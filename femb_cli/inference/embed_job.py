@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from femb_cli.checkpoints.store import newest_finished_run, open_checkpoint
+from femb_cli.checkpoints.layout import newest_finished_run
+from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.data.folder import FileListSource
+from femb_cli.data.preprocess import ALIGNED_SIZE, decode_image
 from femb_cli.data.source import ImageSource, open_source
+from femb_cli.errors import FembError
 from femb_cli.files import refuse_existing
-from femb_cli.inference.embed import is_main_process, names_path, write_embeddings
+from femb_cli.inference.embed import names_path, write_embeddings
 from femb_cli.inference.embedder import load_embedder
+from femb_cli.ranks import is_main_process
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,14 @@ class EmbedJob:
         """The model that was named, or the newest finished run."""
         return self.model or newest_finished_run(self.runs)
 
-    def check(self) -> None:
-        """Refuse what cannot work before anything is started."""
+    def check(self) -> str | None:
+        """Refuse what cannot work before anything is started; a warning if the images may not be aligned faces."""
         refuse_existing(self.out, overwrite=self.overwrite)
         refuse_existing(names_path(self.out), overwrite=self.overwrite)
-        self.open_images()
+        source = self.open_images()
         if (model := self.find_model()).suffix != ".onnx":
             open_checkpoint(model)
+        return alignment_warning(source)
 
     def describe(self) -> dict[str, Any]:
         """What would be done."""
@@ -59,6 +64,20 @@ class EmbedJob:
             "path": str(self.out),
             "names_path": str(names_path(self.out)),
         }
+
+
+def alignment_warning(source: ImageSource) -> str | None:
+    """What to tell a person whose first image has not the size of an aligned face."""
+    try:
+        height, width, _ = decode_image(source.read(0), size=None).shape
+    except FembError:
+        return None
+    if (height, width) == (ALIGNED_SIZE, ALIGNED_SIZE):
+        return None
+    return (
+        f"{source.names[0]} is {width} x {height} pixels and will be resized: networks expect {ALIGNED_SIZE} x"
+        f" {ALIGNED_SIZE} faces aligned to the ArcFace template, and embed anything else badly"
+    )
 
 
 def run_embedding(

@@ -13,17 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from femb_cli.allocator import keep_freed_memory
 from femb_cli.errors import FembError
-
-
-def inside_launcher() -> bool:
-    """Whether somebody else (torchrun, accelerate launch) has started the processes."""
-    return "LOCAL_RANK" in os.environ
-
-
-def is_main_process() -> bool:
-    """Whether this process speaks and writes for all."""
-    return os.environ.get("RANK", "0") == "0"
+from femb_cli.ranks import inside_launcher
 
 
 def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any:
@@ -45,12 +37,14 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=processes,
+        run_id=f"femb-{os.getpid()}",
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=0,
         monitor_interval=0.2,
     )
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    for library in ("torch.distributed.elastic", "torch.multiprocessing"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     threads = max(1, (os.cpu_count() or 1) // processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     with tempfile.TemporaryDirectory(prefix="femb-") as folder:
@@ -69,6 +63,7 @@ def _work(function: Callable[..., Any], arguments: tuple[Any, ...], failure: Pat
     """In a process of its own: run, and leave a note of an error that the user can fix."""
     import torch
 
+    keep_freed_memory()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     try:
         return function(*arguments)

@@ -14,13 +14,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from femb_cli.checkpoints.store import RUN_SUMMARY, run_checkpoints
+from femb_cli.checkpoints.layout import CONFIG, RUN_SUMMARY, run_checkpoints
 from femb_cli.config.load import dump_config
 from femb_cli.config.schema import DatasetConfig, TrainConfig
 from femb_cli.errors import FembError
 from femb_cli.files import new_file
 
-CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from femb_cli.checkpoints.layout import CONFIG, RUN_SUMMARY, run_checkpoints
 from femb_cli.config.load import config_path, dump_config, load_config
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.errors import FembError, UsageError
-from femb_cli.training.launch import is_main_process, launch
+from femb_cli.ranks import is_main_process
+from femb_cli.training.launch import launch
 from femb_cli.training.plan import make_plan
 from femb_cli.training.run import (
-    CONFIG,
-    RUN_SUMMARY,
     create_run,
     is_run,
     newest_unfinished_run,
@@ -161,7 +161,7 @@ def start(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[st
 def work(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[str, Any] | None:
     """What each process of a session does."""
     set_up_logging(quiet=quiet)
-    from femb_cli.checkpoints.store import open_checkpoint, run_checkpoints
+    from femb_cli.checkpoints.store import open_checkpoint
     from femb_cli.inference.verify import open_benchmark
     from femb_cli.training.trainer import train
 
@@ -204,8 +204,6 @@ def _leave_samples(run: Path) -> None:
 
 
 def _check_unfinished(run: Path, config: TrainConfig) -> None:
-    from femb_cli.checkpoints.store import run_checkpoints
-
     done = [int(folder.name.removeprefix("step-")) for folder in run_checkpoints(run)]
     steps = make_plan(config).steps
     if done and done[-1] >= steps:

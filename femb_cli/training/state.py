@@ -13,7 +13,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from femb_cli.backbones import Backbone
-from femb_cli.checkpoints.store import CLASSIFIER, STATE, Checkpoint, load_strictly
+from femb_cli.checkpoints.layout import CLASSIFIER, STATE
+from femb_cli.checkpoints.store import Checkpoint, load_strictly
 from femb_cli.errors import FembError
 
 OPTIMIZER = "optimizer.pt"

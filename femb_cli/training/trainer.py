@@ -22,10 +22,9 @@ from femb_cli.classifier import MarginClassifier
 from femb_cli.config.load import dump_config
 from femb_cli.config.schema import TrainConfig
 from femb_cli.data.augment import augment
-from femb_cli.data.dataset import check_identities
 from femb_cli.data.loader import ShuffledBatches, TrainingImages, training_loader
 from femb_cli.data.preprocess import ALIGNED_SIZE, Preprocessing
-from femb_cli.data.source import ImageSource, open_source
+from femb_cli.data.source import open_source
 from femb_cli.errors import FembError
 from femb_cli.headers import build_configured_header
 from femb_cli.inference import Embedder
@@ -80,7 +79,7 @@ def train(
     accelerator = Accelerator(
         mixed_precision="no" if config.precision == "fp32" else config.precision, cpu=device == "cpu"
     )
-    images = TrainingImages(_checked_source(data), max(ALIGNED_SIZE, config.backbone.input_size))
+    images = TrainingImages(open_source(data), max(ALIGNED_SIZE, config.backbone.input_size))
     plan = make_plan(config, accelerator.num_processes)
     preprocess = Preprocessing(input_size=config.backbone.input_size)
     card = ModelCard(config.backbone, preprocess, header=asdict(config.header), num_identities=images.num_identities)
@@ -131,12 +130,6 @@ def train(
     log.close()
     accelerator.end_training()
     return TrainingResult(plan.steps, loss, verifications)
-
-
-def _checked_source(data: Path) -> ImageSource:
-    source = open_source(data)
-    check_identities(source)
-    return source
 
 
 def _batches(

@@ -1,0 +1,220 @@
+"""The whole chain through the command line: data, training, verification, embedding, export."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import TINY
+from PIL import Image
+from safetensors.numpy import load_file
+
+from femb_cli.data.synthetic import photograph
+
+TRAIN = ("train", *TINY)
+
+
+def test_a_run_is_verified_embedded_and_exported_without_naming_it(femb, tmp_path):
+    trained = femb(*TRAIN, "--json")
+    assert trained.code == 0, trained.err
+    summary = json.loads(trained.out)
+    assert summary["steps"] == 8
+    assert np.isfinite(summary["loss"])
+    assert "femb verify --dataset synthetic\n" in trained.err
+
+    verified = json.loads(femb("verify", "--dataset", "synthetic", "--json").out)
+    for key in ("benchmark", "num_pairs", "accuracy", "accuracy_std", "threshold", "eer", "auc", "model", "flip"):
+        assert verified[key] == summary["verification"][key], key
+    assert list(verified["tar_at_far"]) == list(verified["fnmr_at_fmr"]) == ["1e-1", "1e-2", "1e-3", "1e-4"]
+
+    samples = Path(summary["run"]) / "samples"
+    embedded = json.loads(femb("embed", samples, "-o", "embeddings.npy", "--json").out)
+    names = (tmp_path / "embeddings.txt").read_text().splitlines()
+    rows = np.load(tmp_path / "embeddings.npy")
+    assert names == sorted(path.name for path in samples.iterdir())
+    assert rows.shape == (embedded["num_images"], embedded["embedding_size"]) == (6, 128)
+    assert rows.dtype == np.float32
+
+    assert femb("export", "-o", "model.safetensors").code == 0
+    assert femb("export").code == 0
+    again = json.loads(femb("verify", "--dataset", "synthetic", "--model", "model.safetensors", "--json").out)
+    assert again["accuracy"] == verified["accuracy"]
+
+
+def test_an_onnx_file_embeds_as_the_run_does(femb, trained, tmp_path):
+    pytest.importorskip("onnxruntime")
+    assert femb("export", trained, "-o", "model.onnx").code == 0
+    for model, out in ((trained, "a.npy"), ("model.onnx", "b.npy")):
+        assert femb("embed", trained / "samples", "-o", out, "--model", model, "--flip").code == 0
+    a, b = np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy")
+    assert np.abs(a - b).max() <= 1e-4 * np.abs(a).max()
+
+
+@pytest.mark.parametrize("export_format", ["arcface", "magface"])
+def test_an_official_layout_comes_back_with_the_same_embeddings(femb, trained, tmp_path, export_format):
+    assert femb("export", trained, "-o", "weights.pth", "--format", export_format).code == 0
+    assert femb("convert-checkpoint", "weights.pth", "back").code == 0
+    ours = load_file(next(trained.glob("checkpoints/step-000008/model.safetensors")))
+    back = load_file(tmp_path / "back" / "model.safetensors")
+    assert ours.keys() == back.keys()
+    assert all(np.array_equal(ours[name], back[name]) for name in ours)
+
+
+def test_a_torchscript_file_is_written(femb, trained, tmp_path):
+    assert femb("export", trained, "-o", "model.ts").code == 0
+    assert (tmp_path / "model.ts").stat().st_size > 0
+
+
+def test_a_folder_of_people_is_converted_trained_and_verified(femb, tmp_path):
+    for identity in range(6):
+        folder = tmp_path / "people" / f"person_{identity}"
+        folder.mkdir(parents=True)
+        for index in range(4):
+            (folder / f"person_{identity}_{index + 1:04d}.jpg").write_bytes(photograph(1, identity, index).jpeg)
+    converted = json.loads(femb("convert", "people", "people_set", "--json").out)
+    assert {key: converted[key] for key in ("num_images", "num_identities", "num_skipped", "path")} == {
+        "num_images": 24,
+        "num_identities": 6,
+        "num_skipped": 0,
+        "path": "people_set",
+    }
+    trained = femb(
+        *("train", "--data", "people_set", "--steps", "3", "--batch-size", "8", "--set", "workers=1"),
+        *("--set", "backbone.width=0.125", "--set", "log_every=1", "--json", "--header", "magface"),
+    )
+    assert trained.code == 0, trained.err
+    assert json.loads(trained.out)["verification"] is None
+    pairs = ["ref,probe,mated"]
+    pairs += [f"person_{i}/person_{i}_0001.jpg,person_{i}/person_{i}_0002.jpg,1" for i in range(6)]
+    pairs += [f"person_{i}/person_{i}_0001.jpg,person_{(i + 1) % 6}/person_{(i + 1) % 6}_0003.jpg,0" for i in range(6)]
+    (tmp_path / "pairs.csv").write_text("\n".join(pairs) + "\n")
+    from_images = json.loads(
+        femb("verify", "--pairs", "pairs.csv", "--images", "people", "--flip", "none", "--json").out
+    )
+    assert femb("embed", "people_set", "-o", "people.npy").code == 0
+    from_file = json.loads(femb("verify", "--pairs", "pairs.csv", "--embeddings", "people.npy", "--json").out)
+    for key in ("num_pairs", "accuracy", "eer", "auc", "tar_at_far"):
+        assert from_images[key] == from_file[key], key
+
+
+def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(femb, trained, tmp_path):
+    shutil.copytree(trained, "run")
+    shutil.rmtree("run/checkpoints/step-000008")
+    os.remove("run/summary.json")
+    resumed = femb("train", "--resume", "run", "--json")
+    assert resumed.code == 0, resumed.err
+    for file in ("model.safetensors", "classifier.safetensors"):
+        ours = load_file(tmp_path / "run/checkpoints/step-000008" / file)
+        theirs = load_file(trained / "checkpoints/step-000008" / file)
+        assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert steps == [4, 8, 8]  # the last is the verification
+
+
+def test_a_bare_resume_goes_on_with_the_newest_unfinished_run(femb, trained):
+    shutil.copytree(trained, "runs/a")
+    os.remove("runs/a/summary.json")
+    shutil.rmtree("runs/a/checkpoints/step-000008")
+    assert femb("train", "--resume").code == 0
+    assert Path("runs/a/checkpoints/step-000008").is_dir()
+
+
+def test_an_interrupted_embedding_goes_on_where_it_stopped(femb, trained, tmp_path, monkeypatch):
+    from femb_cli.inference import embed
+
+    monkeypatch.setattr(embed, "CHUNK", 2)
+    saved = embed._Part.save
+    calls = []
+
+    def interrupted(part):
+        saved(part)
+        calls.append(part.done)
+        if part.done == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(embed._Part, "save", interrupted)
+    samples = trained / "samples"
+    broken = femb("embed", samples, "-o", "e.npy", "--model", trained)
+    assert broken.code == 130
+    assert "--resume" in broken.err
+    assert not Path("e.npy").exists()
+    monkeypatch.setattr(embed._Part, "save", saved)
+    assert femb("embed", samples, "-o", "e.npy", "--model", trained, "--resume").code == 0
+    assert femb("embed", samples, "-o", "whole.npy", "--model", trained).code == 0
+    assert np.array_equal(np.load("e.npy"), np.load("whole.npy"))
+    assert calls == [2, 4]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["e.npy", "e.txt", "whole.npy", "whole.txt"]
+
+
+def test_bad_images_are_left_out_and_listed_when_asked(femb, trained, tmp_path):
+    shutil.copytree(trained / "samples", "images")
+    Path("images/broken.jpg").write_bytes(b"not a picture")
+    refused = femb("embed", "images", "-o", "e.npy", "--model", trained)
+    assert refused.code == 1
+    assert "broken.jpg" in refused.err
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+    skipped = json.loads(femb("embed", "images", "-o", "e.npy", "--model", trained, "--skip-bad", "--json").out)
+    assert (skipped["num_images"], skipped["num_failed"]) == (6, 1)
+    assert skipped["failed"][0][0] == "broken.jpg"
+    assert len(np.load("e.npy")) == len(Path("e.txt").read_text().splitlines()) == 6
+
+
+def test_images_listed_on_stdin_keep_their_order(femb, trained, monkeypatch):
+    import io
+
+    listed = sorted((trained / "samples").iterdir(), reverse=True)[:3]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{path}\n" for path in listed)))
+    assert femb("embed", "-", "-o", "e.npy", "--model", trained).code == 0
+    assert [Path(name).name for name in Path("e.txt").read_text().splitlines()] == [path.name for path in listed]
+
+
+def test_a_large_photo_is_embedded_at_the_network_s_size(femb, trained):
+    Image.new("RGB", (250, 250), (120, 90, 80)).save("photo.png")
+    result = femb("embed", "photo.png", "-o", "e.npy", "--model", trained)
+    assert result.code == 0
+    assert "250 x 250" in result.err
+
+
+def test_two_processes_train_and_embed(tmp_path, trained):
+    def run(*arguments: str) -> dict:
+        command = [sys.executable, "-m", "femb_cli", *arguments, "--processes", "2", "--json"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    summary = run(*TRAIN, "--out", "run")
+    assert (summary["steps"], summary["processes"]) == (8, 2)
+    assert summary["verification"]["num_pairs"] == 1200
+    embedded = run("embed", str(trained / "samples"), "-o", "two.npy", "--model", str(trained))
+    assert embedded["num_images"] == 6
+    command = [sys.executable, "-m", "femb_cli", "embed", str(trained / "samples"), "-o", "one.npy", "-m", str(trained)]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    np.testing.assert_allclose(np.load(tmp_path / "two.npy"), np.load(tmp_path / "one.npy"), rtol=0, atol=1e-4)
+    assert (tmp_path / "two.txt").read_text() == (tmp_path / "one.txt").read_text()
+
+
+def test_a_failing_process_is_one_clear_error(tmp_path, trained):
+    images = tmp_path / "images"
+    shutil.copytree(trained / "samples", images)
+    (images / "broken.jpg").write_bytes(b"not a picture")
+    command = [
+        sys.executable,
+        "-m",
+        "femb_cli",
+        "embed",
+        "images",
+        "-o",
+        "e.npy",
+        "-m",
+        str(trained),
+        "--processes",
+        "2",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert "broken.jpg" in done.stderr
+    assert "Traceback" not in done.stderr

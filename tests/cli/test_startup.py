@@ -1,0 +1,41 @@
+"""Commands that only talk must not load what computes."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "numpy", "pydantic", "yaml", "accelerate")
+
+
+def loaded_after(code: str, *, cwd: object = None) -> set[str]:
+    """The modules that a fresh interpreter has loaded after running some code."""
+    script = f"{code}\nimport sys\nprint('\\nLOADED', *sorted({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=cwd, check=True)
+    return set(done.stdout.rsplit("LOADED", 1)[1].split())
+
+
+def test_importing_the_command_line_loads_nothing_heavy():
+    assert loaded_after("import femb_cli.cli.app").isdisjoint(HEAVY)
+
+
+def test_help_loads_nothing_heavy():
+    assert loaded_after("from femb_cli.cli.app import run\nassert run(['--help']) == 0").isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("arguments", [["train", "--dry-run"], ["list", "headers"], ["config", "quickstart"]])
+def test_talking_commands_load_no_torch(arguments, tmp_path):
+    code = f"from femb_cli.cli.app import run\nassert run({arguments!r}) == 0"
+    assert loaded_after(code, cwd=tmp_path).isdisjoint({"torch", "accelerate"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_of_a_data_set_loads_no_torch(tmp_path):
+    from femb_cli.data.dataset import DatasetWriter
+    from femb_cli.data.synthetic import photograph
+
+    with DatasetWriter(tmp_path / "set", ["a", "b"]) as writer:
+        for row in range(8):
+            writer.write(photograph(0, row % 2, row).jpeg, row % 2)
+    code = "from femb_cli.cli.app import run\nassert run(['train', '--data', 'set', '--batch-size', '4', '--dry-run']) == 0"
+    assert loaded_after(code, cwd=tmp_path).isdisjoint({"torch", "accelerate"})
