@@ -126,7 +126,17 @@ def locate(
     for file in (benchmark.archive, benchmark.pairs):
         here = _unpacked_or_file(folders, file)
         found[file] = here or _fetch(benchmark, file, home, say, progress)
+    _check_published(benchmark, found, say)
     return BenchmarkFiles(found[benchmark.archive], found[benchmark.pairs])
+
+
+def _check_published(benchmark: Benchmark, found: dict[str, Path], say: Callable[[str], None]) -> None:
+    for file, published in benchmark.sha256:
+        if (checksum := file_sha256(found[file])) != published:
+            say(
+                f"warning: {found[file]} is not the published file (SHA-256 {checksum}, published {published}):"
+                f" the figures are not those of {benchmark.title}"
+            )
 
 
 def _unpacked_or_file(folders: list[Path], file: str) -> Path | None:
@@ -155,7 +165,7 @@ def _fetch(
     url = f"{base.rstrip('/')}/{file}"
     say(f"downloading {url}")
     try:
-        size = download(url, home / file, expected_sha256=dict(benchmark.sha256).get(file), progress=progress)
+        size = download(url, home / file, progress=progress)
     except FembError as error:
         raise FembError(f"{benchmark.title}: {error.message}", hint=f"{wanted}; {benchmark.origin}") from error
     say(f"{home / file}: {size:,} bytes, SHA-256 {file_sha256(home / file)}")

@@ -1,6 +1,5 @@
-"""Downloading a file: resumed where the server allows it, checked, and put in its place only when whole."""
+"""Downloading a file: resumed where the server allows it, and put in its place only when whole."""
 
-import hashlib
 import http.client
 import urllib.error
 import urllib.request
@@ -18,7 +17,6 @@ def download(
     url: str,
     target: Path,
     *,
-    expected_sha256: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Fetch `url` to `target`; what an earlier attempt left in `target.part` is continued.
@@ -26,14 +24,13 @@ def download(
     Args:
         url: http or https.
         target: the file to make; its folder is made too.
-        expected_sha256: refuse other content.
         progress: called with bytes done and in all (0 if the server does not say).
 
     Returns:
         The file's size in bytes.
 
     Raises:
-        FembError: the server cannot be reached, refuses, ends early, or the content is not what was expected.
+        FembError: the server cannot be reached, refuses, or ends early.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
@@ -44,7 +41,6 @@ def download(
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise FembError(f"cannot download {url}: {reason}") from error
-    _check(part, url, expected_sha256)
     part.replace(target)
     return target.stat().st_size
 
@@ -80,13 +76,3 @@ def _copy(
         if progress is not None:
             progress(have, total)
     return have
-
-
-def _check(part: Path, url: str, expected_sha256: str | None) -> None:
-    if expected_sha256 is None:
-        return
-    with part.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != expected_sha256:
-        part.unlink()
-        raise FembError(f"{url} is not the published file: SHA-256 {found}, expected {expected_sha256}")
