@@ -7,6 +7,7 @@ import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ FOLDS, PAIRS = 10, 2
 class RangeHandler(SimpleHTTPRequestHandler):
     """A static server that knows ranges, as the real ones do."""
 
-    ranges: list[str] = []
+    ranges: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")

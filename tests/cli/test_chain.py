@@ -1,7 +1,6 @@
 """The whole chain through the command line: data, training, verification, embedding, export."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -104,7 +103,7 @@ def test_a_folder_of_people_is_converted_trained_and_verified(femb, tmp_path):
 def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(femb, trained, tmp_path):
     shutil.copytree(trained, "run")
     shutil.rmtree("run/checkpoints/step-000008")
-    os.remove("run/summary.json")
+    Path("run/summary.json").unlink()
     resumed = femb("train", "--resume", "run", "--json")
     assert resumed.code == 0, resumed.err
     for file in ("model.safetensors", "classifier.safetensors"):
@@ -117,7 +116,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(femb, trained, t
 
 def test_a_bare_resume_goes_on_with_the_newest_unfinished_run(femb, trained):
     shutil.copytree(trained, "runs/a")
-    os.remove("runs/a/summary.json")
+    Path("runs/a/summary.json").unlink()
     shutil.rmtree("runs/a/checkpoints/step-000008")
     assert femb("train", "--resume").code == 0
     assert Path("runs/a/checkpoints/step-000008").is_dir()

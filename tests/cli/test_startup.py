@@ -37,5 +37,6 @@ def test_a_dry_run_of_a_data_set_loads_no_torch(tmp_path):
     with DatasetWriter(tmp_path / "set", ["a", "b"]) as writer:
         for row in range(8):
             writer.write(photograph(0, row % 2, row).jpeg, row % 2)
-    code = "from femb_cli.cli.app import run\nassert run(['train', '--data', 'set', '--batch-size', '4', '--dry-run']) == 0"
+    arguments = ["train", "--data", "set", "--batch-size", "4", "--dry-run"]
+    code = f"from femb_cli.cli.app import run\nassert run({arguments!r}) == 0"
     assert loaded_after(code, cwd=tmp_path).isdisjoint({"torch", "accelerate"})
