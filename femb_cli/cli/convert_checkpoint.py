@@ -13,7 +13,7 @@ def convert_checkpoint(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Official weights (.pt, .pth).")],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The checkpoint folder to make.")],
     family: Annotated[
-        str | None, typer.Option("--from", help="arcface, magface or foamliu. [default: recognised by the tensors]")
+        str | None, typer.Option("--from", help="arcface, magface or foamliu. Default: recognised by the tensors.")
     ] = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,

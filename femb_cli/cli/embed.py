@@ -37,7 +37,7 @@ def embed(
     \b
     Examples:
       femb embed images/ -o embeddings.npy
-      femb embed lfw_aligned_112.zip -o lfw.npy --model runs/arcface_iresnet18_lfw_1 --flip
+      femb embed lfw_aligned_112.zip -o lfw.npy --model runs/lfw --flip
       find faces -name '*.jpg' | femb embed - -o faces.npy
     """
     from femb_cli.inference.embed_job import EmbedJob, run_embedding

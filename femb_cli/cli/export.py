@@ -22,13 +22,13 @@ class Format(StrEnum):
 
 def export(
     model: Annotated[
-        Path | None, typer.Argument(help="Run or checkpoint. [default: the newest finished run]", show_default=False)
+        Path | None, typer.Argument(help="Run or checkpoint. Default: the newest finished run.", show_default=False)
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="The file to make. [default: MODEL's name .safetensors]"),
+        typer.Option("--out", "-o", metavar="FILE", help="The file to make. Default: MODEL's name .safetensors."),
     ] = None,
-    export_format: Annotated[Format | None, typer.Option("--format", help="[default: by FILE's ending]")] = None,
+    export_format: Annotated[Format | None, typer.Option("--format", help="Default: by FILE's ending.")] = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,

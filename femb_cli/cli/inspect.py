@@ -11,7 +11,7 @@ from femb_cli.cli.output import Output, format_pairs
 
 def inspect(
     model: Annotated[
-        Path | None, typer.Argument(help="Run or checkpoint. [default: the newest finished run]", show_default=False)
+        Path | None, typer.Argument(help="Run or checkpoint. Default: the newest finished run.", show_default=False)
     ] = None,
     json: options.Json = False,
 ) -> None:

@@ -11,22 +11,22 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would happen, and do nothing.")]
 Device = Annotated[
     str | None,
-    typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 ... [default: a GPU if there is one]"),
+    typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 ... Default: a GPU if there is one."),
 ]
 Model = Annotated[
     Path | None,
     typer.Option(
-        "--model", "-m", metavar="MODEL", help="Run, checkpoint or .onnx file. [default: the newest finished run]"
+        "--model", "-m", metavar="MODEL", help="Run, checkpoint or .onnx file. Default: the newest finished run."
     ),
 ]
 Processes = Annotated[
-    int | None, typer.Option("--processes", min=1, help="Processes to start on this machine. [default: 1]")
+    int | None, typer.Option("--processes", min=1, help="Processes to start on this machine. Default: 1.")
 ]
-Gpus = Annotated[int | None, typer.Option("--gpus", min=1, help="GPUs to use, one process each. [default: 1 if any]")]
+Gpus = Annotated[int | None, typer.Option("--gpus", min=1, help="GPUs to use, one process each. Default: 1 if any.")]
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        "--data-dir", envvar="FEMB_DATA_DIR", help="Folder with the benchmarks' files. [default: femb's cache]"
+        "--data-dir", envvar="FEMB_DATA_DIR", help="Folder with the benchmarks' files. Default: femb's cache."
     ),
 ]
 

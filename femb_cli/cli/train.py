@@ -15,7 +15,7 @@ def train(
     config: Annotated[
         str | None,
         typer.Argument(
-            help=f"YAML file, or a name from femb list configs. [default: {CONFIG_DEFAULT}]", show_default=False
+            help=f"YAML file, or a name from femb list configs. Default: {CONFIG_DEFAULT}.", show_default=False
         ),
     ] = None,
     data: Annotated[
@@ -37,7 +37,7 @@ def train(
     processes: options.Processes = None,
     gpus: options.Gpus = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The run's folder. [default: a new one under runs/]")
+        Path | None, typer.Option("--out", "-o", help="The run's folder. Default: a new one under runs/.")
     ] = None,
     resume: Annotated[
         str | None,

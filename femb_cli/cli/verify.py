@@ -26,7 +26,7 @@ def verify(
         list[str] | None,
         typer.Option(
             "--dataset",
-            help="xqlfw, lfw, lfw-dev or synthetic; repeatable. [default: xqlfw]",
+            help="xqlfw, lfw, lfw-dev or synthetic; repeatable. Default: xqlfw.",
             autocompletion=options.benchmark_names,
         ),
     ] = None,
@@ -45,12 +45,12 @@ def verify(
             "--model",
             "-m",
             metavar="MODEL",
-            help="Run, checkpoint or .onnx file; repeatable. [default: the newest finished run]",
+            help="Run, checkpoint or .onnx file; repeatable. Default: the newest finished run.",
         ),
     ] = None,
     data_dir: options.DataDir = None,
     flip: Annotated[
-        Flip | None, typer.Option("--flip", help="Add mirror images' embeddings. [default: as the model's authors do]")
+        Flip | None, typer.Option("--flip", help="Add mirror images' embeddings. Default: as the model's authors do.")
     ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images at a time.")] = 64,
     report: Annotated[
@@ -69,7 +69,7 @@ def verify(
     \b
     Examples:
       femb verify --dataset xqlfw
-      femb verify --dataset lfw --dataset lfw-dev --data-dir data/ --model runs/a --model runs/b
+      femb verify --dataset lfw --data-dir data/ --model a --model b
       femb verify --pairs pairs.csv --images photos/ --report report/
       femb verify --pairs pairs.txt --embeddings embeddings.npy
     """

@@ -103,6 +103,8 @@ def _open_folder(path: Path) -> ImageSource:
             f"{path} holds {len(records)} record files: {', '.join(file.name for file in records)}",
             hint=f"name one of them, as in {records[0]}",
         )
+    if not records and (nested := sorted(path.glob("*/*.rec"))):
+        raise FembError(f"{path} holds record files in its folders", hint=f"name one of them, as in {nested[0]}")
     return RecordSource(records[0]) if records else FolderSource(path)
 
 

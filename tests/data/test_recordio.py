@@ -14,6 +14,7 @@ import pytest
 from femb_cli.data.encoded import check_image
 from femb_cli.data.recordio import RecordError, RecordSource
 from femb_cli.data.recordio_format import join_parts, map_records, record_parts, scan
+from femb_cli.data.source import open_source
 from femb_cli.errors import FembError
 
 MAGIC = bytes.fromhex("0a23d7ce")
@@ -291,3 +292,11 @@ def test_golden_sets_that_contradict_themselves_are_warned_of(shared):
     for name in ("l_header_counts_less", "l_header_counts_more", "l_idx_fewer_rows", "l_ranges_contradict_labels"):
         with pytest.warns(UserWarning):
             RecordSource(shared / "golden/formats/recordio" / name / "train.rec")
+
+
+def test_a_folder_of_record_folders_says_which_to_name(tmp_path):
+    (tmp_path / "testing").mkdir()
+    (tmp_path / "testing" / "testing.rec").write_bytes(b"")
+    with pytest.raises(FembError, match="holds record files in its folders") as caught:
+        open_source(tmp_path)
+    assert "testing.rec" in caught.value.hint

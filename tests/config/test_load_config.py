@@ -1,0 +1,209 @@
+"""From YAML and settings to a checked configuration."""
+
+import pytest
+
+from femb_cli.config.load import build, choices, dump_config, load_config, make, parse_setting, to_tree
+from femb_cli.config.schema import (
+    AdamWConfig,
+    ArcFaceConfig,
+    BackboneConfig,
+    CosFaceConfig,
+    DatasetConfig,
+    HeaderConfig,
+    MagFaceConfig,
+    SGDConfig,
+    TrainConfig,
+)
+from femb_cli.errors import UsageError
+
+
+def load(tmp_path, text, *settings, **options):
+    file = tmp_path / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load_config(file, settings, **options)
+
+
+def test_nothing_gives_the_defaults(tmp_path):
+    assert load_config(None) == TrainConfig()
+    assert load(tmp_path, "") == TrainConfig()
+
+
+def test_settings_win_over_overrides_and_these_over_the_file(tmp_path):
+    config = load(
+        tmp_path,
+        "{batch_size: 1, seed: 1, workers: 1}",
+        "batch_size=3",
+        overrides={"batch_size": 2, "seed": 2},
+    )
+    assert (config.batch_size, config.seed, config.workers) == (3, 2, 1)
+
+
+def test_a_bare_name_stands_for_an_entry_with_its_defaults(tmp_path):
+    assert load(tmp_path, "header: cosface").header == CosFaceConfig()
+
+
+def test_an_entry_without_a_name_is_the_first_of_its_union(tmp_path):
+    assert load(tmp_path, "header: {margin: 0.3}").header == ArcFaceConfig(margin=0.3)
+
+
+@pytest.mark.parametrize("settings", [["optimizer=adamw", "optimizer.lr=0.5"], ["optimizer.lr=0.5", "optimizer=adamw"]])
+def test_sections_are_applied_before_their_values(settings):
+    assert load_config(None, settings).optimizer == AdamWConfig(lr=0.5)
+
+
+def test_naming_another_entry_starts_from_its_defaults(tmp_path):
+    config = load(tmp_path, "optimizer: {name: sgd, lr: 0.7, momentum: 0.1}", "optimizer=adamw")
+    assert config.optimizer == AdamWConfig()
+
+
+def test_naming_the_same_entry_keeps_its_values(tmp_path):
+    config = load(tmp_path, "optimizer: {name: sgd, lr: 0.7}", "optimizer=sgd", "optimizer.momentum=0.1")
+    assert config.optimizer == SGDConfig(lr=0.7, momentum=0.1)
+
+
+@pytest.mark.parametrize("text, number", [("1e-3", 1e-3), ("5E+2", 500.0), ("0.1", 0.1), ("1.e2", 100.0), ("3", 3.0)])
+def test_numbers_are_read_as_people_write_them(tmp_path, text, number):
+    assert load_config(None, [f"optimizer.lr={text}"]).optimizer.lr == number
+    assert load(tmp_path, f"optimizer: {{lr: {text}}}").optimizer.lr == number
+
+
+def test_values_are_read_as_yaml():
+    assert parse_setting("a.b=[1, x]") == ("a.b", [1, "x"])
+    assert parse_setting("a=null") == ("a", None)
+    assert parse_setting("data.path=a=b") == ("data.path", "a=b")
+
+
+@pytest.mark.parametrize("setting", ["batch_size", "=3", "batch_size=[1"])
+def test_a_setting_that_cannot_be_read_is_quoted(setting):
+    with pytest.raises(UsageError) as caught:
+        load_config(None, [setting])
+    assert setting in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "text, key, suggestion",
+    [
+        ("bach_size: 3", "'bach_size'", "'batch_size'"),
+        ("optimizer: {name: sgd, momentun: 0.9}", "'optimizer.momentun'", "'optimizer.momentum'"),
+        ("checkpoint: {evry: 3}", "'checkpoint.evry'", "'checkpoint.every'"),
+        ("header: arcfase", "header 'arcfase'", "'arcface'"),
+        ("schedule: cosin", "schedule 'cosin'", "'cosine'"),
+        ("backbone: {name: iresnet52}", "backbone 'iresnet52'", "iresnet50"),
+    ],
+)
+def test_a_misspelt_key_is_named_and_the_right_one_suggested(tmp_path, text, key, suggestion):
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, text)
+    assert key in caught.value.message
+    assert suggestion in caught.value.hint
+
+
+def test_a_value_of_another_entry_is_no_value_of_this_one(tmp_path):
+    with pytest.raises(UsageError, match="optimizer.momentum"):
+        load(tmp_path, "optimizer: {name: adamw, momentum: 0.9}")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "batch_size=0",
+        "batch_size=1.5",
+        "batch_size=many",
+        "optimizer.lr=-1",
+        "optimizer.lr=.nan",
+        "optimizer.nesterov=1",
+        "augment.flip=1.5",
+        "precision=fp8",
+        "schedule.milestones=[0.5, 2]",
+        "backbone.dropout=1",
+        "optimizer.lr=true",
+    ],
+)
+def test_a_bad_value_is_named_with_its_key(setting):
+    with pytest.raises(UsageError, match=setting.partition("=")[0]):
+        load_config(None, [setting])
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "just text", "a: b: c", "!!python/object/apply:os.getcwd []", "header: 3"])
+def test_a_file_that_is_no_configuration_is_refused(tmp_path, text):
+    with pytest.raises(UsageError):
+        load(tmp_path, text)
+
+
+def test_a_setting_below_a_value_is_refused():
+    with pytest.raises(UsageError, match="batch_size is a value"):
+        load_config(None, ["batch_size=3", "batch_size.x=3"])
+
+
+def test_an_unknown_file_lists_what_ships_and_suggests():
+    with pytest.raises(UsageError, match="quickstart") as caught:
+        load_config("quikstart")
+    assert "'quickstart'" in caught.value.hint
+
+
+@pytest.mark.parametrize("length", ["steps=100", "epochs=3"])
+@pytest.mark.parametrize("file", ["steps: 7", "epochs: 7", "{steps: null, epochs: 7}", ""])
+def test_the_later_choice_of_a_length_wins(tmp_path, file, length):
+    config = load(tmp_path, file, length)
+    assert (config.steps, config.epochs) == ((100, None) if length == "steps=100" else (None, 3.0))
+
+
+def test_steps_alone_need_no_word_on_epochs(tmp_path):
+    config = load(tmp_path, "steps: 7")
+    assert (config.steps, config.epochs) == (7, None)
+
+
+@pytest.mark.parametrize("file", ["{steps: 7, epochs: 7}", "{steps: null, epochs: null}", "epochs: null"])
+def test_a_run_has_exactly_one_length(tmp_path, file):
+    with pytest.raises(UsageError, match="either steps or epochs"):
+        load(tmp_path, file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "steps: 7",
+        "{header: magface, backbone: mbf, optimizer: adamw, clip_gradient: null}",
+        "{schedule: {name: step, milestones: [0.1, 0.25]}, validation: {benchmarks: [lfw, cfp_fp]}}",
+        "{data: {name: dataset, path: some folder}, optimizer: {lr: 1e-20}}",
+        "{header: {name: sphereface, scale: null}}",
+    ],
+)
+def test_a_dumped_configuration_loads_to_an_equal_one(tmp_path, text):
+    config = load(tmp_path, text)
+    assert load(tmp_path, dump_config(config)) == config
+
+
+def test_a_dumped_configuration_says_every_default():
+    tree = to_tree(TrainConfig())
+    assert tree["header"] == {"name": "arcface", "scale": 64.0, "margin": 0.5, "gradient": "exact"}
+    assert tree["schedule"]["milestones"] == [0.4, 0.72, 0.88]
+
+
+def test_choices_of_a_union_are_all_its_names():
+    assert set(choices(HeaderConfig)) == {"linear", "arcface", "cosface", "sphereface", "magface", "elasticface"}
+    assert {"iresnet18", "iresnet200", "mobilefacenet", "mbf_large"} <= set(choices(BackboneConfig))
+
+
+def test_make_checks_like_a_file():
+    assert make(HeaderConfig, "magface", l_a=5) == MagFaceConfig(l_a=5.0)
+    with pytest.raises(UsageError, match="l_a"):
+        make(HeaderConfig, "magface", l_a=-5)
+
+
+def test_build_calls_the_implementation_with_the_values():
+    header = build(MagFaceConfig(u_a=90.0))
+    assert (type(header).__name__, header.u_a) == ("MagFace", 90.0)
+
+
+@pytest.mark.xfail(strict=True, reason="texts that look like numbers are turned into numbers even where a text is asked")
+@pytest.mark.parametrize("path", ["1e5", "2e10"])
+def test_a_quoted_text_stays_a_text(tmp_path, path):
+    assert load(tmp_path, f"data: {{name: dataset, path: '{path}'}}").data == DatasetConfig(path=path)
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="a name that is a list cannot be looked up")
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="header"):
+        load(tmp_path, "header: {name: [arcface]}")

@@ -1,0 +1,57 @@
+"""Building a header by name, and what cannot be built."""
+
+import pytest
+
+from femb_cli.config.load import choices
+from femb_cli.config.schema import HeaderConfig
+from femb_cli.errors import FembError, UsageError
+from femb_cli.headers import Header, build_header
+
+
+@pytest.mark.parametrize("name", choices(HeaderConfig))
+def test_every_listed_header_is_built_from_its_name(name):
+    assert isinstance(build_header(name), Header)
+
+
+def test_parameters_replace_the_published_ones():
+    header = build_header("magface", l_a=5, easy_margin=False)
+    assert (header.l_a, header.u_a, header.easy_margin) == (5.0, 110.0, False)
+
+
+def test_unknown_name_suggests_the_nearest():
+    with pytest.raises(UsageError, match="'arcfase'.*cosface") as caught:
+        build_header("arcfase")
+    assert "'arcface'" in caught.value.hint
+
+
+def test_unknown_parameter_suggests_the_nearest():
+    with pytest.raises(UsageError, match="'margn'") as caught:
+        build_header("arcface", margn=0.5)
+    assert "'margin'" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "name, parameters",
+    [
+        ("arcface", {"margin": -0.1}),
+        ("arcface", {"scale": 0}),
+        ("arcface", {"scale": "big"}),
+        ("arcface", {"gradient": "none"}),
+        ("arcface", {"margin": True}),
+        ("arcface", {"margin": float("nan")}),
+        ("sphereface", {"margin": 0.5}),
+        ("elasticface", {"kind": "tan"}),
+        ("magface", {"easy_margin": "yes"}),
+        ("linear", {"scale": 1.0}),
+    ],
+)
+def test_bad_value_names_the_parameter(name, parameters):
+    with pytest.raises(UsageError, match=next(iter(parameters))):
+        build_header(name, **parameters)
+
+
+@pytest.mark.parametrize("bounds", [{"l_a": 10, "u_a": 10}, {"l_a": 20, "u_a": 10}])
+@pytest.mark.xfail(strict=True, reason="bounds without room between them are accepted; equal ones divide by zero later")
+def test_magface_bounds_must_be_in_order(bounds):
+    with pytest.raises(FembError):
+        build_header("magface", **bounds)
