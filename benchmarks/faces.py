@@ -1,6 +1,6 @@
 """Draw the sheet of procedural faces that the README shows: a person a row, a photograph a column.
 
-    python benchmarks/faces.py benchmarks/faces.jpg
+python benchmarks/faces.py benchmarks/faces.jpg
 """
 
 import io

@@ -1,6 +1,6 @@
 """CPU time (user and system) of commands that only talk: the minimum and median of several runs.
 
-    python benchmarks/startup.py
+python benchmarks/startup.py
 """
 
 import resource

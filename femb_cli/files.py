@@ -46,10 +46,15 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         # The old one steps aside rather than being deleted first: a kill in between loses neither.
         if path.exists():
             path.replace(old)
-        aside.replace(path)
+        try:
+            aside.replace(path)
+        except OSError:
+            if old.exists():
+                old.replace(path)
+            raise
+        _remove(old)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-        _remove(old)
 
 
 def cache_folder() -> Path:

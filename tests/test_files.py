@@ -86,7 +86,6 @@ def test_a_folder_below_a_file_cannot_be_made(tmp_path):
         write(new_file, tmp_path / "file/below/result")
 
 
-@pytest.mark.xfail(strict=True, reason="the old folder is deleted although the new one never took its place")
 def test_the_old_folder_comes_back_if_the_new_one_cannot_be_renamed(tmp_path, monkeypatch):
     write(new_folder, tmp_path / "result", "old")
     rename = Path.replace

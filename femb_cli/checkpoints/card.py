@@ -66,6 +66,8 @@ class ModelCard:
                 hint="femb convert-checkpoint turns official weights into one",
             )
         try:
+            if metadata["flip"] not in ("none", "sum"):
+                raise ValueError(f"flip {metadata['flip']!r}")
             return cls(
                 backbone=parse_entry(json.loads(metadata["backbone"]), BackboneConfig, "backbone"),
                 preprocessing=preprocessing_from_metadata(metadata),
@@ -84,9 +86,18 @@ class ModelCard:
 
 def preprocessing_from_metadata(metadata: Mapping[str, str]) -> Preprocessing:
     """The part of a card that an embedder needs; an exported ONNX file carries it too."""
+    if metadata["channel_order"] not in ("RGB", "BGR"):
+        raise ValueError(f"channel_order {metadata['channel_order']!r}")
     return Preprocessing(
         input_size=int(metadata["input_size"]),
         channel_order="BGR" if metadata["channel_order"] == "BGR" else "RGB",
-        mean=tuple(json.loads(metadata["mean"])),
-        std=tuple(json.loads(metadata["std"])),
+        mean=_three_numbers(metadata, "mean"),
+        std=_three_numbers(metadata, "std"),
     )
+
+
+def _three_numbers(metadata: Mapping[str, str], key: str) -> tuple[float, float, float]:
+    values = json.loads(metadata[key])
+    if len(values) != 3 or not all(isinstance(value, int | float) for value in values):
+        raise ValueError(f"{key} {metadata[key]}")
+    return values[0], values[1], values[2]

@@ -14,7 +14,8 @@ RUN_SUMMARY = "summary.json"
 
 def run_checkpoints(run: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
-    return sorted((run / "checkpoints").glob("step-*"), key=lambda folder: int(folder.name.removeprefix("step-")))
+    folders = [path for path in (run / "checkpoints").glob("step-*") if path.name.removeprefix("step-").isdigit()]
+    return sorted(folders, key=lambda folder: int(folder.name.removeprefix("step-")))
 
 
 def newest_finished_run(runs: Path) -> Path:

@@ -98,7 +98,7 @@ def parse_setting(setting: str) -> tuple[str, Any]:
             hint="write --set key.path=value, for example --set optimizer.lr=0.1",
         )
     try:
-        return key, _number(yaml.safe_load(text))
+        return key, yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UsageError(f"cannot read the value of --set {setting}: {error}") from error
 
@@ -180,7 +180,7 @@ def _parse_value(value: Any, annotation: Any, where: str) -> Any:
     if not isinstance(tree, dict):
         raise UsageError(f"{where} must be a name or a mapping, not {value!r}")
     name = tree.setdefault("name", members[0]().name)
-    if name not in entries:
+    if not isinstance(name, str) or name not in entries:
         known = ", ".join(entries)
         raise UsageError(
             f"unknown {where or 'entry'} {name!r}: known are {known}", hint=_suggestion(str(name), entries)
@@ -191,11 +191,13 @@ def _parse_value(value: Any, annotation: Any, where: str) -> Any:
 def _check_leaf(value: Any, annotation: Any, where: str) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
+    adapter = TypeAdapter(annotation)
+    value = tuple(value) if isinstance(value, list) else value
     try:
-        # Lists from YAML become tuples, whole numbers floats; texts never silently become numbers.
-        value = tuple(value) if isinstance(value, list) else _number(value)
-        return TypeAdapter(annotation).validate_python(value, strict=True)
+        return adapter.validate_python(value, strict=True)
     except ValidationError as error:
+        if (number := _number(value)) is not value:
+            return _check_leaf(number, annotation, where)
         reason = error.errors()[0]["msg"].lower()
         raise UsageError(f"{where} = {value!r}: {reason}") from error
 
@@ -219,7 +221,7 @@ def _names(member: Any) -> tuple[str, ...]:
 
 
 def _number(value: Any) -> Any:
-    """YAML 1.1 reads `1e-3` (no dot) as a text; people mean the number."""
+    """YAML 1.1 reads `1e-3` (no dot) as a text; where a text does not fit, people mean the number."""
     is_number = isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value)
     return float(value) if is_number else value
 

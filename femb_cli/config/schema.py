@@ -10,6 +10,8 @@ from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from femb_cli.errors import UsageError
+
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Probability = Annotated[float, Ge(0), Le(1)]
@@ -78,6 +80,14 @@ class MagFaceConfig:
     easy_margin: bool = True
     """Apply the margin only where the target's angle is below 90 degrees; else continue the curve linearly."""
     implementation: ClassVar[str] = "femb_cli.headers.magface:MagFace"
+
+    def __post_init__(self) -> None:
+        """Refuse bounds without room between them."""
+        if self.l_a >= self.u_a or self.l_margin > self.u_margin:
+            raise UsageError(
+                f"magface needs l_a < u_a and l_margin <= u_margin, not l_a = {self.l_a}, u_a = {self.u_a},"
+                f" l_margin = {self.l_margin}, u_margin = {self.u_margin}"
+            )
 
 
 @dataclass(frozen=True)
@@ -187,6 +197,11 @@ class SGDConfig:
     nesterov: bool = False
     weight_decay: NonNegative = 5e-4
     implementation: ClassVar[str] = "torch.optim:SGD"
+
+    def __post_init__(self) -> None:
+        """Refuse what torch refuses."""
+        if self.nesterov and not self.momentum:
+            raise UsageError("optimizer.nesterov needs an optimizer.momentum above 0")
 
 
 @dataclass(frozen=True)

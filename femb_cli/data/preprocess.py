@@ -43,7 +43,14 @@ def decode_image(encoded: bytes, size: int | None = ALIGNED_SIZE, name: str = "i
                 rgb = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
             else:
                 rgb = image.convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (
+        UnidentifiedImageError,
+        OSError,
+        ValueError,
+        SyntaxError,
+        NotImplementedError,
+        Image.DecompressionBombError,
+    ) as error:
         raise FembError(f"{name} is not a readable image: {error}") from error
     if size is not None and rgb.size != (size, size):
         rgb = rgb.resize((size, size), Image.Resampling.BICUBIC)

@@ -5,9 +5,13 @@ with another number of processes.
 """
 
 import json
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from torch.optim import Optimizer
@@ -55,9 +59,25 @@ def load_state(
             f"{checkpoint.path} has no {STATE}/ to go on from", hint="it can be used, but not trained further"
         )
     load_strictly(backbone, load_file(checkpoint.model_file), where=str(checkpoint.model_file))
-    load_strictly(classifier, load_file(checkpoint.path / CLASSIFIER), where=str(checkpoint.path / CLASSIFIER))
+    with _naming(checkpoint.path / CLASSIFIER) as file:
+        tensors = load_file(file)
+    load_strictly(classifier, tensors, where=str(checkpoint.path / CLASSIFIER))
     # Read to the CPU; the optimizer moves each tensor to its parameter's device.
-    optimizer.load_state_dict(torch.load(state / OPTIMIZER, map_location="cpu", weights_only=True))
+    with _naming(state / OPTIMIZER) as file:
+        optimizer.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
     if scaler is not None and (state / SCALER).is_file():
-        scaler.load_state_dict(torch.load(state / SCALER, map_location="cpu", weights_only=True))
-    return int(json.loads((state / PROGRESS).read_text(encoding="utf-8"))["step"])
+        with _naming(state / SCALER) as file:
+            scaler.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
+    with _naming(state / PROGRESS) as file:
+        return int(json.loads(file.read_text(encoding="utf-8"))["step"])
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[Path]:
+    """Turn whatever a damaged file makes its reader raise into an error that names the file."""
+    try:
+        yield file
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
+        raise FembError(
+            f"{file} is damaged: {str(error).splitlines()[0]}", hint="remove this checkpoint to go on from an older one"
+        ) from error

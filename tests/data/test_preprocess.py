@@ -90,7 +90,7 @@ def test_the_aligned_size_is_not_resampled():
 def test_an_image_cut_short_is_an_error_that_names_it(form):
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
     encoded = encode(Image.fromarray(noise), form)
-    with pytest.raises(FembError, match="anna/1.jpg"):
+    with pytest.raises(FembError, match=r"anna/1\.jpg"):
         decode_image(encoded[: len(encoded) // 2], name="anna/1.jpg")
 
 
@@ -100,7 +100,6 @@ def test_bytes_that_are_no_image_are_an_error(encoded):
         decode_image(encoded)
 
 
-@pytest.mark.xfail(strict=True, raises=NotImplementedError, reason="a decoder's NotImplementedError is not caught")
 def test_a_variant_that_pillow_does_not_decode_is_an_error():
     encoded = bytearray(encode(Image.new("RGB", (8, 8)), "DDS"))
     encoded[80] = 1  # pixel format flags

@@ -5,7 +5,12 @@ import torch
 
 from femb_cli.headers import build_header
 
-PUBLISHED = [("arc", False, 0.5, 0.05), ("cos", False, 0.35, 0.05), ("arc", True, 0.5, 0.0175), ("cos", True, 0.35, 0.02)]
+PUBLISHED = [
+    ("arc", False, 0.5, 0.05),
+    ("cos", False, 0.35, 0.05),
+    ("arc", True, 0.5, 0.0175),
+    ("cos", True, 0.35, 0.02),
+]
 
 
 @pytest.mark.parametrize("kind, plus, mean, std", PUBLISHED)

@@ -34,7 +34,7 @@ def sphereface_psi(margin):
 
 def magface_continued(margin):
     beyond = np.cos(THETA) - margin * np.sin(margin)
-    return np.where(THETA < np.pi - margin, np.cos(THETA + margin), beyond)
+    return np.where(np.pi - margin > THETA, np.cos(THETA + margin), beyond)
 
 
 CLOSED_FORMS = {
@@ -93,7 +93,9 @@ def test_easy_magface_falls_on_either_side_of_90_degrees():
 
 @pytest.mark.parametrize("magnitude, margin", [(1.0, 0.45), (10.0, 0.45), (60.0, 0.625), (110.0, 0.8), (500.0, 0.8)])
 def test_magface_margin_grows_with_the_magnitude_between_its_bounds(magnitude, margin):
-    assert build_header("magface").margin(torch.tensor([magnitude], dtype=torch.float64)).item() == pytest.approx(margin)
+    assert build_header("magface").margin(torch.tensor([magnitude], dtype=torch.float64)).item() == pytest.approx(
+        margin
+    )
 
 
 @pytest.mark.parametrize("name", ["arcface", "cosface", "sphereface", "elasticface"])

@@ -29,7 +29,9 @@ def loss_of(classifier, embeddings, weight):
 def test_gradients_agree_with_finite_differences(name, parameters):
     generator = torch.Generator().manual_seed(3)
     embeddings = torch.randn(5, 6, dtype=torch.float64, generator=generator)
-    embeddings = embeddings / embeddings.norm(dim=1, keepdim=True) * torch.tensor([[12.0], [30.0], [70.0], [5.0], [130.0]])
+    embeddings = (
+        embeddings / embeddings.norm(dim=1, keepdim=True) * torch.tensor([[12.0], [30.0], [70.0], [5.0], [130.0]])
+    )
     weight = torch.randn(4, 6, dtype=torch.float64, generator=generator)
     classifier = MarginClassifier(build_header(name, **parameters), 6, 4).double()
     inputs = (embeddings.requires_grad_(), weight.requires_grad_())

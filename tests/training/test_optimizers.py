@@ -28,7 +28,14 @@ def test_every_parameter_is_optimised_and_only_matrices_and_kernels_decay(module
     assert len(decay) == len(parameters)
     for name in ("weight", "conv1.weight", "fc.weight", "layer1.0.downsample.0.weight"):
         assert decay[id(parameters[name])] == 0.1
-    for name in ("fc.bias", "bn1.weight", "bn1.bias", "prelu.weight", "features.weight", "layer1.0.downsample.1.weight"):
+    for name in (
+        "fc.bias",
+        "bn1.weight",
+        "bn1.bias",
+        "prelu.weight",
+        "features.weight",
+        "layer1.0.downsample.1.weight",
+    ):
         assert decay[id(parameters[name])] == 0.0
 
 
@@ -50,7 +57,6 @@ def test_the_rate_is_set_for_every_group(modules):
     assert [group["lr"] for group in optimizer.param_groups] == [0.123, 0.123]
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="torch's own complaint reaches the user as a stack trace")
 def test_nesterov_without_momentum_is_refused(modules):
     with pytest.raises(FembError, match="momentum"):
         build_optimizer(SGDConfig(momentum=0.0, nesterov=True), *modules)

@@ -40,13 +40,13 @@ def test_the_number_of_processes_changes_neither_batch_nor_steps(processes):
 
 
 def test_a_batch_that_cannot_be_shared_evenly_is_refused_with_one_that_can():
-    with pytest.raises(UsageError, match="16 .* 3 processes") as caught:
+    with pytest.raises(UsageError, match=r"16 .* 3 processes") as caught:
         plan(3)
     assert caught.value.hint == "--batch-size 18"
 
 
 def test_a_batch_larger_than_the_data_is_refused():
-    with pytest.raises(FembError, match="64 .* 50") as caught:
+    with pytest.raises(FembError, match=r"64 .* 50") as caught:
         plan(batch_size=64)
     assert caught.value.hint == "--batch-size 25"
 

@@ -81,7 +81,6 @@ def test_only_the_newest_checkpoints_stay(tmp_path):
     assert [folder.name for folder in run_checkpoints(run)] == ["step-300", "step-1000"]
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="whatever begins with step- is taken for a checkpoint")
 def test_other_files_beside_the_checkpoints_are_passed_over(tmp_path):
     run = make_run(tmp_path / "run", steps=[20])
     (run / "checkpoints/step-20.zip").write_text("")

@@ -75,7 +75,6 @@ def test_a_state_of_other_people_is_refused(stopped):
 
 
 @pytest.mark.parametrize("name", ["state/optimizer.pt", "classifier.safetensors", "state/progress.json"])
-@pytest.mark.xfail(strict=True, reason="damage in these files is reported as a stack trace")
 def test_a_damaged_state_is_an_error_for_people(stopped, name):
     (stopped / name).write_bytes(b"damaged")
     with pytest.raises(FembError, match=name):

@@ -10,9 +10,10 @@ import torch
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.official.arcface_torch import ARCFACE
 from femb_cli.checkpoints.official.family import Family, StateDict
 from femb_cli.checkpoints.official.foamliu import FOAMLIU
-from femb_cli.checkpoints.official.iresnet import ARCFACE, MAGFACE
+from femb_cli.checkpoints.official.magface import MAGFACE
 from femb_cli.checkpoints.store import load_strictly, save_checkpoint
 from femb_cli.errors import FembError, UsageError
 
@@ -35,7 +36,12 @@ def convert_checkpoint(
     """
     content = load_safely(source)
     family, tensors = _recognise(content, source, family_name)
-    config = family.backbone(tensors)
+    try:
+        config = family.backbone(tensors)
+    except KeyError as error:
+        raise FembError(f"{source} looks like {family.name}'s weights, but has no tensor {error}") from error
+    except (ValueError, IndexError, UsageError) as error:
+        raise FembError(f"{source} looks like {family.name}'s weights, but fits no network: {error}") from error
     backbone = build_configured_backbone(config)
     tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     load_strictly(backbone, tensors, where=str(source))

@@ -1,0 +1,173 @@
+"""Conversion of official layouts, on networks small enough to make here."""
+
+import hashlib
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from femb_cli.backbones import build_backbone
+from femb_cli.checkpoints.official import FAMILIES, convert_checkpoint
+from femb_cli.checkpoints.store import open_checkpoint
+from femb_cli.config.schema import IResNetConfig
+from femb_cli.errors import FembError, UsageError
+from femb_cli.inference import load_embedder
+
+
+def tensors():
+    torch.manual_seed(0)
+    return build_backbone("iresnet18", width=0.125, embedding_dim=8, input_size=32).state_dict()
+
+
+def as_magface(prefix, classifier="module.fc.weight"):
+    named = {prefix + name: tensor for name, tensor in tensors().items()}
+    return {"epoch": 25, "arch": "iresnet18", "state_dict": {**named, classifier: torch.zeros(8, 5)}}
+
+
+def convert(tmp_path, content, **options):
+    torch.save(content, tmp_path / "official.pth")
+    return convert_checkpoint(tmp_path / "official.pth", tmp_path / "converted", **options)
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+
+
+def test_arcface_is_recognised_and_kept_exactly(tmp_path):
+    card = convert(tmp_path, tensors())
+    assert card.backbone == IResNetConfig("iresnet18", embedding_dim=8, input_size=32, width=0.125)
+    assert (card.source["family"], card.flip, card.preprocessing.channel_order) == ("arcface", "sum", "RGB")
+    loaded = open_checkpoint(tmp_path / "converted").load_backbone().state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in tensors().items())
+
+
+@pytest.mark.parametrize(
+    "prefix, classifier", [("features.module.", "parallel_fc.weight"), ("module.features.", "module.fc.weight")]
+)
+def test_magface_is_recognised_under_both_prefixes(tmp_path, prefix, classifier):
+    card = convert(tmp_path, as_magface(prefix, classifier))
+    assert (card.source["family"], card.flip, card.preprocessing.channel_order) == ("magface", "none", "BGR")
+    assert card.backbone.bn_eps == 2e-5
+    loaded = open_checkpoint(tmp_path / "converted").load_backbone().state_dict()
+    assert all(torch.equal(loaded[name], tensor) for name, tensor in tensors().items())
+
+
+def test_magface_sees_bgr_between_zero_and_one(tmp_path, pixels):
+    convert(tmp_path, as_magface("module.features."))
+    backbone = build_backbone("iresnet18", width=0.125, embedding_dim=8, input_size=32, bn_eps=2e-5).eval()
+    backbone.load_state_dict(tensors())
+    with torch.inference_mode():
+        expected = backbone(torch.from_numpy(pixels[..., ::-1] / np.float32(255)).permute(0, 3, 1, 2))
+    embeddings = load_embedder(tmp_path / "converted", "cpu")(pixels)
+    np.testing.assert_allclose(embeddings, expected.numpy(), atol=1e-4 * float(expected.abs().max()))
+
+
+def test_half_precision_weights_become_float32(tmp_path):
+    convert(tmp_path, {name: t.half() if t.is_floating_point() else t for name, t in tensors().items()})
+    loaded = open_checkpoint(tmp_path / "converted").load_backbone()
+    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
+
+
+def test_the_source_is_recorded(tmp_path):
+    card = convert(tmp_path, tensors())
+    digest = hashlib.sha256((tmp_path / "official.pth").read_bytes()).hexdigest()
+    assert (card.source["file"], card.source["sha256"]) == ("official.pth", digest)
+    assert card.source["repository"] == FAMILIES["arcface"].repository
+    assert open_checkpoint(tmp_path / "converted").card == card
+
+
+def test_an_existing_checkpoint_is_kept(tmp_path):
+    convert(tmp_path, tensors())
+    with pytest.raises(FembError, match="exists already"):
+        convert(tmp_path, tensors())
+    convert(tmp_path, tensors(), overwrite=True)
+
+
+def test_an_unknown_family_lists_the_known(tmp_path):
+    with pytest.raises(UsageError, match="arcface, magface, foamliu"):
+        convert(tmp_path, tensors(), family_name="facenet")
+
+
+def test_a_family_that_is_asked_for_is_not_guessed(tmp_path):
+    with pytest.raises(FembError, match="magface"):
+        convert(tmp_path, tensors(), family_name="magface")
+
+
+class MakesFolder:
+    """Unpickling an instance makes a folder."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_code_in_a_file_is_never_run(tmp_path):
+    marker = tmp_path / "code_was_executed"
+    with pytest.raises(FembError, match="not a checkpoint that can be loaded safely") as caught:
+        convert(tmp_path, {"state_dict": tensors(), "meta": MakesFolder(marker)})
+    assert "never runs the code" in caught.value.hint
+    assert not marker.exists()
+    assert not (tmp_path / "converted").exists()
+
+
+def with_changed(**changes):
+    changed = tensors()
+    for name, tensor in changes.items():
+        changed.pop(name.replace("__", "."))
+        if tensor is not None:
+            changed[name.replace("__", ".")] = tensor
+    return changed
+
+
+@pytest.mark.parametrize(
+    "content, complaint",
+    [
+        (with_changed(fc__bias=None), "missing .*fc.bias"),
+        (with_changed(fc__bias=torch.zeros(9)), r"fc.bias \(9,\) for \(8,\)"),
+        ({**tensors(), "layer9.weight": torch.zeros(1)}, "left over .*layer9.weight"),
+        (with_changed(fc__bias=torch.full((8,), float("nan"))), "fc.bias .*not finite"),
+        ({**tensors(), "layer1.2.bn1.weight": torch.zeros(8)}, r"\(3, 2, 2, 2\) blocks"),
+        ({"weight": torch.zeros(3)}, "no family .*weight"),
+        ({}, "no family"),
+        ([1, 2], "no family .*list"),
+        ({"state_dict": {"weight": torch.zeros(3)}}, "no family"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_tensors_that_do_not_fit_are_refused_by_name(tmp_path, content, complaint):
+    with pytest.raises(FembError, match=complaint):
+        convert(tmp_path, content)
+    assert not (tmp_path / "converted").exists()
+
+
+@pytest.mark.parametrize("name", ["bn2.weight", "conv1.weight"])
+def test_a_missing_tensor_that_says_the_architecture_is_named(tmp_path, name):
+    with pytest.raises(FembError, match=name):
+        convert(tmp_path, with_changed(**{name.replace(".", "__"): None}))
+
+
+def test_a_linear_layer_of_one_dimension_is_refused(tmp_path):
+    with pytest.raises(FembError, match=r"fc\.weight"):
+        convert(tmp_path, with_changed(fc__weight=torch.zeros(8)))
+
+
+@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html>", b"PK\x03\x04 cut short", (2**62).to_bytes(8, "little")])
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content):
+    (tmp_path / "bad.pth").write_bytes(content)
+    with pytest.raises(FembError, match=r"bad\.pth is not a checkpoint"):
+        convert_checkpoint(tmp_path / "bad.pth", tmp_path / "converted")
+
+
+def test_a_damaged_safetensors_file_is_refused(tmp_path):
+    (tmp_path / "bad.safetensors").write_bytes((2**62).to_bytes(8, "little") + b'{"a":')
+    with pytest.raises(FembError, match=r"bad\.safetensors is not a checkpoint"):
+        convert_checkpoint(tmp_path / "bad.safetensors", tmp_path / "converted")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FembError, match=r"no file at .*missing\.pth"):
+        convert_checkpoint(tmp_path / "missing.pth", tmp_path / "converted")
