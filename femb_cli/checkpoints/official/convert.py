@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
@@ -16,6 +17,12 @@ from femb_cli.checkpoints.official.foamliu import FOAMLIU
 from femb_cli.checkpoints.official.magface import MAGFACE
 from femb_cli.checkpoints.store import load_strictly, save_checkpoint
 from femb_cli.errors import FembError, UsageError
+
+UNREADABLE = (
+    *(pickle.UnpicklingError, SafetensorError, EOFError, OSError),
+    *(RuntimeError, ValueError, KeyError, TypeError),
+)
+"""What torch.load raises for a damaged file, or for one that would run code."""
 
 FAMILIES = {family.name: family for family in (ARCFACE, MAGFACE, FOAMLIU)}
 
@@ -73,7 +80,7 @@ def load_safely(source: Path) -> Any:
         raise FembError(f"no file at {source}")
     try:
         return torch.load(source, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+    except UNREADABLE as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise FembError(
             f"{source} is not a checkpoint that can be loaded safely: {reason}",
