@@ -29,7 +29,6 @@ def names(bad, outcome):
     return [name for name, entry in entries.items() if entry["outcome"] == outcome]
 
 
-@pytest.mark.xfail(strict=True, reason="safetensors' own error is not caught")
 def test_every_file_that_must_be_refused_is_refused_and_nothing_is_run_or_left(bad, tmp_path):
     refused = names(bad, "refuse")
     assert len(refused) >= 12
