@@ -65,6 +65,8 @@ def train(
       femb train --data lfw_dev --steps 500 --batch-size 64
       femb train arcface_r50_ms1mv3 --data ms1mv3 --gpus 4
     """
+    from femb_cli.ranks import num_processes
+    from femb_cli.training.launch import on_main_process
     from femb_cli.training.session import Request, describe, prepare, start
 
     output = Output(json=json, quiet=quiet)
@@ -82,7 +84,7 @@ def train(
         config=config,
         overrides={key: value for key, value in chosen.items() if value is not None},
         settings=tuple(settings or ()),
-        processes=processes or gpus or 1,
+        processes=processes or gpus or num_processes(),
         gpus=gpus,
         out=out,
         resume=resume,
@@ -96,7 +98,7 @@ def train(
         return
     output.load_libraries()
     with output.progress("drawing faces") as progress:
-        job = prepare(request, say=output.say, progress=progress)
+        job = on_main_process(lambda: prepare(request, say=output.say, progress=progress), device)
     try:
         summary = start(job, configure_logging, quiet)
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ Precedence: settings (`--set` and the flags) over the file over the schema's def
 """
 
 import difflib
+import math
 import re
 import types
 import typing
@@ -78,7 +79,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"{path} is not valid YAML: {error}") from error
     if tree is None:
         return {}
@@ -99,7 +100,7 @@ def parse_setting(setting: str) -> tuple[str, Any]:
         )
     try:
         return key, yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"cannot read the value of --set {setting}: {error}") from error
 
 
@@ -193,6 +194,8 @@ def _check_leaf(value: Any, annotation: Any, where: str) -> Any:
 
     adapter = TypeAdapter(annotation)
     value = tuple(value) if isinstance(value, list) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{where} = {value}: input should be a finite number")
     try:
         return adapter.validate_python(value, strict=True)
     except ValidationError as error:

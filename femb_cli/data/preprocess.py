@@ -48,7 +48,7 @@ def decode_image(encoded: bytes, size: int | None = ALIGNED_SIZE, name: str = "i
         OSError,
         ValueError,
         SyntaxError,
-        NotImplementedError,
+        RuntimeError,
         Image.DecompressionBombError,
     ) as error:
         raise FembError(f"{name} is not a readable image: {error}") from error

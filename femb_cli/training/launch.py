@@ -15,7 +15,7 @@ from typing import Any
 
 from femb_cli.allocator import keep_freed_memory
 from femb_cli.errors import FembError
-from femb_cli.ranks import inside_launcher
+from femb_cli.ranks import inside_launcher, is_main_process
 
 
 def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any:
@@ -57,6 +57,32 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
             if error.sigval == signal.SIGINT:
                 raise KeyboardInterrupt from error
             raise
+
+
+def on_main_process(prepare: Callable[[], Any], device: str | None) -> Any:
+    """Call `prepare` once and give its result to every process that was started together.
+
+    Raises:
+        FembError: as `prepare` raised it, on every process.
+    """
+    if not inside_launcher():
+        return prepare()
+    from accelerate import PartialState
+    from accelerate.utils import broadcast_object_list
+
+    from femb_cli.inference.embedder import pick_device
+
+    PartialState(cpu=pick_device(device).type == "cpu")
+    outcome: list[Any] = [None]
+    if is_main_process():
+        try:
+            outcome = [prepare()]
+        except FembError as error:
+            outcome = [error]
+    broadcast_object_list(outcome)
+    if isinstance(outcome[0], FembError):
+        raise outcome[0]
+    return outcome[0]
 
 
 def _work(function: Callable[..., Any], arguments: tuple[Any, ...], failure: Path) -> Any:

@@ -178,7 +178,7 @@ def work(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[str
         "seconds": round(time.perf_counter() - started, 1),
         "verification": _as_one(result.verifications),
         "samples": "synthetic" in job.benchmarks,
-        "processes": job.processes,
+        "processes": result.processes,
     }
     if summary["samples"]:
         _leave_samples(job.run)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.utils import broadcast
 from torch import Tensor
 
 from femb_cli.backbones import Backbone, build_configured_backbone
@@ -28,6 +29,7 @@ from femb_cli.data.source import open_source
 from femb_cli.errors import FembError
 from femb_cli.headers import build_configured_header
 from femb_cli.inference import Embedder
+from femb_cli.inference.embedder import pick_device
 from femb_cli.inference.verify import PairSet, verify
 from femb_cli.training.log import Means, RunLog
 from femb_cli.training.optimizers import build_optimizer, set_learning_rate
@@ -45,11 +47,13 @@ class TrainingResult:
 
     Attributes:
         steps: steps of the whole run.
+        processes: how many shared each step.
         loss: mean loss over the last log interval.
         verifications: the figures on each benchmark, as `verify --json` has them.
     """
 
     steps: int
+    processes: int
     loss: float
     verifications: list[dict[str, Any]]
 
@@ -77,7 +81,9 @@ def train(
         FembError: the data does not fit the configuration, or the checkpoint does not fit the run.
     """
     accelerator = Accelerator(
-        mixed_precision="no" if config.precision == "fp32" else config.precision, cpu=device == "cpu"
+        mixed_precision="no" if config.precision == "fp32" else config.precision,
+        # Without this word, Accelerate takes processes on a machine without a GPU for strangers to each other.
+        cpu=pick_device(device).type == "cpu",
     )
     images = TrainingImages(open_source(data), max(ALIGNED_SIZE, config.backbone.input_size))
     plan = make_plan(config, accelerator.num_processes)
@@ -129,7 +135,7 @@ def train(
 
     log.close()
     accelerator.end_training()
-    return TrainingResult(plan.steps, loss, verifications)
+    return TrainingResult(plan.steps, plan.processes, loss, verifications)
 
 
 def _batches(
@@ -160,6 +166,9 @@ def _verify(
     step: int,
 ) -> list[dict[str, Any]]:
     """Verify the network as it is now; every process embeds its share of the images."""
+    # Each process's batch norms have seen its own images; the main process's are those that are saved.
+    for buffer in backbone.buffers():
+        broadcast(buffer)
     backbone.eval()
     embedder = Embedder(
         backbone,

@@ -205,3 +205,9 @@ def test_a_quoted_text_stays_a_text(tmp_path, path):
 def test_a_name_that_is_no_text_is_refused(tmp_path):
     with pytest.raises(UsageError, match="header"):
         load(tmp_path, "header: {name: [arcface]}")
+
+
+@pytest.mark.parametrize("setting", ["optimizer.lr=.inf", "header.margin=.nan", "seed=2020-13-45"])
+def test_a_value_that_is_no_finite_number_is_refused(setting):
+    with pytest.raises(UsageError):
+        load_config(None, [setting])

@@ -20,7 +20,7 @@ from femb_cli.errors import FembError, UsageError
 
 UNREADABLE = (
     *(pickle.UnpicklingError, SafetensorError, EOFError, OSError),
-    *(RuntimeError, ValueError, LookupError, TypeError),
+    *(RuntimeError, ValueError, LookupError, TypeError, AssertionError, AttributeError),
 )
 """What torch.load raises for a damaged file, or for one that would run code."""
 
