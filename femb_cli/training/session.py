@@ -12,7 +12,7 @@ from femb_cli.checkpoints.layout import CONFIG, RUN_SUMMARY, run_checkpoints
 from femb_cli.config.load import config_path, dump_config, load_config
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.errors import FembError, UsageError
-from femb_cli.ranks import is_main_process
+from femb_cli.ranks import inside_launcher, is_main_process
 from femb_cli.training.launch import launch
 from femb_cli.training.plan import make_plan
 from femb_cli.training.run import (
@@ -113,13 +113,11 @@ def prepare(request: Request, *, say: Say, progress: Progress | None = None) -> 
     from femb_cli.data.dataset import check_identities
     from femb_cli.data.source import open_source
     from femb_cli.data.synthetic_sets import synthetic_training_set
-    from femb_cli.inference.embedder import pick_device
     from femb_cli.inference.verify import open_benchmark
 
     config, resumed = resolve(request)
     make_plan(config, request.processes)
     _check_hardware(request)
-    pick_device(request.device)
     if isinstance(config.data, SyntheticConfig):
         data = synthetic_training_set(config.data, say=say, progress=progress)
     else:
@@ -211,12 +209,23 @@ def _check_unfinished(run: Path, config: TrainConfig) -> None:
 
 
 def _check_hardware(request: Request) -> None:
-    if request.gpus is None:
-        return
     import torch
 
-    if request.gpus > torch.cuda.device_count():
+    from femb_cli.inference.embedder import pick_device
+
+    pick_device(request.device)
+    gpus = torch.cuda.device_count()
+    if request.device not in (None, "cpu", "cuda"):
         raise UsageError(
-            f"{request.gpus} GPUs were asked for, but this machine has {torch.cuda.device_count()}",
-            hint="--processes N trains on the CPU with N processes",
+            f"femb train runs on cpu or cuda, not on {request.device!r}",
+            hint="CUDA_VISIBLE_DEVICES chooses among several GPUs",
+        )
+    if request.gpus is not None and request.gpus > gpus:
+        raise UsageError(
+            f"{request.gpus} GPUs were asked for, but this machine has {gpus}",
+            hint="--processes N --device cpu trains on the CPU with N processes",
+        )
+    if gpus and not inside_launcher() and request.device != "cpu" and request.processes > gpus:
+        raise UsageError(
+            f"{request.processes} processes cannot share {gpus} GPUs", hint="--device cpu trains on the CPU"
         )

@@ -101,7 +101,8 @@ def train(
 
     parallel_backbone, parallel_classifier, optimizer = accelerator.prepare(backbone, classifier, optimizer)
     batches = _batches(config, plan, images, accelerator, start)
-    drop_metrics_after(run, start)
+    if accelerator.is_main_process:
+        drop_metrics_after(run, start)
     log = RunLog(run, steps=plan.steps, batch_size=plan.batch_size, start=start, writes=accelerator.is_main_process)
     means = Means(accelerator.device)
     loss = float("nan")
