@@ -24,7 +24,7 @@ FOAMLIU = Family(
     name="foamliu",
     repository="https://github.com/foamliu/MobileFaceNet",
     license="Apache-2.0",
-    training_data="MS1M-ArcFace (MS1MV2)",
+    training_data="",
     preprocessing=Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
     flip="sum",
     unwrap=_unwrap,
