@@ -63,7 +63,7 @@ class IResNet(Backbone):
     ) -> None:
         super().__init__()
         self.embedding_dim, self.input_size = embedding_dim, input_size
-        stem, *stages = (round(width * channels) for channels in CHANNELS)
+        stem, *stages = (max(1, round(width * channels)) for channels in CHANNELS)
         self.conv1 = nn.Conv2d(3, stem, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem, eps=bn_eps)
         self.prelu = nn.PReLU(stem)

@@ -95,3 +95,8 @@ def test_unknown_backbone_suggests_the_nearest():
 def test_bad_value_names_the_parameter(parameters):
     with pytest.raises(UsageError, match=next(iter(parameters))):
         build_backbone("iresnet18", **parameters)
+
+
+def test_the_narrowest_network_has_one_channel_a_stage():
+    backbone = build_backbone("iresnet18", width=0.001, input_size=16, embedding_dim=4).eval()
+    assert backbone(torch.zeros(2, 3, 16, 16)).shape == (2, 4)
