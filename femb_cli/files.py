@@ -1,5 +1,6 @@
 """Writing that leaves either the whole result or nothing: aside first, then renamed."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -55,6 +56,12 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         _remove(old)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cache_folder() -> Path:

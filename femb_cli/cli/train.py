@@ -8,15 +8,11 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.output import Output, configure_logging, format_pairs
 
-CONFIG_DEFAULT = "quickstart"
-
 
 def train(
     config: Annotated[
         str | None,
-        typer.Argument(
-            help=f"YAML file, or a name from femb list configs. Default: {CONFIG_DEFAULT}.", show_default=False
-        ),
+        typer.Argument(help="YAML file, or a name from femb list configs. Default: quickstart.", show_default=False),
     ] = None,
     data: Annotated[
         str | None, typer.Option("--data", metavar="DIR", help="Training set (femb convert makes one), or synthetic.")

@@ -73,6 +73,7 @@ def verify(
       femb verify --pairs pairs.csv --images photos/ --report report/
       femb verify --pairs pairs.txt --embeddings embeddings.npy
     """
+    from femb_cli.evaluation.benchmarks import DEFAULT_BENCHMARK
     from femb_cli.files import refuse_existing
     from femb_cli.inference.verify import open_benchmark, open_pairs, verify_embeddings
 
@@ -89,7 +90,8 @@ def verify(
                 [open_pairs(pairs, images)]
                 if pairs is not None and images is not None
                 else [
-                    open_benchmark(name, data_dir, say=output.say, progress=progress) for name in dataset or ["xqlfw"]
+                    open_benchmark(name, data_dir, say=output.say, progress=progress)
+                    for name in dataset or [DEFAULT_BENCHMARK]
                 ]
             )
         results = _verify_models(pair_sets, model, flip, batch_size, device, output)

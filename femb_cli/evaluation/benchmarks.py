@@ -1,6 +1,5 @@
 """The benchmarks that femb knows by name: their files, where they are published and the protocol that scores them."""
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from femb_cli.errors import FembError, UsageError
 from femb_cli.evaluation.download import download
-from femb_cli.files import cache_folder
+from femb_cli.files import cache_folder, file_sha256
 
 
 @dataclass(frozen=True)
@@ -170,9 +169,3 @@ def _fetch(
         raise FembError(f"{benchmark.title}: {error.message}", hint=f"{wanted}; {benchmark.origin}") from error
     say(f"{home / file}: {size:,} bytes, SHA-256 {file_sha256(home / file)}")
     return home / file
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

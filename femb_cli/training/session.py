@@ -14,7 +14,7 @@ from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.errors import FembError, UsageError
 from femb_cli.ranks import inside_launcher, is_main_process
 from femb_cli.training.launch import launch
-from femb_cli.training.plan import make_plan
+from femb_cli.training.plan import Plan, make_plan
 from femb_cli.training.run import (
     create_run,
     is_run,
@@ -60,7 +60,7 @@ class Job:
         benchmarks: names of what to verify on, fetched already.
         data_dir: where the benchmarks are.
         device: `cpu`, or None for a GPU where there is one.
-        processes: number of processes.
+        plan: the run's size, and the number of processes.
         resumed: whether to go on from the run's newest checkpoint.
     """
 
@@ -70,7 +70,7 @@ class Job:
     benchmarks: tuple[str, ...]
     data_dir: Path | None
     device: str | None
-    processes: int
+    plan: Plan
     resumed: bool
 
 
@@ -116,7 +116,7 @@ def prepare(request: Request, *, say: Say, progress: Progress | None = None) -> 
     from femb_cli.inference.verify import open_benchmark
 
     config, resumed = resolve(request)
-    make_plan(config, request.processes)
+    plan = make_plan(config, request.processes)
     _check_hardware(request)
     if isinstance(config.data, SyntheticConfig):
         data = synthetic_training_set(config.data, say=say, progress=progress)
@@ -131,7 +131,7 @@ def prepare(request: Request, *, say: Say, progress: Progress | None = None) -> 
         pair_set.pairs.indices(pair_set.images.names)
     run = resumed or request.out or run_path(config)
     if resumed:
-        _check_unfinished(run, config)
+        _check_unfinished(run, plan)
         write_config(run, config)
         (run / RUN_SUMMARY).unlink(missing_ok=True)
     else:
@@ -142,18 +142,17 @@ def prepare(request: Request, *, say: Say, progress: Progress | None = None) -> 
             " femb list configs shows others"
         )
     device = None if request.device in (None, "cuda") else request.device
-    return Job(config, run, data, benchmarks, request.data_dir, device, request.processes, resumed is not None)
+    return Job(config, run, data, benchmarks, request.data_dir, device, plan, resumed is not None)
 
 
 def start(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[str, Any] | None:
     """Run a job on its processes; the result on the main process, None on others."""
-    config = job.config
-    plan = make_plan(config, job.processes)
+    config, plan = job.config, job.plan
     logger.info(
         f"training {config.backbone.name} with {config.header.name} on {plan.num_images} images of"
         f" {plan.num_identities} people: {plan.steps} steps of {plan.batch_size}, into {job.run}"
     )
-    return launch(work, job.processes, job, set_up_logging, quiet)
+    return launch(work, plan.processes, job, set_up_logging, quiet)
 
 
 def work(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[str, Any] | None:
@@ -201,11 +200,12 @@ def _leave_samples(run: Path) -> None:
         shutil.copy(image, run / "samples" / image.name)
 
 
-def _check_unfinished(run: Path, config: TrainConfig) -> None:
+def _check_unfinished(run: Path, plan: Plan) -> None:
     done = [int(folder.name.removeprefix("step-")) for folder in run_checkpoints(run)]
-    steps = make_plan(config).steps
-    if done and done[-1] >= steps:
-        raise FembError(f"the run {run} has finished its {steps} steps", hint=f"--steps {2 * steps} trains it further")
+    if done and done[-1] >= plan.steps:
+        raise FembError(
+            f"the run {run} has finished its {plan.steps} steps", hint=f"--steps {2 * plan.steps} trains it further"
+        )
 
 
 def _check_hardware(request: Request) -> None:

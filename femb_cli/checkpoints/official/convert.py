@@ -1,6 +1,5 @@
 """From a file of official weights to a femb checkpoint."""
 
-import hashlib
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from femb_cli.checkpoints.official.foamliu import FOAMLIU
 from femb_cli.checkpoints.official.magface import MAGFACE
 from femb_cli.checkpoints.store import load_strictly, save_checkpoint
 from femb_cli.errors import FembError, UsageError
+from femb_cli.files import file_sha256
 
 UNREADABLE = (
     *(pickle.UnpicklingError, SafetensorError, EOFError, OSError),
@@ -63,7 +63,7 @@ def convert_checkpoint(
             "license": family.license,
             "training_data": family.training_data,
             "file": source.name,
-            "sha256": _sha256(source),
+            "sha256": file_sha256(source),
         },
     )
     save_checkpoint(destination, backbone, card, overwrite=overwrite)
@@ -106,8 +106,3 @@ def _refuse_non_finite(tensors: StateDict, source: Path) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise FembError(f"{source}: the tensor {name} holds values that are not finite")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
