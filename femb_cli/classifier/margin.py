@@ -1,6 +1,6 @@
 """The margin softmax over all identities.
 
-Shapes: B samples of the batch, D embedding dimension, C identities.
+Shapes: B samples of the batch, D embedding dimension, C identities, of which this process holds a shard.
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from femb_cli.classifier.collectives import (
+    add_up,
+    count_rows,
+    gather,
+    gather_rows,
+    multiply_gradient,
+    rank,
+    share,
+    world_size,
+)
+from femb_cli.classifier.sampling import sample_rows
+from femb_cli.classifier.streaming import EPSILON, Classes, Products, streamed_cosines
+from femb_cli.errors import UsageError
 from femb_cli.headers import Header
+
+DEFAULT_CHUNK = 1024
+"""Classes of one block: large enough for the matrix product, small enough for a processor's cache."""
 
 
 @dataclass(frozen=True)
 class ClassifierOutput:
-    """What one batch costs; all scalars.
+    """What one batch, that of all processes, costs; all scalars.
 
     Attributes:
         loss: what is minimised, cross_entropy + regularizer.
@@ -29,52 +45,185 @@ class ClassifierOutput:
     magnitude: Tensor
 
 
+@dataclass(frozen=True)
+class Shard:
+    """The classes [start, stop) that one of several processes holds; sizes differ by at most one."""
+
+    start: int
+    stop: int
+
+    @classmethod
+    def of(cls, num_identities: int, rank: int, world_size: int) -> "Shard":
+        """The shard of a process."""
+        size, remainder = divmod(num_identities, world_size)
+        start = rank * size + min(rank, remainder)
+        return cls(start, start + size + (rank < remainder))
+
+    @property
+    def size(self) -> int:
+        """How many classes it has."""
+        return self.stop - self.start
+
+
 class MarginClassifier(nn.Module):
     """Class weights, and the softmax that a header turns their cosines into.
 
-    Computes in float32 (float64 for float64 embeddings) under any autocast.
+    Computes in float32 (float64 for float64 embeddings) under any autocast. Where torch.distributed runs several
+    processes, each holds a shard of the class weights and all work on the batch of all: the loss is the same on each,
+    a class weight's gradient is its own, and an embedding's gradient comes multiplied by the number of processes,
+    which undoes the average that DistributedDataParallel takes over the backbone's. Do not wrap the classifier itself.
+    Batches may differ in size. Seed torch alike on every process, and the weights do not depend on their number.
 
     Args:
         header: the margin's formula.
         embedding_dim: D.
         num_identities: C.
+        chunk: classes to look at together, so that the B x C matrix never exists; None: the plain matrix where one
+            process has all classes, else `DEFAULT_CHUNK`.
+        sample_rate: share of the classes that take part in a training batch (Partial FC).
+        sparse_gradient: whether classes that were not sampled have no gradient, which leaves them as they are
+            (see `training.optimizers`), or a gradient of zeros, so that weight decay and momentum still move them, as
+            in arcface_torch.
+        products: dtype of the factors in matrix products, `torch.bfloat16` or None for the embeddings' own.
+
+    Raises:
+        UsageError: chunk or sample_rate does not fit.
+
+    Attributes:
+        weight: (C, D), or this process's part of it.
+        shard: which part that is.
     """
 
-    def __init__(self, header: Header, embedding_dim: int, num_identities: int) -> None:
+    def __init__(
+        self,
+        header: Header,
+        embedding_dim: int,
+        num_identities: int,
+        chunk: int | None = None,
+        sample_rate: float = 1.0,
+        sparse_gradient: bool = True,
+        products: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
+        if chunk is not None and chunk < 1:
+            raise UsageError(f"chunk = {chunk}: at least one class at a time", hint="None stands for the plain matrix")
+        if not 0 < sample_rate <= 1:
+            raise UsageError(f"sample_rate = {sample_rate}: a share of the classes, above 0 and at most 1")
         self.header = header
-        self.weight = nn.Parameter(torch.empty(num_identities, embedding_dim))
-        nn.init.normal_(self.weight, std=0.01)
+        self.num_identities = num_identities
+        self.shard = Shard.of(num_identities, rank(), world_size())
+        self.is_plain = chunk is None and sample_rate == 1 and world_size() == 1
+        self.chunk = chunk or DEFAULT_CHUNK
+        self.sample_rate = sample_rate
+        self.sparse_gradient = sparse_gradient
+        self.products = Products(products)
+        self.weight = nn.Parameter(torch.empty(self.shard.size, embedding_dim))
+        self.generator = torch.Generator()
+        self.reset_weight()
+        self.seed(int(torch.randint(2**31, ())))
+
+    @torch.no_grad()
+    def reset_weight(self) -> None:
+        """Draw the class weights from N(0, 0.01^2), the same ones however many processes share them."""
+        for start in range(0, self.num_identities, DEFAULT_CHUNK):
+            stop = min(start + DEFAULT_CHUNK, self.num_identities)
+            rows = torch.empty(stop - start, self.weight.shape[1]).normal_(std=0.01)
+            first, last = max(start, self.shard.start), min(stop, self.shard.stop)
+            if first < last:
+                self.weight[first - self.shard.start : last - self.shard.start] = rows[first - start : last - start]
+
+    def seed(self, seed: int) -> None:
+        """Fix what the next batch draws at random: sampled classes, and a header's margins."""
+        self.generator.manual_seed(seed + rank())
+        self.header.seed(seed)
 
     def forward(self, embeddings_BD: Tensor, labels_B: Tensor) -> ClassifierOutput:
-        """Compute the loss of raw (not normalised) embeddings and their identities' numbers in [0, C)."""
+        """Compute the loss of this process's raw (not normalised) embeddings and their identities' numbers in [0, C).
+
+        Every process must call it, even for a batch of no images.
+        """
         with torch.autocast(embeddings_BD.device.type, enabled=False):
-            embeddings_BD = _at_least_float32(embeddings_BD)
-            magnitude_B = embeddings_BD.norm(dim=1)
-            cross_entropy = F.cross_entropy(self._logits(embeddings_BD, labels_B, magnitude_B), labels_B)
+            embeddings_BD, magnitude_B, labels_B = self._gather(embeddings_BD, labels_B)
+            own_B = self._own_cosine(embeddings_BD.detach(), labels_B)
+            if self.training:
+                self.header.observe(own_B, magnitude_B.detach())
+            if self.is_plain:
+                cross_entropy = F.cross_entropy(self._logits(embeddings_BD, magnitude_B, labels_B), labels_B)
+            else:
+                cross_entropy = self._streamed_cross_entropy(embeddings_BD, magnitude_B, labels_B, own_B)
             regularizer = self.header.regularizer(magnitude_B)
             return ClassifierOutput(
                 cross_entropy + regularizer, cross_entropy, regularizer, magnitude_B.detach().mean()
             )
 
     def logits(self, embeddings_BD: Tensor, labels_B: Tensor) -> Tensor:
-        """Compute the full (B, C) matrix that goes into the softmax, margin and scale applied."""
+        """Compute the full (B, C) matrix that goes into the softmax, margin and scale applied; on one process."""
         with torch.autocast(embeddings_BD.device.type, enabled=False):
-            embeddings_BD = _at_least_float32(embeddings_BD)
-            return self._logits(embeddings_BD, labels_B, embeddings_BD.norm(dim=1))
+            embeddings_BD, magnitude_B = self._normalize(embeddings_BD)
+            return self._logits(embeddings_BD, magnitude_B, labels_B)
 
-    def _logits(self, embeddings_BD: Tensor, labels_B: Tensor, magnitude_B: Tensor) -> Tensor:
+    def _normalize(self, embeddings_BD: Tensor) -> tuple[Tensor, Tensor]:
+        embeddings_BD = embeddings_BD if embeddings_BD.dtype == torch.float64 else embeddings_BD.float()
+        magnitude_B = embeddings_BD.norm(dim=1)
+        return F.normalize(embeddings_BD) if self.header.normalized else embeddings_BD, magnitude_B
+
+    def _gather(self, embeddings_BD: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The batch of all processes."""
+        if world_size() > 1:
+            embeddings_BD = multiply_gradient(embeddings_BD, world_size())
+        embeddings_BD, magnitude_B = self._normalize(embeddings_BD)
+        counts = count_rows(labels_B)
+        return gather(embeddings_BD, counts), gather(magnitude_B, counts), gather_rows(labels_B, counts)
+
+    @torch.no_grad()
+    def _own_cosine(self, embeddings_BD: Tensor, labels_B: Tensor) -> Tensor:
+        """Each sample's cosine with its own class, wherever that lies."""
+        local_B = labels_B - self.shard.start
+        is_here_B = (local_B >= 0) & (local_B < self.shard.size)
+        own_B = embeddings_BD.new_zeros(len(labels_B))
+        weight_D = self.weight[local_B[is_here_B]].to(embeddings_BD.dtype)
+        if self.header.normalized:
+            weight_D = F.normalize(weight_D, eps=EPSILON)
+        own_B[is_here_B] = (embeddings_BD[is_here_B] * weight_D).sum(1)
+        return add_up(own_B)
+
+    def _streamed_cross_entropy(
+        self, embeddings_BD: Tensor, magnitude_B: Tensor, labels_B: Tensor, own_B: Tensor
+    ) -> Tensor:
+        scale = self.header.logit_scale(magnitude_B)
+        scale_B = scale if isinstance(scale, Tensor) else torch.full_like(magnitude_B, scale)
+        own_B, log_sum_B = streamed_cosines(
+            share(embeddings_BD),
+            self.weight,
+            own_B,
+            share(scale_B),
+            self.header,
+            self._classes(labels_B),
+            self.products,
+        )
+        negatives_B = gather(log_sum_B[None], [1] * world_size()).logsumexp(0)
+        target_B = self.header.target(own_B, magnitude_B) * scale_B
+        # Beyond 40, log(1 + exp(x)) is x in float64, too.
+        return F.softplus(negatives_B - target_B, threshold=40).mean()
+
+    def _classes(self, labels_B: Tensor) -> Classes:
+        local_B = labels_B - self.shard.start
+        is_here_B = (local_B >= 0) & (local_B < self.shard.size)
+        if self.sample_rate == 1 or not self.training:
+            return Classes(None, torch.where(is_here_B, local_B, -1), self.chunk)
+        draw_C = torch.rand(self.shard.size, generator=self.generator).to(labels_B.device)
+        rows = sample_rows(local_B[is_here_B].unique(), draw_C, int(self.sample_rate * self.shard.size))
+        position_B = torch.where(is_here_B, torch.searchsorted(rows, local_B.clamp(0)), -1)
+        return Classes(rows, position_B, self.chunk, dense_gradient=not self.sparse_gradient)
+
+    def _logits(self, embeddings_BD: Tensor, magnitude_B: Tensor, labels_B: Tensor) -> Tensor:
         weight_CD = self.weight.to(embeddings_BD.dtype)
         if self.header.normalized:
-            embeddings_BD, weight_CD = F.normalize(embeddings_BD), F.normalize(weight_CD)
+            weight_CD = F.normalize(weight_CD)
         cosine_BC = embeddings_BD @ weight_CD.T
-        target_B1 = cosine_BC.gather(1, labels_B[:, None])
-        with_margin_B = self.header.target(target_B1.squeeze(1), magnitude_B)
-        negatives_BC = self.header.negatives(cosine_BC, target_B1.squeeze(1))
-        logits_BC = negatives_BC.scatter(1, labels_B[:, None], with_margin_B[:, None])
+        own_B1 = cosine_BC.gather(1, labels_B[:, None])
+        target_B = self.header.target(own_B1.squeeze(1), magnitude_B)
+        negatives_BC = self.header.negatives(cosine_BC, own_B1.squeeze(1).detach())
+        logits_BC = negatives_BC.scatter(1, labels_B[:, None], target_B[:, None])
         scale = self.header.logit_scale(magnitude_B)
         return logits_BC * (scale[:, None] if isinstance(scale, Tensor) else scale)
-
-
-def _at_least_float32(tensor: Tensor) -> Tensor:
-    return tensor if tensor.dtype == torch.float64 else tensor.float()

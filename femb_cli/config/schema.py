@@ -184,6 +184,23 @@ class AugmentConfig:
     """Probability of one erased rectangle, 10 to 40 % of the side each way."""
 
 
+# --- classifier ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """How the softmax over all identities is computed. What is null follows from the sizes; a run says what and why."""
+
+    chunk: Annotated[int, Ge(0)] | None = None
+    """Classes looked at together, so that the matrix of all logits never exists; 0: that plain matrix."""
+    sample_rate: Annotated[float, Gt(0), Le(1)] | None = None
+    """Share of the identities in each step (Partial FC)."""
+    update: Literal["sampled", "all"] = "sampled"
+    """Whom a step moves: the sampled identities, or, as arcface_torch, all (weight decay and momentum)."""
+    products: Literal["fp32", "bf16"] = "fp32"
+    """Precision of the factors in matrix products; sums and softmax are always float32."""
+
+
 # --- optimisation ----------------------------------------------------------------------------------------------
 
 
@@ -257,6 +274,7 @@ class TrainConfig:
     data: DataConfig = field(default_factory=SyntheticConfig)
     backbone: BackboneConfig = field(default_factory=IResNetConfig)
     header: HeaderConfig = field(default_factory=ArcFaceConfig)
+    classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     optimizer: OptimizerConfig = field(default_factory=SGDConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)

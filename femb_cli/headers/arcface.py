@@ -8,7 +8,7 @@ As published the curve is not continued beyond theta = pi - m, where it rises ag
 
 from torch import Tensor
 
-from femb_cli.headers.header import Header, add_angle
+from femb_cli.headers.header import Header, add_angle, straight_through
 
 
 class ArcFace(Header):
@@ -31,5 +31,5 @@ class ArcFace(Header):
         """cos(theta + m)."""
         with_margin_B = add_angle(cosine_B, self.margin)
         if self.gradient == "official":
-            return cosine_B + (with_margin_B - cosine_B).detach()
+            return straight_through(cosine_B, with_margin_B)
         return with_margin_B

@@ -5,16 +5,22 @@ from torch.optim import Optimizer
 
 from femb_cli.config.load import build
 from femb_cli.config.schema import OptimizerConfig
+from femb_cli.training.sampled_rows import SampledRows
 
 
 def build_optimizer(config: OptimizerConfig, *modules: nn.Module) -> Optimizer:
-    """One optimizer for all parameters; biases, batch norms and PReLU slopes (one dimension) are not decayed."""
+    """One optimizer for all parameters; biases, batch norms and PReLU slopes (one dimension) are not decayed.
+
+    Class weights with a sparse gradient are updated where they have one, and nowhere else.
+    """
     parameters = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
     groups = [
         {"params": [parameter for parameter in parameters if parameter.ndim > 1]},
         {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
-    return build(config, groups)
+    optimizer: Optimizer = build(config, groups)
+    SampledRows(optimizer)
+    return optimizer
 
 
 def set_learning_rate(optimizer: Optimizer, lr: float) -> None:

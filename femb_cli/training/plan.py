@@ -8,6 +8,7 @@ from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.facts import is_dataset, read_facts
 from femb_cli.data.source import open_source
 from femb_cli.errors import FembError, UsageError
+from femb_cli.training.softmax import Softmax, choose_softmax
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Plan:
         processes: number of processes.
         steps_per_epoch: whole batches in the training set.
         steps: steps of the run.
+        softmax: how the softmax over the identities is computed.
     """
 
     num_images: int
@@ -29,6 +31,7 @@ class Plan:
     processes: int
     steps_per_epoch: int
     steps: int
+    softmax: Softmax
 
     @property
     def epochs(self) -> float:
@@ -57,7 +60,10 @@ def make_plan(config: TrainConfig, processes: int = 1) -> Plan:
         )
     steps_per_epoch = num_images // batch_size
     steps = config.steps if config.steps is not None else max(1, round((config.epochs or 0) * steps_per_epoch))
-    return Plan(num_images, num_identities, batch_size, processes, steps_per_epoch, steps)
+    softmax = choose_softmax(
+        config.classifier, num_identities=num_identities, batch_size=batch_size, processes=processes
+    )
+    return Plan(num_images, num_identities, batch_size, processes, steps_per_epoch, steps, softmax)
 
 
 def count_data(data: SyntheticConfig | DatasetConfig) -> tuple[int, int]:

@@ -100,6 +100,7 @@ def describe(request: Request) -> dict[str, Any]:
         "steps_per_epoch": plan.steps_per_epoch,
         "epochs": round(plan.epochs, 2),
         "steps": plan.steps,
+        "softmax": plan.softmax.reason,
         "checkpoints": -(-plan.steps // config.checkpoint.every),
     }
 
@@ -152,6 +153,7 @@ def start(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[st
         f"training {config.backbone.name} with {config.header.name} on {plan.num_images} images of"
         f" {plan.num_identities} people: {plan.steps} steps of {plan.batch_size}, into {job.run}"
     )
+    logger.info(f"softmax: {plan.softmax.reason}")
     return launch(work, plan.processes, job, set_up_logging, quiet)
 
 

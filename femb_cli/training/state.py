@@ -9,33 +9,41 @@ import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
 from torch.optim import Optimizer
 
 from femb_cli.backbones import Backbone
 from femb_cli.checkpoints.layout import CLASSIFIER, STATE
 from femb_cli.checkpoints.store import Checkpoint, load_strictly
+from femb_cli.classifier import MarginClassifier
 from femb_cli.errors import FembError
+from femb_cli.training.shards import own_classifier, own_optimizer
 
 OPTIMIZER = "optimizer.pt"
 SCALER = "scaler.pt"
 PROGRESS = "progress.json"
 
 
-def seed_step(seed: int, step: int, rank: int) -> torch.Generator:
-    """Seed torch for one step on one process (dropout, drawn margins) and give a generator for its augmentation."""
-    mixed = (seed * 1_000_003 + step) * 65_537 + rank
+def seed_step(seed: int, step: int, rank: int, classifier: MarginClassifier) -> torch.Generator:
+    """Seed one step on one process: dropout, sampled classes, drawn margins.
+
+    Returns:
+        A generator for the augmentation.
+    """
+    mixed = (seed * 1_000_003 + step) * 65_537
+    classifier.seed(mixed)  # alike on every process
+    mixed += rank
     torch.manual_seed(mixed)
     return torch.Generator().manual_seed(mixed)
 
 
-def save_state(folder: Path, *, step: int, optimizer: Optimizer, scaler: torch.amp.GradScaler | None) -> None:
-    """Write the optimizer's state and the position into a checkpoint's `state/`."""
-    torch.save(optimizer.state_dict(), folder / OPTIMIZER)
+def save_state(folder: Path, *, step: int, optimizer: dict[str, Any], scaler: torch.amp.GradScaler | None) -> None:
+    """Write the whole optimizer's state and the position into a checkpoint's `state/`."""
+    torch.save(optimizer, folder / OPTIMIZER)
     if scaler is not None:
         torch.save(scaler.state_dict(), folder / SCALER)
     (folder / PROGRESS).write_text(json.dumps({"step": step}), encoding="utf-8")
@@ -44,7 +52,7 @@ def save_state(folder: Path, *, step: int, optimizer: Optimizer, scaler: torch.a
 def load_state(
     checkpoint: Checkpoint,
     backbone: Backbone,
-    classifier: nn.Module,
+    classifier: MarginClassifier,
     optimizer: Optimizer,
     scaler: torch.amp.GradScaler | None,
 ) -> int:
@@ -61,10 +69,11 @@ def load_state(
     load_strictly(backbone, load_file(checkpoint.model_file), where=str(checkpoint.model_file))
     with _naming(checkpoint.path / CLASSIFIER) as file:
         tensors = load_file(file)
-    load_strictly(classifier, tensors, where=str(checkpoint.path / CLASSIFIER))
+    load_strictly(classifier, own_classifier(tensors, classifier), where=str(checkpoint.path / CLASSIFIER))
     # Read to the CPU; the optimizer moves each tensor to its parameter's device.
     with _naming(state / OPTIMIZER) as file:
-        optimizer.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
+        whole = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        optimizer.load_state_dict(own_optimizer(whole, optimizer, classifier))
     if scaler is not None and (state / SCALER).is_file():
         with _naming(state / SCALER) as file:
             scaler.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))

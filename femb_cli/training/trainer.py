@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import broadcast
 from torch import Tensor
+from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
 
 from femb_cli.backbones import Backbone, build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
@@ -36,6 +37,7 @@ from femb_cli.training.optimizers import build_optimizer, set_learning_rate
 from femb_cli.training.plan import Plan, make_plan
 from femb_cli.training.run import drop_metrics_after, keep_newest_checkpoints
 from femb_cli.training.schedule import learning_rate_factor
+from femb_cli.training.shards import whole_classifier, whole_optimizer
 from femb_cli.training.state import load_state, save_state, seed_step
 
 logger = logging.getLogger("femb")
@@ -93,13 +95,25 @@ def train(
     torch.manual_seed(config.seed)
     backbone = build_configured_backbone(config.backbone)
     header = build_configured_header(config.header)
-    classifier = MarginClassifier(header, backbone.embedding_dim, images.num_identities)
+    classifier = MarginClassifier(
+        header,
+        backbone.embedding_dim,
+        images.num_identities,
+        chunk=plan.softmax.chunk,
+        sample_rate=plan.softmax.sample_rate,
+        sparse_gradient=config.classifier.update == "sampled",
+        products=torch.bfloat16 if config.classifier.products == "bf16" else None,
+    )
     backbone.to(accelerator.device).to(memory_format=torch.channels_last)
     classifier.to(accelerator.device)
     optimizer = build_optimizer(config.optimizer, backbone, classifier)
+    if accelerator.scaler is not None and accelerator.num_processes > 1:
+        # Each process sees the gradient of its own class weights: whether one overflowed, all must know.
+        accelerator.scaler = ShardedGradScaler()
     start = load_state(resume, backbone, classifier, optimizer, accelerator.scaler) if resume else 0
 
-    parallel_backbone, parallel_classifier, optimizer = accelerator.prepare(backbone, classifier, optimizer)
+    # The classifier shares itself out; only the backbone is replicated.
+    parallel_backbone, optimizer = accelerator.prepare(backbone, optimizer)
     batches = _batches(config, plan, images, accelerator, start)
     if accelerator.is_main_process:
         drop_metrics_after(run, start)
@@ -109,13 +123,13 @@ def train(
     verifications: list[dict[str, Any]] = []
 
     for step, (images_BHW3, labels_B) in enumerate(batches, start):
-        generator = seed_step(config.seed, step, accelerator.process_index)
+        generator = seed_step(config.seed, step, accelerator.process_index, classifier)
         lr = config.optimizer.lr * learning_rate_factor(step, plan.steps, config.schedule)
         set_learning_rate(optimizer, lr)
 
         inputs_B3HW = augment(preprocess(images_BHW3), config.augment, generator)
         embeddings_BD = parallel_backbone(inputs_B3HW.contiguous(memory_format=torch.channels_last))
-        output = parallel_classifier(embeddings_BD, labels_B)
+        output = classifier(embeddings_BD, labels_B)
         accelerator.backward(output.loss)
         gradient_norm = accelerator.clip_grad_norm_(backbone.parameters(), config.clip_gradient or float("inf"))
         optimizer.step()
@@ -199,15 +213,19 @@ def _save(
     optimizer: AcceleratedOptimizer,
     accelerator: Accelerator,
 ) -> None:
-    """Write a checkpoint that can be used and continued; the main process writes, the others wait."""
+    """Write a checkpoint that can be used and continued; the main process writes, the others send and wait."""
+    class_weights = whole_classifier(classifier)
+    optimizer_state = whole_optimizer(optimizer, classifier)
     if accelerator.is_main_process:
         save_checkpoint(
             run / "checkpoints" / f"step-{step:06d}",
             backbone,
             card,
-            classifier=classifier.state_dict(),
+            classifier=class_weights,
             config=dump_config(config),
-            write_state=lambda folder: save_state(folder, step=step, optimizer=optimizer, scaler=accelerator.scaler),
+            write_state=lambda folder: save_state(
+                folder, step=step, optimizer=optimizer_state, scaler=accelerator.scaler
+            ),
             overwrite=True,
         )
         keep_newest_checkpoints(run, config.checkpoint.keep)

@@ -1,0 +1,75 @@
+"""Between the shards that the processes hold of the class weights, and the whole that a checkpoint has.
+
+A checkpoint knows no processes: it is written from any number of them and continued on any other.
+"""
+
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from femb_cli.classifier import MarginClassifier
+from femb_cli.classifier.collectives import assemble_rows
+
+WEIGHT = "weight"
+"""The class weights' name among the classifier's tensors."""
+
+
+class HasState(Protocol):
+    """An optimizer, wrapped or not."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Groups of parameters."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """State by the parameter's number."""
+
+
+def whole_classifier(classifier: MarginClassifier) -> dict[str, Tensor]:
+    """The classifier's tensors with all class weights, on the main process; every process must call it."""
+    tensors = classifier.state_dict()
+    return {**tensors, WEIGHT: _whole(tensors[WEIGHT], classifier)}
+
+
+def whole_optimizer(optimizer: HasState, classifier: MarginClassifier) -> dict[str, Any]:
+    """The optimizer's state with that of all class weights, on the main process; every process must call it."""
+    state = optimizer.state_dict()
+    number = _number_of(classifier.weight, optimizer)
+    if number in state["state"]:
+        rows = {name: _whole(value, classifier) for name, value in state["state"][number].items()}
+        state = {**state, "state": {**state["state"], number: rows}}
+    return state
+
+
+def own_classifier(tensors: dict[str, Tensor], classifier: MarginClassifier) -> dict[str, Tensor]:
+    """This process's part of a whole classifier."""
+    return {name: _own(value, classifier) if name == WEIGHT else value for name, value in tensors.items()}
+
+
+def own_optimizer(state: dict[str, Any], optimizer: HasState, classifier: MarginClassifier) -> dict[str, Any]:
+    """This process's part of a whole optimizer's state."""
+    number = _number_of(classifier.weight, optimizer)
+    if number not in state["state"]:
+        return state
+    rows = {name: _own(value, classifier) for name, value in state["state"][number].items()}
+    return {**state, "state": {**state["state"], number: rows}}
+
+
+def _whole(value: Any, classifier: MarginClassifier) -> Any:
+    return assemble_rows(value) if _is_per_row(value, classifier.shard.size) else value
+
+
+def _own(value: Any, classifier: MarginClassifier) -> Any:
+    """A copy of this shard's rows, so that the rest of the whole can be forgotten."""
+    if not _is_per_row(value, classifier.num_identities):
+        return value
+    return value[classifier.shard.start : classifier.shard.stop].clone()
+
+
+def _is_per_row(value: Any, num_rows: int) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 2 and len(value) == num_rows
+
+
+def _number_of(weight: nn.Parameter, optimizer: HasState) -> int:
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    return next(number for number, parameter in enumerate(parameters) if parameter is weight)

@@ -1,0 +1,54 @@
+"""Which way the softmax over all identities is computed, chosen from the sizes alone (no torch)."""
+
+from dataclasses import dataclass
+
+from femb_cli.config.schema import ClassifierConfig
+
+PLAIN_LOGITS = 2**22
+"""Up to so many logits the plain matrix is as fast, and small."""
+CHUNK = 1024
+"""Classes of a block: large enough for the matrix product, small enough for a processor's cache."""
+SAMPLE_ABOVE = 1_000_000
+"""Identities beyond which a step sees a sample of them."""
+SAMPLE_RATE = 0.2
+"""The published rate for two million identities (arcface_torch's WebFace42M recipes)."""
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """The way, and why.
+
+    Attributes:
+        chunk: classes looked at together; None for the plain matrix of all logits.
+        sample_rate: share of the classes in a step.
+        reason: for people: the way, and the sizes that it follows from.
+    """
+
+    chunk: int | None
+    sample_rate: float
+    reason: str
+
+
+def choose_softmax(config: ClassifierConfig, *, num_identities: int, batch_size: int, processes: int) -> Softmax:
+    """Choose plain or in chunks, all classes or a sample, one process or a shard on each; settings go before sizes."""
+    logits = batch_size * num_identities
+    matrix = f"{batch_size} x {_spaced(num_identities)} logits ({_size(4 * logits)})"
+    rate = config.sample_rate or (SAMPLE_RATE if num_identities > SAMPLE_ABOVE else 1.0)
+    chunk = CHUNK if config.chunk is None else config.chunk or None
+    if config.chunk is None and processes == 1 and rate == 1 and logits <= PLAIN_LOGITS:
+        chunk = None
+    words = [f"plain, as {matrix} fit" if chunk is None else f"{_spaced(chunk)} classes at a time, instead of {matrix}"]
+    if rate < 1:
+        asked = "as asked" if config.sample_rate else f"as there are more than {_spaced(SAMPLE_ABOVE)}"
+        words.append(f"a sample of {rate:.0%} of the identities, {asked}")
+    if processes > 1:
+        words.append(f"sharded over {processes} processes, {_spaced(-(-num_identities // processes))} identities each")
+    return Softmax(chunk, rate, "; ".join(words))
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"
