@@ -20,7 +20,7 @@ from femb_cli.classifier.collectives import (
     world_size,
 )
 from femb_cli.classifier.sampling import sample_rows
-from femb_cli.classifier.streaming import EPSILON, Classes, Products, streamed_cosines
+from femb_cli.classifier.streaming import EPSILON, Classes, streamed_cosines
 from femb_cli.errors import UsageError
 from femb_cli.headers import Header
 
@@ -116,7 +116,7 @@ class MarginClassifier(nn.Module):
         self.chunk = chunk or DEFAULT_CHUNK
         self.sample_rate = sample_rate
         self.sparse_gradient = sparse_gradient
-        self.products = Products(products)
+        self.products = products
         self.weight = nn.Parameter(torch.empty(self.shard.size, embedding_dim))
         self.generator = torch.Generator()
         self.reset_weight()

@@ -44,19 +44,6 @@ class Classes:
     dense_gradient: bool = True
 
 
-@dataclass(frozen=True)
-class Products:
-    """In which precision matrices are multiplied; what is added up over blocks is float32 (or float64) always."""
-
-    dtype: torch.dtype | None = None
-
-    def __call__(self, left: Tensor, right: Tensor) -> Tensor:
-        """Left @ right."""
-        if self.dtype is None:
-            return left @ right
-        return (left.to(self.dtype) @ right.to(self.dtype)).to(left.dtype)
-
-
 def streamed_cosines(
     embeddings_BD: Tensor,
     weight_CD: Tensor,
@@ -64,7 +51,7 @@ def streamed_cosines(
     scale_B: Tensor,
     header: Header,
     classes: Classes,
-    products: Products,
+    products: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The two numbers of each sample that the loss is made of.
 
@@ -75,12 +62,13 @@ def streamed_cosines(
         scale_B: factor from cosines to logits.
         header: what it does to the negatives.
         classes: which classes take part.
-        products: the precision of matrix products.
+        products: dtype of the factors in matrix products, if not the embeddings' own. What is added up over blocks
+            is of the embeddings' dtype always.
 
     Returns:
         `own_B` with a gradient, and the log-sum-exp of the other local classes' logits, (B,): -inf without any.
     """
-    stream = _Stream(header, classes, products)
+    stream = _Stream(header, classes, products or embeddings_BD.dtype, embeddings_BD.dtype)
     return cast(tuple[Tensor, Tensor], _StreamedCosines.apply(embeddings_BD, weight_CD, own_B, scale_B, stream))
 
 
@@ -98,17 +86,27 @@ class _Block:
 class _Stream:
     header: Header
     classes: Classes
-    products: Products
+    products: torch.dtype
+    dtype: torch.dtype
+
+    def factor(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.products)
+
+    def multiply(self, left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
+        if self.products == self.dtype:
+            return torch.mm(left, right, out=out)
+        product = torch.mm(self.factor(left), self.factor(right))
+        return product.to(self.dtype) if out is None else out.copy_(product)
 
     def count(self, weight_CD: Tensor) -> int:
         rows = self.classes.rows
         return len(weight_CD if rows is None else rows)
 
-    def blocks(self, weight_CD: Tensor, dtype: torch.dtype) -> Iterator[_Block]:
+    def blocks(self, weight_CD: Tensor) -> Iterator[_Block]:
         rows, chunk, count = self.classes.rows, self.classes.chunk, self.count(weight_CD)
         for start in range(0, count, chunk):
             stop = min(start + chunk, count)
-            weight_KD = (weight_CD[start:stop] if rows is None else weight_CD[rows[start:stop]]).to(dtype)
+            weight_KD = (weight_CD[start:stop] if rows is None else weight_CD[rows[start:stop]]).to(self.dtype)
             if self.header.normalized:
                 norm_K1 = weight_KD.norm(dim=1, keepdim=True).clamp_min(EPSILON)
                 yield _Block(start, stop, weight_KD / norm_K1, norm_K1)
@@ -125,11 +123,11 @@ class _Stream:
 
     def as_gradient(self, rows_CD: Tensor, weight_CD: Tensor) -> Tensor:
         """The gradient of the whole weight from that of the rows that take part."""
-        rows = self.classes.rows
+        rows, rows_CD = self.classes.rows, rows_CD.to(weight_CD.dtype)
         if rows is None:
             return rows_CD
         if self.classes.dense_gradient:
-            return torch.zeros_like(weight_CD).index_copy_(0, rows, rows_CD)
+            return rows_CD.new_zeros(weight_CD.shape).index_copy_(0, rows, rows_CD)
         return torch.sparse_coo_tensor(rows[None], rows_CD, weight_CD.shape, is_coalesced=True, check_invariants=False)
 
 
@@ -142,8 +140,9 @@ class _StreamedCosines(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         largest_B1 = torch.full_like(own_B, -math.inf)[:, None]
         sum_B1 = torch.zeros_like(largest_B1)
-        for block in stream.blocks(weight_CD, embeddings_BD.dtype):
-            cosine_BK = stream.products(embeddings_BD, block.unit_KD.T)
+        factor_BD = stream.factor(embeddings_BD)
+        for block in stream.blocks(weight_CD):
+            cosine_BK = stream.multiply(factor_BD, block.unit_KD.T)
             exponent_BK = stream.header.negatives(cosine_BK, own_B) * _in_powers_of_two(scale_B)
             stream.put_own(exponent_BK, block, -math.inf)
             larger_B1 = torch.maximum(largest_B1, exponent_BK.amax(1, keepdim=True))
@@ -163,9 +162,10 @@ class _StreamedCosines(torch.autograd.Function):
         stream: _Stream = ctx.stream
         log_sum_B1 = _zero_if_infinite(log_sum_B / math.log(2))[:, None]
         d_embeddings_BD, d_scale_B = torch.zeros_like(embeddings_BD), torch.zeros_like(scale_B)
-        d_weight_CD = weight_CD.new_empty(stream.count(weight_CD), weight_CD.shape[1])
-        for block in stream.blocks(weight_CD, embeddings_BD.dtype):
-            cosine_BK = stream.products(embeddings_BD, block.unit_KD.T)
+        d_weight_CD = embeddings_BD.new_empty(stream.count(weight_CD), weight_CD.shape[1])
+        factor_BD = stream.factor(embeddings_BD)
+        for block in stream.blocks(weight_CD):
+            cosine_BK = stream.multiply(factor_BD, block.unit_KD.T)
             negative_BK, chain = _with_derivative(stream.header, cosine_BK, own_B)
             exponent_BK = negative_BK * _in_powers_of_two(scale_B)
             stream.put_own(exponent_BK, block, -math.inf)
@@ -174,9 +174,11 @@ class _StreamedCosines(torch.autograd.Function):
                 d_scale_B += (d_logit_BK * negative_BK).sum(1)
             d_cosine_BK = chain(d_logit_BK.mul_(scale_B[:, None]))
             stream.put_own(d_cosine_BK, block, d_own_B[:, None])
-            d_embeddings_BD += stream.products(d_cosine_BK, block.unit_KD)
-            d_unit_KD = stream.products(d_cosine_BK.T, embeddings_BD)
-            d_weight_CD[block.start : block.stop] = _through_norm(d_unit_KD, block)
+            d_cosine_BK = stream.factor(d_cosine_BK)
+            d_embeddings_BD += stream.multiply(d_cosine_BK, block.unit_KD)
+            d_weight_KD = d_weight_CD[block.start : block.stop]
+            stream.multiply(d_cosine_BK.T, factor_BD, out=d_weight_KD)
+            _through_norm_(d_weight_KD, block)
         return d_embeddings_BD, stream.as_gradient(d_weight_CD, weight_CD), None, d_scale_B, None
 
 
@@ -199,9 +201,8 @@ def _with_derivative(header: Header, cosine_BK: Tensor, own_B: Tensor) -> tuple[
     return negative_BK.detach(), lambda gradient_BK: torch.autograd.grad(negative_BK, cosine_BK, gradient_BK)[0]
 
 
-def _through_norm(d_unit_KD: Tensor, block: _Block) -> Tensor:
-    """The gradient of the raw weights from that of the normalised ones."""
-    if block.norm_K1 is None:
-        return d_unit_KD
-    along_K1 = (d_unit_KD * block.unit_KD).sum(1, keepdim=True)
-    return d_unit_KD.addcmul_(block.unit_KD, along_K1, value=-1).div_(block.norm_K1)
+def _through_norm_(gradient_KD: Tensor, block: _Block) -> None:
+    """Turn the gradient of normalised weights into that of the raw ones, in place."""
+    if block.norm_K1 is not None:
+        along_K1 = (gradient_KD * block.unit_KD).sum(1, keepdim=True)
+        gradient_KD.addcmul_(block.unit_KD, along_K1, value=-1).div_(block.norm_K1)

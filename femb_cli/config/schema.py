@@ -37,6 +37,8 @@ class ArcFaceConfig:
     margin: NonNegative = 0.5
     gradient: Literal["exact", "official"] = "exact"
     """`exact` is calculus; `official` lets the margin pass the gradient unchanged, as arcface_torch does."""
+    interclass_filter: Probability | None = None
+    """Cosine above which a foreign class is left out as a mislabelled image of the same person; null: never."""
     implementation: ClassVar[str] = "femb_cli.headers.arcface:ArcFace"
 
 
@@ -47,7 +49,28 @@ class CosFaceConfig:
     name: Literal["cosface"] = "cosface"
     scale: Positive = 64.0
     margin: NonNegative = 0.35
+    interclass_filter: Probability | None = None
+    """Cosine above which a foreign class is left out as a mislabelled image of the same person; null: never."""
     implementation: ClassVar[str] = "femb_cli.headers.cosface:CosFace"
+
+
+@dataclass(frozen=True)
+class CombinedConfig:
+    """The margins of SphereFace, ArcFace and CosFace together (Deng et al., CVPR 2019): cos(m1 theta + m2) - m3."""
+
+    name: Literal["combined"] = "combined"
+    scale: Positive = 64.0
+    m1: Positive = 1.0
+    """Factor on the target's angle."""
+    m2: NonNegative = 0.5
+    """Angle added to it, radians."""
+    m3: NonNegative = 0.0
+    """Subtracted from the cosine."""
+    gradient: Literal["exact", "official"] = "exact"
+    """`exact` is calculus; `official` lets the margins pass the gradient unchanged, as arcface_torch does."""
+    interclass_filter: Probability | None = None
+    """Cosine above which a foreign class is left out as a mislabelled image of the same person; null: never."""
+    implementation: ClassVar[str] = "femb_cli.headers.combined:Combined"
 
 
 @dataclass(frozen=True)
@@ -58,7 +81,22 @@ class SphereFaceConfig:
     scale: Positive | None = 30.0
     """None: the embedding's own magnitude, as in the paper (A-Softmax)."""
     margin: Annotated[float, Ge(1)] = 1.7
+    variant: Literal["psi", "capped", "negatives"] = "psi"
+    """`psi` falls over the whole half circle; SphereFace-R's two: the target's angle multiplied but `capped` at 180
+    degrees, or the `negatives`' angles divided instead (published with margins 1.5 and 1.4)."""
+    annealing: NonNegative = 0.0
+    """Weight of the plain target against the one with the margin (lambda of A-Softmax), constant."""
+    gradient: Literal["exact", "official"] = "exact"
+    """`exact` is calculus; `official` lets the margin pass the gradient unchanged, as opensphere does."""
     implementation: ClassVar[str] = "femb_cli.headers.sphereface:SphereFace"
+
+    def __post_init__(self) -> None:
+        """Refuse what would have no effect."""
+        if self.variant == "negatives" and self.annealing:
+            raise UsageError(
+                f"sphereface: annealing = {self.annealing:g} has no effect in the variant 'negatives'",
+                hint="it weakens the target's margin, which that variant does not have; leave it at 0",
+            )
 
 
 @dataclass(frozen=True)
@@ -66,19 +104,22 @@ class MagFaceConfig:
     """MagFace (Meng et al., CVPR 2021): the margin grows with the magnitude, which a regulariser makes a quality."""
 
     name: Literal["magface"] = "magface"
+    kind: Literal["arc", "cos"] = "arc"
+    """`arc` adds the margin to the angle, `cos` subtracts it from the cosine (published with an l_margin of 0.35 and
+    a lambda_g of 150)."""
     scale: Positive = 64.0
     l_a: Positive = 10.0
     """Lower bound of the magnitude."""
     u_a: Positive = 110.0
     """Upper bound of the magnitude."""
     l_margin: NonNegative = 0.45
-    """Margin at the lower bound, radians."""
+    """Margin at the lower bound, radians (arc) or a difference of cosines (cos)."""
     u_margin: NonNegative = 0.8
-    """Margin at the upper bound, radians."""
+    """Margin at the upper bound."""
     lambda_g: NonNegative = 35.0
-    """Weight of the magnitude's regulariser."""
+    """Weight of the magnitude's regulariser; a run warns where it is below the paper's bound, 22.6 by default."""
     easy_margin: bool = True
-    """Apply the margin only where the target's angle is below 90 degrees; else continue the curve linearly."""
+    """Apply the margin only where the target's angle is below 90 degrees; else continue the curve linearly. Only for arc."""
     implementation: ClassVar[str] = "femb_cli.headers.magface:MagFace"
 
     def __post_init__(self) -> None:
@@ -103,10 +144,53 @@ class ElasticFaceConfig:
     """Deviation of the draws; None: as published, 0.05 (arc and cos), 0.0175 (arc plus), 0.02 (cos plus)."""
     plus: bool = False
     """Give the largest margins to the samples farthest from their class."""
+    official_order: bool = False
+    """With plus: hand the sorted margins out as the authors' code does, which makes them random again."""
     implementation: ClassVar[str] = "femb_cli.headers.elasticface:ElasticFace"
 
+    def __post_init__(self) -> None:
+        """Refuse what would have no effect."""
+        if self.official_order and not self.plus:
+            raise UsageError("elasticface: official_order has no effect without plus", hint="set header.plus=true, too")
 
-HeaderConfig = ArcFaceConfig | LinearConfig | CosFaceConfig | SphereFaceConfig | MagFaceConfig | ElasticFaceConfig
+
+@dataclass(frozen=True)
+class AdaFaceConfig:
+    """AdaFace (Kim et al., CVPR 2022): the margin turns from angle to cosine with the image's quality (magnitude)."""
+
+    name: Literal["adaface"] = "adaface"
+    scale: Positive = 64.0
+    margin: NonNegative = 0.4
+    h: Positive = 0.333
+    """Concentration: magnitudes 1/h deviations from the mean count as the poorest and the best quality."""
+    t_alpha: Probability = 0.01
+    """Weight of the newest batch in the moving averages of the magnitudes' mean and deviation."""
+    implementation: ClassVar[str] = "femb_cli.headers.adaface:AdaFace"
+
+
+@dataclass(frozen=True)
+class CurricularFaceConfig:
+    """CurricularFace (Huang et al., CVPR 2020): ArcFace that turns to the hard negatives as training goes on."""
+
+    name: Literal["curricularface"] = "curricularface"
+    scale: Positive = 64.0
+    margin: NonNegative = 0.5
+    alpha: Probability = 0.01
+    """Weight of the newest batch in the moving average of the targets' cosines."""
+    implementation: ClassVar[str] = "femb_cli.headers.curricularface:CurricularFace"
+
+
+HeaderConfig = (
+    ArcFaceConfig
+    | LinearConfig
+    | CosFaceConfig
+    | CombinedConfig
+    | SphereFaceConfig
+    | MagFaceConfig
+    | ElasticFaceConfig
+    | AdaFaceConfig
+    | CurricularFaceConfig
+)
 
 # --- backbones -------------------------------------------------------------------------------------------------
 

@@ -20,10 +20,11 @@ class ArcFace(Header):
         gradient: `exact` follows the formula. `official` follows arcface_torch, which adds the angle outside the
             graph: the target's gradient is then that of its plain cosine, without the factor
             sin(theta + m) / sin(theta).
+        interclass_filter: see `Header`; arcface_torch's `interclass_filtering_threshold`.
     """
 
-    def __init__(self, scale: float, margin: float, gradient: str) -> None:
-        super().__init__(scale)
+    def __init__(self, scale: float, margin: float, gradient: str, interclass_filter: float | None) -> None:
+        super().__init__(scale, interclass_filter)
         self.margin = margin
         self.gradient = gradient
 

@@ -15,10 +15,11 @@ class CosFace(Header):
     Args:
         scale: s.
         margin: m, a difference of cosines.
+        interclass_filter: see `Header`; arcface_torch's `interclass_filtering_threshold`.
     """
 
-    def __init__(self, scale: float, margin: float) -> None:
-        super().__init__(scale)
+    def __init__(self, scale: float, margin: float, interclass_filter: float | None) -> None:
+        super().__init__(scale, interclass_filter)
         self.margin = margin
 
     def target(self, cosine_B: Tensor, magnitude_B: Tensor) -> Tensor:

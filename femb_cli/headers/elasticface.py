@@ -4,6 +4,9 @@ Boutros, Damer, Kirchbuchner, Kuijper: ElasticFace: Elastic Margin Loss for Deep
 https://arxiv.org/abs/2109.09416, equations 6 (arc) and 7 (cos): ArcFace and CosFace with a margin that every
 sample draws anew from a normal distribution E(m, std). The "plus" variants sort the draws so that the sample with
 the largest target cosine gets the smallest margin.
+
+The authors' code hands the sorted draws out by the sorting order itself where its inverse is needed, so that margin
+and cosine are unrelated; `official_order` does that, too.
 """
 
 import torch
@@ -16,7 +19,7 @@ PUBLISHED_STD = {("arc", False): 0.05, ("cos", False): 0.05, ("arc", True): 0.01
 
 
 class ElasticFace(Header):
-    """Margins drawn per sample.
+    """Margins drawn per sample, from a generator of the header's own that torch's seeds at first.
 
     Args:
         kind: `arc` adds the margin to the angle (radians), `cos` subtracts it from the cosine.
@@ -24,19 +27,32 @@ class ElasticFace(Header):
         margin: mean of the draws; None as published.
         std: deviation of the draws; None as published.
         plus: sort the draws by the target's cosine.
+        official_order: sort them as the authors' code does.
     """
 
-    def __init__(self, kind: str, scale: float, margin: float | None, std: float | None, plus: bool) -> None:
+    def __init__(
+        self, kind: str, scale: float, margin: float | None, std: float | None, plus: bool, official_order: bool
+    ) -> None:
         super().__init__(scale)
         self.kind = kind
         self.mean_margin = PUBLISHED_MARGIN[kind] if margin is None else margin
         self.std = PUBLISHED_STD[kind, plus] if std is None else std
         self.plus = plus
+        self.official_order = official_order
+        self.generator = torch.Generator()
+        self.seed(int(torch.randint(2**31, ())))
+
+    def seed(self, seed: int) -> None:
+        """Fix the next batch's draws."""
+        self.generator.manual_seed(seed)
 
     def draw_margins(self, cosine_B: Tensor) -> Tensor:
-        """One margin per sample from torch's generator, (B,)."""
-        margin_B = self.mean_margin + self.std * torch.randn_like(cosine_B)
-        return assign_by_cosine(margin_B, cosine_B) if self.plus else margin_B
+        """One margin per sample, (B,), the same ones on every device."""
+        normal_B = torch.randn(len(cosine_B), generator=self.generator).to(cosine_B)
+        margin_B = self.mean_margin + self.std * normal_B
+        if not self.plus:
+            return margin_B
+        return assign_as_published(margin_B, cosine_B) if self.official_order else assign_by_cosine(margin_B, cosine_B)
 
     def target(self, cosine_B: Tensor, magnitude_B: Tensor) -> Tensor:
         """cos(theta + M) or cos(theta) - M, with a new draw M."""
@@ -48,3 +64,8 @@ def assign_by_cosine(margin_B: Tensor, cosine_B: Tensor) -> Tensor:
     """Hand out the margins so that the largest cosine gets the smallest."""
     order_B = cosine_B.argsort(descending=True)
     return torch.empty_like(margin_B).scatter(0, order_B, margin_B.sort().values)
+
+
+def assign_as_published(margin_B: Tensor, cosine_B: Tensor) -> Tensor:
+    """Hand out the sorted margins by the cosines' sorting order, as the authors' code does."""
+    return margin_B.sort().values[cosine_B.argsort(descending=True)]

@@ -7,14 +7,23 @@ https://arxiv.org/abs/1704.08063, equation 7: the target's logit is |x| psi(thet
 
 which falls from 1 to below -1 over the whole half circle. The margin m need not be whole: the last piece is then
 cut off at pi. The authors' later code replaces |x| by a constant scale; both are here.
+
+SphereFace-R (Liu, Wen, Raj, Singh, Weller: SphereFace Revived: Unifying Hyperspherical Face Recognition, TPAMI 2022,
+https://arxiv.org/abs/2109.05565) simplifies the margin in two ways:
+
+    capped       target cos(min(m theta, pi))                     its first version
+    negatives    target cos(theta), all others cos(theta / m)     its second version
+
+It also multiplies the loss by a constant over s, which is left to the learning rate here. SphereFace2, a binary loss
+of every sample with every class without a softmax, is no header in this sense.
 """
 
 import math
 
-import torch
 from torch import Tensor
 
-from femb_cli.headers.header import Header
+from femb_cli.headers.angle import angle
+from femb_cli.headers.header import Header, straight_through
 
 
 class SphereFace(Header):
@@ -23,22 +32,50 @@ class SphereFace(Header):
     Args:
         scale: s, or None for the embedding's own magnitude (A-Softmax).
         margin: m, at least 1.
+        variant: `psi`, or SphereFace-R's `capped` or `negatives`.
+        annealing: lambda of A-Softmax, at least 0: the target is (lambda cos(theta) + psi) / (1 + lambda), constant
+            here. The published training lowers it, max(5, 1500 / (1 + iteration / 10)) in a well-known version.
+        gradient: `exact` follows the formula, k constant. `official` follows the authors' "characteristic gradient
+            detachment": the gradient of the plain cosine.
     """
 
-    def __init__(self, scale: float | None, margin: float) -> None:
+    def __init__(self, scale: float | None, margin: float, variant: str, annealing: float, gradient: str) -> None:
         super().__init__(scale or 1.0)
         self.scale_by_magnitude = scale is None
         self.margin = margin
+        self.variant = variant
+        self.annealing = annealing
+        self.gradient = gradient
 
     def target(self, cosine_B: Tensor, magnitude_B: Tensor) -> Tensor:
-        """psi(theta), with the piece k constant in the gradient."""
-        # The arc cosine's gradient is infinite at +-1, where rounding is coarser than this step anyway.
-        bound = 1 - torch.finfo(cosine_B.dtype).eps
-        angle_B = self.margin * torch.acos(cosine_B.clamp(-bound, bound))
-        piece_B = (angle_B.detach() / math.pi).floor()
-        sign_B = 1 - 2 * (piece_B % 2)
-        return sign_B * angle_B.cos() - 2 * piece_B
+        """psi(theta) or its capped form, annealed."""
+        if self.variant == "negatives":
+            return cosine_B
+        multiplied_B = self.margin * angle(cosine_B)
+        with_margin_B = psi(multiplied_B) if self.variant == "psi" else multiplied_B.clamp(max=math.pi).cos()
+        return self._with_gradient(cosine_B, cosine_B + (with_margin_B - cosine_B) / (1 + self.annealing))
+
+    @property
+    def changes_negatives(self) -> bool:
+        """Only in the variant of that name."""
+        return self.variant == "negatives"
+
+    def negatives(self, cosine_BC: Tensor, target_B: Tensor) -> Tensor:
+        """cos(theta / m) in the variant of that name."""
+        if not self.changes_negatives:
+            return cosine_BC
+        return self._with_gradient(cosine_BC, (angle(cosine_BC) / self.margin).cos())
 
     def logit_scale(self, magnitude_B: Tensor) -> Tensor | float:
         """s, or |x|."""
         return magnitude_B if self.scale_by_magnitude else self.scale
+
+    def _with_gradient(self, cosine: Tensor, value: Tensor) -> Tensor:
+        return straight_through(cosine, value) if self.gradient == "official" else value
+
+
+def psi(multiplied_B: Tensor) -> Tensor:
+    """(-1)^k cos(m theta) - 2k of the angles m theta, with the piece k constant in the gradient."""
+    piece_B = (multiplied_B.detach() / math.pi).floor()
+    sign_B = 1 - 2 * (piece_B % 2)
+    return sign_B * multiplied_B.cos() - 2 * piece_B

@@ -1,0 +1,55 @@
+"""CurricularFace.
+
+Huang, Wang, Tai, Liu, Shen, Li, Li, Huang: CurricularFace: Adaptive Curriculum Learning Loss for Deep Face
+Recognition, CVPR 2020, https://arxiv.org/abs/2004.00288, section 3. The target's logit is ArcFace's, s cos(theta + m).
+A negative with cosine c is hard where it exceeds that, c > cos(theta + m); its logit becomes
+
+    s c (t + c)    with    t <- alpha mean(cos(theta)) + (1 - alpha) t
+
+from batch to batch, starting at 0: the better the targets already are, the more the hard negatives count.
+
+As in the authors' code, the target's curve is continued linearly beyond theta = pi - m, while the comparison goes on
+with the plain cos(theta + m).
+"""
+
+import torch
+from torch import Tensor
+
+from femb_cli.headers.angle import add_angle_continued
+from femb_cli.headers.header import Header, add_angle
+
+
+class CurricularFace(Header):
+    """ArcFace that turns to the hard negatives as training goes on.
+
+    Args:
+        scale: s.
+        margin: m, radians.
+        alpha: weight of the newest batch in the moving average t, in [0, 1].
+
+    Attributes:
+        t: the moving average of the targets' cosines, a scalar in [-1, 1]; without gradient.
+    """
+
+    changes_negatives = True
+
+    t: Tensor
+
+    def __init__(self, scale: float, margin: float, alpha: float) -> None:
+        super().__init__(scale)
+        self.margin = margin
+        self.alpha = alpha
+        self.register_buffer("t", torch.zeros(()))
+
+    def observe(self, cosine_B: Tensor, magnitude_B: Tensor) -> None:
+        """Move t towards the batch's mean cosine."""
+        self.t.copy_(self.alpha * cosine_B.mean() + (1 - self.alpha) * self.t)
+
+    def target(self, cosine_B: Tensor, magnitude_B: Tensor) -> Tensor:
+        """cos(theta + m), linearly continued."""
+        return add_angle_continued(cosine_B, self.margin)
+
+    def negatives(self, cosine_BC: Tensor, target_B: Tensor) -> Tensor:
+        """c (t + c) where c > cos(theta + m), else c."""
+        is_hard_BC = cosine_BC > add_angle(target_B, self.margin)[:, None]
+        return torch.where(is_hard_BC, cosine_BC * (self.t + cosine_BC), cosine_BC)

@@ -1,0 +1,101 @@
+"""A checkpoint knows no processes: written from any number of them, continued on any other."""
+
+from functools import partial
+from pathlib import Path
+
+import torch
+import torch.distributed as distributed
+import torch.multiprocessing as multiprocessing
+from safetensors.torch import load_file
+from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
+from torch.nn.parallel import DistributedDataParallel
+
+from femb_cli.backbones import build_configured_backbone
+from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
+from femb_cli.classifier import MarginClassifier
+from femb_cli.config.schema import IResNetConfig, SGDConfig
+from femb_cli.headers import build_header
+from femb_cli.training.optimizers import build_optimizer
+from femb_cli.training.shards import whole_classifier, whole_optimizer
+from femb_cli.training.state import load_state, save_state, seed_step
+
+CONFIG = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625)
+IMAGES = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+LABELS = torch.tensor([0, 1, 2, 6, 5, 4])
+NUM_IDENTITIES = 7
+
+
+def train(start: Path | None, end: Path, steps: range, rank: int = 0, world_size: int = 1) -> None:
+    """Train on a part of the batch, from a checkpoint or the beginning, and write another."""
+    torch.manual_seed(1)
+    backbone = build_configured_backbone(CONFIG).double().eval()
+    classifier = MarginClassifier(build_header("elasticface"), 8, NUM_IDENTITIES).double()
+    optimizer = build_optimizer(SGDConfig(lr=0.05), backbone, classifier)
+    if start is not None:
+        assert load_state(open_checkpoint(start), backbone, classifier, optimizer, scaler=None) == steps.start
+    parallel = DistributedDataParallel(backbone) if world_size > 1 else backbone
+    for step in steps:
+        seed_step(7, step, rank, classifier)
+        optimizer.zero_grad()
+        own = slice(rank * 6 // world_size, (rank + 1) * 6 // world_size)
+        classifier(parallel(IMAGES[own].double()), LABELS[own]).loss.backward()
+        optimizer.step()
+    tensors, state = whole_classifier(classifier), whole_optimizer(optimizer, classifier)
+    if rank == 0:
+        write_state = partial(save_state, step=steps.stop, optimizer=state, scaler=None)
+        save_checkpoint(end, backbone, ModelCard(CONFIG), classifier=tensors, write_state=write_state)
+
+
+def overflow_on_one(folder: Path, rank: int) -> None:
+    """A step whose gradient is infinite on the last process alone."""
+    weight = torch.nn.Parameter(torch.ones(2))
+    optimizer, scaler = torch.optim.SGD([weight], lr=1.0), ShardedGradScaler("cpu", init_scale=4.0)
+    scaler.scale(weight.sum() * (torch.inf if rank else 1.0)).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    torch.save((weight.detach(), scaler.get_scale()), folder / f"{rank}.pt")
+
+
+def on_process(rank: int, world_size: int, folder: Path, function, *arguments) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", f"file://{folder}/store-{world_size}", rank=rank, world_size=world_size)
+    try:
+        function(*arguments, rank)
+        distributed.barrier()
+    finally:
+        distributed.destroy_process_group()
+
+
+def on_processes(world_size: int, folder: Path, function, *arguments) -> None:
+    arguments = (world_size, folder, function, *arguments)
+    multiprocessing.spawn(on_process, arguments, nprocs=world_size)
+
+
+def train_shared(start, end, steps, world_size, rank):
+    train(start, end, steps, rank, world_size)
+
+
+def test_a_run_on_two_processes_then_three_then_one_is_the_run_on_one(tmp_path):
+    train(None, tmp_path / "unbroken", range(9))
+    on_processes(2, tmp_path, train_shared, None, tmp_path / "two", range(3), 2)
+    on_processes(3, tmp_path, train_shared, tmp_path / "two", tmp_path / "three", range(3, 6), 3)
+    train(tmp_path / "three", tmp_path / "one", range(6, 9))
+    for file in ("model.safetensors", "classifier.safetensors"):
+        expected, actual = (load_file(tmp_path / name / file) for name in ("unbroken", "one"))
+        for name in expected:
+            torch.testing.assert_close(actual[name], expected[name], rtol=1e-9, atol=1e-12, msg=name)
+    momentum, expected = (
+        torch.load(tmp_path / name / "state/optimizer.pt", weights_only=True)["state"] for name in ("one", "unbroken")
+    )
+    assert {len(state["momentum_buffer"]) for state in momentum.values()} >= {NUM_IDENTITIES}
+    for number, state in expected.items():
+        torch.testing.assert_close(momentum[number]["momentum_buffer"], state["momentum_buffer"], rtol=1e-8, atol=1e-11)
+
+
+def test_an_overflow_on_one_process_stops_the_step_on_all(tmp_path):
+    on_processes(2, tmp_path, overflow_on_one, tmp_path)
+    for rank in range(2):
+        weight, scale = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        assert weight.tolist() == [1.0, 1.0]
+        assert scale == 2.0

@@ -1,0 +1,35 @@
+"""Which way the softmax is computed, and what a run says about it."""
+
+import pytest
+
+from femb_cli.config.schema import ClassifierConfig
+from femb_cli.training.softmax import CHUNK, SAMPLE_RATE, choose_softmax
+
+
+def choose(num_identities, batch_size=128, processes=1, **settings):
+    return choose_softmax(
+        ClassifierConfig(**settings), num_identities=num_identities, batch_size=batch_size, processes=processes
+    )
+
+
+@pytest.mark.parametrize(
+    "num_identities, processes, chunk, rate, words",
+    [
+        (250, 1, None, 1.0, "plain, as 128 x 250 logits (0.1 MB) fit"),
+        (93_431, 1, CHUNK, 1.0, "1 024 classes at a time, instead of 128 x 93 431 logits (47.8 MB)"),
+        (2_059_906, 1, CHUNK, SAMPLE_RATE, "a sample of 20% of the identities, as there are more than 1 000 000"),
+        (250, 4, CHUNK, 1.0, "sharded over 4 processes, 63 identities each"),
+    ],
+)
+def test_the_sizes_decide(num_identities, processes, chunk, rate, words):
+    softmax = choose(num_identities, processes=processes)
+    assert (softmax.chunk, softmax.sample_rate) == (chunk, rate)
+    assert words in softmax.reason
+
+
+def test_settings_go_before_sizes():
+    assert choose(250, chunk=64).chunk == 64
+    assert choose(93_431, chunk=0).chunk is None
+    assert choose(2_059_906, sample_rate=1.0).sample_rate == 1.0
+    sampled = choose(250, sample_rate=0.1)
+    assert (sampled.sample_rate, "a sample of 10% of the identities, as asked" in sampled.reason) == (0.1, True)
