@@ -3,6 +3,7 @@
 Shapes: B samples of the batch, D embedding dimension, C identities, of which this process holds a shard.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -165,7 +166,11 @@ class MarginClassifier(nn.Module):
     def _normalize(self, embeddings_BD: Tensor) -> tuple[Tensor, Tensor]:
         embeddings_BD = embeddings_BD if embeddings_BD.dtype == torch.float64 else embeddings_BD.float()
         magnitude_B = embeddings_BD.norm(dim=1)
-        return F.normalize(embeddings_BD) if self.header.normalized else embeddings_BD, magnitude_B
+        if self.header.normalized:
+            # A zero vector has no direction: divided by infinity it stays zero, and so does its gradient, which a
+            # tiny divisor would take beyond float16.
+            embeddings_BD = embeddings_BD / magnitude_B.where(magnitude_B > EPSILON, math.inf)[:, None]
+        return embeddings_BD, magnitude_B
 
     def _gather(self, embeddings_BD: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The batch of all processes."""

@@ -82,8 +82,8 @@ class SphereFaceConfig:
     """None: the embedding's own magnitude, as in the paper (A-Softmax)."""
     margin: Annotated[float, Ge(1)] = 1.7
     variant: Literal["psi", "capped", "negatives"] = "psi"
-    """`psi` falls over the whole half circle; SphereFace-R's two: the target's angle multiplied but `capped` at 180
-    degrees, or the `negatives`' angles divided instead (published with margins 1.5 and 1.4)."""
+    """`psi` falls over the whole half circle. SphereFace-R's two: the target's angle multiplied but `capped` at 180
+    degrees, or the `negatives`' angles divided instead."""
     annealing: NonNegative = 0.0
     """Weight of the plain target against the one with the margin (lambda of A-Softmax), constant."""
     gradient: Literal["exact", "official"] = "exact"
@@ -119,7 +119,7 @@ class MagFaceConfig:
     lambda_g: NonNegative = 35.0
     """Weight of the magnitude's regulariser; a run warns where it is below the paper's bound, 22.6 by default."""
     easy_margin: bool = True
-    """Apply the margin only where the target's angle is below 90 degrees; else continue the curve linearly. Only for arc."""
+    """For arc: apply the margin only where the target's angle is below 90 degrees; else continue the curve linearly."""
     implementation: ClassVar[str] = "femb_cli.headers.magface:MagFace"
 
     def __post_init__(self) -> None:

@@ -50,6 +50,6 @@ class CurricularFace(Header):
         return add_angle_continued(cosine_B, self.margin)
 
     def negatives(self, cosine_BC: Tensor, target_B: Tensor) -> Tensor:
-        """c (t + c) where c > cos(theta + m), else c."""
+        """Replace c by c (t + c) where c > cos(theta + m)."""
         is_hard_BC = cosine_BC > add_angle(target_B, self.margin)[:, None]
         return torch.where(is_hard_BC, cosine_BC * (self.t + cosine_BC), cosine_BC)

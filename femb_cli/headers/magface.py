@@ -16,7 +16,7 @@ The paper's proof that every sample's loss has its minimum over a within the bou
 
     lambda_g >= s k u_a^2 l_a^2 / (u_a^2 - l_a^2),    k = (u_m - l_m) / (u_a - l_a),
 
-which is 22.6 as published; below that, the margin may push easy samples' magnitudes down to l_a.
+which is 22.6 as published; below that, the margin may push hard samples' magnitudes down to l_a.
 """
 
 import logging
@@ -63,8 +63,8 @@ class MagFace(Header):
         self.easy_margin = easy_margin
         if lambda_g < self.smallest_lambda_g:
             logger.warning(
-                f"magface: lambda_g = {lambda_g:g} is below {self.smallest_lambda_g:.4g}, where the paper's proof of"
-                " convergence ends: magnitudes may fall to l_a"
+                f"magface: lambda_g = {lambda_g:g} is below {self.smallest_lambda_g:.5g}, the least for which the"
+                " paper proves convergence; hard samples' magnitudes may fall to l_a"
             )
 
     @property
@@ -74,7 +74,7 @@ class MagFace(Header):
 
     @property
     def smallest_lambda_g(self) -> float:
-        """s k u_a^2 l_a^2 / (u_a^2 - l_a^2), written with the slope of g at l_a."""
+        """The paper's bound s k u_a^2 l_a^2 / (u_a^2 - l_a^2), written with the slope of g at l_a."""
         return self.scale * self.slope / (1 / self.l_a**2 - 1 / self.u_a**2)
 
     def margin(self, magnitude_B: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from femb_cli.config.schema import ClassifierConfig
 
-PLAIN_LOGITS = 2**22
+PLAIN_LOGITS = 2**20
 """Up to so many logits the plain matrix is as fast, and small."""
 CHUNK = 1024
 """Classes of a block: large enough for the matrix product, small enough for a processor's cache."""

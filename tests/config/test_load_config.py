@@ -177,12 +177,19 @@ def test_a_dumped_configuration_loads_to_an_equal_one(tmp_path, text):
 
 def test_a_dumped_configuration_says_every_default():
     tree = to_tree(TrainConfig())
-    assert tree["header"] == {"name": "arcface", "scale": 64.0, "margin": 0.5, "gradient": "exact"}
+    assert tree["header"] == {
+        "name": "arcface",
+        "scale": 64.0,
+        "margin": 0.5,
+        "gradient": "exact",
+        "interclass_filter": None,
+    }
     assert tree["schedule"]["milestones"] == [0.4, 0.72, 0.88]
 
 
 def test_choices_of_a_union_are_all_its_names():
-    assert set(choices(HeaderConfig)) == {"linear", "arcface", "cosface", "sphereface", "magface", "elasticface"}
+    margins = {"linear", "arcface", "cosface", "combined", "sphereface", "magface", "elasticface"}
+    assert set(choices(HeaderConfig)) == margins | {"adaface", "curricularface"}
     assert {"iresnet18", "iresnet200", "mobilefacenet", "mbf_large"} <= set(choices(BackboneConfig))
 
 

@@ -30,10 +30,39 @@ def test_every_sample_draws_anew():
     assert not torch.equal(first, second)
 
 
+def draws_after(seed, header):
+    header.seed(seed)
+    return header.draw_margins(torch.zeros(8))
+
+
 def test_the_same_seed_draws_the_same_margins():
-    header, cosine = build_header("elasticface"), torch.zeros(8)
-    draws = [header.draw_margins(cosine) for _ in range(2) if torch.manual_seed(7)]
+    header = build_header("elasticface")
+    first, other, again = (draws_after(seed, header) for seed in (7, 8, 7))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_headers_built_after_the_same_torch_seed_draw_the_same_margins():
+    cosine = torch.zeros(8)
+    draws = [build_header("elasticface").draw_margins(cosine) for _ in range(2) if torch.manual_seed(7)]
     assert torch.equal(*draws)
+
+
+def test_draws_leave_the_generator_of_torch_alone():
+    header = build_header("elasticface")
+    state = torch.get_rng_state()
+    header.draw_margins(torch.zeros(8))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_draws_are_the_same_in_both_precisions():
+    header = build_header("elasticface")
+    header.seed(3)
+    single = header.draw_margins(torch.zeros(8))
+    header.seed(3)
+    double = header.draw_margins(torch.zeros(8).double())
+    assert double.dtype == torch.float64
+    assert single.numpy() == pytest.approx(double.numpy(), abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["arc", "cos"])
@@ -42,3 +71,11 @@ def test_plus_gives_the_largest_cosine_the_smallest_margin(kind):
     cosine = torch.tensor([0.2, 0.9, -0.4, 0.5])
     margins = build_header("elasticface", kind=kind, plus=True).draw_margins(cosine)
     assert margins.argsort().tolist() == [1, 3, 0, 2]
+
+
+def test_official_order_unties_margins_and_cosines():
+    header = build_header("elasticface", plus=True, official_order=True)
+    header.seed(0)
+    cosine = torch.linspace(-1, 1, 10_000)[torch.randperm(10_000, generator=torch.Generator().manual_seed(0))]
+    correlation = torch.corrcoef(torch.stack([header.draw_margins(cosine), cosine]))[0, 1].item()
+    assert abs(correlation) < 0.05

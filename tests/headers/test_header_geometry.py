@@ -32,23 +32,50 @@ def sphereface_psi(margin):
     return psi
 
 
-def magface_continued(margin):
+def continued(margin):
+    """ArcFace's curve with its line beyond pi - margin."""
     beyond = np.cos(THETA) - margin * np.sin(margin)
     return np.where(np.pi - margin > THETA, np.cos(THETA + margin), beyond)
+
+
+def adaface_target(margin=0.4):
+    """A quality from the magnitude's first mean and deviation, 20 and 100."""
+    quality = 0.333 * (MAGNITUDE - 20) / (100 + 1e-3)
+    nearest = np.arccos(1 - 1e-3)
+    angle = np.clip(THETA, nearest, np.pi - nearest) - margin * quality
+    return np.cos(np.clip(angle, 1e-3, np.pi - 1e-3)) - margin * (1 + quality)
 
 
 CLOSED_FORMS = {
     "arcface": ("arcface", {"scale": 64.0, "margin": 0.5}, 64 * np.cos(THETA + 0.5)),
     "arcface official": ("arcface", {"margin": 0.3, "gradient": "official"}, 64 * np.cos(THETA + 0.3)),
     "cosface": ("cosface", {"scale": 30.0, "margin": 0.35}, 30 * (np.cos(THETA) - 0.35)),
+    "combined": ("combined", {"m1": 1.2, "m2": 0.3, "m3": 0.1}, 64 * (np.cos(1.2 * THETA + 0.3) - 0.1)),
+    "combined official": ("combined", {"m1": 0.9, "gradient": "official"}, 64 * np.cos(0.9 * THETA + 0.5)),
     "sphereface 1.7": ("sphereface", {"scale": 30.0, "margin": 1.7}, 30 * sphereface_psi(1.7)),
     "sphereface 4": ("sphereface", {"scale": 30.0, "margin": 4.0}, 30 * sphereface_psi(4)),
+    "sphereface official": ("sphereface", {"scale": 30.0, "gradient": "official"}, 30 * sphereface_psi(1.7)),
+    "sphereface capped": (
+        "sphereface",
+        {"scale": 30.0, "margin": 1.5, "variant": "capped"},
+        30 * np.cos(np.minimum(1.5 * THETA, np.pi)),
+    ),
     "a-softmax": ("sphereface", {"scale": None, "margin": 4.0}, MAGNITUDE * sphereface_psi(4)),
+    "a-softmax annealed": (
+        "sphereface",
+        {"scale": None, "margin": 4.0, "annealing": 5.0},
+        MAGNITUDE * (5 * np.cos(THETA) + sphereface_psi(4)) / 6,
+    ),
     "magface": ("magface", {}, 64 * np.where(DEGREES < 90, np.cos(THETA + MAGFACE_MARGIN), np.cos(THETA))),
-    "magface hard": ("magface", {"easy_margin": False}, 64 * magface_continued(MAGFACE_MARGIN)),
+    "magface hard": ("magface", {"easy_margin": False}, 64 * continued(MAGFACE_MARGIN)),
+    "magface cos": ("magface", {"kind": "cos"}, 64 * (np.cos(THETA) - MAGFACE_MARGIN)),
     "elastic arc": ("elasticface", {"std": 0.0}, 64 * np.cos(THETA + 0.5)),
     "elastic cos": ("elasticface", {"kind": "cos", "std": 0.0}, 64 * (np.cos(THETA) - 0.35)),
+    "adaface": ("adaface", {}, 64 * adaface_target()),
+    "curricularface": ("curricularface", {}, 64 * continued(0.5)),
+    "sphereface negatives": ("sphereface", {"scale": 30.0, "variant": "negatives"}, 30 * np.cos(THETA)),
 }
+CHANGE_NEGATIVES = {"curricularface", "sphereface negatives"}
 
 
 @pytest.mark.parametrize("case", CLOSED_FORMS)
@@ -57,24 +84,75 @@ def test_target_logit_is_the_closed_form(case):
     target = logits_by_degree(name, **parameters)[:, 0]
     # cos(90 degrees) rounds to a side, on which the easy margin depends.
     chosen = DEGREES != 90 if case == "magface" else slice(None)
-    # SphereFace keeps the arc cosine a rounding step away from 180 degrees, where its curve is steep.
-    tolerance = np.where(DEGREES == 180, 2e-6, 1e-9 * 64)
-    assert (np.abs(target - expected) <= tolerance)[chosen].all()
+    np.testing.assert_allclose(target[chosen], expected[chosen], atol=1e-9 * 64)
 
 
-@pytest.mark.parametrize("case", CLOSED_FORMS)
+def cosines_with_others():
+    """Of the 181 embeddings with the three other classes."""
+    unit = (OTHERS / OTHERS.norm(dim=1, keepdim=True)).numpy()
+    return np.stack([np.cos(THETA), np.sin(THETA), np.zeros(181)], 1) @ unit.T
+
+
+@pytest.mark.parametrize("case", sorted(CLOSED_FORMS.keys() - CHANGE_NEGATIVES))
 def test_other_classes_keep_their_cosine(case):
     name, parameters, _ = CLOSED_FORMS[case]
     scale = parameters.get("scale", 64.0) or MAGNITUDE
-    unit = (OTHERS / OTHERS.norm(dim=1, keepdim=True)).numpy()
-    cosines = np.stack([np.cos(THETA), np.sin(THETA), np.zeros(181)], 1) @ unit.T
-    np.testing.assert_allclose(logits_by_degree(name, **parameters)[:, 1:], scale * cosines, atol=1e-9)
+    others = logits_by_degree(name, **parameters)[:, 1:]
+    np.testing.assert_allclose(others, scale * cosines_with_others(), atol=1e-9)
 
 
-@pytest.mark.parametrize("case", ["cosface", "elastic cos", "sphereface 1.7", "sphereface 4", "magface hard"])
+@pytest.mark.parametrize("name", ["arcface", "cosface", "combined"])
+def test_interclass_filter_leaves_out_the_classes_above_it(name):
+    cosines = cosines_with_others()
+    expected = 64 * np.where(cosines > 0.6, 0, cosines)
+    np.testing.assert_allclose(logits_by_degree(name, interclass_filter=0.6)[:, 1:], expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["arcface", "cosface", "combined"])
+def test_interclass_filter_leaves_the_target_alone(name):
+    np.testing.assert_array_equal(logits_by_degree(name, interclass_filter=0.0)[:, 0], logits_by_degree(name)[:, 0])
+
+
+def test_sphereface_negatives_come_nearer_by_the_margin():
+    others = logits_by_degree("sphereface", variant="negatives", scale=30.0, margin=1.4)[:, 1:]
+    np.testing.assert_allclose(others, 30 * np.cos(np.arccos(cosines_with_others()) / 1.4), atol=1e-9)
+
+
+def test_hard_negatives_of_curricularface_are_those_above_the_target():
+    cosines = cosines_with_others()
+    is_hard = cosines > np.cos(THETA + 0.5)[:, None]
+    expected = 64 * np.where(is_hard, cosines**2, cosines)
+    np.testing.assert_allclose(logits_by_degree("curricularface")[:, 1:], expected, atol=1e-9)
+
+
+FALLING = [
+    "cosface",
+    "elastic cos",
+    "sphereface 1.7",
+    "sphereface 4",
+    "sphereface official",
+    "sphereface negatives",
+    "a-softmax",
+    "a-softmax annealed",
+    "magface hard",
+    "magface cos",
+    "curricularface",
+]
+
+
+@pytest.mark.parametrize("case", FALLING)
 def test_target_logit_falls_as_the_angle_grows(case):
     name, parameters, _ = CLOSED_FORMS[case]
     assert (np.diff(logits_by_degree(name, **parameters)[:, 0]) < 0).all()
+
+
+@pytest.mark.parametrize("magnitude", [0.5, MAGNITUDE, 500.0])
+@pytest.mark.parametrize("case", ["adaface", "sphereface capped"])
+def test_target_logit_never_rises_where_the_curve_has_flat_ends(case, magnitude):
+    name, parameters, _ = CLOSED_FORMS[case]
+    target = logits_by_degree(name, magnitude, **parameters)[:, 0]
+    assert (np.diff(target) <= 1e-12).all()
+    assert (np.diff(target[30:91]) < 0).all()
 
 
 @pytest.mark.parametrize("margin", [0.2, 0.5, 1.0])
@@ -98,7 +176,7 @@ def test_magface_margin_grows_with_the_magnitude_between_its_bounds(magnitude, m
     )
 
 
-@pytest.mark.parametrize("name", ["arcface", "cosface", "sphereface", "elasticface"])
+@pytest.mark.parametrize("name", ["arcface", "cosface", "combined", "sphereface", "elasticface", "curricularface"])
 def test_magnitude_changes_nothing_where_the_scale_is_fixed(name):
     parameters = {"std": 0.0} if name == "elasticface" else {}
     near, far = (logits_by_degree(name, magnitude, **parameters) for magnitude in (0.5, 200.0))

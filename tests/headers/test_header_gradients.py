@@ -1,5 +1,7 @@
 """Gradients: against finite differences where they are calculus, and finite where the formulae are singular."""
 
+from itertools import product
+
 import pytest
 import torch
 
@@ -9,13 +11,29 @@ from femb_cli.headers import build_header
 HEADERS = [
     ("linear", {}),
     ("arcface", {"scale": 8.0}),
+    ("arcface", {"scale": 8.0, "interclass_filter": 0.3}),
     ("cosface", {"scale": 8.0}),
+    ("combined", {"scale": 8.0, "m1": 1.2, "m2": 0.3, "m3": 0.1}),
     ("sphereface", {"scale": 8.0}),
     ("sphereface", {"scale": None, "margin": 4.0}),
+    ("sphereface", {"scale": None, "margin": 4.0, "annealing": 5.0}),
+    ("sphereface", {"scale": 8.0, "variant": "capped"}),
+    ("sphereface", {"scale": 8.0, "variant": "negatives"}),
     ("magface", {"scale": 8.0}),
     ("magface", {"scale": 8.0, "easy_margin": False}),
+    ("magface", {"scale": 8.0, "kind": "cos"}),
     ("elasticface", {"scale": 8.0, "std": 0.0}),
     ("elasticface", {"scale": 8.0, "std": 0.0, "kind": "cos", "plus": True}),
+    # So concentrated that the quality is 1 or -1: otherwise it depends on the magnitude, without gradient.
+    ("adaface", {"scale": 8.0, "h": 1e6}),
+    ("curricularface", {"scale": 8.0}),
+]
+DETACHED = [
+    ("arcface", {"gradient": "official"}),
+    ("combined", {"gradient": "official"}),
+    ("sphereface", {"gradient": "official"}),
+    ("sphereface", {"gradient": "official", "variant": "capped"}),
+    ("sphereface", {"gradient": "official", "variant": "negatives"}),
 ]
 IDS = [f"{name} {parameters}" for name, parameters in HEADERS]
 LABELS = torch.tensor([0, 1, 2, 3, 0])
@@ -34,21 +52,41 @@ def test_gradients_agree_with_finite_differences(name, parameters):
     )
     weight = torch.randn(4, 6, dtype=torch.float64, generator=generator)
     classifier = MarginClassifier(build_header(name, **parameters), 6, 4).double()
+    loss_of(classifier, embeddings, weight)
+    # From here on, states stand still.
+    classifier.eval()
     inputs = (embeddings.requires_grad_(), weight.requires_grad_())
     assert torch.autograd.gradcheck(lambda e, w: loss_of(classifier, e, w), inputs, atol=1e-6)
 
 
+def aligned(magnitude, dtype):
+    """Embeddings with cosine 1 or -1 to their own class, and the class weights."""
+    weight = torch.randn(4, 6, generator=torch.Generator().manual_seed(1)).to(dtype)
+    sign = torch.tensor([[1.0], [-1.0], [1.0], [-1.0], [-1.0]], dtype=dtype)
+    return magnitude * sign * torch.nn.functional.normalize(weight)[LABELS], weight
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("magnitude", [0.0, 1e-3, 1.0, 1e4])
-@pytest.mark.parametrize("name, parameters", [*HEADERS, ("arcface", {"gradient": "official"})])
+@pytest.mark.parametrize("name, parameters", [*HEADERS, *DETACHED])
 def test_loss_and_gradients_are_finite_at_cosine_one_and_minus_one(name, parameters, magnitude, dtype):
-    weight = torch.randn(4, 6, generator=torch.Generator().manual_seed(1)).to(dtype)
-    unit = torch.nn.functional.normalize(weight)
-    sign = torch.tensor([[1.0], [-1.0], [1.0], [-1.0], [-1.0]], dtype=dtype)
-    embeddings = magnitude * sign * unit[LABELS]
+    embeddings, weight = aligned(magnitude, dtype)
     classifier = MarginClassifier(build_header(name, **parameters), 6, 4).to(dtype)
     inputs = (embeddings.requires_grad_(), weight.requires_grad_())
     loss = loss_of(classifier, *inputs)
+    assert loss.isfinite()
+    assert all(gradient.isfinite().all() for gradient in torch.autograd.grad(loss, inputs))
+
+
+@pytest.mark.parametrize("dtype, magnitude", product([torch.bfloat16, torch.float16], [0.0, 1.0, 1e4]))
+@pytest.mark.parametrize("name, parameters", [*HEADERS, *DETACHED])
+def test_loss_and_gradients_are_finite_for_embeddings_of_half_precision(name, parameters, magnitude, dtype):
+    embeddings, weight = aligned(magnitude, torch.float32)
+    classifier = MarginClassifier(build_header(name, **parameters), 6, 4)
+    inputs = (embeddings.to(dtype).requires_grad_(), weight.requires_grad_())
+    with torch.autocast("cpu", dtype=dtype):
+        loss = loss_of(classifier, *inputs)
+    assert loss.dtype == torch.float32
     assert loss.isfinite()
     assert all(gradient.isfinite().all() for gradient in torch.autograd.grad(loss, inputs))
 
@@ -58,13 +96,16 @@ def test_float32_agrees_with_float64(name, parameters):
     generator = torch.Generator().manual_seed(5)
     embeddings = 20 * torch.randn(5, 6, dtype=torch.float64, generator=generator)
     weight = torch.randn(4, 6, dtype=torch.float64, generator=generator)
-    classifier = MarginClassifier(build_header(name, **parameters), 6, 4)
+    classifier = MarginClassifier(build_header(name, **parameters), 6, 4).eval()
     exact, rounded = loss_of(classifier, embeddings, weight), loss_of(classifier, embeddings.float(), weight.float())
     assert rounded.item() == pytest.approx(exact.item(), rel=2e-5)
 
 
-def test_official_arcface_gradient_is_that_of_the_plain_cosine():
+@pytest.mark.parametrize("name, parameters", DETACHED)
+def test_official_gradient_is_that_of_the_plain_cosine(name, parameters):
     cosine = torch.tensor([0.9, 0.1, -0.7], dtype=torch.float64, requires_grad=True)
-    target = build_header("arcface", gradient="official").target(cosine, torch.ones(3))
-    (gradient,) = torch.autograd.grad(target.sum(), cosine)
-    assert gradient.tolist() == [1.0, 1.0, 1.0]
+    header = build_header(name, **parameters)
+    target, negatives = header.target(cosine, torch.ones(3)), header.negatives(cosine[None], cosine.detach()[:1])
+    for value in (target, negatives):
+        (gradient,) = torch.autograd.grad(value.sum(), cosine, retain_graph=True)
+        assert gradient.tolist() == [1.0, 1.0, 1.0]
