@@ -98,6 +98,12 @@ class _Stream:
         product = torch.mm(self.factor(left), self.factor(right))
         return product.to(self.dtype) if out is None else out.copy_(product)
 
+    def multiply_and_add(self, total: Tensor, left: Tensor, right: Tensor) -> None:
+        if self.products == self.dtype:
+            total.addmm_(left, right)
+        else:
+            total.add_(torch.mm(left, self.factor(right)))
+
     def count(self, weight_CD: Tensor) -> int:
         rows = self.classes.rows
         return len(weight_CD if rows is None else rows)
@@ -143,39 +149,41 @@ class _StreamedCosines(torch.autograd.Function):
         factor_BD = stream.factor(embeddings_BD)
         for block in stream.blocks(weight_CD):
             cosine_BK = stream.multiply(factor_BD, block.unit_KD.T)
-            exponent_BK = stream.header.negatives(cosine_BK, own_B) * _in_powers_of_two(scale_B)
+            exponent_BK = stream.header.negatives(cosine_BK, own_B).mul_(_in_powers_of_two(scale_B))
             stream.put_own(exponent_BK, block, -math.inf)
             larger_B1 = torch.maximum(largest_B1, exponent_BK.amax(1, keepdim=True))
             reference_B1 = _zero_if_infinite(larger_B1)
             sum_B1.mul_((largest_B1 - reference_B1).exp2_())
             sum_B1.add_(exponent_BK.sub_(reference_B1).exp2_().sum(1, keepdim=True))
             largest_B1 = larger_B1
-        log_sum_B = ((_zero_if_infinite(largest_B1) + sum_B1.log2()) * math.log(2)).squeeze(1)
+        reference_B1 = _zero_if_infinite(largest_B1)
         ctx.stream = stream
-        ctx.save_for_backward(embeddings_BD, weight_CD, own_B, scale_B, log_sum_B)
-        return own_B.clone(), log_sum_B
+        # Apart, as their sum would be rounded to the logits' precision.
+        ctx.save_for_backward(embeddings_BD, weight_CD, own_B, scale_B, reference_B1, sum_B1)
+        return own_B.clone(), ((reference_B1 + sum_B1.log2()) * math.log(2)).squeeze(1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_own_B: Tensor, d_log_sum_B: Tensor) -> tuple[Tensor | None, ...]:
-        embeddings_BD, weight_CD, own_B, scale_B, log_sum_B = ctx.saved_tensors
+        embeddings_BD, weight_CD, own_B, scale_B, reference_B1, sum_B1 = ctx.saved_tensors
         stream: _Stream = ctx.stream
-        log_sum_B1 = _zero_if_infinite(log_sum_B / math.log(2))[:, None]
+        factor_B1 = torch.where(sum_B1 > 0, d_log_sum_B[:, None] / sum_B1, 0)
         d_embeddings_BD, d_scale_B = torch.zeros_like(embeddings_BD), torch.zeros_like(scale_B)
         d_weight_CD = embeddings_BD.new_empty(stream.count(weight_CD), weight_CD.shape[1])
         factor_BD = stream.factor(embeddings_BD)
         for block in stream.blocks(weight_CD):
             cosine_BK = stream.multiply(factor_BD, block.unit_KD.T)
             negative_BK, chain = _with_derivative(stream.header, cosine_BK, own_B)
-            exponent_BK = negative_BK * _in_powers_of_two(scale_B)
+            kept_BK = negative_BK.clone() if ctx.needs_input_grad[3] else None
+            exponent_BK = negative_BK.mul_(_in_powers_of_two(scale_B))
             stream.put_own(exponent_BK, block, -math.inf)
-            d_logit_BK = exponent_BK.sub_(log_sum_B1).exp2_().mul_(d_log_sum_B[:, None])
-            if ctx.needs_input_grad[3]:
-                d_scale_B += (d_logit_BK * negative_BK).sum(1)
+            d_logit_BK = exponent_BK.sub_(reference_B1).exp2_().mul_(factor_B1)
+            if kept_BK is not None:
+                d_scale_B += (d_logit_BK * kept_BK).sum(1)
             d_cosine_BK = chain(d_logit_BK.mul_(scale_B[:, None]))
             stream.put_own(d_cosine_BK, block, d_own_B[:, None])
             d_cosine_BK = stream.factor(d_cosine_BK)
-            d_embeddings_BD += stream.multiply(d_cosine_BK, block.unit_KD)
+            stream.multiply_and_add(d_embeddings_BD, d_cosine_BK, block.unit_KD)
             d_weight_KD = d_weight_CD[block.start : block.stop]
             stream.multiply(d_cosine_BK.T, factor_BD, out=d_weight_KD)
             _through_norm_(d_weight_KD, block)

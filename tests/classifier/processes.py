@@ -1,0 +1,66 @@
+"""A few processes that are started once, since that takes seconds, and then share work after work."""
+
+import multiprocessing
+import pickle
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as distributed
+
+PATIENCE = timedelta(seconds=60)
+
+
+class Processes:
+    """Processes that can talk to each other through gloo."""
+
+    def __init__(self, world_size: int, folder: Path) -> None:
+        self.world_size = world_size
+        context = multiprocessing.get_context("spawn")
+        pipes = [context.Pipe() for _ in range(world_size)]
+        self.connections = [ours for ours, _ in pipes]
+        self.workers = [
+            context.Process(target=serve, args=(rank, world_size, folder, theirs), daemon=True)
+            for rank, (_, theirs) in enumerate(pipes)
+        ]
+        for worker in self.workers:
+            worker.start()
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
+        """What `function(*arguments)` returns on each process; it must be importable."""
+        for connection in self.connections:
+            connection.send_bytes(pickle.dumps((function, arguments)))
+        results, failures = [], []
+        for rank, connection in enumerate(self.connections):
+            assert connection.poll(PATIENCE.total_seconds()), f"process {rank} does not answer"
+            result, failure = pickle.loads(connection.recv_bytes())
+            results.append(result)
+            failures += [f"process {rank}: {failure}"] if failure else []
+        assert not failures, "\n".join(failures)
+        return results
+
+    def stop(self) -> None:
+        """End them."""
+        for worker in self.workers:
+            worker.terminate()
+            worker.join()
+
+
+def serve(rank: int, world_size: int, folder: Path, connection: Connection) -> None:
+    """Run whatever arrives, and send back its result or what went wrong."""
+    torch.set_num_threads(1)
+    distributed.init_process_group(
+        "gloo", f"file://{folder}/store-{world_size}", PATIENCE / 2, rank=rank, world_size=world_size
+    )
+    while True:
+        function, arguments = pickle.loads(connection.recv_bytes())
+        result = failure = None
+        try:
+            result = function(*arguments)
+        except Exception:
+            failure = traceback.format_exc()
+        connection.send_bytes(pickle.dumps((result, failure)))
