@@ -1,198 +1,234 @@
 """Time and memory of the classifier's forward and backward pass, beside arcface_torch's own code.
 
-    git clone https://github.com/deepinsight/insightface
-    python benchmarks/classifier.py insightface
+    git clone https://github.com/deepinsight/insightface CHECKOUT
+    python benchmarks/classifier.py CHECKOUT
 
-Each contestant runs in a process of its own; the rounds alternate between them. Time: the median of all runs; memory:
-the peak of the process (of the device) over what it holds once weights and inputs are there.
+ArcFace with scale 64 and margin 0.5 in float32, on the same weights and the same batch. Each contestant lives in a
+process of its own, and the contestants of a case take turns, one run each a round; a first round warms up. Time is the
+median of the rounds; memory is their peak, resident or on the GPU, over what the process held before its first run,
+when weights and inputs were there. Where no class is sampled, the losses must agree.
 """
 
 import argparse
 import contextlib
 import json
+import os
 import statistics
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from femb_cli.classifier import MarginClassifier
+from femb_cli.classifier.margin import DEFAULT_CHUNK
+from femb_cli.errors import FembError
+from femb_cli.headers import build_header
 
 SCALE, MARGIN, DIM = 64.0, 0.5, 512
-PAGE = 4096
+OFFICIAL = "arcface_torch"
+FEMB: dict[str, dict[str, Any]] = {
+    "femb, plain": {},
+    "femb, in blocks": {"chunk": DEFAULT_CHUNK},
+    "femb, in blocks, bfloat16 products": {"chunk": DEFAULT_CHUNK, "products": torch.bfloat16},
+}
+PLAIN, BLOCKS, BFLOAT16 = FEMB
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""From embeddings (B, D) and labels (B,) to the loss."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One table: its sizes, its contestants (the first is the measure of the others) and what is asked of them."""
+    """One table: its sizes, femb's variants in it, and the ratios to arcface_torch that are asked of them."""
 
     batch: int
     identities: int
     sample_rate: float
-    contestants: tuple[str, ...]
+    variants: tuple[str, ...]
     asked: str
 
 
 CASES = (
-    Case(512, 100_000, 1.0, ("arcface_torch", "femb plain", "femb", "femb bf16"), "time 0.65, bf16 0.4, memory 0.25"),
-    Case(128, 1_000_000, 1.0, ("arcface_torch", "femb", "femb bf16"), "time 0.6, bf16 0.4, memory 0.21"),
-    Case(128, 1_000_000, 0.1, ("arcface_torch", "femb", "femb all rows"), "time 0.5, memory 0.25"),
+    Case(512, 100_000, 1.0, (PLAIN, BLOCKS, BFLOAT16), "time at most 0.65, bfloat16 0.4; memory at most 0.25"),
+    Case(128, 1_000_000, 1.0, (BLOCKS, BFLOAT16), "time at most 0.6, bfloat16 0.4; memory at most 0.21"),
+    Case(128, 1_000_000, 0.1, (BLOCKS,), "time at most 0.5; memory at most 0.25"),
 )
 
 
-def femb_loss(case: Case, contestant: str, device: str) -> tuple[Callable[[Tensor, Tensor], Tensor], torch.nn.Module]:
-    """Femb's classifier as a function of embeddings and labels, and the module with the weights."""
-    from femb_cli.classifier import MarginClassifier
-    from femb_cli.headers import build_header
+@dataclass(frozen=True)
+class Run:
+    """One forward and backward pass; `peak` in bytes over what weights and inputs take."""
 
-    classifier = MarginClassifier(
-        build_header("arcface", scale=SCALE, margin=MARGIN, gradient="official"),
-        DIM,
-        case.identities,
-        chunk=None if contestant == "femb plain" else 2048,
-        sample_rate=case.sample_rate,
-        sparse_gradient=contestant != "femb all rows",
-        products=torch.bfloat16 if contestant == "femb bf16" else None,
-    ).to(device)
-    return lambda embeddings, labels: classifier(embeddings, labels).loss, classifier
+    seconds: float
+    peak: int
+    loss: float
 
 
-def arcface_torch_loss(
-    case: Case, checkout: Path, device: str
-) -> tuple[Callable[[Tensor, Tensor], Tensor], torch.nn.Module]:
-    """The same of arcface_torch, whose code wants a process group and asks for a GPU by name."""
-    sys.path.insert(0, str(checkout / "recognition" / "arcface_torch"))
+def build_official(case: Case, checkout: Path, device: str) -> tuple[Loss, nn.Parameter]:
+    """PartialFC_V2 and its class weights; it insists on a process group, and on moving its samples to a GPU.
+
+    Raises:
+        FembError: the checkout has no arcface_torch.
+    """
+    folder = checkout / "recognition" / "arcface_torch"
+    if not (folder / "partial_fc_v2.py").is_file():
+        raise FembError(
+            f"no partial_fc_v2.py in {folder}", hint="git clone https://github.com/deepinsight/insightface CHECKOUT"
+        )
+    sys.path.insert(0, str(folder))
     from losses import CombinedMarginLoss  # type: ignore[import-not-found]
     from partial_fc_v2 import PartialFC_V2  # type: ignore[import-not-found]
 
     if device == "cpu":
-        torch.Tensor.cuda = lambda tensor, *_, **__: tensor  # type: ignore[assignment]
-    store = tempfile.mktemp()
-    torch.distributed.init_process_group(
-        "gloo" if device == "cpu" else "nccl", init_method=f"file://{store}", rank=0, world_size=1
-    )
-    margin = CombinedMarginLoss(SCALE, 1.0, MARGIN, 0.0)
-    classifier = PartialFC_V2(margin, DIM, case.identities, case.sample_rate, fp16=False).to(device)
-    return lambda embeddings, labels: classifier(embeddings, labels.clone()), classifier
+        torch.Tensor.cuda = torch.Tensor.cpu  # type: ignore[method-assign, assignment]
+    backend, store = "gloo" if device == "cpu" else "nccl", torch.distributed.HashStore()
+    torch.distributed.init_process_group(backend, store=store, rank=0, world_size=1)
+    classifier = PartialFC_V2(CombinedMarginLoss(SCALE, 1.0, MARGIN, 0.0), DIM, case.identities, case.sample_rate)
+    classifier.to(device)
+    return classifier, classifier.weight
 
 
-class PeakMemory:
-    """The highest resident (or device) memory while it is entered, over that at the start, in bytes."""
-
-    def __init__(self, device: str) -> None:
-        self.device = device
-        self.bytes = 0
-
-    @contextlib.contextmanager
-    def watch(self) -> Iterator[None]:
-        """Watch from a thread; on a GPU its allocator counts."""
-        if self.device != "cpu":
-            torch.cuda.reset_peak_memory_stats()
-            before = torch.cuda.memory_allocated()
-            yield
-            self.bytes = torch.cuda.max_memory_allocated() - before
-            return
-        stop, before = threading.Event(), resident()
-        thread = threading.Thread(target=self._poll, args=(stop, before))
-        thread.start()
-        yield
-        stop.set()
-        thread.join()
-
-    def _poll(self, stop: threading.Event, before: int) -> None:
-        while not stop.wait(0.002):
-            self.bytes = max(self.bytes, resident() - before)
-
-
-def resident() -> int:
-    """Resident memory of this process in bytes."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+def build_femb(case: Case, variant: str, device: str) -> tuple[Loss, nn.Parameter]:
+    """Femb's classifier and its class weights."""
+    header = build_header("arcface", scale=SCALE, margin=MARGIN, gradient="official")
+    options = FEMB[variant]
+    classifier = MarginClassifier(header, DIM, case.identities, sample_rate=case.sample_rate, **options).to(device)
+    return lambda embeddings_BD, labels_B: classifier(embeddings_BD, labels_B).loss, classifier.weight
 
 
 def contest(case: Case, contestant: str, checkout: Path, device: str) -> None:
-    """In a process of its own: for each line on stdin, run once and print seconds, bytes and the loss as JSON."""
+    """In a process of its own: for each line of standard input, run once and print the `Run` as JSON."""
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    build = build_official(case, checkout, device) if contestant == OFFICIAL else build_femb(case, contestant, device)
+    loss_of, weight_CD = build
     torch.manual_seed(0)
-    make = arcface_torch_loss(case, checkout, device) if contestant == "arcface_torch" else None
-    loss_of, classifier = make or femb_loss(case, contestant, device)
-    generator = torch.Generator().manual_seed(0)
-    embeddings = torch.randn(case.batch, DIM, generator=generator).to(device).requires_grad_()
-    labels = torch.randint(case.identities, (case.batch,), generator=generator).to(device)
-    with torch.no_grad():
-        classifier.weight.copy_(torch.randn(case.identities, DIM, generator=generator).mul_(0.01))
+    embeddings_BD = torch.randn(case.batch, DIM).to(device).requires_grad_()
+    labels_B = torch.randint(case.identities, (case.batch,)).to(device)
+    nn.init.normal_(weight_CD, std=0.01)
+    held = memory(device)
     for _ in sys.stdin:
-        embeddings.grad = classifier.weight.grad = None
-        memory = PeakMemory(device)
-        with memory.watch():
-            start = time.perf_counter()
-            loss = loss_of(embeddings, labels)
-            loss.backward()
-            value = loss.item()
-            if device != "cpu":
-                torch.cuda.synchronize()
-            seconds = time.perf_counter() - start
-        print(json.dumps([seconds, memory.bytes, value]), flush=True)
+        reset_peak(device)
+        started = time.perf_counter()
+        loss = loss_of(embeddings_BD, labels_B)
+        loss.backward()
+        value = loss.item()
+        if device != "cpu":
+            torch.cuda.synchronize()
+        run = Run(time.perf_counter() - started, peak_memory(device) - held, value)
+        del loss
+        embeddings_BD.grad = weight_CD.grad = None
+        print(json.dumps(vars(run)), flush=True)
 
 
-def run_case(number: int, checkout: Path, device: str, rounds: int) -> None:
-    """Let the contestants of a case take turns, and print the table."""
-    case = CASES[number]
-    arguments = [sys.executable, __file__, str(checkout), "--device", device, "--case", str(number), "--contestant"]
-    figures: dict[str, list[tuple[float, int, float]]] = {name: [] for name in case.contestants}
+def memory(device: str) -> int:
+    """Bytes that the process, or torch on the GPU, holds now."""
+    return process_memory("VmRSS") if device == "cpu" else torch.cuda.memory_allocated()
+
+
+def peak_memory(device: str) -> int:
+    """The most bytes held since `reset_peak`."""
+    return process_memory("VmHWM") if device == "cpu" else torch.cuda.max_memory_allocated()
+
+
+def reset_peak(device: str) -> None:
+    """Begin to look for a new peak."""
+    if device == "cpu":
+        Path("/proc/self/clear_refs").write_text("5")
+    else:
+        torch.cuda.reset_peak_memory_stats()
+
+
+def process_memory(field: str) -> int:
+    """A figure of /proc/self/status, which counts in KiB."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return 1024 * int(status[field].split()[0])
+
+
+@contextlib.contextmanager
+def process_of(contestant: str, arguments: list[str]) -> Iterator[Callable[[], Run]]:
+    """Start a contestant; what is entered asks it for one run."""
+    command = [sys.executable, "-W", "ignore", __file__, *arguments, "--contestant", contestant]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        questions, answers = process.stdin, process.stdout
+        assert questions is not None and answers is not None, "both are pipes"
+
+        def run() -> Run:
+            with contextlib.suppress(BrokenPipeError):
+                print(file=questions, flush=True)
+            answer = answers.readline()
+            if not answer:
+                raise FembError(
+                    f"{contestant} ended with status {process.wait()} (arguments: {' '.join(arguments)})",
+                    hint="its error stands above; status -9 means that memory ran out",
+                )
+            return Run(**json.loads(answer))
+
+        yield run
+
+
+def take_turns(case: Case, arguments: list[str], rounds: int) -> dict[str, list[Run]]:
+    """All contestants' runs, without the first round."""
+    runs: dict[str, list[Run]] = {}
     with contextlib.ExitStack() as stack:
-        processes = {
-            name: stack.enter_context(
-                subprocess.Popen([*arguments, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            )
-            for name in case.contestants
-        }
-        for round_ in range(rounds + 1):
-            for name, process in processes.items():
-                assert process.stdin is not None and process.stdout is not None
-                process.stdin.write("\n")
-                process.stdin.flush()
-                figure = json.loads(process.stdout.readline())
-                if round_ > 0:
-                    figures[name].append(figure)
-        for process in processes.values():
-            assert process.stdin is not None
-            process.stdin.close()
-    print_table(case, figures)
+        contestants = (OFFICIAL, *case.variants)
+        processes = {name: stack.enter_context(process_of(name, arguments)) for name in contestants}
+        for _ in range(rounds + 1):
+            for name, run in processes.items():
+                runs.setdefault(name, []).append(run())
+    return {name: of_one[1:] for name, of_one in runs.items()}
 
 
-def print_table(case: Case, figures: dict[str, list[tuple[float, int, float]]]) -> None:
-    """One row a contestant; ratios to the first."""
-    rate = f", sample_rate {case.sample_rate:g}" if case.sample_rate < 1 else ""
-    print(f"\n{case.batch} samples, {case.identities:,} identities{rate} (asked: {case.asked})\n".replace(",", " ", 1))
-    print("| | seconds | ratio | peak MB over the weights | ratio | loss |\n|---|--:|--:|--:|--:|--:|")
-    first = None
-    for name, runs in figures.items():
-        seconds = statistics.median(run[0] for run in runs)
-        megabytes = max(run[1] for run in runs) / 1e6
-        first = first or (seconds, megabytes)
-        loss = statistics.median(run[2] for run in runs)
-        ratios = seconds / first[0], megabytes / first[1]
-        print(f"| {name} | {seconds:.2f} | {ratios[0]:.2f} | {megabytes:.0f} | {ratios[1]:.2f} | {loss:.4f} |")
+def check_losses(runs: dict[str, list[Run]]) -> None:
+    """Nobody may be fast by computing something else.
+
+    Raises:
+        FembError: a loss differs from arcface_torch's.
+    """
+    expected = runs[OFFICIAL][0].loss
+    for name, (first, *_) in runs.items():
+        if abs(first.loss - expected) > (1e-2 if name == BFLOAT16 else 1e-4) * expected:
+            raise FembError(f"the loss of {name} is {first.loss}, that of {OFFICIAL} {expected}")
+
+
+def print_table(case: Case, runs: dict[str, list[Run]]) -> None:
+    """A contestant a row; ratios to arcface_torch."""
+    rate = "" if case.sample_rate == 1 else f", sample rate {case.sample_rate:g}"
+    print(f"\n{case.batch} samples, {case.identities} identities{rate} (asked: {case.asked}):\n")
+    print("| what | time, s | ratio | peak over the weights, MB | ratio | loss |\n|---|--:|--:|--:|--:|--:|")
+    seconds = {name: statistics.median(run.seconds for run in of_one) for name, of_one in runs.items()}
+    peak = {name: max(run.peak for run in of_one) / 1e6 for name, of_one in runs.items()}
+    for name, of_one in runs.items():
+        time_ratio, memory_ratio = seconds[name] / seconds[OFFICIAL], peak[name] / peak[OFFICIAL]
+        cells = f"{seconds[name]:.2f} | {time_ratio:.2f} | {peak[name]:.0f} | {memory_ratio:.2f}"
+        print(f"| {name} | {cells} | {of_one[0].loss:.4f} |", flush=True)
 
 
 def main() -> None:
-    """Run all cases, or one contestant in a process that `run_case` started."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkout", type=Path, help="of github.com/deepinsight/insightface")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    """Run one case or all; or, in a process started by `process_of`, one contestant."""
+    parser = argparse.ArgumentParser(description="Compare femb's classifier with arcface_torch's.")
+    parser.add_argument("checkout", type=Path, help="a clone of github.com/deepinsight/insightface")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--case", type=int, choices=range(1, len(CASES) + 1), help="only this one")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--case", type=int, choices=range(len(CASES)))
     parser.add_argument("--contestant", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contestant:
-        contest(CASES[options.case], options.contestant, options.checkout, options.device)
+        contest(CASES[options.case - 1], options.contestant, options.checkout, options.device)
         return
-    for number in range(len(CASES)) if options.case is None else [options.case]:
-        run_case(number, options.checkout, options.device, options.rounds)
+    print(f"torch {torch.__version__}, {options.device}, {len(os.sched_getaffinity(0))} cores, {options.rounds} rounds")
+    for number in [options.case] if options.case else range(1, len(CASES) + 1):
+        case = CASES[number - 1]
+        arguments = [str(options.checkout), "--device", options.device, "--case", str(number)]
+        runs = take_turns(case, arguments, options.rounds)
+        if case.sample_rate == 1:
+            check_losses(runs)
+        print_table(case, runs)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from femb_cli.classifier.streaming import EPSILON, Classes, streamed_cosines
 from femb_cli.errors import UsageError
 from femb_cli.headers import Header
 
-DEFAULT_CHUNK = 2048
+DEFAULT_CHUNK = 1024
 """Classes of one block: large enough for the matrix product, small enough for a processor's cache."""
 
 

@@ -6,7 +6,7 @@ from femb_cli.config.schema import ClassifierConfig
 
 PLAIN_LOGITS = 2**20
 """Up to so many logits the plain matrix is as fast, and small."""
-CHUNK = 2048
+CHUNK = 1024
 """Classes of a block: large enough for the matrix product, small enough for a processor's cache."""
 SAMPLE_ABOVE = 1_000_000
 """Identities beyond which a step sees a sample of them."""
