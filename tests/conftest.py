@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tiny import TINY
 
 from femb_cli.cli.app import run
 
@@ -52,13 +53,6 @@ def femb(capfd, tmp_path, monkeypatch) -> Femb:
         return Result(code, out, err)
 
     return command
-
-
-TINY = (
-    *("--steps", "8", "--batch-size", "16", "--set", "data.num_identities=20", "--set", "data.images_per_identity=4"),
-    *("--set", "backbone.width=0.125", "--set", "workers=0", "--set", "log_every=4", "--set", "checkpoint.every=4"),
-)
-"""A training of a second or two."""
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY
 from PIL import Image
 from safetensors.numpy import load_file
+from tiny import TINY
 
 from femb_cli.data.synthetic import photograph
 

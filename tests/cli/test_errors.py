@@ -4,7 +4,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from conftest import TINY
+from tiny import TINY
 
 from femb_cli.data.synthetic import photograph
 
