@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from femb_cli.classifier import MarginClassifier
-from femb_cli.classifier.margin import DEFAULT_CHUNK
+from femb_cli.config.schema import DEFAULT_CHUNK
 from femb_cli.errors import FembError
 from femb_cli.headers import build_header
 

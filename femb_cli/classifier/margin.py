@@ -22,11 +22,9 @@ from femb_cli.classifier.collectives import (
 )
 from femb_cli.classifier.sampling import sample_rows
 from femb_cli.classifier.streaming import EPSILON, Classes, streamed_cosines
+from femb_cli.config.schema import DEFAULT_CHUNK
 from femb_cli.errors import UsageError
 from femb_cli.headers import Header
-
-DEFAULT_CHUNK = 1024
-"""Classes of one block: large enough for the matrix product, small enough for a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -180,11 +178,15 @@ class MarginClassifier(nn.Module):
         counts = count_rows(labels_B)
         return gather(embeddings_BD, counts), gather(magnitude_B, counts), gather_rows(labels_B, counts)
 
+    def _local(self, labels_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Row numbers in this shard, and which of them are in it."""
+        local_B = labels_B - self.shard.start
+        return local_B, (local_B >= 0) & (local_B < self.shard.size)
+
     @torch.no_grad()
     def _own_cosine(self, embeddings_BD: Tensor, labels_B: Tensor) -> Tensor:
         """Each sample's cosine with its own class, wherever that lies."""
-        local_B = labels_B - self.shard.start
-        is_here_B = (local_B >= 0) & (local_B < self.shard.size)
+        local_B, is_here_B = self._local(labels_B)
         own_B = embeddings_BD.new_zeros(len(labels_B))
         weight_D = self.weight[local_B[is_here_B]].to(embeddings_BD.dtype)
         if self.header.normalized:
@@ -212,8 +214,7 @@ class MarginClassifier(nn.Module):
         return F.softplus(negatives_B - target_B, threshold=40).mean()
 
     def _classes(self, labels_B: Tensor) -> Classes:
-        local_B = labels_B - self.shard.start
-        is_here_B = (local_B >= 0) & (local_B < self.shard.size)
+        local_B, is_here_B = self._local(labels_B)
         if self.sample_rate == 1 or not self.training:
             return Classes(None, torch.where(is_here_B, local_B, -1), self.chunk)
         draw_C = torch.rand(self.shard.size, generator=self.generator).to(labels_B.device)

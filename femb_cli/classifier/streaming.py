@@ -74,11 +74,12 @@ def streamed_cosines(
 
 @dataclass(frozen=True)
 class _Block:
-    """K classes: their weights, those normalised, and their slice of what takes part."""
+    """K classes: their slice of what takes part, their normalised weights, and those as a factor of products."""
 
     start: int
     stop: int
     unit_KD: Tensor
+    factor_KD: Tensor
     norm_K1: Tensor | None
 
 
@@ -95,14 +96,14 @@ class _Stream:
     def multiply(self, left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
         if self.products == self.dtype:
             return torch.mm(left, right, out=out)
-        product = torch.mm(self.factor(left), self.factor(right))
+        product = torch.mm(left, right)
         return product.to(self.dtype) if out is None else out.copy_(product)
 
     def multiply_and_add(self, total: Tensor, left: Tensor, right: Tensor) -> None:
         if self.products == self.dtype:
             total.addmm_(left, right)
         else:
-            total.add_(torch.mm(left, self.factor(right)))
+            total.add_(torch.mm(left, right))
 
     def count(self, weight_CD: Tensor) -> int:
         rows = self.classes.rows
@@ -113,11 +114,9 @@ class _Stream:
         for start in range(0, count, chunk):
             stop = min(start + chunk, count)
             weight_KD = (weight_CD[start:stop] if rows is None else weight_CD[rows[start:stop]]).to(self.dtype)
-            if self.header.normalized:
-                norm_K1 = weight_KD.norm(dim=1, keepdim=True).clamp_min(EPSILON)
-                yield _Block(start, stop, weight_KD / norm_K1, norm_K1)
-            else:
-                yield _Block(start, stop, weight_KD, None)
+            norm_K1 = weight_KD.norm(dim=1, keepdim=True).clamp_min(EPSILON) if self.header.normalized else None
+            unit_KD = weight_KD if norm_K1 is None else weight_KD / norm_K1
+            yield _Block(start, stop, unit_KD, self.factor(unit_KD), norm_K1)
 
     def put_own(self, matrix_BK: Tensor, block: _Block, value_B1: Tensor | float) -> None:
         """Replace the samples' own classes' entries, without asking the device where they are."""
@@ -148,7 +147,7 @@ class _StreamedCosines(torch.autograd.Function):
         sum_B1 = torch.zeros_like(largest_B1)
         factor_BD = stream.factor(embeddings_BD)
         for block in stream.blocks(weight_CD):
-            cosine_BK = stream.multiply(factor_BD, block.unit_KD.T)
+            cosine_BK = stream.multiply(factor_BD, block.factor_KD.T)
             exponent_BK = stream.header.negatives(cosine_BK, own_B).mul_(_in_powers_of_two(scale_B))
             stream.put_own(exponent_BK, block, -math.inf)
             larger_B1 = torch.maximum(largest_B1, exponent_BK.amax(1, keepdim=True))
@@ -172,7 +171,7 @@ class _StreamedCosines(torch.autograd.Function):
         d_weight_CD = embeddings_BD.new_empty(stream.count(weight_CD), weight_CD.shape[1])
         factor_BD = stream.factor(embeddings_BD)
         for block in stream.blocks(weight_CD):
-            cosine_BK = stream.multiply(factor_BD, block.unit_KD.T)
+            cosine_BK = stream.multiply(factor_BD, block.factor_KD.T)
             negative_BK, chain = _with_derivative(stream.header, cosine_BK, own_B)
             kept_BK = negative_BK.clone() if ctx.needs_input_grad[3] else None
             exponent_BK = negative_BK.mul_(_in_powers_of_two(scale_B))
@@ -183,7 +182,7 @@ class _StreamedCosines(torch.autograd.Function):
             d_cosine_BK = chain(d_logit_BK.mul_(scale_B[:, None]))
             stream.put_own(d_cosine_BK, block, d_own_B[:, None])
             d_cosine_BK = stream.factor(d_cosine_BK)
-            stream.multiply_and_add(d_embeddings_BD, d_cosine_BK, block.unit_KD)
+            stream.multiply_and_add(d_embeddings_BD, d_cosine_BK, block.factor_KD)
             d_weight_KD = d_weight_CD[block.start : block.stop]
             stream.multiply(d_cosine_BK.T, factor_BD, out=d_weight_KD)
             _through_norm_(d_weight_KD, block)

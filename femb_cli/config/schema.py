@@ -270,6 +270,9 @@ class AugmentConfig:
 
 # --- classifier ------------------------------------------------------------------------------------------------
 
+DEFAULT_CHUNK = 1024
+"""Classes of one block: large enough for the matrix product, small enough for a processor's cache."""
+
 
 @dataclass(frozen=True)
 class ClassifierConfig:

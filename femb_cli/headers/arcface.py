@@ -8,7 +8,7 @@ As published the curve is not continued beyond theta = pi - m, where it rises ag
 
 from torch import Tensor
 
-from femb_cli.headers.header import Header, add_angle, straight_through
+from femb_cli.headers.header import Header, add_angle, with_gradient
 
 
 class ArcFace(Header):
@@ -31,6 +31,4 @@ class ArcFace(Header):
     def target(self, cosine_B: Tensor, magnitude_B: Tensor) -> Tensor:
         """cos(theta + m)."""
         with_margin_B = add_angle(cosine_B, self.margin)
-        if self.gradient == "official":
-            return straight_through(cosine_B, with_margin_B)
-        return with_margin_B
+        return with_gradient(self.gradient, cosine_B, with_margin_B)

@@ -11,7 +11,7 @@ m1 = 1 with either m2 or m3 only; all three are free here.
 from torch import Tensor
 
 from femb_cli.headers.angle import angle
-from femb_cli.headers.header import Header, straight_through
+from femb_cli.headers.header import Header, with_gradient
 
 
 class Combined(Header):
@@ -36,6 +36,4 @@ class Combined(Header):
     def target(self, cosine_B: Tensor, magnitude_B: Tensor) -> Tensor:
         """cos(m1 theta + m2) - m3."""
         with_margin_B = (self.m1 * angle(cosine_B) + self.m2).cos() - self.m3
-        if self.gradient == "official":
-            return straight_through(cosine_B, with_margin_B)
-        return with_margin_B
+        return with_gradient(self.gradient, cosine_B, with_margin_B)

@@ -76,6 +76,6 @@ def add_angle(cosine: Tensor, angle: Tensor | float) -> Tensor:
     return cosine * angle.cos() - sine(cosine) * angle.sin()
 
 
-def straight_through(cosine: Tensor, value: Tensor) -> Tensor:
-    """The value, with the gradient of the plain cosine: what some official codes do with their margins."""
-    return cosine + (value - cosine).detach()
+def with_gradient(gradient: str, cosine: Tensor, value: Tensor) -> Tensor:
+    """The value with its own gradient (`exact`), or with that of the plain cosine, as some official codes have it."""
+    return cosine + (value - cosine).detach() if gradient == "official" else value

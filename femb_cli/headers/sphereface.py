@@ -23,7 +23,7 @@ import math
 from torch import Tensor
 
 from femb_cli.headers.angle import angle
-from femb_cli.headers.header import Header, straight_through
+from femb_cli.headers.header import Header, with_gradient
 
 
 class SphereFace(Header):
@@ -53,7 +53,7 @@ class SphereFace(Header):
             return cosine_B
         multiplied_B = self.margin * angle(cosine_B)
         with_margin_B = psi(multiplied_B) if self.variant == "psi" else multiplied_B.clamp(max=math.pi).cos()
-        return self._with_gradient(cosine_B, cosine_B + (with_margin_B - cosine_B) / (1 + self.annealing))
+        return with_gradient(self.gradient, cosine_B, cosine_B + (with_margin_B - cosine_B) / (1 + self.annealing))
 
     @property
     def changes_negatives(self) -> bool:
@@ -64,14 +64,11 @@ class SphereFace(Header):
         """cos(theta / m) in the variant of that name."""
         if not self.changes_negatives:
             return cosine_BC
-        return self._with_gradient(cosine_BC, (angle(cosine_BC) / self.margin).cos())
+        return with_gradient(self.gradient, cosine_BC, (angle(cosine_BC) / self.margin).cos())
 
     def logit_scale(self, magnitude_B: Tensor) -> Tensor | float:
         """s, or |x|."""
         return magnitude_B if self.scale_by_magnitude else self.scale
-
-    def _with_gradient(self, cosine: Tensor, value: Tensor) -> Tensor:
-        return straight_through(cosine, value) if self.gradient == "official" else value
 
 
 def psi(multiplied_B: Tensor) -> Tensor:

@@ -3,9 +3,11 @@
 A checkpoint knows no processes: it is written from any number of them and continued on any other.
 """
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from femb_cli.classifier import MarginClassifier
 from femb_cli.classifier.collectives import assemble_rows
@@ -14,31 +16,15 @@ WEIGHT = "weight"
 """The class weights' name among the classifier's tensors."""
 
 
-class HasState(Protocol):
-    """An optimizer, wrapped or not."""
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """Groups of parameters."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """State by the parameter's number."""
-
-
 def whole_classifier(classifier: MarginClassifier) -> dict[str, Tensor]:
     """The classifier's tensors with all class weights, on the main process; every process must call it."""
     tensors = classifier.state_dict()
     return {**tensors, WEIGHT: _whole(tensors[WEIGHT], classifier)}
 
 
-def whole_optimizer(optimizer: HasState, classifier: MarginClassifier) -> dict[str, Any]:
+def whole_optimizer(optimizer: Optimizer, classifier: MarginClassifier) -> dict[str, Any]:
     """The optimizer's state with that of all class weights, on the main process; every process must call it."""
-    state = optimizer.state_dict()
-    number = _number_of(classifier.weight, optimizer)
-    if number in state["state"]:
-        rows = {name: _whole(value, classifier) for name, value in state["state"][number].items()}
-        state = {**state, "state": {**state["state"], number: rows}}
-    return state
+    return _change_rows(optimizer.state_dict(), optimizer, classifier, _whole)
 
 
 def own_classifier(tensors: dict[str, Tensor], classifier: MarginClassifier) -> dict[str, Tensor]:
@@ -46,12 +32,22 @@ def own_classifier(tensors: dict[str, Tensor], classifier: MarginClassifier) -> 
     return {name: _own(value, classifier) if name == WEIGHT else value for name, value in tensors.items()}
 
 
-def own_optimizer(state: dict[str, Any], optimizer: HasState, classifier: MarginClassifier) -> dict[str, Any]:
+def own_optimizer(state: dict[str, Any], optimizer: Optimizer, classifier: MarginClassifier) -> dict[str, Any]:
     """This process's part of a whole optimizer's state."""
+    return _change_rows(state, optimizer, classifier, _own)
+
+
+def _change_rows(
+    state: dict[str, Any],
+    optimizer: Optimizer,
+    classifier: MarginClassifier,
+    change: Callable[[Any, MarginClassifier], Any],
+) -> dict[str, Any]:
+    """An optimizer's state with that of the class weights changed."""
     number = _number_of(classifier.weight, optimizer)
     if number not in state["state"]:
         return state
-    rows = {name: _own(value, classifier) for name, value in state["state"][number].items()}
+    rows = {name: change(value, classifier) for name, value in state["state"][number].items()}
     return {**state, "state": {**state["state"], number: rows}}
 
 
@@ -70,6 +66,6 @@ def _is_per_row(value: Any, num_rows: int) -> bool:
     return isinstance(value, Tensor) and value.ndim == 2 and len(value) == num_rows
 
 
-def _number_of(weight: nn.Parameter, optimizer: HasState) -> int:
+def _number_of(weight: nn.Parameter, optimizer: Optimizer) -> int:
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     return next(number for number, parameter in enumerate(parameters) if parameter is weight)

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 
-from femb_cli.config.schema import ClassifierConfig
+from femb_cli.config.schema import DEFAULT_CHUNK, ClassifierConfig
 
 PLAIN_LOGITS = 2**20
 """Up to so many logits the plain matrix is as fast, and small."""
-CHUNK = 1024
-"""Classes of a block: large enough for the matrix product, small enough for a processor's cache."""
 SAMPLE_ABOVE = 1_000_000
 """Identities beyond which a step sees a sample of them."""
 SAMPLE_RATE = 0.2
@@ -34,7 +32,7 @@ def choose_softmax(config: ClassifierConfig, *, num_identities: int, batch_size:
     logits = batch_size * num_identities
     matrix = f"{batch_size} x {_spaced(num_identities)} logits ({_size(4 * logits)})"
     rate = config.sample_rate or (SAMPLE_RATE if num_identities > SAMPLE_ABOVE else 1.0)
-    chunk = CHUNK if config.chunk is None else config.chunk or None
+    chunk = DEFAULT_CHUNK if config.chunk is None else config.chunk or None
     if config.chunk is None and processes == 1 and rate == 1 and logits <= PLAIN_LOGITS:
         chunk = None
     words = [f"plain, as {matrix} fit" if chunk is None else f"{_spaced(chunk)} classes at a time, instead of {matrix}"]

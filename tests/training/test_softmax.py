@@ -2,8 +2,8 @@
 
 import pytest
 
-from femb_cli.config.schema import ClassifierConfig
-from femb_cli.training.softmax import CHUNK, SAMPLE_RATE, choose_softmax
+from femb_cli.config.schema import DEFAULT_CHUNK, ClassifierConfig
+from femb_cli.training.softmax import SAMPLE_RATE, choose_softmax
 
 
 def choose(num_identities, batch_size=128, processes=1, **settings):
@@ -16,9 +16,15 @@ def choose(num_identities, batch_size=128, processes=1, **settings):
     "num_identities, processes, chunk, rate, words",
     [
         (250, 1, None, 1.0, "plain, as 128 x 250 logits (0.1 MB) fit"),
-        (93_431, 1, CHUNK, 1.0, "1 024 classes at a time, instead of 128 x 93 431 logits (47.8 MB)"),
-        (2_059_906, 1, CHUNK, SAMPLE_RATE, "a sample of 20% of the identities, as there are more than 1 000 000"),
-        (250, 4, CHUNK, 1.0, "sharded over 4 processes, 63 identities each"),
+        (93_431, 1, DEFAULT_CHUNK, 1.0, "1 024 classes at a time, instead of 128 x 93 431 logits (47.8 MB)"),
+        (
+            2_059_906,
+            1,
+            DEFAULT_CHUNK,
+            SAMPLE_RATE,
+            "a sample of 20% of the identities, as there are more than 1 000 000",
+        ),
+        (250, 4, DEFAULT_CHUNK, 1.0, "sharded over 4 processes, 63 identities each"),
     ],
 )
 def test_the_sizes_decide(num_identities, processes, chunk, rate, words):
