@@ -25,7 +25,7 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
 def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes the name `path`, on any error it is removed."""
     refuse_existing(path, overwrite=overwrite)
-    _make_parent(path)
+    make_parent(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield aside
@@ -38,24 +38,28 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; on success it takes the name `path`, on any error it is removed."""
     refuse_existing(path, overwrite=overwrite)
-    _make_parent(path)
+    make_parent(path)
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     aside.chmod(0o755)
-    old = aside.with_suffix(".old")
     try:
         yield aside
-        # The old one steps aside rather than being deleted first: a kill in between loses neither.
-        if path.exists():
-            path.replace(old)
-        try:
-            aside.replace(path)
-        except OSError:
-            if old.exists():
-                old.replace(path)
-            raise
-        _remove(old)
+        publish(aside, path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def publish(aside: Path, path: Path) -> None:
+    """Give a finished folder its name; the old one steps aside first, so that a kill in between loses neither."""
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    if path.exists():
+        path.replace(old)
+    try:
+        aside.replace(path)
+    except OSError:
+        if old.exists():
+            old.replace(path)
+        raise
+    remove(old)
 
 
 def file_sha256(path: Path) -> str:
@@ -71,14 +75,20 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "femb"
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
 
 
-def _make_parent(path: Path) -> None:
+def make_parent(path: Path) -> None:
+    """Make the folder that `path` is to lie in.
+
+    Raises:
+        FembError: It cannot be made.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -9,6 +9,8 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.output import Output, format_pairs
 
+MOST_WARNINGS = 10
+
 
 class OnError(StrEnum):
     """What to do about a damaged image."""
@@ -17,11 +19,21 @@ class OnError(StrEnum):
     skip = "skip"
 
 
+class Format(StrEnum):
+    """How a data set lies on the disk."""
+
+    arrow = "arrow"
+    parquet = "parquet"
+
+
 def convert(
     source: Annotated[
-        Path, typer.Argument(metavar="SRC", help="RecordIO directory or .rec, folder of people, zip, data set.")
+        str,
+        typer.Argument(
+            metavar="SRC", help="RecordIO directory or .rec, folder of people, zip, list, .bin, data set, or Hub id."
+        ),
     ],
-    destination: Annotated[Path, typer.Argument(metavar="DST", help="The data set to make.")],
+    destination: Annotated[Path, typer.Argument(metavar="DST", help="The directory to make.")],
     identities: Annotated[
         Path | None,
         typer.Option("--identities", help="Keep these people: one name a line, a count after it is ignored."),
@@ -30,8 +42,18 @@ def convert(
     min_images: Annotated[
         int | None, typer.Option("--min-images", min=1, help="Keep people with at least N images.")
     ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Of a data set that has several: train, test ...")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Where the images of a list are. Default: found beside it.")
+    ] = None,
     on_error: Annotated[OnError, typer.Option("--on-error", help="At a damaged image.")] = OnError.stop,
     verify: Annotated[bool, typer.Option("--verify", help="Decode every image.")] = False,
+    format: Annotated[
+        Format, typer.Option("--format", help="arrow is what training reads fastest, parquet what the Hub shows.")
+    ] = Format.arrow,
+    shard_size: Annotated[int, typer.Option("--shard-size", min=1, help="Megabytes of images in a file.")] = 500,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -39,24 +61,53 @@ def convert(
 ) -> None:
     """Convert a face data set to a Hugging Face dataset, image bytes untouched.
 
-    (femb convert-checkpoint is for weights.)
+    What SRC is, and how it is laid out, is found out. A verification set (.bin) becomes a benchmark: images and pairs.
+    Interrupted, the same command goes on. (femb convert-checkpoint is for weights.)
 
     \b
     Examples:
       femb convert faces_webface_112x112/ webface
       femb convert lfw_aligned_112.zip lfw_dev --identities peopleDevTrain.txt
+      femb convert ms1m.list ms1m --images /data/ms1m --on-error skip
       femb convert photos/ people --min-images 3 --dry-run
+      femb convert webface/ hub/ --format parquet
+      femb convert agedb_30.bin agedb_30
     """
-    from femb_cli.data.convert import convert as convert_source
-    from femb_cli.data.convert import plan_conversion, read_identity_list
-    from femb_cli.data.source import open_source
+    from femb_cli.data.verification_set import is_verification_set
 
     output = Output(json=json, quiet=quiet)
-    opened = open_source(source)
+    if Path(source).is_file() and (source.endswith(".bin") or is_verification_set(Path(source))):
+        chosen: dict[str, object] = {
+            "--identities": identities,
+            "--limit": limit,
+            "--min-images": min_images,
+            "--split": split,
+            "--images": images,
+        }
+        _refuse_for_pairs(chosen)
+        _convert_pairs(Path(source), destination, output, on_error, verify=verify, overwrite=overwrite, dry_run=dry_run)
+        return
+
+    from femb_cli.data.convert import convert as convert_source
+    from femb_cli.data.convert import plan_conversion, read_identity_list
+    from femb_cli.data.hub import download_dataset, is_hub_id
+    from femb_cli.data.source import open_source
+    from femb_cli.files import refuse_existing
+
+    refuse_existing(destination, overwrite=overwrite)
+    path = download_dataset(source, split=split, say=output.say) if is_hub_id(source) else Path(source)
+    opened = open_source(path, split=split, images=images)
     wanted = read_identity_list(identities) if identities else None
     if dry_run:
         plan = plan_conversion(opened, identities=wanted, limit=limit, min_images=min_images)
-        facts = {"num_images": plan.num_images, "num_identities": plan.num_identities, "path": str(destination)}
+        facts = {
+            "source_kind": opened.kind,
+            "num_images": plan.num_images,
+            "num_identities": plan.num_identities,
+            "num_nameless": len(plan.nameless_M),
+            "num_unselected": len(opened) - plan.num_images - len(plan.nameless_M),
+            "path": str(destination),
+        }
         output.result(facts, format_pairs(facts))
         return
     with output.progress("converting") as progress:
@@ -68,17 +119,77 @@ def convert(
             min_images=min_images,
             on_error=on_error.value,
             verify=verify,
+            format=format.value,
+            shard_bytes=shard_size * 10**6,
             overwrite=overwrite,
             progress=progress,
         )
-    for name, reason in done.skipped:
-        output.warn(f"left out {name}: {reason}")
+    _warn_of_skipped(output, done.skipped, done.path)
     facts = {
         "num_images": done.num_images,
         "num_identities": done.num_identities,
         "num_skipped": done.num_skipped,
+        "num_unselected": done.num_unselected,
         "bytes": done.bytes,
         "path": str(done.path),
     }
     output.result(facts, format_pairs(facts))
-    output.next(f"femb train --data {destination}")
+    upload = [f"hf upload OWNER/NAME {destination} --repo-type dataset"] if format == Format.parquet else []
+    output.next(f"femb train --data {destination}", *upload)
+
+
+def _convert_pairs(
+    source: Path,
+    destination: Path,
+    output: Output,
+    on_error: OnError,
+    *,
+    verify: bool,
+    overwrite: bool,
+    dry_run: bool,
+) -> None:
+    from femb_cli.data.verification_set import read_verification_set, write_benchmark
+    from femb_cli.files import refuse_existing
+
+    refuse_existing(destination, overwrite=overwrite)
+    pairs = read_verification_set(source)
+    if dry_run:
+        facts = {"source_kind": "bin", "num_pairs": len(pairs), "num_genuine": int(pairs.genuine_N.sum())}
+        output.result(facts | {"path": str(destination)}, format_pairs(facts | {"path": str(destination)}))
+        return
+    with output.progress("converting") as progress:
+        done = write_benchmark(
+            pairs,
+            destination,
+            source=source.name,
+            on_error=on_error.value,
+            verify=verify,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    _warn_of_skipped(output, done.skipped, done.path)
+    facts = {
+        "num_pairs": done.num_pairs,
+        "num_genuine": done.num_genuine,
+        "num_images": done.num_images,
+        "num_skipped": done.num_skipped,
+        "path": str(done.path),
+    }
+    output.result(facts, format_pairs(facts))
+    output.next(f"femb verify --dataset {destination}")
+
+
+def _refuse_for_pairs(chosen: dict[str, object]) -> None:
+    from femb_cli.errors import UsageError
+
+    given = [name for name, value in chosen.items() if value is not None]
+    if given:
+        raise UsageError(f"a verification set is converted whole: {', '.join(given)} does not apply to it")
+
+
+def _warn_of_skipped(output: Output, skipped: list[tuple[str, str]], path: Path) -> None:
+    """Name the first few; all are in the file."""
+    for name, reason in skipped[:MOST_WARNINGS]:
+        output.warn(f"left out {name}: {reason}")
+    if len(skipped) > MOST_WARNINGS:
+        output.warn(f"left out {len(skipped) - MOST_WARNINGS} more, which {path / 'skipped.txt'} names")

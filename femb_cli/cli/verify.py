@@ -26,7 +26,7 @@ def verify(
         list[str] | None,
         typer.Option(
             "--dataset",
-            help="xqlfw, lfw, lfw-dev or synthetic; repeatable. Default: xqlfw.",
+            help="xqlfw, lfw, lfw-dev, synthetic, or a benchmark directory; repeatable. Default: xqlfw.",
             autocompletion=options.benchmark_names,
         ),
     ] = None,
@@ -70,6 +70,7 @@ def verify(
     Examples:
       femb verify --dataset xqlfw
       femb verify --dataset lfw --data-dir data/ --model a --model b
+      femb verify --dataset benchmarks/cfp_fp
       femb verify --pairs pairs.csv --images photos/ --report report/
       femb verify --pairs pairs.txt --embeddings embeddings.npy
     """

@@ -377,7 +377,7 @@ class TrainConfig:
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Arithmetic of the backbone. Margins and softmax are always float32."""
     workers: Annotated[int, Ge(0)] = 2
-    """Processes per rank that read and decode images; 0: the training process itself."""
+    """Threads per process that read and decode images; 0: the training thread itself."""
     log_every: Count = 20
     """Steps between two lines of the log."""
     seed: Annotated[int, Ge(0)] = 42

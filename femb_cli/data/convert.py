@@ -1,21 +1,26 @@
 """From any source with identities to a training set on disk, image bytes untouched."""
 
+import logging
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import xxhash
 
-from femb_cli.data.dataset_writer import DatasetWriter
-from femb_cli.data.encoded import check_image
+from femb_cli.data.batch import read_batches
+from femb_cli.data.dataset_writer import SHARD_BYTES, DatasetWriter
 from femb_cli.data.layout import first_without_identity
-from femb_cli.data.source import Identities, ImageSource
+from femb_cli.data.shards import Format
+from femb_cli.data.source import HasExtraColumns, Identities, ImageSource, read_or_error
 from femb_cli.errors import FembError
 
 SKIPPED_FILE = "skipped.txt"
 _NAME_AND_COUNT = re.compile(r"(?P<name>.*?\S)(?:[ \t]+\d+)?[ \t]*")
+
+logger = logging.getLogger("femb")
 
 
 @dataclass(frozen=True)
@@ -23,19 +28,21 @@ class ConversionPlan:
     """Which images of a source a conversion takes.
 
     Attributes:
-        rows_N: int64, into the source.
-        labels_N: int64, into `identity_names`; -1 for images without an identity, which cannot be converted.
+        rows_N: Integers, into the source: the images to take.
+        labels_N: Integers, into `identity_names`, one for each of them.
         identity_names: Of the identities that remain, in the source's order.
+        nameless_M: Into the source: images among them that have no identity, or are damaged beyond having one.
     """
 
     rows_N: np.ndarray
     labels_N: np.ndarray
     identity_names: list[str]
+    nameless_M: np.ndarray
 
     @property
     def num_images(self) -> int:
         """Images that have an identity."""
-        return int((self.labels_N >= 0).sum())
+        return len(self.rows_N)
 
     @property
     def num_identities(self) -> int:
@@ -45,13 +52,14 @@ class ConversionPlan:
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a conversion wrote.
+    """What a conversion wrote; of the images of the source, each is written, left out or not selected.
 
     Attributes:
         path: The data set.
         num_images: Written.
         num_identities: With at least one image written.
         num_skipped: Images left out because something was wrong with them.
+        num_unselected: Images that were not asked for.
         bytes: Of all images written.
         skipped: Name and reason of each image left out.
     """
@@ -60,6 +68,7 @@ class Conversion:
     num_images: int
     num_identities: int
     num_skipped: int
+    num_unselected: int
     bytes: int
     skipped: list[tuple[str, str]]
 
@@ -73,10 +82,14 @@ def convert(
     min_images: int | None = None,
     on_error: Literal["stop", "skip"] = "stop",
     verify: bool = False,
+    format: Format = "arrow",
+    shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Conversion:
     """Write the images of `source` to a training set at `destination`.
+
+    A conversion that was interrupted is gone on from where its last whole file ends, and the result is the same.
 
     Args:
         source: With identities.
@@ -87,6 +100,8 @@ def convert(
         on_error: What to do about an image that is damaged or has no identity; what is skipped is listed in
             `skipped.txt` in the data set.
         verify: Decode every image, rather than look at its header and end only.
+        format: Arrow, which training reads fastest, or Parquet, which the Hub shows.
+        shard_bytes: Bytes of images in a file.
         overwrite: Replace an existing data set.
         progress: Called with the number of images done and of all.
 
@@ -95,20 +110,35 @@ def convert(
             `on_error` "stop", the first damaged image.
     """
     plan = plan_conversion(source, identities=identities, limit=limit, min_images=min_images)
+    if on_error == "stop" and len(plan.nameless_M):
+        raise _stop(_why_nameless(source, int(plan.nameless_M[0])))
     with DatasetWriter(
-        destination, plan.identity_names, source=source.path.name, source_kind=source.kind, overwrite=overwrite
+        destination,
+        plan.identity_names,
+        source=source.path.name,
+        source_kind=source.kind,
+        format=format,
+        shard_bytes=shard_bytes,
+        overwrite=overwrite,
+        job={"verify": verify, "format": format, "shard_bytes": shard_bytes, **_describe(source, plan)},
     ) as writer:
-        skipped = []
-        for name, reason in _copy(source, plan, writer, verify=verify, progress=progress):
-            if on_error == "stop":
-                reason.hint = reason.hint or "--on-error skip leaves such images out"
-                raise reason
-            skipped.append((name, reason.message))
-        if len(skipped) == len(plan.rows_N):
+        skipped = [
+            *((source.names[row], _why_nameless(source, row).message) for row in plan.nameless_M.tolist()),
+            *_copy(source, plan, writer, stop=on_error == "stop", verify=verify, progress=progress),
+        ]
+        if not writer.num_images:
             raise FembError(f"none of the {len(skipped)} images of {source.path} is sound; the first: {skipped[0][1]}")
         if skipped:
-            _write_skipped(writer.folder / SKIPPED_FILE, skipped)
-    return Conversion(writer.path, writer.num_images, writer.num_identities, len(skipped), writer.num_bytes, skipped)
+            writer.attach(SKIPPED_FILE, "".join(f"{name}\t{reason}\n" for name, reason in skipped))
+    return Conversion(
+        path=writer.path,
+        num_images=writer.num_images,
+        num_identities=writer.num_identities,
+        num_skipped=len(skipped),
+        num_unselected=len(source) - writer.num_images - len(skipped),
+        bytes=writer.num_bytes,
+        skipped=skipped,
+    )
 
 
 def plan_conversion(
@@ -120,8 +150,7 @@ def plan_conversion(
 ) -> ConversionPlan:
     """Select images without reading any; the arguments are those of `convert`.
 
-    Images without an identity stay in the plan, up to the last one that is taken: whether to stop at them or to
-    skip them is decided when they are read.
+    Images without an identity are part of the plan, up to the last image that is taken.
 
     Raises:
         FembError: The source has no identities, or not those asked for, or nothing is left.
@@ -132,11 +161,12 @@ def plan_conversion(
         taken_C &= _are_wanted(known.names, identities, source.path)
     if min_images is not None:
         taken_C &= np.bincount(known.labels_N[known.labels_N >= 0], minlength=len(known.names)) >= min_images
-    rows_N = np.flatnonzero((known.labels_N < 0) | taken_C[known.labels_N])
-    counted = np.flatnonzero(known.labels_N[rows_N] >= 0)[:limit]
-    if not len(counted):
+    is_named_N = known.labels_N >= 0
+    rows_N = np.flatnonzero(is_named_N & taken_C[known.labels_N])[:limit]
+    if not len(rows_N):
         raise FembError(f"no image of {source.path} is selected", hint="loosen --identities, --min-images or --limit")
-    return _number_anew(known, rows_N if limit is None else rows_N[: counted[-1] + 1])
+    end = len(source) if limit is None else int(rows_N[-1]) + 1
+    return _number_anew(known, rows_N, np.flatnonzero(~is_named_N[:end]))
 
 
 def read_identity_list(path: str | Path) -> list[str]:
@@ -167,31 +197,62 @@ def _copy(
     plan: ConversionPlan,
     writer: DatasetWriter,
     *,
+    stop: bool,
     verify: bool,
     progress: Callable[[int, int], None] | None,
-) -> Iterator[tuple[str, FembError]]:
-    """Copy the planned images, yielding the name of each that cannot be, and why."""
-    for done, (row, label) in enumerate(zip(plan.rows_N, plan.labels_N, strict=True), start=1):
-        name = source.names[int(row)]
-        try:
-            image = _read_sound_image(source, int(row), int(label), decode=verify)
-        except FembError as error:
-            yield name, error
-        else:
-            writer.write(image, int(label), name)
+) -> list[tuple[str, str]]:
+    """Copy the planned images from where an interrupted conversion ended; return name and reason of those that are not.
+
+    Raises:
+        FembError: With `stop`, the first fault.
+    """
+    skipped = [(name, reason) for note in writer.notes for name, reason in note["skipped"]]
+    noted = len(skipped)
+    start = writer.notes[-1]["done"] if writer.notes else 0
+    if start:
+        logger.info(f"going on after {start:,} of {plan.num_images:,} images, which an earlier run has converted")
+    for batch in read_batches(source, plan.rows_N, start, decode=verify):
+        if stop and batch.faults:
+            raise _stop(batch.faults[0][1])
+        skipped += [(source.names[row], fault.message) for row, fault in batch.faults]
+        rows_N = plan.rows_N[batch.places_N]
+        writer.write_batch(
+            batch.images,
+            plan.labels_N[batch.places_N],
+            [source.names[row] for row in rows_N.tolist()],
+            sizes_N2=batch.sizes_N2,
+            extra=source.extra(rows_N) if isinstance(source, HasExtraColumns) else None,
+        )
+        if writer.shard_is_full:
+            writer.end_shard({"done": batch.stop, "skipped": skipped[noted:]})
+            noted = len(skipped)
         if progress is not None:
-            progress(done, len(plan.rows_N))
+            progress(batch.stop, plan.num_images)
+    return skipped
 
 
-def _read_sound_image(source: ImageSource, row: int, label: int, *, decode: bool) -> bytes:
-    image = source.read(row)
-    try:
-        check_image(image, decode=decode)
-    except ValueError as error:
-        raise FembError(f"{source.names[row]!r} in {source.path} {error}") from error
-    if label < 0:
-        raise FembError(f"the label of {source.names[row]!r} in {source.path} is no identity")
-    return image
+def _stop(error: FembError) -> FembError:
+    error.hint = error.hint or "--on-error skip leaves such images out"
+    return error
+
+
+def _why_nameless(source: ImageSource, row: int) -> FembError:
+    """Say what is wrong with an image that has no identity."""
+    image = read_or_error(source, row)
+    if isinstance(image, FembError):
+        return image
+    return FembError(f"the label of {source.names[row]!r} in {source.path} is no identity")
+
+
+def _describe(source: ImageSource, plan: ConversionPlan) -> dict[str, Any]:
+    """Describe what is converted so that another conversion, or of a file that has changed, looks different."""
+    names = source.names if source.kind in ("folder", "list") else ()
+    content = xxhash.xxh3_128(f"{plan.identity_names} {list(names)}".encode())
+    content.update(plan.rows_N.data)
+    content.update(plan.labels_N.data)
+    stat = source.path.stat()
+    changed = None if source.path.is_dir() else [stat.st_size, stat.st_mtime_ns]
+    return {"source": str(source.path.resolve()), "changed": changed, "plan": content.hexdigest()}
 
 
 def _identities_of(source: ImageSource) -> Identities:
@@ -219,14 +280,10 @@ def _are_wanted(names: list[str], wanted: Collection[str], path: Path) -> np.nda
     return np.array([name in wanted for name in names])
 
 
-def _number_anew(known: Identities, rows_N: np.ndarray) -> ConversionPlan:
+def _number_anew(known: Identities, rows_N: np.ndarray, nameless_M: np.ndarray) -> ConversionPlan:
     """Number the identities that the rows still have from 0, in their old order."""
     labels_N = known.labels_N[rows_N]
-    kept = np.unique(labels_N[labels_N >= 0])
-    new_labels_N = np.where(labels_N >= 0, np.searchsorted(kept, labels_N), -1)
-    return ConversionPlan(rows_N, new_labels_N, [known.names[label] for label in kept])
-
-
-def _write_skipped(path: Path, skipped: list[tuple[str, str]]) -> None:
-    """Write one line for each image left out: its name, a tab, the reason."""
-    path.write_text("".join(f"{name}\t{reason}\n" for name, reason in skipped), encoding="utf-8")
+    is_kept_C = np.bincount(labels_N, minlength=len(known.names)) > 0
+    new_label_C = (np.cumsum(is_kept_C) - 1).astype(labels_N.dtype)
+    names = [name for name, is_kept in zip(known.names, is_kept_C.tolist(), strict=True) if is_kept]
+    return ConversionPlan(rows_N, new_label_C[labels_N], names, nameless_M)

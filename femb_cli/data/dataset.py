@@ -1,10 +1,12 @@
 """The training set on disk: a directory that `datasets.load_from_disk` opens, read here without that library.
 
-Columns are `image`, the encoded bytes and the path they came from, and `label`, into the names of the identities.
+femb writes the columns `image`, the encoded bytes and the path they came from, and `label`, into the names of the
+identities; in other people's sets they are found by their types and names, see `columns.py`.
 
 Shapes: N images, C identities.
 """
 
+import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
@@ -13,8 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from femb_cli.data.columns import (
+    are_unique,
+    find_columns,
+    identities_from_numbers,
+    identities_from_text,
+    is_text,
+)
 from femb_cli.data.dataset_writer import DatasetWriter
-from femb_cli.data.facts import STATE_FILE, DatasetFacts, check_dataset, label_names, read_facts, read_json
+from femb_cli.data.facts import INFO_FILE, STATE_FILE, DatasetFacts, check_dataset, read_facts, read_json
 from femb_cli.data.source import ComputedNames, Identities, ImageSource
 from femb_cli.errors import FembError
 
@@ -23,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DatasetFacts", "DatasetSource", "DatasetWriter", "check_identities", "read_facts"]
 
-_LARGEST_LABEL = 2**26
-
 
 class DatasetSource:
     """The images of a data set directory, memory-mapped.
@@ -32,7 +39,7 @@ class DatasetSource:
     `names` are the images' stored paths if all of them have one and no two the same, else the row numbers.
 
     Raises:
-        FembError: The directory is no data set, is damaged, or lacks the columns `image` and `label`.
+        FembError: The directory is no data set, is damaged, or lacks images or labels.
     """
 
     kind = "dataset"
@@ -40,15 +47,16 @@ class DatasetSource:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         check_dataset(self.path)
-        table = _map_table(self.path)
-        _check_columns(self.path, table)
-        images = [chunk for chunk in table["image"].chunks if len(chunk)]
+        self._table = _map_table(self.path)
+        self._columns = find_columns(self._table.schema, self.path)
+        images = [chunk for chunk in self._table[self._columns.image].chunks if len(chunk)]
         if not images:
             raise FembError(f"{self.path} holds no images")
-        self._bytes = [chunk.field("bytes") for chunk in images]
-        self._paths = [chunk.field("path") for chunk in images]
+        has_paths = self._columns.has_paths
+        self._bytes = [chunk.field("bytes") if has_paths else chunk for chunk in images]
+        self._paths = [chunk.field("path") for chunk in images] if has_paths else []
         self._starts = np.cumsum([0] + [len(chunk) for chunk in images]).tolist()
-        self.identities = self._read_identities(table["label"])
+        self.identities = self._read_identities()
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -69,26 +77,29 @@ class DatasetSource:
     @cached_property
     def names(self) -> Sequence[str]:
         """Unique names, looked up when asked for."""
-        if _are_unique(self._paths):
+        import pyarrow as pa
+
+        if self._paths and are_unique(pa.chunked_array(self._paths)):
             return ComputedNames(len(self), lambda index: self._value(self._paths, index))
         return ComputedNames(len(self), lambda index: f"{index:09d}")
+
+    def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
+        """Return all columns but the images and labels; None if there are none."""
+        if not self._columns.further:
+            return None
+        return self._table.select(list(self._columns.further)).take(rows_N)
 
     def _value(self, chunks: "list[pa.Array]", index: int) -> Any:
         chunk = bisect_right(self._starts, index) - 1
         return chunks[chunk][index - self._starts[chunk]].as_py()
 
-    def _read_identities(self, column: "pa.ChunkedArray") -> Identities:
-        """Return the labels as stored: a gap in them is a fact about the data set."""
-        labels_N = column.fill_null(-1).to_numpy().astype(np.int64)
-        names = label_names(self.path)
-        largest = int(labels_N.max(initial=-1))
-        if largest >= (_LARGEST_LABEL if names is None else len(names)):
-            raise FembError(
-                f"{self.path} has the label {largest}"
-                + (", too large to count up to" if names is None else f", but names for {len(names)} only"),
-                hint="labels should count from 0",
-            )
-        return Identities([str(label) for label in range(largest + 1)] if names is None else names, labels_N)
+    def _read_identities(self) -> Identities:
+        labels = self._table[self._columns.label]
+        if is_text(labels.type):
+            return identities_from_text(labels)
+        names = self._columns.label_names
+        labels_N = labels.cast("int64").fill_null(-1).to_numpy()
+        return identities_from_numbers(labels_N, None if names is None else list(names), self.path)
 
 
 def check_identities(source: ImageSource) -> None:
@@ -117,35 +128,13 @@ def check_identities(source: ImageSource) -> None:
 
 
 def _map_table(path: Path) -> "pa.Table":
-    """Map all shards into memory as one table."""
+    """Map all shards into memory as one table, with what the JSON beside them says of its columns."""
     import pyarrow as pa
 
     try:
         shards = [path / entry["filename"] for entry in read_json(path / STATE_FILE)["_data_files"]]
-        return pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(shard))).read_all() for shard in shards])
+        table = pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(shard))).read_all() for shard in shards])
     except (KeyError, TypeError, OSError, pa.ArrowException) as error:
         raise FembError(f"cannot read the data set {path}: {error}", hint="it is damaged: make it again") from error
-
-
-def _check_columns(path: Path, table: "pa.Table") -> None:
-    import pyarrow.types as types
-
-    for column in ("image", "label"):
-        if column not in table.column_names:
-            raise FembError(
-                f"{path} has no column {column!r}; its columns are {', '.join(table.column_names)}",
-                hint="rename the columns to image and label, with datasets.Dataset.rename_column",
-            )
-    image, label = table.schema.field("image").type, table.schema.field("label").type
-    if not types.is_struct(image) or {field.name for field in image} != {"bytes", "path"}:
-        raise FembError(f"the column 'image' of {path} holds {image}, not images", hint="cast it to datasets.Image")
-    if not types.is_integer(label):
-        raise FembError(f"the column 'label' of {path} holds {label}, not integers", hint="cast it to ClassLabel")
-
-
-def _are_unique(chunks: "list[pa.Array]") -> bool:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    paths = pa.chunked_array(chunks)
-    return paths.null_count == 0 and pc.count_distinct(paths).as_py() == len(paths)
+    features = read_json(path / INFO_FILE).get("features") or {}
+    return table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})

@@ -1,32 +1,44 @@
-"""Writing a training set in the layout of `datasets.Dataset.save_to_disk`, row by row and in constant memory.
+"""Writing a training set in the layout of `datasets`, in constant memory and so that a kill costs little.
 
-Shapes: C identities.
+Shapes: N images, C identities.
 """
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import xxhash
 
-from femb_cli.data.encoded import quick_size
-from femb_cli.data.facts import INFO_FILE, STATE_FILE, DatasetFacts, is_dataset, write_facts, write_json
+from femb_cli.data.batch import BATCH_BYTES, BATCH_ROWS, EncodedImages
+from femb_cli.data.dataset_card import CARD_FILE, dataset_card
+from femb_cli.data.encoded import quick_sizes
+from femb_cli.data.facts import FACTS_FILE, INFO_FILE, STATE_FILE, DatasetFacts, is_dataset, write_facts, write_json
+from femb_cli.data.journal import UnfinishedFolder
+from femb_cli.data.shards import (
+    Format,
+    ShardWriter,
+    features_of,
+    find_shard,
+    read_shard,
+    relabel,
+    rows_of,
+    schema_of,
+    shard_path,
+)
 from femb_cli.errors import FembError
-from femb_cli.files import new_folder, refuse_existing
+from femb_cli.files import refuse_existing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SHARD_BYTES = 500 * 10**6
-BATCH_BYTES = 16 * 2**20
-BATCH_ROWS = 1000
 
 
 class DatasetWriter:
-    """A context manager that takes images one by one; on leaving it without an error the data set exists.
+    """A context manager that takes images; on leaving it without an error the data set exists.
 
     Everything is written to a folder beside the target, which takes the target's name at the end. An identity that
     got no image is then left out and the labels are numbered anew: a data set has no gap in its labels.
@@ -36,18 +48,21 @@ class DatasetWriter:
         identity_names: One for each label.
         source: Name of what the images come from, for the facts.
         source_kind: Its kind, as in `ImageSource`.
+        format: Arrow, or Parquet.
+        shard_bytes: Bytes of images after which a new file is begun.
         overwrite: Replace an existing data set, once the new one is whole.
+        job: A description of the work, plain values. What an interrupted work of the same description had written
+            is kept, and `notes` says how far that is.
 
     Attributes:
-        folder: Where the data set is being written; what is put there becomes part of it.
+        folder: Where the data set is being written.
         num_bytes: Of all images so far.
+        notes: What `end_shard` was told by an interrupted work of the same description, and by this one.
 
     Raises:
         FembError: On entering, if `path` exists and is not to be overwritten, or is anything but a data set; while
             writing, if the disk refuses; on leaving, if there was no image.
     """
-
-    folder: Path
 
     def __init__(
         self,
@@ -56,30 +71,43 @@ class DatasetWriter:
         *,
         source: str | None = None,
         source_kind: str | None = None,
+        format: Format = "arrow",
+        shard_bytes: int = SHARD_BYTES,
         overwrite: bool = False,
+        job: dict[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
         self._identity_names = list(identity_names)
         self._source, self._source_kind, self._overwrite = source, source_kind, overwrite
+        self._format, self._shard_bytes = format, shard_bytes
+        self._unfinished = UnfinishedFolder(self.path, job)
+        self.folder = self._unfinished.folder
         self._images_of_C = np.zeros(len(self._identity_names), dtype=np.int64)
         self.num_bytes = 0
-        self._image_sizes: set[tuple[int, int] | None] = set()
-        self._sha256 = hashlib.sha256()
+        self._image_sizes: set[tuple[int, int]] = set()
+        self._checksum, self._labels_checksum = xxhash.xxh3_128(), xxhash.xxh3_128()
+        self._extra: pa.Schema | None = None
+        self._schema: pa.Schema | None = None
+        self._rows: list[tuple[bytes, int, str | None]] = []
+        self._row_bytes = 0
+        self._attachments: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         refuse_existing(self.path, overwrite=self._overwrite)
-        if self.path.exists() and not is_dataset(self.path):
+        if self.path.exists() and not (is_dataset(self.path) or (self.path / FACTS_FILE).is_file()):
             raise FembError(f"{self.path} is no data set, so it is not overwritten", hint="choose another name")
         self._exits = ExitStack()
-        self.folder = self._exits.enter_context(new_folder(self.path, overwrite=self._overwrite))
-        self._shards = self._exits.enter_context(_ArrowShards(self.folder))
+        notes = self._exits.enter_context(self._unfinished).notes
+        self.notes = [note["note"] for note in notes]
+        self._take_up(notes)
+        self._shards = self._exits.enter_context(ShardWriter(self.folder, self._format, start=len(notes)))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            # Called before the folder is renamed, and so that an error in it removes the folder.
+            # Called before the folder is left, so that an error in it is treated as one while writing.
             self._exits.callback(self._finish)
         self._exits.__exit__(kind, error, trace)
 
@@ -93,6 +121,21 @@ class DatasetWriter:
         """Identities with an image so far."""
         return int((self._images_of_C > 0).sum())
 
+    @property
+    def shard_is_full(self) -> bool:
+        """Whether the open file should be ended."""
+        return self._shards.open_bytes >= self._shard_bytes
+
+    def end_shard(self, note: dict[str, Any]) -> None:
+        """End the open file, so that an interrupted work goes on from here, with `note` among its `notes`."""
+        self._shards.close()
+        sizes = sorted(map(list, self._image_sizes))
+        self._unfinished.note({"note": note, "bytes": self.num_bytes, "sizes": sizes})
+
+    def attach(self, name: str, text: str) -> None:
+        """Put a text file into the data set."""
+        self._attachments[name] = text
+
     def write(self, image: bytes, label: int, name: str | None = None) -> None:
         """Add one image.
 
@@ -101,142 +144,144 @@ class DatasetWriter:
             label: Into `identity_names`.
             name: The path that it is known by.
         """
-        self._shards.write(image, label, name)
-        self._images_of_C[label] += 1
-        self.num_bytes += len(image)
-        self._sha256.update(image)
+        self._rows.append((image, label, name))
+        self._row_bytes += len(image)
+        if len(self._rows) == BATCH_ROWS or self._row_bytes >= BATCH_BYTES:
+            self._write_rows()
+
+    def write_batch(
+        self,
+        images: EncodedImages,
+        labels_N: np.ndarray,
+        names: list[str | None],
+        *,
+        sizes_N2: np.ndarray,
+        extra: "pa.Table | None" = None,
+    ) -> None:
+        """Add images.
+
+        Args:
+            images: As encoded; stored as they are.
+            labels_N: Into `identity_names`.
+            names: The path that each is known by.
+            sizes_N2: Width and height in pixels, zeros where they are not known.
+            extra: Further columns, the same ones in every call.
+        """
+        if not len(images):
+            return
+        if self._schema is None:
+            self._extra = None if extra is None else extra.schema
+            self._schema = self._schema_for(self._identity_names)
+        self._shards.write(rows_of(images, labels_N, names, extra, self._schema), len(images.data))
+        self._images_of_C += np.bincount(labels_N, minlength=len(self._images_of_C))
+        self.num_bytes += len(images.data)
+        self._checksum.update(images.data)
+        self._labels_checksum.update(labels_N.astype(np.int64).tobytes())
         if len(self._image_sizes) < 2:
-            self._image_sizes.add(quick_size(image))
+            self._image_sizes.update(map(tuple, np.unique(sizes_N2, axis=0)[:2].tolist()))
+
+    def _write_rows(self) -> None:
+        """Write the images that came one by one."""
+        images, labels, names = zip(*self._rows, strict=True)
+        joined = EncodedImages.join(images)
+        sizes_N2 = quick_sizes(joined.data, joined.ends_N)
+        self.write_batch(joined, np.array(labels), list(names), sizes_N2=sizes_N2)
+        self._rows, self._row_bytes = [], 0
+        if self.shard_is_full:
+            self.end_shard({})
+
+    def _take_up(self, notes: list[dict[str, Any]]) -> None:
+        """Go on from the files that an interrupted work has ended."""
+        shards = [find_shard(self.folder, self._format, number) for number in range(len(notes))]
+        self._unfinished.clear(keep=set(shards))
+        for batch in (batch for shard in shards for batch in read_shard(shard)):
+            labels_N = batch.column("label").to_numpy()
+            self._images_of_C += np.bincount(labels_N, minlength=len(self._images_of_C))
+            self._labels_checksum.update(labels_N.tobytes())
+            for image in batch.column("image").field("bytes"):
+                self._checksum.update(image.as_buffer())
+        if notes:
+            self.num_bytes = notes[-1]["bytes"]
+            self._image_sizes = {(width, height) for width, height in notes[-1]["sizes"]}
+            self._extra = self._extra_of(shards[0])
+            self._schema = self._schema_for(self._identity_names)
 
     def _finish(self) -> None:
-        """Close the shards, leave out empty identities and write the JSON files."""
+        """Close the last file, leave out empty identities, write the files beside them and publish."""
+        if self._rows:
+            self._write_rows()
         self._shards.close()
         kept_C = self._images_of_C > 0
         if not kept_C.any():
             raise FembError(f"there is no image to write to {self.path}")
-        if not kept_C.all():
-            self._shards.relabel(np.cumsum(kept_C) - 1)
         names = [name for name, kept in zip(self._identity_names, kept_C, strict=True) if kept]
-        facts = DatasetFacts(
+        folder = self.folder if kept_C.all() else self._relabelled(np.cumsum(kept_C) - 1, names)
+        files = self._name_shards(folder)
+        facts = self._facts()
+        write_facts(folder, facts)
+        extra = [] if self._extra is None else self._extra.names
+        self.attach(CARD_FILE, dataset_card(self.path.name, facts, self._format, extra))
+        for name, text in self._attachments.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        if self._format == "arrow":
+            self._write_arrow_files(folder, files, names)
+        self._unfinished.publish(folder)
+
+    def _facts(self) -> DatasetFacts:
+        size = next(iter(self._image_sizes)) if len(self._image_sizes) == 1 else (0, 0)
+        return DatasetFacts(
             num_images=self.num_images,
             num_identities=self.num_identities,
-            image_size=self._image_sizes.pop() if len(self._image_sizes) == 1 else None,
+            image_size=None if size == (0, 0) else size,
             bytes=self.num_bytes,
             source=self._source,
             source_kind=self._source_kind,
-            sha256=self._sha256.hexdigest(),
+            checksum=self._checksum.hexdigest(),
         )
-        write_facts(self.folder, facts)
-        self._write_hugging_face_files(names)
 
-    def _write_hugging_face_files(self, names: list[str]) -> None:
-        features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
+    def _relabelled(self, new_label_C: np.ndarray, names: list[str]) -> Path:
+        """Write all files anew with other labels, to a folder inside: a kill meanwhile spoils none of them."""
+        folder = self.folder / "final"
+        folder.mkdir(exist_ok=True)
+        schema = self._schema_for(names)
+        with ShardWriter(folder, self._format) as shards:
+            for number in range(self._shards.count):
+                relabel(find_shard(self.folder, self._format, number), shards, new_label_C, schema)
+        return folder
+
+    def _name_shards(self, folder: Path) -> list[str]:
+        """Give the files the names that Hugging Face gives them, now that their number is known."""
+        count = self._shards.count
+        paths = [shard_path(folder, self._format, number, count) for number in range(count)]
+        for number, path in enumerate(paths):
+            find_shard(folder, self._format, number).rename(path)
+        return [path.name for path in paths]
+
+    def _write_arrow_files(self, folder: Path, shards: list[str], names: list[str]) -> None:
+        """Write what `datasets.load_from_disk` reads beside the shards."""
+        features = features_of(names, self._extra)
         info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
-        write_json(self.folder / INFO_FILE, info)
-        content = hashlib.sha256(f"{self._sha256.hexdigest()} {self._shards.sha256_of_labels} {names}".encode())
+        write_json(folder / INFO_FILE, info)
+        content = f"{self._checksum.hexdigest()} {self._labels_checksum.hexdigest()} {names}"
         state: dict[str, object] = {
-            "_data_files": [{"filename": name} for name in self._shards.rename()],
-            "_fingerprint": content.hexdigest()[:16],
+            "_data_files": [{"filename": name} for name in shards],
+            "_fingerprint": xxhash.xxh3_64_hexdigest(content.encode()),
             "_format_columns": None,
             "_format_kwargs": {},
             "_format_type": None,
             "_output_all_columns": False,
             "_split": None,
         }
-        write_json(self.folder / STATE_FILE, state)
+        write_json(folder / STATE_FILE, state)
 
+    def _schema_for(self, names: list[str]) -> "pa.Schema":
+        return schema_of(self._extra, features_of(names, self._extra))
 
-class _ArrowShards:
-    """Rows in Arrow's stream format, in files of `SHARD_BYTES`, each a sequence of batches that memory holds easily.
-
-    Args:
-        folder: Where to write `data-*.arrow`.
-    """
-
-    def __init__(self, folder: Path) -> None:
+    @staticmethod
+    def _extra_of(shard: Path) -> "pa.Schema | None":
+        """Return the schema of the further columns of a shard."""
         import pyarrow as pa
 
-        image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-        self._schema = pa.schema([("image", image), ("label", pa.int64())])
-        self._folder = folder
-        self._files: list[Path] = []
-        self._stream: pa.RecordBatchStreamWriter | None = None
-        self._shard_bytes = 0
-        self._rows: list[tuple[bytes, int, str | None]] = []
-        self._batch_bytes = 0
-        self._sha256 = hashlib.sha256()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._stream is not None:
-            self._stream.close()
-
-    @property
-    def sha256_of_labels(self) -> str:
-        """Over the labels as they were written, in hexadecimal."""
-        return self._sha256.hexdigest()
-
-    def write(self, image: bytes, label: int, name: str | None) -> None:
-        """Add one row."""
-        self._rows.append((image, label, name))
-        self._batch_bytes += len(image)
-        if len(self._rows) >= BATCH_ROWS or self._batch_bytes >= BATCH_BYTES:
-            self._write_batch()
-        if self._shard_bytes >= SHARD_BYTES:
-            self._close_shard()
-
-    def close(self) -> None:
-        """Write what is left."""
-        if self._rows:
-            self._write_batch()
-        self._close_shard()
-
-    def rename(self) -> list[str]:
-        """Give the files the names that Hugging Face gives them, now that their number is known."""
-        names = [f"data-{number:05d}-of-{len(self._files):05d}.arrow" for number in range(len(self._files))]
-        for file, name in zip(self._files, names, strict=True):
-            file.rename(self._folder / name)
-        return names
-
-    def relabel(self, new_label_C: np.ndarray) -> None:
-        """Write all closed shards anew with other labels, `new_label_C` (C,) of the old ones."""
-        import pyarrow as pa
-
-        for file in self._files:
-            aside = file.with_suffix(".tmp")
-            with pa.memory_map(str(file)) as old, pa.ipc.new_stream(str(aside), self._schema) as new:
-                for batch in pa.ipc.open_stream(old):
-                    labels = pa.array(new_label_C[batch["label"].to_numpy()], pa.int64())
-                    new.write_batch(pa.record_batch([batch["image"], labels], schema=self._schema))
-            aside.replace(file)
-
-    def _write_batch(self) -> None:
-        import pyarrow as pa
-
-        images, labels, names = zip(*self._rows, strict=True)
-        self._sha256.update(np.array(labels, dtype=np.int64).tobytes())
-        struct = pa.StructArray.from_arrays(
-            [pa.array(images, pa.binary()), pa.array(names, pa.string())], ["bytes", "path"]
-        )
-        batch = pa.record_batch([struct, pa.array(labels, pa.int64())], schema=self._schema)
-        try:
-            self._open_shard().write_batch(batch)
-        except OSError as error:
-            raise FembError(f"cannot write to {self._folder.parent}: {error}") from error
-        self._shard_bytes += self._batch_bytes
-        self._rows, self._batch_bytes = [], 0
-
-    def _open_shard(self) -> "pa.RecordBatchStreamWriter":
-        import pyarrow as pa
-
-        if self._stream is None:
-            self._files.append(self._folder / f"data-{len(self._files):05d}.arrow")
-            self._stream = pa.ipc.new_stream(str(self._files[-1]), self._schema)
-        return self._stream
-
-    def _close_shard(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-        self._stream, self._shard_bytes = None, 0
+        schema = next(read_shard(shard)).schema
+        fields = [field for field in schema if field.name not in ("image", "label")]
+        return pa.schema(fields, metadata=schema.metadata) if fields else None

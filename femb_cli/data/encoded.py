@@ -7,11 +7,15 @@ Everything else, and whatever looks odd, is left to Pillow, which decodes it.
 import io
 import struct
 
+import numpy as np
+
 MAX_PIXELS = 64_000_000
 """An image that claims more is refused before it is decoded."""
 
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 ... SOF15 without DHT, JPG and DAC
+_IS_FRAME = np.isin(np.arange(256), list(_JPEG_FRAMES))
+_SMALLEST_JPEG = 16
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
@@ -38,6 +42,42 @@ def quick_size(image: bytes) -> tuple[int, int] | None:
     if image.startswith(_PNG_START) and image[12:16] == b"IHDR" and _PNG_END in image:
         return struct.unpack_from(">II", image, 16)
     return None
+
+
+def quick_sizes(data: bytes, ends_N: np.ndarray) -> np.ndarray:
+    """Return width and height of many images that lie one after the other in `data`, int32, (N, 2).
+
+    Zeros stand for whatever is no plain JPEG with its end marker at its very end: `check_image` judges those.
+
+    Args:
+        data: The images.
+        ends_N: int32, where each ends.
+    """
+    sizes_N2 = np.zeros((len(ends_N), 2), dtype=np.int32)
+    bytes_B = np.frombuffer(data, dtype=np.uint8)
+    starts_N = np.concatenate([[0], ends_N[:-1]]).astype(np.int64)
+    rows = np.flatnonzero(ends_N - starts_N >= _SMALLEST_JPEG)
+    for offset, value in ((0, 0xFF), (1, 0xD8)):
+        rows = rows[bytes_B[starts_N[rows] + offset] == value]
+    for offset, value in ((2, 0xFF), (1, 0xD9)):
+        rows = rows[bytes_B[ends_N[rows] - offset] == value]
+    position = starts_N[rows] + 2
+    while len(rows):
+        inside = (position + 9 <= ends_N[rows]) & (bytes_B[np.minimum(position, len(data) - 1)] == 0xFF)
+        rows, position = rows[inside], position[inside]
+        found = _IS_FRAME[bytes_B[position + 1]]
+        here = position[found]
+        sizes_N2[rows[found], 0] = _big_endian_16(bytes_B, here + 7)
+        sizes_N2[rows[found], 1] = _big_endian_16(bytes_B, here + 5)
+        rows, position = rows[~found], position[~found]
+        position = position + 2 + _big_endian_16(bytes_B, position + 2)
+    unclear_N = (sizes_N2.min(axis=1) == 0) | (sizes_N2.astype(np.int64).prod(axis=1) > MAX_PIXELS)
+    sizes_N2[unclear_N] = 0
+    return sizes_N2
+
+
+def _big_endian_16(bytes_B: np.ndarray, position: np.ndarray) -> np.ndarray:
+    return bytes_B[position].astype(np.int32) << 8 | bytes_B[position + 1]
 
 
 def _jpeg_size(image: bytes) -> tuple[int, int] | None:

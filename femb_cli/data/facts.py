@@ -23,7 +23,7 @@ class DatasetFacts:
         bytes: Of all encoded images.
         source: Name of what the data set was made from.
         source_kind: Its kind, as in `ImageSource`.
-        sha256: Over the encoded bytes of all images in order, in hexadecimal.
+        checksum: XXH3 (128 bits, hexadecimal) over the encoded bytes of all images in order.
     """
 
     num_images: int | None = None
@@ -32,7 +32,7 @@ class DatasetFacts:
     bytes: int | None = None
     source: str | None = None
     source_kind: str | None = None
-    sha256: str | None = None
+    checksum: str | None = None
 
 
 def is_dataset(path: Path) -> bool:

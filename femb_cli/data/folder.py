@@ -33,7 +33,7 @@ class FolderSource:
 
     def read(self, index: int) -> bytes:
         """Return the encoded bytes of one image."""
-        return _read_file(self.path / self.names[index])
+        return read_file(self.path / self.names[index])
 
 
 class FileListSource:
@@ -65,7 +65,7 @@ class FileListSource:
 
     def read(self, index: int) -> bytes:
         """Return the encoded bytes of one image."""
-        return _read_file(self._files[index])
+        return read_file(self._files[index])
 
 
 def _image_names(root: Path) -> Iterator[str]:
@@ -91,11 +91,28 @@ def _names_of_files(files: list[Path]) -> tuple[Path, list[str]]:
     if not any(file.is_absolute() or ".." in file.parts for file in files):
         return Path(), [file.as_posix() for file in files]
     absolute = [os.path.abspath(file) for file in files]  # noqa: PTH100 - resolve() would follow links
-    top = os.path.commonpath([os.path.dirname(file) for file in absolute])  # noqa: PTH120
+    top = common_folder(min(absolute), max(absolute))
     return Path(top), [PurePath(file).relative_to(top).as_posix() for file in absolute]
 
 
-def _read_file(path: Path) -> bytes:
+def common_folder(first: str, last: str) -> str:
+    """Return the deepest folder that holds all of some files, from the first and the last in code-point order.
+
+    What those two begin with, every file sorted between them begins with too.
+
+    Args:
+        first: An absolute path without '..'.
+        last: Another, or the same.
+    """
+    return os.path.commonpath([os.path.dirname(first), os.path.dirname(last)])  # noqa: PTH120
+
+
+def read_file(path: Path) -> bytes:
+    """Return the bytes of one image.
+
+    Raises:
+        FembError: It cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

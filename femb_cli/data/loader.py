@@ -1,22 +1,28 @@
-"""Batches for training: a seeded permutation of the data set, shared out over the ranks.
+"""Batches for training: a seeded permutation of the data set, shared out over the ranks and decoded by threads.
 
-Which images step t sees depends on the seed, the global batch size and t alone: not on the number of processes,
-and not on where a run was interrupted.
+Which images step t sees depends on the data, the seed, the global batch size and t alone: not on the number of
+processes, and not on where a run was interrupted.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from femb_cli.data.dataset import check_identities
-from femb_cli.data.preprocess import ALIGNED_SIZE, decode_image
-from femb_cli.data.source import ImageSource
+from femb_cli.data.decode import ALIGNED_SIZE, decode_into
+from femb_cli.data.order import RowGroups, epoch_order
+from femb_cli.data.parquet import ParquetSource
+from femb_cli.data.source import ImageName, ImageSource
+
+READ_AHEAD = 4
+"""Batches that are decoded while an earlier one is trained on."""
 
 
-class TrainingImages(Dataset[tuple[Tensor, int]]):
+class TrainingImages:
     """The images of a source with identities, decoded on access.
 
     Args:
@@ -32,19 +38,29 @@ class TrainingImages(Dataset[tuple[Tensor, int]]):
         self.labels_N = source.identities.labels_N
         self.num_identities = len(source.identities.names)
 
+    @property
+    def groups(self) -> RowGroups | None:
+        """Which images can only be read together."""
+        return self.source.groups if isinstance(self.source, ParquetSource) else None
+
     def __len__(self) -> int:
         return len(self.source)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """The image, uint8 RGB (size, size, 3), and its identity's number."""
-        pixels_HW3 = decode_image(self.source.read(index), self.size, name=str(self.source.names[index]))
-        return torch.from_numpy(pixels_HW3.copy()), int(self.labels_N[index])
+    def decode(self, rows_B: np.ndarray, pixels_BHW3: np.ndarray) -> None:
+        """Decode some images to uint8 RGB, into `pixels_BHW3`.
+
+        Raises:
+            FembError: naming the first image that cannot be decoded.
+        """
+        for row, pixels_HW3 in zip(rows_B.tolist(), pixels_BHW3, strict=True):
+            decode_into(self.source.read(row), pixels_HW3, ImageName(self.source, row))
 
 
-class ShuffledBatches(Sampler[list[int]]):
+class ShuffledBatches:
     """This rank's part of every global batch, from step `start` to step `stop`.
 
-    Each epoch is a new permutation, of which the incomplete last batch is dropped.
+    The epochs, each a new permutation, follow each other without a break: a batch that an epoch does not fill goes on
+    with the next one, so that every epoch has every image once, and every batch its full size.
 
     Args:
         num_images: images in the data set.
@@ -54,36 +70,90 @@ class ShuffledBatches(Sampler[list[int]]):
         seed: of the permutations.
         rank: this process.
         world_size: number of processes.
+        groups: which rows can only be read together; see `epoch_order`.
     """
 
     def __init__(
-        self, num_images: int, batch_size: int, *, start: int, stop: int, seed: int, rank: int = 0, world_size: int = 1
+        self,
+        num_images: int,
+        batch_size: int,
+        *,
+        start: int,
+        stop: int,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+        groups: RowGroups | None = None,
     ) -> None:
         self.num_images, self.batch_size = num_images, batch_size
         self.start, self.stop, self.seed = start, stop, seed
         self.rank, self.world_size = rank, world_size
+        self.groups = groups
 
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def __iter__(self) -> Iterator[list[int]]:
-        steps_per_epoch = self.num_images // self.batch_size
-        epoch, order_N = -1, np.empty(0, dtype=np.int64)
+    def __iter__(self) -> Iterator[np.ndarray]:
+        orders: dict[int, np.ndarray] = {}
         for step in range(self.start, self.stop):
-            if step // steps_per_epoch != epoch:
-                epoch = step // steps_per_epoch
-                order_N = np.random.default_rng((self.seed, epoch)).permutation(self.num_images)
-            first = step % steps_per_epoch * self.batch_size
-            yield order_N[first + self.rank : first + self.batch_size : self.world_size].tolist()
+            first = step * self.batch_size
+            places_B = np.arange(first + self.rank, first + self.batch_size, self.world_size)
+            epochs_B = places_B // self.num_images
+            needed = range(int(epochs_B[0]), int(epochs_B[-1]) + 1)
+            orders = {epoch: orders[epoch] if epoch in orders else self._order(epoch) for epoch in needed}
+            yield np.concatenate([orders[e][places_B[epochs_B == e] % self.num_images] for e in needed])
+
+    def _order(self, epoch: int) -> np.ndarray:
+        return epoch_order(self.num_images, (self.seed, epoch), self.groups)
 
 
-def training_loader(images: TrainingImages, batches: ShuffledBatches, *, workers: int, pin: bool) -> DataLoader:
-    """Load uint8 batches (b, size, size, 3) and labels (b,) in worker processes."""
-    return DataLoader(
-        images,
-        batch_sampler=batches,
-        num_workers=workers,
-        pin_memory=pin,
-        persistent_workers=False,
-        prefetch_factor=4 if workers else None,
-    )
+def training_batches(
+    images: TrainingImages, batches: Iterable[np.ndarray], *, threads: int, pin: bool = False
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield uint8 batches (b, size, size, 3) and labels (b,), int64, decoded ahead by threads.
+
+    Args:
+        images: what to read.
+        batches: rows of each batch.
+        threads: that decode; 0 decodes in the calling thread, when a batch is asked for.
+        pin: whether to put batches where a GPU can fetch them while it computes.
+    """
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        waiting: deque[_Batch] = deque()
+        try:
+            for rows_B in batches:
+                waiting.append(_Batch(images, rows_B, pin))
+                waiting[-1].start(pool, threads)
+                if len(waiting) > (READ_AHEAD if threads else 0):
+                    yield waiting.popleft().finish()
+            while waiting:
+                yield waiting.popleft().finish()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Batch:
+    """A batch that is being decoded, a part of it in each thread."""
+
+    def __init__(self, images: TrainingImages, rows_B: np.ndarray, pin: bool) -> None:
+        self.images, self.rows_B = images, rows_B
+        shape = (len(rows_B), images.size, images.size, 3)
+        self.pixels_BHW3 = torch.empty(shape, dtype=torch.uint8, pin_memory=pin)
+        self.labels_B = torch.from_numpy(images.labels_N[rows_B].astype(np.int64))
+        self.parts: list[Future[None]] = []
+
+    def start(self, pool: ThreadPoolExecutor, threads: int) -> None:
+        parts = zip(
+            np.array_split(self.rows_B, max(threads, 1)),
+            np.array_split(self.pixels_BHW3.numpy(), max(threads, 1)),
+            strict=True,
+        )
+        if threads:
+            self.parts = [pool.submit(self.images.decode, *part) for part in parts]
+
+    def finish(self) -> tuple[Tensor, Tensor]:
+        if not self.parts:
+            self.images.decode(self.rows_B, self.pixels_BHW3.numpy())
+        for part in self.parts:
+            part.result()
+        return self.pixels_BHW3, self.labels_B

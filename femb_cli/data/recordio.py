@@ -16,14 +16,15 @@ from femb_cli.data.recordio_format import (
     MAGIC,
     REASONS,
     Damage,
+    give_back,
     join_parts,
     map_records,
     read_index,
     record_parts,
     scan,
 )
-from femb_cli.data.recordio_headers import RecordHeads, image_of, read_heads
-from femb_cli.data.source import ComputedNames, Identities
+from femb_cli.data.recordio_headers import RecordHeads, image_bounds, image_of, read_heads
+from femb_cli.data.source import ComputedNames, Encoded, Identities, read_or_error
 from femb_cli.errors import FembError
 
 LARGEST_EXACT_FLOAT32 = 2**24
@@ -70,12 +71,13 @@ class RecordSource:
         self._data = map_records(self.path)
         index = self.path.with_suffix(".idx")
         keys_N, offsets_N = read_index(index) if index.exists() else (None, scan(self._data))
-        heads = read_heads(self._data, offsets_N)
+        heads = read_heads(self._data, offsets_N, with_ids=keys_N is None)
         if keys_N is None:
             keys_N = _keys_from_ids(heads)
-        for message in _contradictions(keys_N, offsets_N, heads, len(self._data)):
+        for message in _contradictions(keys_N, offsets_N, heads):
             warnings.warn(f"{self.path}: {message}", stacklevel=2)
         self._keep(keys_N, offsets_N, heads)
+        self._last_read = (0, 0)
 
     def __len__(self) -> int:
         return len(self._offsets_N)
@@ -92,6 +94,23 @@ class RecordSource:
         if self._damage_N[index] != Damage.NONE:
             raise self._error(index)
         return image_of(join_parts(self._data, record_parts(self._data, int(self._offsets_N[index]))))
+
+    def read_many(self, rows_N: np.ndarray) -> list[Encoded | FembError]:
+        """Return the encoded images of some rows, or what is wrong with each; those in one piece are not copied.
+
+        The memory that the rows of the call before took is given back: whole files are read this way.
+        """
+        give_back(self._data, *self._last_read)
+        offsets_N, damage_N = self._offsets_N[rows_N], self._damage_N[rows_N]
+        starts_N, ends_N, in_one_piece_N = image_bounds(self._data, np.where(damage_N == Damage.NONE, offsets_N, 0))
+        view = memoryview(self._data)
+        images: list[Encoded | FembError] = [
+            view[start:end] for start, end in zip(starts_N.tolist(), ends_N.tolist(), strict=True)
+        ]
+        for place in np.flatnonzero((damage_N != Damage.NONE) | ~in_one_piece_N).tolist():
+            images[place] = read_or_error(self, int(rows_N[place]))
+        self._last_read = int(starts_N.min(initial=0)), int(ends_N.max(initial=0))
+        return images
 
     def _keep(self, keys_N: np.ndarray, offsets_N: np.ndarray, heads: RecordHeads) -> None:
         """Keep what is needed of the records that are images, or might have been before they were damaged."""
@@ -131,24 +150,29 @@ def _keys_from_ids(heads: RecordHeads) -> np.ndarray:
 def _identities(labels_N: np.ndarray, is_sound_N: np.ndarray) -> Identities | None:
     """Number the identities densely in the order of their stored numbers."""
     with np.errstate(invalid="ignore"):
-        labels_N = labels_N.astype(np.float64)
         is_number_N = is_sound_N & (labels_N >= 0) & (labels_N < _LARGEST_IDENTITY) & (labels_N == np.floor(labels_N))
     if not is_number_N.any():
         return None
-    numbers, dense = np.unique(labels_N[is_number_N].astype(np.int64), return_inverse=True)
-    dense_N = np.full(len(labels_N), -1, dtype=np.int64)
-    dense_N[is_number_N] = dense
-    return Identities([str(number) for number in numbers.tolist()], dense_N)
+    numbers_N = np.where(is_number_N, labels_N, 0).astype(np.int32)
+    if numbers_N.max() < 4 * len(numbers_N) + 2**20:
+        # A table of what occurs, since sorting forty million numbers takes gigabytes.
+        occurs = np.zeros(int(numbers_N.max()) + 1, dtype=bool)
+        occurs[numbers_N[is_number_N]] = True
+        present, dense_N = np.flatnonzero(occurs), (np.cumsum(occurs, dtype=np.int32) - 1)[numbers_N]
+    else:
+        present = np.unique(numbers_N[is_number_N])
+        dense_N = np.searchsorted(present, numbers_N).astype(np.int32)
+    dense_N[~is_number_N] = -1
+    return Identities([str(number) for number in present.tolist()], dense_N)
 
 
-def _contradictions(keys_N: np.ndarray, offsets_N: np.ndarray, heads: RecordHeads, size: int) -> Iterator[str]:
+def _contradictions(keys_N: np.ndarray, offsets_N: np.ndarray, heads: RecordHeads) -> Iterator[str]:
     """Yield what does not fit together; none of it keeps the images from being read."""
     is_sound_N = heads.damage_N == Damage.NONE
     is_image_N = is_sound_N & heads.has_image_N
     if (is_image_N & (heads.labels_N >= LARGEST_EXACT_FLOAT32) & np.isfinite(heads.labels_N)).any():
         yield f"identities from {LARGEST_EXACT_FLOAT32} on are not exact in RecordIO: several people may share a number"
-    is_followed_N = heads.ends_N == np.append(offsets_N[1:], size)
-    if (offsets_N[offsets_N >= 0][:1] > 0).any() or not (is_followed_N | (heads.ends_N == size))[is_sound_N].all():
+    if (offsets_N[offsets_N >= 0][:1] > 0).any() or not heads.is_followed_N[is_sound_N].all():
         yield "the file holds records that the index does not name; they are left out"
     for row in np.flatnonzero(is_sound_N & ~heads.has_image_N & (keys_N == 0)):
         announced = float(heads.labels_N[row]) - 1
@@ -160,9 +184,13 @@ def _contradictions(keys_N: np.ndarray, offsets_N: np.ndarray, heads: RecordHead
 
 def _ranges_agree(keys_N: np.ndarray, heads: RecordHeads, is_image_N: np.ndarray, is_range_N: np.ndarray) -> bool:
     """Whether the images in the key range of every identity record share one label."""
-    order = np.argsort(keys_N[is_image_N])
-    keys, labels = keys_N[is_image_N][order], heads.labels_N[is_image_N][order]
-    changes = np.concatenate([[0], np.cumsum(labels[1:] != labels[:-1])])
+    if not is_range_N.any():
+        return True
+    keys, labels = keys_N[is_image_N], heads.labels_N[is_image_N]
+    if (keys[1:] < keys[:-1]).any():
+        order = np.argsort(keys)
+        keys, labels = keys[order], labels[order]
+    changes = np.concatenate([[0], np.cumsum(labels[1:] != labels[:-1], dtype=np.int32)])
     first = np.searchsorted(keys, heads.labels_N[is_range_N])
     end = np.searchsorted(keys, heads.second_labels_N[is_range_N])
     is_filled = end > first

@@ -12,6 +12,7 @@ Shapes: N records.
 import mmap
 import struct
 from array import array
+from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
 
@@ -24,6 +25,9 @@ WHOLE, FIRST, MIDDLE, LAST = range(4)
 LENGTH_BITS = 29
 _MAGIC_BYTES = struct.pack("<I", MAGIC)
 _PART = struct.Struct("<II")
+_INDEX_BLOCK = 2**23
+_SCANNED_AT_ONCE = 2**26
+_WITHOUT_INDEX = "mend or remove {}: without it the records are scanned"
 
 
 class Damage(IntEnum):
@@ -112,13 +116,16 @@ def scan(data: mmap.mmap | bytes) -> np.ndarray:
     record; inside a record's data there is none.
     """
     offsets = array("q")
-    position = 0
+    position = given_back = 0
     while position < len(data):
         offsets.append(position)
         try:
             position = padded(record_parts(data, position)[-1][1])
         except DamagedRecord:
             position = _next_start(data, position + 4)
+        if position - given_back > _SCANNED_AT_ONCE:
+            give_back(data, given_back, position)
+            given_back = position
     return np.frombuffer(offsets, dtype=np.int64)
 
 
@@ -128,20 +135,45 @@ def read_index(path: Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         FembError: A line is not a key and an offset, a key or an offset stands there twice, or nothing does.
     """
-    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    try:
-        numbers = np.fromstring(text, dtype=np.int64, sep=" ")
-    except ValueError:
-        numbers = np.empty(1, dtype=np.int64)
-    if len(numbers) % 2:
-        raise FembError(_bad_line(path, text), hint=f"mend or remove {path.name}: without it the records are scanned")
-    if not len(numbers):
-        raise FembError(f"the index {path} is empty", hint=f"remove {path.name}: without it the records are scanned")
-    keys_N, offsets_N = numbers.reshape(-1, 2).T
+    blocks = list(_index_blocks(path))
+    if not blocks:
+        raise FembError(f"the index {path} is empty", hint=_WITHOUT_INDEX.format(path.name))
+    keys_N, offsets_N = (np.concatenate([block[:, column] for block in blocks]) for column in (0, 1))
     _refuse_repeated(path, "key", keys_N)
     _refuse_repeated(path, "offset", offsets_N)
-    order_N = np.argsort(offsets_N, kind="stable")
+    if _ascends(offsets_N):
+        return keys_N, offsets_N
+    order_N = np.argsort(offsets_N)
     return keys_N[order_N], offsets_N[order_N]
+
+
+def give_back(data: mmap.mmap | bytes, start: int, end: int) -> None:
+    """Take the pages of a map that have been read out of this process's memory; they stay in the system's cache.
+
+    Else a file of 100 GB that is read once would count as 100 GB of memory.
+    """
+    if isinstance(data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        start -= start % mmap.PAGESIZE
+        data.madvise(mmap.MADV_DONTNEED, start, min(end, len(data)) - start)
+
+
+def _index_blocks(path: Path) -> Iterator[np.ndarray]:
+    """Yield the numbers of some lines of the index at a time, int64, (n, 2)."""
+    first_line = 1
+    with path.open("rb") as file:
+        text = file.read(_INDEX_BLOCK).removeprefix(b"\xef\xbb\xbf")
+        while text:
+            text += file.readline()
+            try:
+                numbers = np.fromstring(text, dtype=np.int64, sep=" ")
+            except ValueError:
+                numbers = np.empty(1, dtype=np.int64)
+            if len(numbers) % 2:
+                raise FembError(_bad_line(path, text, first_line), hint=_WITHOUT_INDEX.format(path.name))
+            if len(numbers):
+                yield numbers.reshape(-1, 2)
+            first_line += text.count(b"\n")
+            text = file.read(_INDEX_BLOCK)
 
 
 def _part(data: mmap.mmap | bytes, offset: int) -> tuple[int, int, int]:
@@ -167,8 +199,8 @@ def _next_start(data: mmap.mmap | bytes, position: int) -> int:
     return len(data)
 
 
-def _bad_line(path: Path, text: bytes) -> str:
-    for number, line in enumerate(text.splitlines(), start=1):
+def _bad_line(path: Path, text: bytes, first_line: int) -> str:
+    for number, line in enumerate(text.splitlines(), start=first_line):
         fields = line.split()
         if fields and not (len(fields) == 2 and all(field.lstrip(b"-").isdigit() for field in fields)):
             return f"line {number} of the index {path} is no key and offset: {line[:60]!r}"
@@ -176,9 +208,16 @@ def _bad_line(path: Path, text: bytes) -> str:
 
 
 def _refuse_repeated(path: Path, what: str, numbers_N: np.ndarray) -> None:
-    values, counts = np.unique(numbers_N, return_counts=True)
-    if len(values) < len(numbers_N):
+    if not _ascends(numbers_N):
+        numbers_N = np.sort(numbers_N)
+    repeated = np.flatnonzero(numbers_N[1:] == numbers_N[:-1])
+    if len(repeated):
+        value = numbers_N[repeated[0]]
         raise FembError(
-            f"the {what} {values[counts.argmax()]} stands in the index {path} {counts.max()} times",
-            hint=f"mend or remove {path.name}: without it the records are scanned",
+            f"the {what} {value} stands in the index {path} {(numbers_N == value).sum()} times",
+            hint=_WITHOUT_INDEX.format(path.name),
         )
+
+
+def _ascends(numbers_N: np.ndarray) -> bool:
+    return bool((numbers_N[1:] > numbers_N[:-1]).all())

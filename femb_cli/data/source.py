@@ -4,11 +4,17 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, overload
+from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
 import numpy as np
 
 from femb_cli.errors import FembError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Encoded = bytes | memoryview
+"""An image as it is stored: JPEG, PNG ..."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,7 @@ class Identities:
 
     Attributes:
         names: One name for each identity.
-        labels_N: int64, into `names`, one for each image; -1 where the source does not say who it is.
+        labels_N: int32 or int64, into `names`, one for each image; -1 where the source does not say who it is.
     """
 
     names: list[str]
@@ -28,7 +34,7 @@ class ImageSource(Protocol):
     """Images in a known order, read one at a time; may be pickled, and read in threads and forked processes.
 
     Attributes:
-        kind: "recordio", "folder", "zip", "files" or "dataset".
+        kind: "recordio", "folder", "zip", "list", "files", "dataset" or "parquet".
         path: The file or folder that was opened.
     """
 
@@ -56,6 +62,35 @@ class ImageSource(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadsMany(Protocol):
+    """A source that reads many images faster at once than one by one."""
+
+    def read_many(self, rows_N: np.ndarray) -> list[Encoded | FembError]:
+        """Return the encoded images of some rows, or what is wrong with each."""
+        ...
+
+
+@runtime_checkable
+class HasExtraColumns(Protocol):
+    """A source that says more of its images than who is on them."""
+
+    def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
+        """Return the further columns of some rows, None if there are none after all."""
+        ...
+
+
+@dataclass(frozen=True)
+class ImageName:
+    """The name of an image as text, looked up only if somebody asks."""
+
+    source: ImageSource
+    row: int
+
+    def __str__(self) -> str:
+        return self.source.names[self.row]
+
+
 class ComputedNames(Sequence[str]):
     """Names that are made when asked for, so that forty million of them need no memory."""
 
@@ -77,26 +112,48 @@ class ComputedNames(Sequence[str]):
         return self._name_of(rows) if isinstance(rows, int) else [self._name_of(row) for row in rows]
 
 
-def open_source(path: str | Path) -> ImageSource:
-    """Open whatever `path` is: RecordIO, zip, Hugging Face dataset or a folder of images.
+def read_or_error(source: ImageSource, row: int) -> bytes | FembError:
+    """Return the encoded bytes of one image, or what is wrong with it."""
+    try:
+        return source.read(row)
+    except FembError as error:
+        return error
+
+
+def open_source(path: str | Path, *, split: str | None = None, images: Path | None = None) -> ImageSource:
+    """Open whatever `path` is: RecordIO, zip, folder, list, Hugging Face dataset or Parquet files, here or on the Hub.
+
+    Args:
+        path: A file, a folder or the id of a data set on the Hub, which is read from there as it is needed.
+        split: The part to take of a data set that has several.
+        images: Where the images of a list are, if the list does not tell.
 
     Raises:
         FembError: There is nothing at `path`, nothing that femb reads, or no image in it.
     """
-    path = Path(path)
-    if not path.exists():
+    from femb_cli.data.hub import is_hub_id, stream_dataset
+
+    if not Path(path).exists():
+        if is_hub_id(str(path)):
+            return stream_dataset(str(path), split=split)
         raise FembError(f"there is nothing at {path}")
-    return _open_folder(path) if path.is_dir() else _open_file(path)
+    path = Path(path)
+    return _open_folder(path, split) if path.is_dir() else _open_file(path, split, images)
 
 
-def _open_folder(path: Path) -> ImageSource:
+def _open_folder(path: Path, split: str | None) -> ImageSource:
     from femb_cli.data.dataset import DatasetSource
     from femb_cli.data.facts import is_dataset
     from femb_cli.data.folder import FolderSource
+    from femb_cli.data.parquet import ParquetSource, is_parquet
     from femb_cli.data.recordio import RecordSource
 
+    if split is not None and (path / split).is_dir():
+        path = path / split
     if is_dataset(path):
         return DatasetSource(path)
+    if is_parquet(path):
+        return ParquetSource(path, split=split)
     records = sorted(path.glob("*.rec"))
     if len(records) > 1:
         raise FembError(
@@ -108,22 +165,29 @@ def _open_folder(path: Path) -> ImageSource:
     return RecordSource(records[0]) if records else FolderSource(path)
 
 
-def _open_file(path: Path) -> ImageSource:
+def _open_file(path: Path, split: str | None, images: Path | None) -> ImageSource:
     from femb_cli.data.archive import ZipSource
+    from femb_cli.data.list_file import ListFileSource, is_list_file
+    from femb_cli.data.parquet import ParquetSource, is_parquet
     from femb_cli.data.recordio import RecordSource
+    from femb_cli.data.verification_set import is_verification_set
 
     if path.suffix == ".rec":
         return RecordSource(path)
+    if is_parquet(path):
+        return ParquetSource(path, split=split)
     with path.open("rb") as file:
         starts_as_zip = file.read(4) == b"PK\x03\x04"
     if starts_as_zip or path.suffix == ".zip" or zipfile.is_zipfile(path):
         return ZipSource(path)
-    if path.suffix == ".bin":
+    if path.suffix == ".bin" or is_verification_set(path):
         raise FembError(
             f"{path} looks like a verification set (pairs of images), which says nothing of identities",
-            hint="use it as a benchmark; a training set is a .rec file, a zip, a dataset or a folder of identities",
+            hint="femb convert makes a benchmark of it; a training set is a .rec file, a zip, a list or a folder",
         )
+    if is_list_file(path):
+        return ListFileSource(path, images)
     raise FembError(
         f"{path} is no source of images that femb reads",
-        hint="give a .rec file, a zip, a Hugging Face dataset directory or a folder of images",
+        hint="give a .rec file, a zip, a list, a data set's directory or a folder of images",
     )

@@ -93,9 +93,20 @@ def find_benchmark(name: str) -> Benchmark:
     """
     if name not in BENCHMARKS:
         raise UsageError(
-            f"unknown benchmark {name!r}: known are {', '.join(BENCHMARKS)}", hint="--pairs scores a list of your own"
+            f"unknown benchmark {name!r}: known are {', '.join(BENCHMARKS)}",
+            hint="a directory with images and pairs.csv or pairs.txt may be given as well; --pairs scores a list of"
+            " your own",
         )
     return BENCHMARKS[name]
+
+
+def files_in(directory: Path) -> BenchmarkFiles:
+    """Find a benchmark's files in a directory of one's own: `images` or `images.zip`, `pairs.csv` or `pairs.txt`.
+
+    Raises:
+        FembError: it does not have exactly one of each.
+    """
+    return BenchmarkFiles(_only(directory, "images", "images.zip"), _only(directory, "pairs.csv", "pairs.txt"))
 
 
 def locate(
@@ -127,6 +138,18 @@ def locate(
         found[file] = here or _fetch(benchmark, file, home, say, progress)
     _check_published(benchmark, found, say)
     return BenchmarkFiles(found[benchmark.archive], found[benchmark.pairs])
+
+
+def _only(directory: Path, *names: str) -> Path:
+    """The one of these that is there."""
+    found = [name for name in names if (directory / name).exists()]
+    if len(found) != 1:
+        holds = " and ".join(found) or f"neither {' nor '.join(names)}"
+        raise FembError(
+            f"{directory} is no benchmark directory: it holds {holds}",
+            hint="a benchmark directory has images or images.zip, and pairs.csv or pairs.txt: one of each",
+        )
+    return directory / found[0]
 
 
 def _check_published(benchmark: Benchmark, found: dict[str, Path], say: Callable[[str], None]) -> None:

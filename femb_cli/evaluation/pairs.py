@@ -2,7 +2,8 @@
 
 LFW text: a header `folds<TAB>n` (or `n`, one set), then for each fold n genuine lines `name n1 n2` and n impostor lines
 `name1 n1 name2 n2`; image 7 of Ann_Veneman is `Ann_Veneman/Ann_Veneman_0007.jpg`.
-CSV: a header row with the columns `ref`, `probe` (image paths) and `mated` (1 or true for a genuine pair).
+CSV: a header row with the columns `ref`, `probe` (image paths) and `mated` (1 or true for a genuine pair), and perhaps
+`fold` (counted from 0).
 
 Shape suffix: N pairs.
 """
@@ -21,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from femb_cli.errors import FembError
 
 _CSV_COLUMNS = ("ref", "probe", "mated")
+_CSV_FOLD = "fold"
 _CSV_FLAGS = {"1": True, "true": True, "0": False, "false": False}
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
@@ -111,13 +113,15 @@ class _Pair(NamedTuple):
     right: str
     genuine: bool
     line: int
+    fold: int | None = None
 
 
 def read_pairs(path: Path) -> PairList:
     """Read a pair file in LFW's text format or in CSV, whichever its content shows.
 
     Byte order marks, either kind of line end, spaces around a line and blank lines at the end do not matter. A list
-    without folds (CSV, and LFW's `n`) gets ten, stratified; fewer if there are fewer than ten pairs of either kind.
+    without folds (CSV without a column for them, and LFW's `n`) gets ten, stratified; fewer if there are fewer than ten
+    pairs of either kind.
 
     Raises:
         FembError: if the file cannot be read, or is damaged; with the line and what is wrong there.
@@ -130,11 +134,15 @@ def read_pairs(path: Path) -> PairList:
         num_folds, pairs_per_kind = _read_header(path, lines)
         pairs = list(_read_lfw(path, lines, pairs_per_kind))
     genuine_N = np.array([pair.genuine for pair in pairs], dtype=bool)
+    if pairs[0].fold is not None:
+        folds_N = _checked_folds(path, pairs)
+    else:
+        folds_N = _split(genuine_N) if num_folds == 1 else contiguous_folds(len(pairs), num_folds)
     return PairList(
         left=tuple(pair.left for pair in pairs),
         right=tuple(pair.right for pair in pairs),
         genuine_N=genuine_N,
-        folds_N=_split(genuine_N) if num_folds == 1 else contiguous_folds(len(pairs), num_folds),
+        folds_N=folds_N,
         lines_N=np.array([pair.line for pair in pairs], dtype=np.int64),
         path=path,
     )
@@ -239,9 +247,10 @@ def _lfw_name(path: Path, line: int, person: str, image: str) -> str:
 
 
 def _read_csv(path: Path, lines: Sequence[str]) -> Iterator[_Pair]:
-    """The pairs below the header row; columns other than the three are passed over."""
+    """The pairs below the header row; columns other than the three and `fold` are passed over."""
     header = _csv_columns(lines[0])
     columns = [header.index(column) for column in _CSV_COLUMNS]
+    fold_column = header.index(_CSV_FOLD) if _CSV_FOLD in header else None
     if len(lines) == 1:
         raise _damaged(path, 1, "no pairs below the header row")
     reader = csv.reader(lines[1:], strict=True)
@@ -254,7 +263,8 @@ def _read_csv(path: Path, lines: Sequence[str]) -> Iterator[_Pair]:
             if mated.lower() not in _CSV_FLAGS:
                 raise _damaged(path, number, f"`mated` is {_shorten(mated)}, expected one of {', '.join(_CSV_FLAGS)}")
             names = (_csv_name(path, number, left), _csv_name(path, number, right))
-            yield _Pair(*names, genuine=_CSV_FLAGS[mated.lower()], line=number)
+            fold = None if fold_column is None else _csv_fold(path, number, cells[fold_column].strip())
+            yield _Pair(*names, genuine=_CSV_FLAGS[mated.lower()], line=number, fold=fold)
     except csv.Error as error:
         raise _damaged(path, reader.line_num + 1, f"not CSV: {error}") from error
 
@@ -270,6 +280,23 @@ def _csv_name(path: Path, line: int, name: str) -> str:
     if not parts:
         raise _damaged(path, line, f"{_shorten(name)} is not a path inside the images' folder")
     return "/".join(parts)
+
+
+def _csv_fold(path: Path, line: int, fold: str) -> int:
+    if not _NUMBER.fullmatch(fold):
+        raise _damaged(path, line, f"`fold` is {_shorten(fold)}, expected a number from 0 on")
+    return int(fold)
+
+
+def _checked_folds(path: Path, pairs: Sequence[_Pair]) -> NDArray[np.int64]:
+    """The folds that a CSV file says, without a gap."""
+    folds_N = np.array([pair.fold for pair in pairs], dtype=np.int64)
+    present = np.unique(folds_N)
+    if present[-1] != len(present) - 1:
+        pair = pairs[int(folds_N.argmax())]
+        absent = next(fold for fold, found in enumerate(present) if fold != found)
+        raise _damaged(path, pair.line, f"`fold` is {pair.fold}, but no pair is in fold {absent}")
+    return folds_N
 
 
 def _inner_parts(name: str) -> tuple[str, ...]:
@@ -326,5 +353,5 @@ def _damaged(path: Path, line: int, what: str) -> FembError:
     return FembError(
         f"{path}, line {line}: {what}",
         hint="a pair file is LFW's text format (header `folds n`, then n genuine and n impostor lines for each fold) "
-        "or CSV with the columns ref, probe and mated",
+        "or CSV with the columns ref, probe and mated, and perhaps fold",
     )

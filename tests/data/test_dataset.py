@@ -1,6 +1,5 @@
 """The training set on disk, as femb writes it and as Hugging Face's library opens it."""
 
-import hashlib
 import io
 import json
 import pickle
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xxhash
 from PIL import Image
 
 from femb_cli.data import dataset_writer
@@ -63,9 +63,8 @@ def test_hugging_face_opens_it(tmp_path):
 
 def test_many_batches_and_shards_read_as_one(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset_writer, "BATCH_ROWS", 2)
-    monkeypatch.setattr(dataset_writer, "SHARD_BYTES", 2000)
     images = [encode(shade) for shade in range(11)]
-    path = write(tmp_path / "set", images, [0] * 11, ["a"])
+    path = write(tmp_path / "set", images, [0] * 11, ["a"], shard_bytes=2000)
     shards = sorted(file.name for file in path.glob("*.arrow"))
     assert len(shards) > 1
     assert shards[0] == f"data-00000-of-{len(shards):05d}.arrow"
@@ -78,7 +77,7 @@ def test_facts_say_what_was_written(tmp_path):
     facts = read_facts(write(tmp_path / "set", images, [0, 1], ["a", "b"], source="faces.zip", source_kind="zip"))
     assert (facts.num_images, facts.num_identities, facts.image_size) == (2, 2, (8, 6))
     assert (facts.bytes, facts.source, facts.source_kind) == (len(b"".join(images)), "faces.zip", "zip")
-    assert facts.sha256 == hashlib.sha256(b"".join(images)).hexdigest()
+    assert facts.checksum == xxhash.xxh3_128_hexdigest(b"".join(images))
 
 
 def test_images_of_mixed_sizes_have_no_common_size(tmp_path):
@@ -146,7 +145,7 @@ def test_a_foreign_set_is_read(tmp_path):
     assert list(source.names) == ["000000000", "000000001", "000000002"]
     assert source.identities.names == ["x", "y"]
     facts = read_facts(source.path)
-    assert (facts.num_identities, facts.num_images, facts.sha256) == (2, None, None)
+    assert (facts.num_identities, facts.num_images, facts.checksum) == (2, None, None)
 
 
 def test_a_foreign_set_with_repeated_paths_is_named_by_rows(tmp_path):
@@ -157,8 +156,8 @@ def test_a_foreign_set_with_repeated_paths_is_named_by_rows(tmp_path):
 
 def test_a_missing_column_is_named_with_those_that_are_there(tmp_path):
     rows = [{"bytes": encode(1), "path": None}]
-    with pytest.raises(FembError, match=r"no column 'label'; its columns are image, person"):
-        DatasetSource(save_foreign(tmp_path / "set", {"image": rows, "person": ["x"]}))
+    with pytest.raises(FembError, match=r"no column that says who .* its columns are image .*, caption"):
+        DatasetSource(save_foreign(tmp_path / "set", {"image": rows, "caption": ["x"]}))
 
 
 def test_a_dictionary_of_sets_asks_which(tmp_path):

@@ -8,46 +8,53 @@ import pytest
 import torch
 from PIL import Image
 
-from femb_cli.data.loader import ShuffledBatches, TrainingImages, training_loader
+from femb_cli.data.loader import ShuffledBatches, TrainingImages, training_batches
+from femb_cli.data.order import RowGroups
 from femb_cli.data.source import open_source
 from femb_cli.errors import FembError
 
 NUM_IMAGES, BATCH = 53, 8
-STEPS_PER_EPOCH = 6
+NUM_STEPS = 40
 
 
-def batches(start=0, stop=STEPS_PER_EPOCH, seed=1, rank=0, world_size=1):
-    sampler = ShuffledBatches(NUM_IMAGES, BATCH, start=start, stop=stop, seed=seed, rank=rank, world_size=world_size)
-    return list(sampler)
+def batches(start=0, stop=NUM_STEPS, seed=1, rank=0, world_size=1, groups=None):
+    rows = ShuffledBatches(
+        NUM_IMAGES, BATCH, start=start, stop=stop, seed=seed, rank=rank, world_size=world_size, groups=groups
+    )
+    return [batch.tolist() for batch in rows]
 
 
+def stream(world_size, groups=None):
+    """All images in the order in which the ranks together see them."""
+    shares = [batches(rank=rank, world_size=world_size, groups=groups) for rank in range(world_size)]
+    return [row for parts in zip(*shares, strict=True) for rows in zip(*parts, strict=True) for row in rows]
+
+
+GROUPS = [None, RowGroups(np.array([0, 10, 11, 30, 40, 53]), at_once=3), RowGroups(np.array([0, 53]), at_once=1)]
+
+
+@pytest.mark.parametrize("groups", GROUPS)
 @pytest.mark.parametrize("world_size", [1, 2, 4])
-@pytest.mark.parametrize("epoch", [0, 3])
-def test_every_image_is_seen_once_per_epoch_up_to_the_dropped_batch(world_size, epoch):
-    start = epoch * STEPS_PER_EPOCH
-    shares = [batches(start, start + STEPS_PER_EPOCH, rank=rank, world_size=world_size) for rank in range(world_size)]
-    seen = [index for share in shares for batch in share for index in batch]
-    assert len(seen) == len(set(seen)) == STEPS_PER_EPOCH * BATCH
-    assert set(seen) <= set(range(NUM_IMAGES))
+def test_every_epoch_has_every_image_once_over_all_processes(world_size, groups):
+    seen = stream(world_size, groups)
+    for epoch in range(len(seen) // NUM_IMAGES):
+        assert sorted(seen[epoch * NUM_IMAGES : (epoch + 1) * NUM_IMAGES]) == list(range(NUM_IMAGES))
 
 
 @pytest.mark.parametrize("world_size", [2, 4])
 def test_the_global_batch_does_not_depend_on_the_number_of_processes(world_size):
-    shares = [batches(stop=20, rank=rank, world_size=world_size) for rank in range(world_size)]
-    for whole, *parts in zip(batches(stop=20), *shares, strict=True):
-        assert {len(part) for part in parts} == {BATCH // world_size}
-        assert sorted(index for part in parts for index in part) == sorted(whole)
+    assert stream(world_size) == stream(1)
 
 
+@pytest.mark.parametrize("groups", GROUPS)
 @pytest.mark.parametrize("start", [1, 5, 6, 7, 17])
-def test_starting_late_gives_the_batches_of_an_unbroken_run(start):
-    assert batches(start, 20) == batches(0, 20)[start:]
+def test_starting_late_gives_the_batches_of_an_unbroken_run(start, groups):
+    assert batches(start, 20, groups=groups) == batches(0, 20, groups=groups)[start:]
 
 
 def test_every_epoch_is_another_permutation():
-    first, second = batches(0, 6), batches(6, 12)
-    assert first != second
-    assert batches(0, 12) == first + second
+    seen = stream(1)
+    assert seen[:NUM_IMAGES] != seen[NUM_IMAGES : 2 * NUM_IMAGES]
 
 
 def test_the_seed_decides_the_order():
@@ -71,13 +78,13 @@ def people(tmp_path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_batches_are_bytes_with_their_identities(people, workers):
+@pytest.mark.parametrize("threads", [0, 1, 2])
+def test_batches_are_bytes_with_their_identities(people, threads):
     images = TrainingImages(open_source(people), size=16)
     assert (len(images), images.num_identities) == (6, 3)
-    loader = training_loader(images, ShuffledBatches(6, 3, start=0, stop=2, seed=0), workers=workers, pin=False)
     shades = []
-    for pixels, labels in loader:
+    rows = ShuffledBatches(6, 3, start=0, stop=2, seed=0)
+    for pixels, labels in training_batches(images, rows, threads=threads):
         assert pixels.shape == (3, 16, 16, 3)
         assert pixels.dtype == torch.uint8
         assert torch.equal(pixels[:, 0, 0, 0] // 40, labels)
@@ -95,7 +102,7 @@ def test_a_damaged_image_is_named(people):
     (people / "person1/0.png").write_bytes(b"damaged")
     images = TrainingImages(open_source(people))
     with pytest.raises(FembError, match=r"person1/0\.png"):
-        images[2]
+        images.decode(np.array([1, 2]), np.empty((2, 112, 112, 3), np.uint8))
 
 
 def test_labels_can_be_read_without_decoding(people):

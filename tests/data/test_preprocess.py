@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from femb_cli.data.preprocess import Preprocessing, decode_image
+from femb_cli.data.decode import decode_image
+from femb_cli.data.preprocess import Preprocessing
 from femb_cli.errors import FembError
 
 GREY = np.arange(30, dtype=np.uint8).reshape(5, 6) * 8

@@ -12,6 +12,9 @@ LFW = ["2\t2", "Ann\t1\t2", "Bob\t3\t1", "Ann\t1\tBob\t12", "Bob\t2\tCy\t1"]
 LFW += ["Cy\t1\t2", "Dee\t1\t2", "Cy\t1\tDee\t1", "Dee\t2\tAnn\t2"]
 CSV = ["ref,probe,mated", "a/1.jpg,a/2.jpg,1", "a/1.jpg,b/1.jpg,0", "b/1.jpg,b/2.jpg,true", "b/2.jpg,c/1.jpg,False"]
 
+FOLDS = ["ref,probe,mated,fold", "a/1.jpg,a/2.jpg,1,2", "a/1.jpg,b/1.jpg,0,0", "b/1.jpg,b/2.jpg,1, 1 "]
+FOLDS += ["b/2.jpg,c/1.jpg,0,0"]
+
 
 def write(tmp_path, lines, end="\n"):
     path = tmp_path / "pairs.txt"
@@ -80,6 +83,13 @@ def test_csv_rows_become_pairs(tmp_path):
     assert pairs.lines_N.tolist() == [2, 3, 4, 5]
 
 
+def test_csv_may_say_the_folds(tmp_path):
+    pairs = read_pairs(write(tmp_path, FOLDS))
+    assert pairs.folds_N.tolist() == [2, 0, 1, 0]
+    assert pairs.folds_N.dtype == np.int64
+    assert pairs.num_folds == 3
+
+
 def test_csv_may_hold_other_columns_in_any_order_and_quotes(tmp_path):
     pairs = read_pairs(write(tmp_path, ['"Mated",note,"ref","probe"', '1,x,"a/1, new.jpg",.\\a\\2.jpg'], end="\r\n"))
     assert (pairs.left, pairs.right) == (("a/1, new.jpg",), ("a/2.jpg",))
@@ -115,6 +125,11 @@ def test_csv_may_hold_other_columns_in_any_order_and_quotes(tmp_path):
         ([*CSV, "a/1.jpg,..\\2.jpg,1"], 6, "not a path inside"),
         ([*CSV, "a/1.jpg,,1"], 6, "not a path inside"),
         ([*CSV, 'a/1.jpg,"a/2.jpg,1'], 6, "not CSV"),
+        ([FOLDS[0], "a/1.jpg,a/2.jpg,1,-1"], 2, "`fold` is '-1'"),
+        ([*FOLDS, "a/1.jpg,a/2.jpg,1,"], 6, "`fold` is ''"),
+        ([*FOLDS, "a/1.jpg,a/2.jpg,1,1.0"], 6, "`fold` is '1.0'"),
+        ([*FOLDS, "a/1.jpg,a/2.jpg,1,4"], 6, "`fold` is 4, but no pair is in fold 3"),
+        ([FOLDS[0], "a/1.jpg,a/2.jpg,1,1"], 2, "`fold` is 1, but no pair is in fold 0"),
     ],
 )
 def test_a_damaged_file_is_refused_with_its_line(tmp_path, lines, line, what):

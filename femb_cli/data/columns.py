@@ -1,0 +1,148 @@
+"""Which columns of a table are the images and who is on them, and what the labels in them mean.
+
+Shapes: N images, C identities.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from femb_cli.data.source import Identities
+from femb_cli.errors import FembError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LABEL_COLUMNS = ("label", "labels", "identity", "id", "person", "target", "class")
+_LARGEST_LABEL = 2**26
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table of images.
+
+    Attributes:
+        image: name of the column of encoded images.
+        has_paths: whether an image is a struct of `bytes` and `path`, rather than plain bytes.
+        label: name of the column that says who is on an image.
+        label_names: one for each label, None where the labels are text or plain numbers.
+        further: names of all other columns.
+    """
+
+    image: str
+    has_paths: bool
+    label: str
+    label_names: tuple[str, ...] | None
+    further: tuple[str, ...]
+
+
+def find_columns(schema: "pa.Schema", place: object) -> Columns:
+    """Find the images and the labels by their types and names.
+
+    The images are the only column of structs with `bytes` and `path`, or the only one of bytes where there is none
+    of structs; where there are several, the one that is called `image`. The label is the first of `LABEL_COLUMNS`
+    that holds integers or text.
+
+    Args:
+        schema: of the table, with Hugging Face's metadata if it has any.
+        place: where the table is, for the error.
+
+    Raises:
+        FembError: No column or several could be the images, or none the label.
+    """
+    structs = [field.name for field in schema if _is_image_struct(field.type)]
+    candidates = structs or [field.name for field in schema if _is_binary(field.type)]
+    images = candidates if len(candidates) == 1 else [name for name in candidates if name == "image"]
+    if not images:
+        found = f"{len(candidates)} columns of images" if candidates else "no column of images"
+        raise FembError(
+            f"{place} has {found}; its columns are {_describe(schema)}",
+            hint="let one column hold encoded images (a struct of bytes and path, or binary), and name it image",
+        )
+    labels = [name for name in LABEL_COLUMNS if name in schema.names and _is_label(schema.field(name).type)]
+    if not labels:
+        raise FembError(
+            f"{place} has no column that says who is on the images; its columns are {_describe(schema)}",
+            hint="name the column of identities, integers or text, label",
+        )
+    names = _class_names(schema, labels[0])
+    further = tuple(name for name in schema.names if name not in (images[0], labels[0]))
+    return Columns(images[0], bool(structs), labels[0], names, further)
+
+
+def identities_from_numbers(labels_N: np.ndarray, names: list[str] | None, place: object) -> Identities:
+    """Take labels as stored: a gap in them is a fact about the data set.
+
+    Args:
+        labels_N: int64, -1 where nobody knows.
+        names: one for each label; None names the labels by their numbers.
+        place: where the labels are, for the error.
+
+    Raises:
+        FembError: A label is beyond the names, or too large to count up to.
+    """
+    largest = int(labels_N.max(initial=-1))
+    if largest >= (_LARGEST_LABEL if names is None else len(names)):
+        reason = ", too large to count up to" if names is None else f", but names for {len(names)} only"
+        raise FembError(f"{place} has the label {largest}{reason}", hint="labels should count from 0")
+    return Identities([str(label) for label in range(largest + 1)] if names is None else names, labels_N)
+
+
+def identities_from_text(texts_N: "pa.ChunkedArray") -> Identities:
+    """Number the distinct texts in the order of their code points; null is an image of nobody known."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = sorted(pc.unique(texts_N).drop_null().to_pylist())
+    labels_N = pc.index_in(texts_N, value_set=pa.array(names, texts_N.type), skip_nulls=True)
+    return Identities(names, labels_N.fill_null(-1).to_numpy().astype(np.int64))
+
+
+def are_unique(values: "pa.ChunkedArray") -> bool:
+    """Whether none of the values is null, and no two are the same."""
+    import pyarrow.compute as pc
+
+    return values.null_count == 0 and pc.count_distinct(values).as_py() == len(values)
+
+
+def is_text(kind: "pa.DataType") -> bool:
+    """Whether a column of this type holds text."""
+    import pyarrow.types as types
+
+    return types.is_string(kind) or types.is_large_string(kind)
+
+
+def _is_binary(kind: "pa.DataType") -> bool:
+    import pyarrow.types as types
+
+    return types.is_binary(kind) or types.is_large_binary(kind)
+
+
+def _is_image_struct(kind: "pa.DataType") -> bool:
+    import pyarrow.types as types
+
+    if not types.is_struct(kind):
+        return False
+    fields = {field.name: field.type for field in kind}
+    return "path" in fields and "bytes" in fields and _is_binary(fields["bytes"])
+
+
+def _is_label(kind: "pa.DataType") -> bool:
+    import pyarrow.types as types
+
+    return types.is_integer(kind) or is_text(kind)
+
+
+def _class_names(schema: "pa.Schema", label: str) -> tuple[str, ...] | None:
+    """Return the names that Hugging Face's metadata give the classes of a column."""
+    metadata = (schema.metadata or {}).get(b"huggingface")
+    if metadata is None:
+        return None
+    feature = json.loads(metadata)["info"]["features"].get(label, {})
+    return tuple(feature["names"]) if "names" in feature else None
+
+
+def _describe(schema: "pa.Schema") -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)

@@ -1,0 +1,55 @@
+"""A benchmark directory of one's own: `femb verify --dataset DIR`."""
+
+import json
+import shutil
+
+import pytest
+
+from femb_cli.data.verification_set import read_verification_set, write_benchmark
+
+
+@pytest.fixture
+def benchmark(shared, tmp_path):
+    """InsightFace's own packer wrote the set that this directory is made of."""
+    file = shared / "data" / "records" / "lfw_tiny120pairs_lfw2pack.bin"
+    result = write_benchmark(read_verification_set(file), tmp_path / "lfw_tiny", source=file.name)
+    assert (result.num_pairs, result.num_genuine, result.num_skipped) == (120, 60, 0)
+    return result.path
+
+
+def test_a_converted_verification_set_is_scored(femb, trained, benchmark):
+    result = femb("verify", "--dataset", benchmark, "-m", trained, "--json")
+    assert result.code == 0, result.err
+    figures = json.loads(result.out)
+    assert figures["benchmark"] == "lfw_tiny"
+    assert figures["protocol"] == "arcface"
+    assert (figures["num_pairs"], figures["num_genuine"], figures["num_folds"]) == (120, 60, 10)
+
+
+def test_the_images_may_be_a_zip(femb, trained, benchmark):
+    from_folder = femb("verify", "--dataset", benchmark, "-m", trained, "--json")
+    shutil.make_archive(str(benchmark / "images"), "zip", benchmark / "images")
+    shutil.rmtree(benchmark / "images")
+    from_zip = femb("verify", "--dataset", benchmark, "-m", trained, "--json")
+    assert json.loads(from_zip.out) == json.loads(from_folder.out)
+
+
+def test_two_lists_of_pairs_are_one_too_many(femb, trained, benchmark):
+    (benchmark / "pairs.txt").write_text("1\n")
+    result = femb("verify", "--dataset", benchmark, "-m", trained)
+    assert result.code == 1
+    assert "holds pairs.csv and pairs.txt" in result.err
+
+
+def test_a_directory_without_images_or_pairs_is_no_benchmark(femb, trained, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = femb("verify", "--dataset", "empty", "-m", trained)
+    assert result.code == 1
+    assert "neither images nor images.zip" in result.err
+
+
+def test_an_unknown_name_is_told_that_a_directory_may_be_given(femb, trained):
+    result = femb("verify", "--dataset", "nowhere", "-m", trained)
+    assert result.code == 2
+    assert "unknown benchmark 'nowhere'" in result.err
+    assert "a directory with images and pairs.csv" in result.err
