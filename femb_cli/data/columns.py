@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LABEL_COLUMNS = ("label", "labels", "identity", "id", "person", "target", "class")
-_LARGEST_LABEL = 2**26
+_LARGEST_LABEL = 2**23
+_DAMAGED = "they are damaged: make the data set again"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def find_columns(schema: "pa.Schema", place: object) -> Columns:
             f"{place} has no column that says who is on the images; its columns are {_describe(schema)}",
             hint="name the column of identities, integers or text, label",
         )
-    names = _class_names(schema, labels[0])
+    names = _class_names(schema, labels[0], place)
     further = tuple(name for name in schema.names if name not in (images[0], labels[0]))
     return Columns(images[0], bool(structs), labels[0], names, further)
 
@@ -135,13 +136,21 @@ def _is_label(kind: "pa.DataType") -> bool:
     return types.is_integer(kind) or is_text(kind)
 
 
-def _class_names(schema: "pa.Schema", label: str) -> tuple[str, ...] | None:
+def _class_names(schema: "pa.Schema", label: str, place: object) -> tuple[str, ...] | None:
     """Return the names that Hugging Face's metadata give the classes of a column."""
     metadata = (schema.metadata or {}).get(b"huggingface")
     if metadata is None:
         return None
-    feature = json.loads(metadata)["info"]["features"].get(label, {})
-    return tuple(feature["names"]) if "names" in feature else None
+    try:
+        names = json.loads(metadata)["info"]["features"].get(label, {}).get("names")
+    # What is no JSON of this form raises any of these.
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise FembError(f"{place} has Hugging Face metadata that make no sense: {error!r}", hint=_DAMAGED) from error
+    if names is None:
+        return None
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise FembError(f"{place} has names of labels that are no list of text", hint=_DAMAGED)
+    return tuple(names)
 
 
 def _describe(schema: "pa.Schema") -> str:

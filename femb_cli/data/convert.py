@@ -162,7 +162,9 @@ def plan_conversion(
     if min_images is not None:
         taken_C &= np.bincount(known.labels_N[known.labels_N >= 0], minlength=len(known.names)) >= min_images
     is_named_N = known.labels_N >= 0
-    rows_N = np.flatnonzero(is_named_N & taken_C[known.labels_N])[:limit]
+    # Half the memory of the usual integers, of which there may be forty million.
+    dtype = np.int32 if len(source) < 2**31 else np.int64
+    rows_N = np.flatnonzero(is_named_N & taken_C[known.labels_N])[:limit].astype(dtype)
     if not len(rows_N):
         raise FembError(f"no image of {source.path} is selected", hint="loosen --identities, --min-images or --limit")
     end = len(source) if limit is None else int(rows_N[-1]) + 1
@@ -204,9 +206,11 @@ def _copy(
     """Copy the planned images from where an interrupted conversion ended; return name and reason of those that are not.
 
     Raises:
-        FembError: With `stop`, the first fault.
+        FembError: With `stop`, the first fault, which may be one that the interrupted conversion passed over.
     """
     skipped = [(name, reason) for note in writer.notes for name, reason in note["skipped"]]
+    if stop and skipped:
+        raise _stop(FembError(skipped[0][1]))
     noted = len(skipped)
     start = writer.notes[-1]["done"] if writer.notes else 0
     if start:
@@ -221,7 +225,7 @@ def _copy(
             plan.labels_N[batch.places_N],
             [source.names[row] for row in rows_N.tolist()],
             sizes_N2=batch.sizes_N2,
-            extra=source.extra(rows_N) if isinstance(source, HasExtraColumns) else None,
+            extra=source.extra(rows_N) if isinstance(source, HasExtraColumns) and len(rows_N) else None,
         )
         if writer.shard_is_full:
             writer.end_shard({"done": batch.stop, "skipped": skipped[noted:]})
@@ -250,9 +254,15 @@ def _describe(source: ImageSource, plan: ConversionPlan) -> dict[str, Any]:
     content = xxhash.xxh3_128(f"{plan.identity_names} {list(names)}".encode())
     content.update(plan.rows_N.data)
     content.update(plan.labels_N.data)
-    stat = source.path.stat()
-    changed = None if source.path.is_dir() else [stat.st_size, stat.st_mtime_ns]
+    changed = [[stat.st_size, stat.st_mtime_ns] for stat in map(Path.stat, _files_of(source))]
     return {"source": str(source.path.resolve()), "changed": changed, "plan": content.hexdigest()}
+
+
+def _files_of(source: ImageSource) -> list[Path]:
+    """Return the files that hold the images of a source, none where each image is a file or they are afar."""
+    if source.path.is_file():
+        return [source.path]
+    return sorted(source.path.rglob("*")) if source.kind in ("dataset", "parquet") else []
 
 
 def _identities_of(source: ImageSource) -> Identities:
@@ -282,8 +292,11 @@ def _are_wanted(names: list[str], wanted: Collection[str], path: Path) -> np.nda
 
 def _number_anew(known: Identities, rows_N: np.ndarray, nameless_M: np.ndarray) -> ConversionPlan:
     """Number the identities that the rows still have from 0, in their old order."""
-    labels_N = known.labels_N[rows_N]
-    is_kept_C = np.bincount(labels_N, minlength=len(known.names)) > 0
+    labels_N = known.labels_N if len(rows_N) == len(known.labels_N) else known.labels_N[rows_N]
+    is_kept_C = np.zeros(len(known.names), dtype=bool)
+    is_kept_C[labels_N] = True
+    if is_kept_C.all():
+        return ConversionPlan(rows_N, labels_N, known.names, nameless_M)
     new_label_C = (np.cumsum(is_kept_C) - 1).astype(labels_N.dtype)
     names = [name for name, is_kept in zip(known.names, is_kept_C.tolist(), strict=True) if is_kept]
     return ConversionPlan(rows_N, new_label_C[labels_N], names, nameless_M)

@@ -134,7 +134,9 @@ def _map_table(path: Path) -> "pa.Table":
     try:
         shards = [path / entry["filename"] for entry in read_json(path / STATE_FILE)["_data_files"]]
         table = pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(shard))).read_all() for shard in shards])
-    except (KeyError, TypeError, OSError, pa.ArrowException) as error:
+        # Arrow trusts what it maps: an offset that is wrong would end the process when it is followed.
+        table.validate(full=True)
+    except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
         raise FembError(f"cannot read the data set {path}: {error}", hint="it is damaged: make it again") from error
     features = read_json(path / INFO_FILE).get("features") or {}
     return table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})

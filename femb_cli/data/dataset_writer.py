@@ -15,9 +15,10 @@ import xxhash
 from femb_cli.data.batch import BATCH_BYTES, BATCH_ROWS, EncodedImages
 from femb_cli.data.dataset_card import CARD_FILE, dataset_card
 from femb_cli.data.encoded import quick_sizes
-from femb_cli.data.facts import FACTS_FILE, INFO_FILE, STATE_FILE, DatasetFacts, is_dataset, write_facts, write_json
+from femb_cli.data.facts import INFO_FILE, STATE_FILE, DatasetFacts, has_facts, is_dataset, write_facts, write_json
 from femb_cli.data.journal import UnfinishedFolder
 from femb_cli.data.shards import (
+    OWN_COLUMNS,
     Format,
     ShardWriter,
     features_of,
@@ -60,8 +61,9 @@ class DatasetWriter:
         notes: What `end_shard` was told by an interrupted work of the same description, and by this one.
 
     Raises:
-        FembError: On entering, if `path` exists and is not to be overwritten, or is anything but a data set; while
-            writing, if the disk refuses; on leaving, if there was no image.
+        FembError: On entering, if `path` exists and is not to be overwritten, or is anything but a data set, or if
+            what an interrupted work left is damaged; while writing, if the disk refuses; on leaving, if there was no
+            image.
     """
 
     def __init__(
@@ -94,13 +96,14 @@ class DatasetWriter:
 
     def __enter__(self) -> Self:
         refuse_existing(self.path, overwrite=self._overwrite)
-        if self.path.exists() and not (is_dataset(self.path) or (self.path / FACTS_FILE).is_file()):
+        if self.path.exists() and not (is_dataset(self.path) or has_facts(self.path)):
             raise FembError(f"{self.path} is no data set, so it is not overwritten", hint="choose another name")
-        self._exits = ExitStack()
-        notes = self._exits.enter_context(self._unfinished).notes
-        self.notes = [note["note"] for note in notes]
-        self._take_up(notes)
-        self._shards = self._exits.enter_context(ShardWriter(self.folder, self._format, start=len(notes)))
+        with ExitStack() as exits:
+            notes = exits.enter_context(self._unfinished).notes
+            self.notes = [note["note"] for note in notes]
+            self._take_up(notes)
+            self._shards = exits.enter_context(ShardWriter(self.folder, self._format, start=len(notes)))
+            self._exits = exits.pop_all()
         return self
 
     def __exit__(
@@ -166,14 +169,17 @@ class DatasetWriter:
             names: The path that each is known by.
             sizes_N2: Width and height in pixels, zeros where they are not known.
             extra: Further columns, the same ones in every call.
+
+        Raises:
+            FembError: A further column is called image or label, or the disk refuses.
         """
         if not len(images):
             return
         if self._schema is None:
-            self._extra = None if extra is None else extra.schema
+            self._extra = None if extra is None else self._checked(extra.schema)
             self._schema = self._schema_for(self._identity_names)
         self._shards.write(rows_of(images, labels_N, names, extra, self._schema), len(images.data))
-        self._images_of_C += np.bincount(labels_N, minlength=len(self._images_of_C))
+        np.add.at(self._images_of_C, labels_N, 1)
         self.num_bytes += len(images.data)
         self._checksum.update(images.data)
         self._labels_checksum.update(labels_N.astype(np.int64).tobytes())
@@ -194,17 +200,30 @@ class DatasetWriter:
         """Go on from the files that an interrupted work has ended."""
         shards = [find_shard(self.folder, self._format, number) for number in range(len(notes))]
         self._unfinished.clear(keep=set(shards))
+        if not notes:
+            return
+        try:
+            self._count_rows(shards, notes[-1]["bytes"])
+            self._extra = self._extra_of(shards[0])
+        except (OSError, ValueError) as error:
+            raise FembError(
+                f"cannot go on from {self.folder}, which an interrupted conversion left: {error}",
+                hint="remove that folder to start anew",
+            ) from error
+        self._image_sizes = {(width, height) for width, height in notes[-1]["sizes"]}
+        self._schema = self._schema_for(self._identity_names)
+
+    def _count_rows(self, shards: list[Path], num_bytes: int) -> None:
+        """Take what was written before into the counts and checksums; it has to be `num_bytes` of images."""
         for batch in (batch for shard in shards for batch in read_shard(shard)):
             labels_N = batch.column("label").to_numpy()
             self._images_of_C += np.bincount(labels_N, minlength=len(self._images_of_C))
             self._labels_checksum.update(labels_N.tobytes())
             for image in batch.column("image").field("bytes"):
                 self._checksum.update(image.as_buffer())
-        if notes:
-            self.num_bytes = notes[-1]["bytes"]
-            self._image_sizes = {(width, height) for width, height in notes[-1]["sizes"]}
-            self._extra = self._extra_of(shards[0])
-            self._schema = self._schema_for(self._identity_names)
+                self.num_bytes += image.as_buffer().size
+        if self.num_bytes != num_bytes:
+            raise ValueError(f"{self.num_bytes} bytes of images instead of {num_bytes}")
 
     def _finish(self) -> None:
         """Close the last file, leave out empty identities, write the files beside them and publish."""
@@ -277,11 +296,22 @@ class DatasetWriter:
     def _schema_for(self, names: list[str]) -> "pa.Schema":
         return schema_of(self._extra, features_of(names, self._extra))
 
+    def _checked(self, extra: "pa.Schema") -> "pa.Schema":
+        """Refuse further columns that are called like the data set's own."""
+        taken = [name for name in extra.names if name in OWN_COLUMNS]
+        if taken:
+            raise FembError(
+                f"a further column of {self._source or 'the images'} is called {taken[0]!r}, like one of the data"
+                " set's own",
+                hint="rename or remove it in the source",
+            )
+        return extra
+
     @staticmethod
     def _extra_of(shard: Path) -> "pa.Schema | None":
         """Return the schema of the further columns of a shard."""
         import pyarrow as pa
 
         schema = next(read_shard(shard)).schema
-        fields = [field for field in schema if field.name not in ("image", "label")]
+        fields = [field for field in schema if field.name not in OWN_COLUMNS]
         return pa.schema(fields, metadata=schema.metadata) if fields else None

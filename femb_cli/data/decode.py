@@ -10,7 +10,7 @@ import io
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from femb_cli.data.encoded import MAX_PIXELS
 from femb_cli.data.source import Encoded
@@ -70,14 +70,10 @@ def _decode_with_pillow(encoded: bytes, name: object, size: tuple[int, int] | No
                 rgb = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
             else:
                 rgb = image.convert("RGB")
-    except (
-        UnidentifiedImageError,
-        OSError,
-        ValueError,
-        SyntaxError,
-        RuntimeError,
-        Image.DecompressionBombError,
-    ) as error:
+    except FembError:
+        raise
+    # Pillow's many decoders raise whatever the damage happens to cause.
+    except Exception as error:
         raise FembError(f"{name} is not a readable image: {error}") from error
     if size is not None and rgb.size != size:
         rgb = rgb.resize(size, Image.Resampling.BICUBIC)

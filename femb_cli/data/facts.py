@@ -1,7 +1,7 @@
 """What a data set directory states about itself, read from its JSON files alone."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,25 @@ class DatasetFacts:
     checksum: str | None = None
 
 
+_KINDS = {
+    "num_images": int,
+    "num_identities": int,
+    "image_size": tuple,
+    "bytes": int,
+    "source": str,
+    "source_kind": str,
+    "checksum": str,
+}
+
+
 def is_dataset(path: Path) -> bool:
     """Whether `path` is a directory that looks like a Hugging Face dataset, or several of them."""
     return any((path / name).is_file() for name in (STATE_FILE, INFO_FILE, "dataset_dict.json"))
+
+
+def has_facts(path: Path) -> bool:
+    """Whether femb has written facts beside a data set, Arrow or Parquet."""
+    return (path / FACTS_FILE).is_file()
 
 
 def read_facts(path: str | Path) -> DatasetFacts:
@@ -50,13 +66,22 @@ def read_facts(path: str | Path) -> DatasetFacts:
         FembError: `path` is no data set, or a JSON file in it is damaged.
     """
     path = Path(path)
-    if (path / FACTS_FILE).is_file():
-        stated = read_json(path / FACTS_FILE)
-        facts = {field.name: stated.get(field.name) for field in fields(DatasetFacts)}
-        size = facts["image_size"]
-        return DatasetFacts(**facts | {"image_size": (size[0], size[1]) if size else None})
+    if has_facts(path):
+        return _parse_facts(read_json(path / FACTS_FILE), path / FACTS_FILE)
     names = label_names(path)
     return DatasetFacts(num_identities=None if names is None else len(names))
+
+
+def _parse_facts(stated: dict[str, Any], path: Path) -> DatasetFacts:
+    """Take facts from JSON, in which anything may stand."""
+    facts = {name: stated.get(name) for name in _KINDS}
+    match facts["image_size"]:
+        case [int() as width, int() as height]:
+            facts["image_size"] = (width, height)
+    for name, kind in _KINDS.items():
+        if not isinstance(facts[name], kind | None):
+            raise FembError(f"{path} states {name} as {facts[name]!r}", hint="the data set is damaged: make it again")
+    return DatasetFacts(**facts)
 
 
 def write_facts(path: Path, facts: DatasetFacts) -> None:
@@ -71,8 +96,10 @@ def label_names(path: Path) -> list[str] | None:
         FembError: `path` is no data set.
     """
     check_dataset(path)
-    features = read_json(path / INFO_FILE).get("features") or {}
-    return features.get("label", {}).get("names")
+    match read_json(path / INFO_FILE):
+        case {"features": {"label": {"names": list() as names}}}:
+            return names
+    return None
 
 
 def check_dataset(path: Path) -> None:
@@ -82,7 +109,8 @@ def check_dataset(path: Path) -> None:
         FembError: It is none, or a dictionary of several.
     """
     if (path / "dataset_dict.json").is_file():
-        splits = read_json(path / "dataset_dict.json").get("splits", [])
+        stated = read_json(path / "dataset_dict.json").get("splits")
+        splits = [str(split) for split in stated] if isinstance(stated, list) else []
         raise FembError(
             f"{path} holds several data sets: {', '.join(splits)}",
             hint=f"name one of them: {path}/{(splits or ['train'])[0]}",
@@ -102,7 +130,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise FembError(f"cannot read {path}: {error}", hint="the data set is damaged: make it again") from error
     if not isinstance(content, dict):
         raise FembError(f"{path} is no JSON object", hint="the data set is damaged: make it again")

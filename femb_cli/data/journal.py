@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 
 from femb_cli.errors import FembError
@@ -27,7 +29,8 @@ class UnfinishedFolder:
         notes: Of an earlier, interrupted work of the same description, in order; and of this one.
 
     Raises:
-        FembError: On entering, if the folder cannot be made, or another process is writing there.
+        FembError: On entering, if the folder cannot be made, or another process is writing there; on leaving, in place
+            of an error of the system's.
     """
 
     def __init__(self, target: Path, job: dict[str, Any] | None = None) -> None:
@@ -40,18 +43,23 @@ class UnfinishedFolder:
         make_parent(self.folder)
         try:
             self.folder.mkdir(exist_ok=True)
-            self._journal = (self.folder / JOURNAL_FILE).open("a+", encoding="utf-8")
+            self._journal = (self.folder / JOURNAL_FILE).open("a+", encoding="utf-8", errors="replace")
+            self._lock()
+            self.notes = self._read_notes()
+            self._write_notes()
         except OSError as error:
-            raise FembError(f"cannot write to {self.folder}: {error.strerror}") from error
-        self._lock()
-        self.notes = self._read_notes()
-        self._write_notes()
+            raise self._refusal(error) from error
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        self._journal.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):
+            self._journal.close()
         if kind is None or not self.notes or self._job is None:
             shutil.rmtree(self.folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise self._refusal(error) from error
 
     def note(self, entry: dict[str, Any]) -> None:
         """Add to the journal, once what the entry speaks of is safely on the disk."""
@@ -73,6 +81,9 @@ class UnfinishedFolder:
                 path.rmdir()
             elif not path.is_dir() and path not in keep:
                 path.unlink()
+
+    def _refusal(self, error: OSError) -> FembError:
+        return FembError(f"cannot write to {self.folder}: {error}", hint="is the disk full, or not to be written to?")
 
     def _lock(self) -> None:
         """Refuse a second process; the system lifts the lock whatever ends the first."""

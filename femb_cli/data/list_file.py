@@ -193,7 +193,10 @@ def _split_at_spaces(pattern: re.Pattern[str], line: str) -> Sequence[str]:
 
 def _split_table(separator: str, line: str) -> Sequence[str]:
     """Split at commas as CSV does, with quotes, and at tabs as they stand."""
-    cells = next(csv.reader([line])) if separator == "," else line.split(separator)
+    try:
+        cells = next(csv.reader([line])) if separator == "," else line.split(separator)
+    except csv.Error:  # a carriage return inside, or a cell that is endlessly long
+        return ()
     return [cell.strip() for cell in cells]
 
 

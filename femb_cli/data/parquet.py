@@ -158,7 +158,8 @@ class ParquetSource:
             footer = parquet.metadata
             groups = [footer.row_group(group) for group in range(footer.num_row_groups)]
             largest = max((group.total_byte_size for group in groups), default=0)
-            labels = parquet.read([columns.label], use_threads=False).column(0)
+            table = parquet.read([columns.label], use_threads=False)
+            labels = _checked_rows(table, _num_rows(footer), file).column(0)
             return _Opened(
                 columns=columns,
                 group_rows=[group.num_rows for group in groups],
@@ -168,7 +169,8 @@ class ParquetSource:
 
     def _read_paths(self, file: str) -> "pa.ChunkedArray":
         with self._open(file) as parquet:
-            return _struct_field(parquet.read([f"{self._columns.image}.path"], use_threads=False), "path")
+            table = parquet.read([f"{self._columns.image}.path"], use_threads=False)
+            return _struct_field(_checked_rows(table, _num_rows(parquet.metadata), file), "path")
 
     def _read_images(self, group: int) -> "pa.ChunkedArray":
         if not self._columns.has_paths:
@@ -179,7 +181,8 @@ class ParquetSource:
         file, group_in_file = self._group_places[group].tolist()
         with self._open(self._files[file], self._place(group)) as parquet:
             # Many threads read at once: Arrow's own would only wait for each other.
-            return parquet.read_row_group(group_in_file, columns, use_threads=False)
+            table = parquet.read_row_group(group_in_file, columns, use_threads=False)
+            return _checked_rows(table, parquet.metadata.row_group(group_in_file).num_rows, self._place(group))
 
     @contextmanager
     def _open(self, file: str, place: str | None = None) -> "Iterator[pq.ParquetFile]":
@@ -237,6 +240,20 @@ def _number_groups(rows_of_files: list[list[int]]) -> tuple[np.ndarray, np.ndarr
     groups = [(file, group, rows) for file, of_file in enumerate(rows_of_files) for group, rows in enumerate(of_file)]
     groups_G3 = np.array([group for group in groups if group[2]], dtype=np.int64).reshape(-1, 3)
     return groups_G3[:, :2].astype(np.int32), np.cumsum([0, *groups_G3[:, 2]], dtype=np.int64)
+
+
+def _num_rows(footer: "pq.FileMetaData") -> int:
+    """Return how many rows the row groups have, which a damaged footer may state otherwise for the file."""
+    return sum(footer.row_group(group).num_rows for group in range(footer.num_row_groups))
+
+
+def _checked_rows(table: "pa.Table", num_rows: int, place: str) -> "pa.Table":
+    """Refuse a table that has not the rows that its footer states; those of a damaged file may differ."""
+    if len(table) != num_rows:
+        raise FembError(
+            f"cannot read {place}: it has {len(table)} rows and states {num_rows}", hint="it is damaged: fetch it again"
+        )
+    return table
 
 
 def _struct_field(table: "pa.Table", field: str) -> "pa.ChunkedArray":

@@ -114,12 +114,16 @@ class RecordSource:
 
     def _keep(self, keys_N: np.ndarray, offsets_N: np.ndarray, heads: RecordHeads) -> None:
         """Keep what is needed of the records that are images, or might have been before they were damaged."""
-        rows_N = np.flatnonzero(heads.has_image_N | (heads.damage_N != Damage.NONE))
-        self._keys_N, self._offsets_N, self._damage_N = keys_N[rows_N], offsets_N[rows_N], heads.damage_N[rows_N]
-        self.names = ComputedNames(len(rows_N), self._name)
-        if not (self._damage_N == Damage.NONE).any():
+        is_kept_N = heads.has_image_N | (heads.damage_N != Damage.NONE)
+        damage_N, labels_N = heads.damage_N, heads.labels_N
+        if not is_kept_N.all():
+            keys_N, offsets_N = keys_N[is_kept_N], offsets_N[is_kept_N]
+            damage_N, labels_N = damage_N[is_kept_N], labels_N[is_kept_N]
+        self._keys_N, self._offsets_N, self._damage_N = keys_N, offsets_N, damage_N
+        self.names = ComputedNames(len(keys_N), self._name)
+        if not (damage_N == Damage.NONE).any():
             raise self._no_image()
-        self.identities = _identities(heads.labels_N[rows_N], self._damage_N == Damage.NONE)
+        self.identities = _identities(labels_N, damage_N == Damage.NONE)
 
     def _name(self, index: int) -> str:
         key = self._keys_N[index]
@@ -153,7 +157,9 @@ def _identities(labels_N: np.ndarray, is_sound_N: np.ndarray) -> Identities | No
         is_number_N = is_sound_N & (labels_N >= 0) & (labels_N < _LARGEST_IDENTITY) & (labels_N == np.floor(labels_N))
     if not is_number_N.any():
         return None
-    numbers_N = np.where(is_number_N, labels_N, 0).astype(np.int32)
+    with np.errstate(invalid="ignore"):
+        numbers_N = labels_N.astype(np.int32)
+    numbers_N[~is_number_N] = 0
     if numbers_N.max() < 4 * len(numbers_N) + 2**20:
         # A table of what occurs, since sorting forty million numbers takes gigabytes.
         occurs = np.zeros(int(numbers_N.max()) + 1, dtype=bool)
@@ -172,7 +178,8 @@ def _contradictions(keys_N: np.ndarray, offsets_N: np.ndarray, heads: RecordHead
     is_image_N = is_sound_N & heads.has_image_N
     if (is_image_N & (heads.labels_N >= LARGEST_EXACT_FLOAT32) & np.isfinite(heads.labels_N)).any():
         yield f"identities from {LARGEST_EXACT_FLOAT32} on are not exact in RecordIO: several people may share a number"
-    if (offsets_N[offsets_N >= 0][:1] > 0).any() or not heads.is_followed_N[is_sound_N].all():
+    first = offsets_N[np.searchsorted(offsets_N, 0) :][:1]
+    if (first > 0).any() or not heads.is_followed_N[is_sound_N].all():
         yield "the file holds records that the index does not name; they are left out"
     for row in np.flatnonzero(is_sound_N & ~heads.has_image_N & (keys_N == 0)):
         announced = float(heads.labels_N[row]) - 1
@@ -190,8 +197,9 @@ def _ranges_agree(keys_N: np.ndarray, heads: RecordHeads, is_image_N: np.ndarray
     if (keys[1:] < keys[:-1]).any():
         order = np.argsort(keys)
         keys, labels = keys[order], labels[order]
-    changes = np.concatenate([[0], np.cumsum(labels[1:] != labels[:-1], dtype=np.int32)])
+    changes = np.flatnonzero(labels[1:] != labels[:-1])
     first = np.searchsorted(keys, heads.labels_N[is_range_N])
-    end = np.searchsorted(keys, heads.second_labels_N[is_range_N])
-    is_filled = end > first
-    return bool((changes[first[is_filled]] == changes[end[is_filled] - 1]).all())
+    last = np.searchsorted(keys, heads.second_labels_N[is_range_N]) - 1
+    is_filled = last > first
+    changes_before = [np.searchsorted(changes, place[is_filled]) for place in (first, last)]
+    return bool((changes_before[0] == changes_before[1]).all())

@@ -130,15 +130,21 @@ def scan(data: mmap.mmap | bytes) -> np.ndarray:
 
 
 def read_index(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return keys and offsets, int64, (N,) both, in the order of the offsets.
+    """Return keys, int32 if they fit, and offsets, int64, (N,) both, in the order of the offsets.
 
     Raises:
         FembError: A line is not a key and an offset, a key or an offset stands there twice, or nothing does.
     """
-    blocks = list(_index_blocks(path))
-    if not blocks:
+    keys, offsets = array("q"), array("q")
+    for block in _index_blocks(path):
+        keys.frombytes(block[0::2].tobytes())
+        offsets.frombytes(block[1::2].tobytes())
+    if not keys:
         raise FembError(f"the index {path} is empty", hint=_WITHOUT_INDEX.format(path.name))
-    keys_N, offsets_N = (np.concatenate([block[:, column] for block in blocks]) for column in (0, 1))
+    keys_N, offsets_N = np.frombuffer(keys, dtype=np.int64), np.frombuffer(offsets, dtype=np.int64)
+    if -(2**31) <= keys_N.min() and keys_N.max() < 2**31:
+        keys_N = keys_N.astype(np.int32)
+        del keys
     _refuse_repeated(path, "key", keys_N)
     _refuse_repeated(path, "offset", offsets_N)
     if _ascends(offsets_N):
@@ -158,7 +164,7 @@ def give_back(data: mmap.mmap | bytes, start: int, end: int) -> None:
 
 
 def _index_blocks(path: Path) -> Iterator[np.ndarray]:
-    """Yield the numbers of some lines of the index at a time, int64, (n, 2)."""
+    """Yield the numbers of some lines of the index at a time, int64, (2 n,)."""
     first_line = 1
     with path.open("rb") as file:
         text = file.read(_INDEX_BLOCK).removeprefix(b"\xef\xbb\xbf")
@@ -170,8 +176,7 @@ def _index_blocks(path: Path) -> Iterator[np.ndarray]:
                 numbers = np.empty(1, dtype=np.int64)
             if len(numbers) % 2:
                 raise FembError(_bad_line(path, text, first_line), hint=_WITHOUT_INDEX.format(path.name))
-            if len(numbers):
-                yield numbers.reshape(-1, 2)
+            yield numbers
             first_line += text.count(b"\n")
             text = file.read(_INDEX_BLOCK)
 

@@ -79,10 +79,12 @@ def read_heads(data: mmap.mmap | bytes, offsets_N: np.ndarray, *, with_ids: bool
     """Read the heads of the records at `offsets_N`, int64, ascending, and find out which of them are damaged."""
     words_W = np.frombuffer(data, dtype="<u4", count=len(data) // 4)
     heads = RecordHeads.empty(len(offsets_N), with_ids=with_ids)
-    following_N = np.append(offsets_N[1:], len(data))
     for start in range(0, len(offsets_N), _RECORDS_AT_ONCE):
         rows = slice(start, start + _RECORDS_AT_ONCE)
-        _read_chunk(data, words_W, offsets_N[rows], following_N[rows], heads, rows)
+        following_N = offsets_N[start + 1 : start + 1 + _RECORDS_AT_ONCE]
+        if len(following_N) < len(offsets_N[rows]):
+            following_N = np.append(following_N, len(data))
+        _read_chunk(data, words_W, offsets_N[rows], following_N, heads, rows)
         inside = offsets_N[rows][(offsets_N[rows] >= 0) & (offsets_N[rows] < len(data))]
         if len(inside):
             give_back(data, int(inside[0]), int(inside[-1]))
@@ -159,5 +161,6 @@ def _read_split_record(data: mmap.mmap | bytes, offset: int, heads: RecordHeads,
 
 def _leads_nowhere(words_W: np.ndarray, size: int, ends_N: np.ndarray, following_N: np.ndarray) -> np.ndarray:
     """Whether a record ends neither with the file, nor where another is said to start, nor at a magic."""
-    at_magic_N = words_W[np.minimum(ends_N // 4, len(words_W) - 1)] == MAGIC
+    # A record that the index places far outside, even below zero, ends there as well.
+    at_magic_N = words_W[np.clip(ends_N // 4, 0, len(words_W) - 1)] == MAGIC
     return (ends_N < size) & (ends_N != following_N) & ~at_magic_N

@@ -6,18 +6,19 @@ Shapes: N rows, C identities.
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from femb_cli.data.batch import EncodedImages
-from femb_cli.errors import FembError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Format = Literal["arrow", "parquet"]
+OWN_COLUMNS = ("image", "label")
 PARQUET_ROW_GROUP = 100
 """Rows that a reader of Parquet has to take in at once; `datasets` writes images so, too."""
 
@@ -51,20 +52,21 @@ class ShardWriter:
         return self
 
     def __exit__(self, *error: object) -> None:
+        # Whatever the disk says: a file that is still open is not going to be kept.
+        with suppress(OSError, ValueError):
+            if self._stream is not None:
+                self._stream.close()
         if self._file is not None:
             self._file.close()
 
     def write(self, table: "pa.RecordBatch", image_bytes: int) -> None:
         """Add rows; the schema of the first ones of a file is the file's."""
-        try:
-            if self._file is None:
-                self._open(table.schema)
-            if self.format == "parquet":
-                self._stream.write_batch(table, row_group_size=PARQUET_ROW_GROUP)
-            else:
-                self._stream.write_batch(table)
-        except OSError as error:
-            raise FembError(f"cannot write to {self.folder.parent}: {error}") from error
+        if self._file is None:
+            self._open(table.schema)
+        if self.format == "parquet":
+            self._stream.write_batch(table, row_group_size=PARQUET_ROW_GROUP)
+        else:
+            self._stream.write_batch(table)
         self.open_bytes += image_bytes
 
     def close(self) -> None:
@@ -76,7 +78,7 @@ class ShardWriter:
         path = shard_path(self.folder, self.format, self.count - 1)
         with path.open("rb") as file:
             os.fsync(file.fileno())
-        self._file, self.open_bytes = None, 0
+        self._file, self._stream, self.open_bytes = None, None, 0
 
     def _open(self, schema: "pa.Schema") -> None:
         import pyarrow as pa

@@ -10,6 +10,7 @@ from femb_cli.checkpoints.layout import newest_finished_run
 from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.data.decode import ALIGNED_SIZE, decode_image
 from femb_cli.data.folder import FileListSource
+from femb_cli.data.layout import is_image_name
 from femb_cli.data.source import ImageSource, open_source
 from femb_cli.errors import FembError
 from femb_cli.files import refuse_existing
@@ -34,9 +35,8 @@ class EmbedJob:
     overwrite: bool
 
     def open_images(self) -> ImageSource:
-        """One folder, archive or data set as a whole; else the files as they are listed."""
-        whole = len(self.images) == 1 and (self.images[0].is_dir() or self.images[0].suffix in (".zip", ".rec"))
-        if whole or (len(self.images) == 1 and not self.images[0].exists()):
+        """One folder, archive, list or data set as a whole; else the files as they are listed."""
+        if len(self.images) == 1 and (self.images[0].is_dir() or not is_image_name(self.images[0].name)):
             return open_source(self.images[0])
         return FileListSource(self.images)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
-from femb_cli.data.facts import is_dataset, read_facts
+from femb_cli.data.facts import has_facts, read_facts
 from femb_cli.data.source import open_source
 from femb_cli.errors import FembError, UsageError
 from femb_cli.training.softmax import Softmax, choose_softmax
@@ -20,7 +20,7 @@ class Plan:
         num_identities: identities in the training set.
         batch_size: images in one step, all processes together.
         processes: number of processes.
-        steps_per_epoch: whole batches in the training set.
+        steps_per_epoch: batches in the training set, the last of which goes on with the next epoch.
         steps: steps of the run.
         softmax: how the softmax over the identities is computed.
     """
@@ -29,7 +29,7 @@ class Plan:
     num_identities: int
     batch_size: int
     processes: int
-    steps_per_epoch: int
+    steps_per_epoch: float
     steps: int
     softmax: Softmax
 
@@ -58,7 +58,7 @@ def make_plan(config: TrainConfig, processes: int = 1) -> Plan:
             f"a batch of {batch_size} images is larger than the data set of {num_images}",
             hint=f"--batch-size {max(1, num_images // 2)}",
         )
-    steps_per_epoch = num_images // batch_size
+    steps_per_epoch = num_images / batch_size
     steps = config.steps if config.steps is not None else max(1, round((config.epochs or 0) * steps_per_epoch))
     softmax = choose_softmax(
         config.classifier, num_identities=num_identities, batch_size=batch_size, processes=processes
@@ -70,12 +70,13 @@ def count_data(data: SyntheticConfig | DatasetConfig) -> tuple[int, int]:
     """Images and identities of a training set, from its metadata where it has any."""
     if isinstance(data, SyntheticConfig):
         return data.num_identities * data.images_per_identity, data.num_identities
-    path = Path(data.path)
-    if is_dataset(path):
-        facts = read_facts(path)
+    if has_facts(Path(data.path)):
+        facts = read_facts(data.path)
         if facts.num_images is not None and facts.num_identities is not None:
             return facts.num_images, facts.num_identities
-    source = open_source(path)
+    source = open_source(data.path)
     if source.identities is None:
-        raise FembError(f"{path} has no identities to train on", hint="training needs one folder per person, or labels")
+        raise FembError(
+            f"{data.path} has no identities to train on", hint="training needs one folder per person, or labels"
+        )
     return len(source), len(source.identities.names)

@@ -97,7 +97,7 @@ def describe(request: Request) -> dict[str, Any]:
         "identities": plan.num_identities,
         "batch_size": plan.batch_size,
         "processes": plan.processes,
-        "steps_per_epoch": plan.steps_per_epoch,
+        "steps_per_epoch": round(plan.steps_per_epoch, 2),
         "epochs": round(plan.epochs, 2),
         "steps": plan.steps,
         "softmax": plan.softmax.reason,

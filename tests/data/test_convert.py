@@ -4,6 +4,8 @@ import io
 import json
 import struct
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -121,6 +123,13 @@ def test_nothing_but_damage_is_an_error_even_when_skipping(faces, tmp_path):
         (faces.path / name).write_bytes(b"")
     with pytest.raises(FembError, match="none of the 6 images"):
         convert(faces, tmp_path / "set", on_error="skip")
+
+
+def test_nothing_but_damage_in_parquet_with_further_columns_is_the_same_error(tmp_path):
+    pq.write_table(pa.table({"image": [b"none", b"at all"], "label": [0, 1], "age": [1, 2]}), tmp_path / "a.parquet")
+    with pytest.raises(FembError, match="none of the 2 images"):
+        convert(open_source(tmp_path / "a.parquet"), tmp_path / "set", on_error="skip")
+
 
 
 def test_an_image_that_claims_absurd_pixels_is_not_decoded(faces, tmp_path):

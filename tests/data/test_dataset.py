@@ -176,6 +176,59 @@ def test_a_damaged_set_is_an_error_that_names_it(tmp_path):
         DatasetSource(path)
 
 
+def test_offsets_that_lead_out_of_the_file_are_an_error_and_no_crash(tmp_path):
+    path = write(tmp_path / "set", [encode(1), encode(2)], [0, 1], ["a", "b"])
+    shard = path / "data-00000-of-00001.arrow"
+    length = len(encode(1))
+    offsets = np.array([0, length, length + len(encode(2))], np.int32).tobytes()
+    assert shard.read_bytes().count(offsets) == 1
+    shard.write_bytes(shard.read_bytes().replace(offsets, np.array([0, 2**30, -(2**30)], np.int32).tobytes()))
+    with pytest.raises(FembError, match="cannot read the data set"):
+        DatasetSource(path)
+
+
+def test_names_that_are_no_text_are_an_error_and_no_crash(tmp_path):
+    path = write(tmp_path / "set", [encode(1)], [0], ["a"])
+    shard = path / "data-00000-of-00001.arrow"
+    for name in (b"a/0.jpg", b"label"):
+        content = shard.read_bytes()
+        shard.write_bytes(content.replace(name, b"\xff" * len(name)))
+        with pytest.raises(FembError, match="cannot read the data set"):
+            DatasetSource(path)
+        shard.write_bytes(content)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"features": 1}', '{"features": {"label": 1}}'])
+def test_json_of_another_form_is_an_error(tmp_path, content):
+    path = write(tmp_path / "set", [encode(1)], [0], ["a"])
+    (path / "dataset_info.json").write_text(content)
+    with pytest.raises(FembError, match="dataset_info|make no sense"):
+        DatasetSource(path)
+
+
+@pytest.mark.parametrize("names", ["1", '"ab"', "[1]"])
+def test_names_of_labels_that_are_no_list_of_text_are_an_error(tmp_path, names):
+    path = write(tmp_path / "set", [encode(1)], [0], ["a"])
+    (path / "dataset_info.json").write_text(f'{{"features": {{"label": {{"names": {names}}}}}}}')
+    with pytest.raises(FembError, match="names of labels"):
+        DatasetSource(path)
+
+
+@pytest.mark.parametrize("stated", [{"image_size": 5}, {"image_size": [112]}, {"num_images": "many"}, {"source": 1}])
+def test_facts_of_another_form_are_an_error(tmp_path, stated):
+    path = write(tmp_path / "set", [encode(1)], [0], ["a"])
+    (path / "femb.json").write_text(json.dumps(stated))
+    with pytest.raises(FembError, match=next(iter(stated))):
+        read_facts(path)
+
+
+@pytest.mark.parametrize("splits", ["1", "[1, 2]", "null"])
+def test_a_dictionary_of_sets_may_be_damaged(tmp_path, splits):
+    (tmp_path / "dataset_dict.json").write_text(f'{{"splits": {splits}}}')
+    with pytest.raises(FembError, match="several data sets"):
+        DatasetSource(tmp_path)
+
+
 def test_a_source_survives_pickling(tmp_path):
     source = DatasetSource(write(tmp_path / "set", [encode(1)], [0], ["a"]))
     assert len(pickle.dumps(source)) < 1000

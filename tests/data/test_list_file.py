@@ -124,6 +124,9 @@ def test_a_list_of_paths_and_identities_alone_has_no_further_columns(tmp_path):
         ("1.jpg\n", "line 1 .*'1.jpg'"),
         ("some prose\n", "line 1 .*'some prose'"),
         (b"1.jpg 1\n\xe9.jpg 2\n", "line 2 .*UTF-8"),
+        ("path,identity\n1.jpg,a\n2.jpg\r,b\n", "line 3 .*2 columns between commas"),
+        (f"1.jpg,a\n{'x' * 200_000}.jpg,b\n", "line 2 .*2 columns between commas"),
+        (f"{'x' * 200_000}\n", "line 1 "),
         ("1.jpg 1\n2\x07.jpg 2\n", r"line 2 .*"),
     ],
 )

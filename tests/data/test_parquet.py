@@ -1,5 +1,6 @@
 """Parquet files of images as `datasets`, the Hub and others write them."""
 
+import contextlib
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -288,9 +289,26 @@ def test_a_label_beyond_the_names_is_an_error(hub_file):
         ParquetSource(hub_file)
 
 
-def test_a_label_too_large_to_count_up_to_is_an_error(tmp_path):
-    columns = {"image": images(range(2)), "id": [0, 10**12]}
-    with pytest.raises(FembError, match="label 1000000000000, too large"):
+def test_a_damaged_byte_of_the_footer_raises_nothing_but_an_error_that_says_so(tmp_path):
+    path = tmp_path / "a.parquet"
+    table = pa.table({"image": [b"ab", b"cd", b"ef"], "label": [0, 1, 1], "age": [1, 2, 3]})
+    pq.write_table(table, path, row_group_size=2, compression="none", use_dictionary=False, write_statistics=False)
+    content = path.read_bytes()
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    for place in range(footer, len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 2]) + content[place + 1 :])
+        with contextlib.suppress(FembError):
+            source = ParquetSource(path)
+            for row in range(len(source)):
+                assert isinstance(source.read(row), bytes), place
+                assert isinstance(source.names[row], str), place
+            source.extra(np.arange(len(source)))
+
+
+@pytest.mark.parametrize("label", [10**12, 2**23])
+def test_a_label_too_large_to_count_up_to_is_an_error(tmp_path, label):
+    columns = {"image": images(range(2)), "id": [0, label]}
+    with pytest.raises(FembError, match=f"label {label}, too large"):
         ParquetSource(write(tmp_path / "a.parquet", columns))
 
 

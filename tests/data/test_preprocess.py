@@ -1,6 +1,7 @@
 """From encoded bytes to what a backbone sees."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -106,6 +107,15 @@ def test_a_variant_that_pillow_does_not_decode_is_an_error():
     encoded[80] = 1  # pixel format flags
     with pytest.raises(FembError, match="not a readable image"):
         decode_image(bytes(encoded))
+
+
+def test_a_tiff_whose_offset_is_no_integer_is_an_error():
+    encoded = encode(Image.new("RGB", (8, 8)), "TIFF")
+    strip_offsets, as_float = struct.pack("<HH", 273, 4), struct.pack("<HH", 273, 11)
+    assert encoded.count(strip_offsets) == 1
+    with pytest.raises(FembError, match="not a readable image"):
+        decode_image(encoded.replace(strip_offsets, as_float))
+
 
 
 def test_an_absurd_size_is_refused_before_decoding():

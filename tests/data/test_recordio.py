@@ -4,54 +4,18 @@ import contextlib
 import hashlib
 import json
 import pickle
-import struct
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from records import MAGIC, image, write
 
 from femb_cli.data.encoded import check_image
 from femb_cli.data.recordio import RecordError, RecordSource
 from femb_cli.data.recordio_format import join_parts, map_records, record_parts, scan
 from femb_cli.data.source import open_source
 from femb_cli.errors import FembError
-
-MAGIC = bytes.fromhex("0a23d7ce")
-
-
-def part(data: bytes, kind: int = 0) -> bytes:
-    return MAGIC + struct.pack("<I", kind << 29 | len(data)) + data + b"\0" * (-len(data) % 4)
-
-
-def record(payload: bytes) -> bytes:
-    """Split where a writer has to: at every magic that stands at a multiple of four."""
-    pieces, start = [], 0
-    for position in range(0, len(payload) - 3, 4):
-        if payload[position : position + 4] == MAGIC:
-            pieces.append(payload[start:position])
-            start = position + 4
-    pieces.append(payload[start:])
-    kinds = [0] if len(pieces) == 1 else [1] + [2] * (len(pieces) - 2) + [3]
-    return b"".join(part(piece, kind) for piece, kind in zip(pieces, kinds, strict=True))
-
-
-def image(label: float | list[float], content: bytes, number: int = 0) -> bytes:
-    labels = label if isinstance(label, list) else []
-    scalar = 0.0 if labels else label
-    return struct.pack(f"<IfQQ{len(labels)}f", len(labels), scalar, number, 0, *labels) + content
-
-
-def write(folder: Path, payloads: list[bytes], keys: list[int] | None = None) -> Path:
-    offsets, data = [], b""
-    for payload in payloads:
-        offsets.append(len(data))
-        data += record(payload)
-    (folder / "train.rec").write_bytes(data)
-    if keys is not None:
-        lines = [f"{key}\t{offset}\n" for key, offset in zip(keys, offsets, strict=True)]
-        (folder / "train.idx").write_text("".join(reversed(lines)))
-    return folder / "train.rec"
 
 
 def read_all(source: RecordSource) -> list[bytes]:
@@ -142,6 +106,15 @@ def test_an_index_outside_the_file_is_named(tmp_path):
     path.with_suffix(".idx").write_text("0\t0\n1\t4000\n")
     with pytest.raises(RecordError, match=r"record 1 at offset 4000 .* outside the file"):
         RecordSource(path).read(1)
+
+
+@pytest.mark.parametrize("offset", [-(2**63), -4, 2**63 - 4])
+def test_an_offset_that_is_absurd_spares_the_other_records(tmp_path, offset):
+    path = write(tmp_path, [image(0, b"a")], keys=[0])
+    path.with_suffix(".idx").write_text(f"0\t0\n1\t{offset}\n")
+    source = RecordSource(path)
+    assert sorted(source.names) == ["0", "1"]
+    assert source.read(list(source.names).index("0")) == b"a"
 
 
 @pytest.mark.parametrize(

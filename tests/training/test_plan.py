@@ -15,14 +15,14 @@ def plan(processes=1, **settings):
     return make_plan(TrainConfig(**{"data": DATA, "batch_size": 16} | settings), processes)
 
 
-def test_an_epoch_is_the_whole_batches_in_the_data():
+def test_an_epoch_is_the_batches_in_the_data():
     sizes = plan(epochs=4.0)
     assert (sizes.num_images, sizes.num_identities) == (50, 10)
-    assert (sizes.batch_size, sizes.steps_per_epoch, sizes.steps) == (16, 3, 12)
-    assert sizes.epochs == 4.0
+    assert (sizes.batch_size, sizes.steps_per_epoch, sizes.steps) == (16, 3.125, 12)
+    assert sizes.epochs == 12 / 3.125
 
 
-@pytest.mark.parametrize("epochs, steps", [(1.0, 3), (1.5, 4), (0.5, 2), (0.01, 1), (2.4, 7)])
+@pytest.mark.parametrize("epochs, steps", [(1.0, 3), (1.5, 5), (0.5, 2), (0.01, 1), (2.4, 8)])
 def test_parts_of_an_epoch_are_rounded_to_steps_but_never_to_none(epochs, steps):
     assert plan(epochs=epochs).steps == steps
 
@@ -30,13 +30,13 @@ def test_parts_of_an_epoch_are_rounded_to_steps_but_never_to_none(epochs, steps)
 def test_steps_are_taken_as_they_are():
     sizes = plan(steps=7, epochs=None)
     assert sizes.steps == 7
-    assert sizes.epochs == pytest.approx(7 / 3)
+    assert sizes.epochs == pytest.approx(7 / 3.125)
 
 
 @pytest.mark.parametrize("processes", [1, 2, 4, 16])
 def test_the_number_of_processes_changes_neither_batch_nor_steps(processes):
     sizes = plan(processes)
-    assert (sizes.processes, sizes.batch_size, sizes.steps) == (processes, 16, 60)
+    assert (sizes.processes, sizes.batch_size, sizes.steps) == (processes, 16, 62)
 
 
 def test_a_batch_that_cannot_be_shared_evenly_is_refused_with_one_that_can():
@@ -61,7 +61,7 @@ def test_a_data_set_on_disk_is_counted(tmp_path):
         for number in range(5):
             writer.write((tmp_path / "image.png").read_bytes(), number % 2, f"{number}.png")
     sizes = plan(data=DatasetConfig(path=str(tmp_path / "set")), batch_size=2)
-    assert (sizes.num_images, sizes.num_identities, sizes.steps_per_epoch) == (5, 2, 2)
+    assert (sizes.num_images, sizes.num_identities, sizes.steps_per_epoch) == (5, 2, 2.5)
 
 
 def test_a_folder_of_people_is_counted(tmp_path):

@@ -1,0 +1,266 @@
+"""`femb convert`: whatever the source is, one command, and figures that add up."""
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import records
+from pictures import encode, people, tree
+
+from femb_cli.data import batch
+from femb_cli.data.convert import convert as convert_source
+from femb_cli.data.folder import FolderSource
+from femb_cli.data.source import open_source
+
+COUNTS = {"ann": 3, "bob": 2, "cleo": 4}
+NUM_IMAGES = 9
+
+
+def folder(path: Path) -> Path:
+    return people(path / "faces", COUNTS)
+
+
+def archive(path: Path) -> Path:
+    return Path(shutil.make_archive(str(path / "faces"), "zip", folder(path)))
+
+
+def record_directory(path: Path) -> Path:
+    images = [
+        records.image(label, encode(20 * label + number), 10 * label + number)
+        for label, count in enumerate(COUNTS.values())
+        for number in range(count)
+    ]
+    (path / "records").mkdir()
+    records.write(path / "records", images, list(range(1, NUM_IMAGES + 1)))
+    return path / "records"
+
+
+def record_file(path: Path) -> Path:
+    return record_directory(path) / "train.rec"
+
+
+def dataset(path: Path) -> Path:
+    return convert_source(FolderSource(folder(path)), path / "arrow").path
+
+
+def parquet(path: Path) -> Path:
+    return convert_source(FolderSource(folder(path)), path / "parquet", format="parquet").path
+
+
+def verification_set(path: Path) -> Path:
+    images = [encode(20 * number) for number in range(8)]
+    (path / "tiny.bin").write_bytes(pickle.dumps((images, [True, False, True, False])))
+    return path / "tiny.bin"
+
+
+SOURCES = {
+    "recordio": (record_directory, record_file),
+    "folder": (folder,),
+    "zip": (archive,),
+    "dataset": (dataset,),
+    "parquet": (parquet,),
+}
+KIND_AND_MAKER = [(kind, make) for kind, makers in SOURCES.items() for make in makers]
+
+
+@pytest.mark.parametrize(("kind", "make"), KIND_AND_MAKER)
+@pytest.mark.parametrize("format", ["arrow", "parquet"])
+def test_every_source_is_converted(femb, tmp_path, kind, make, format):
+    source = make(tmp_path)
+    result = femb("convert", source, "out", "--format", format, "--json")
+    assert result.code == 0, result.err
+    facts = json.loads(result.out)
+    images = open_source(source)
+    assert images.kind == kind
+    assert facts == {
+        "num_images": NUM_IMAGES,
+        "num_identities": 3,
+        "num_skipped": 0,
+        "num_unselected": 0,
+        "bytes": sum(len(images.read(row)) for row in range(NUM_IMAGES)),
+        "path": "out",
+    }
+    written = open_source(tmp_path / "out")
+    assert written.kind == ("dataset" if format == "arrow" else "parquet")
+    assert [written.read(row) for row in range(NUM_IMAGES)] == [images.read(row) for row in range(NUM_IMAGES)]
+
+
+@pytest.mark.parametrize(("kind", "make"), KIND_AND_MAKER)
+def test_a_dry_run_counts_and_writes_nothing(femb, tmp_path, kind, make):
+    source = make(tmp_path)
+    before = tree(tmp_path)
+    result = femb("convert", source, "out", "--dry-run", "--min-images", "3", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out) == {
+        "source_kind": kind,
+        "num_images": 7,
+        "num_identities": 2,
+        "num_nameless": 0,
+        "num_unselected": 2,
+        "path": "out",
+    }
+    assert tree(tmp_path) == before
+
+
+def test_a_list_is_converted_with_its_images_elsewhere(femb, tmp_path):
+    names = [path.relative_to(tmp_path / "faces").as_posix() for path in sorted(folder(tmp_path).rglob("*.jpg"))]
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "faces.txt").write_text("".join(f"{name} {name.split('/')[0]}\n" for name in names))
+    lost = femb("convert", "lists/faces.txt", "out")
+    assert lost.code == 1
+    assert "--images DIR" in lost.err
+    result = femb("convert", "lists/faces.txt", "out", "--images", "faces", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["num_images"] == NUM_IMAGES
+    assert list(open_source(tmp_path / "out").names) == names
+
+
+def test_a_verification_set_becomes_a_benchmark(femb, tmp_path):
+    source = verification_set(tmp_path)
+    foreseen = femb("convert", source, "out", "--dry-run", "--json")
+    assert json.loads(foreseen.out) == {"source_kind": "bin", "num_pairs": 4, "num_genuine": 2, "path": "out"}
+    assert not (tmp_path / "out").exists()
+    result = femb("convert", source, "out", "--json")
+    assert result.code == 0, result.err
+    figures = {"num_pairs": 4, "num_genuine": 2, "num_images": 8, "num_skipped": 0}
+    assert json.loads(result.out) == {**figures, "path": "out"}
+    assert (tmp_path / "out" / "pairs.csv").is_file()
+    assert "femb verify --dataset out" in result.err
+
+
+@pytest.mark.parametrize("option", [("--limit", "3"), ("--min-images", "2"), ("--split", "test"), ("--images", ".")])
+def test_a_verification_set_is_converted_whole_or_not_at_all(femb, tmp_path, option):
+    result = femb("convert", verification_set(tmp_path), "out", *option)
+    assert result.code == 2
+    assert option[0] in result.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
+@pytest.mark.parametrize("make", [folder, verification_set])
+def test_what_exists_is_refused_even_in_a_dry_run(femb, tmp_path, make, dry_run):
+    source = make(tmp_path)
+    (tmp_path / "out").mkdir()
+    result = femb("convert", source, "out", *dry_run)
+    assert result.code == 1
+    assert "out exists already" in result.err
+    assert "--overwrite" in result.err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("format", ["arrow", "parquet"])
+def test_a_set_is_overwritten_when_asked_for(femb, tmp_path, format):
+    source = folder(tmp_path)
+    assert femb("convert", source, "out", "--limit", "2", "--format", format).code == 0
+    assert femb("convert", source, "out", "--overwrite", "--format", format).code == 0
+    assert len(open_source(tmp_path / "out")) == NUM_IMAGES
+
+
+def test_a_split_is_chosen(femb, tmp_path):
+    for split, count in (("train", 3), ("test", 2)):
+        set_path = convert_source(FolderSource(folder(tmp_path)), tmp_path / split, limit=count, format="parquet").path
+        (tmp_path / "hub" / "data").mkdir(parents=True, exist_ok=True)
+        [file] = (set_path / "data").iterdir()
+        shutil.copy(file, tmp_path / "hub" / "data" / f"{split}-00000-of-00001.parquet")
+    unsure = femb("convert", "hub", "out")
+    assert unsure.code == 1
+    assert "--split" in unsure.err
+    for split, count in (("train", 3), ("test", 2)):
+        result = femb("convert", "hub", f"out_{split}", "--split", split, "--json")
+        assert json.loads(result.out)["num_images"] == count
+
+
+def test_an_arrow_set_of_several_splits_is_converted_one_by_one(femb, tmp_path):
+    from datasets import DatasetDict, load_from_disk
+
+    dataset(tmp_path)
+    whole = load_from_disk(str(tmp_path / "arrow"))
+    DatasetDict({"train": whole.select(range(5)), "test": whole.select(range(5, 9))}).save_to_disk(tmp_path / "both")
+    assert "train, test" in femb("convert", "both", "out").err
+    assert json.loads(femb("convert", "both", "out", "--split", "test", "--json").out)["num_images"] == 4
+
+
+def test_every_image_is_written_skipped_or_not_selected(femb, tmp_path):
+    source = folder(tmp_path)
+    (source / "ann" / "1.jpg").write_bytes(b"<html>")
+    (source / "bob" / "0.jpg").write_bytes(b"")
+    (tmp_path / "people.txt").write_text("ann 3\ncleo 4\n")
+    for options in ([], ["--limit", "4"], ["--min-images", "3"], ["--identities", "people.txt"], ["--verify"]):
+        result = femb("convert", source, "out", "--on-error", "skip", "--overwrite", "--json", *options)
+        facts = json.loads(result.out)
+        assert facts["num_images"] + facts["num_skipped"] + facts["num_unselected"] == NUM_IMAGES
+        assert len(open_source(tmp_path / "out")) == facts["num_images"]
+        assert result.err.count("warning:") == facts["num_skipped"]
+        foreseen = json.loads(femb("convert", source, "new", "--dry-run", "--json", *options).out)
+        assert foreseen["num_images"] == facts["num_images"] + facts["num_skipped"]
+
+
+def test_damaged_records_are_counted_as_skipped(femb, tmp_path):
+    file = record_file(tmp_path)
+    content = bytearray(file.read_bytes())
+    content[:4] = b"\0\0\0\0"
+    file.write_bytes(content)
+    result = femb("convert", file, "out", "--on-error", "skip", "--json")
+    facts = json.loads(result.out)
+    assert (facts["num_images"], facts["num_skipped"], facts["num_unselected"]) == (8, 1, 0)
+    assert "record 1 at offset 0" in result.err
+
+
+def test_ten_warnings_are_enough(femb, tmp_path):
+    source = people(tmp_path / "faces", {"ann": 3, "bob": 15})
+    for number in range(15):
+        (source / "bob" / f"{number}.jpg").write_bytes(b"<html>")
+    result = femb("convert", source, "out", "--on-error", "skip")
+    assert result.err.count("warning: left out bob/") == 10
+    assert "warning: left out 5 more, which out/skipped.txt names" in result.err
+    assert len((tmp_path / "out" / "skipped.txt").read_text().splitlines()) == 15
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["faces", "out"], 1, ["ann/1.jpg", "--on-error skip"]),
+        (["faces", "out", "--identities", "none.txt"], 1, ["none.txt"]),
+        (["faces", "out", "--min-images", "99"], 1, ["no image", "--min-images"]),
+        (["faces", "out", "--limit", "0"], 2, ["--limit"]),
+        (["faces", "out", "--format", "csv"], 2, ["--format"]),
+        (["faces", "out", "--shard-size", "0"], 2, ["--shard-size"]),
+        (["faces", "faces/ann/0.jpg/out", "--on-error", "skip"], 1, ["faces/ann/0.jpg"]),
+        (["faces/ann/0.jpg", "out"], 1, ["no source of images"]),
+        (["nothing.rec", "out"], 1, ["there is nothing at nothing.rec"]),
+    ],
+)
+def test_a_mistake_is_one_clear_message(femb, tmp_path, arguments, code, words):
+    source = folder(tmp_path)
+    (source / "ann" / "1.jpg").write_bytes(b"<html>")
+    before = tree(tmp_path)
+    result = femb("convert", *arguments)
+    assert result.code == code, result.err
+    for word in words:
+        assert word in result.err
+    assert "Traceback" not in result.err
+    assert "Exception ignored" not in result.err
+    assert result.out == ""
+    assert tree(tmp_path) == before
+
+
+def test_parquet_says_how_to_put_it_on_the_hub(femb, tmp_path):
+    result = femb("convert", folder(tmp_path), "out", "--format", "parquet")
+    assert "femb train --data out" in result.err
+    assert "hf upload" in result.err
+    assert result.out.splitlines()[0].split() == ["num_images", "9"]
+
+
+def test_a_command_that_stopped_at_damage_goes_on_from_there(femb, tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "BATCH_ROWS", 2)
+    source = people(tmp_path / "faces", {"ann": 9, "bob": 9})
+    for file in source.rglob("*.jpg"):
+        file.write_bytes(file.read_bytes() + bytes(200_000) + b"\xff\xd9")
+    (source / "bob" / "8.jpg").write_bytes(b"<html>")
+    assert femb("convert", "faces", "out", "--shard-size", "1").code == 1
+    result = femb("convert", "faces", "out", "--shard-size", "1", "--on-error", "skip")
+    assert result.code == 0, result.err
+    assert "going on after 12 of 18 images, which an earlier run has converted" in result.err
+    assert len(open_source(tmp_path / "out")) == 17

@@ -1,0 +1,55 @@
+"""A training reads its data set in whichever form it lies."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from femb_cli.data.synthetic import photograph
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """Eight drawn people, four photographs each."""
+    folder = tmp_path_factory.mktemp("people")
+    for identity in range(8):
+        (folder / f"person{identity}").mkdir()
+        for index in range(4):
+            (folder / f"person{identity}" / f"{index}.jpg").write_bytes(photograph(1, identity, index).jpeg)
+    return folder
+
+
+def train(femb, data, out):
+    settings = ("--set", "backbone.width=0.125", "--set", "validation.benchmarks=[]")
+    result = femb("train", "--data", data, "--out", out, "--steps", 3, "--batch-size", 10, *settings, "--json")
+    assert result.code == 0, result.err
+    return json.loads(result.out)["loss"]
+
+
+def test_arrow_is_trained_on_like_the_folder_that_it_was_made_of(femb, people, tmp_path):
+    assert femb("convert", people, "arrow", "--quiet").code == 0
+    assert train(femb, "arrow", "one") == train(femb, people, "two")
+
+
+def test_parquet_is_trained_on(femb, people, tmp_path):
+    assert femb("convert", people, "parquet", "--format", "parquet", "--quiet").code == 0
+    assert np.isfinite(train(femb, "parquet", "one"))
+
+
+def test_a_data_set_on_the_hub_is_trained_on_as_it_streams(femb, people, tmp_path, monkeypatch):
+    import huggingface_hub
+    from fsspec.implementations.dirfs import DirFileSystem
+    from fsspec.implementations.local import LocalFileSystem
+
+    hub = tmp_path / "hub" / "datasets" / "owner"
+    assert femb("convert", people, hub / "faces@main", "--format", "parquet", "--quiet").code == 0
+    local = DirFileSystem(os.fspath(tmp_path / "hub"), LocalFileSystem())
+    monkeypatch.setattr(huggingface_hub, "HfFileSystem", lambda: local)
+    assert train(femb, "owner/faces", "one") == train(femb, hub / "faces@main", "two")
+
+
+def test_a_list_is_trained_on(femb, people, tmp_path):
+    lines = [f"{people}/person{identity}/{index}.jpg 0 {identity} 0\n" for identity in range(8) for index in range(4)]
+    (tmp_path / "faces.list").write_text("".join(lines))
+    assert np.isfinite(train(femb, "faces.list", "one"))
