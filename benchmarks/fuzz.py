@@ -5,14 +5,13 @@
 
 A case is a small set whose files were mutated: it is opened, every image read, checked and decoded, and now and then
 the whole set converted. A failure is any exception but `FembError`, a case of more than ten seconds, or one that ends
-its process; its files, its traceback and the command that repeats it are kept. Each process has four GiB of address
-space more than it starts with. A case depends on its format, its number and the seed alone, and on the golden files
-where `--shared` adds them.
+its process; its files, its traceback and the command that repeats it are kept. Each case has four GiB of address
+space more than its process has when it begins. A case depends on its format, its number and the seed alone, and on the
+golden files where `--shared` adds them.
 """
 
 import argparse
 import faulthandler
-import json
 import multiprocessing
 import os
 import random
@@ -27,13 +26,13 @@ import traceback
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from fuzz_mutations import mutate
 from fuzz_seeds import SEEDS, Seed, golden_seeds
 
 from femb_cli.data.convert import convert
@@ -41,7 +40,6 @@ from femb_cli.data.dataset import check_identities, read_facts
 from femb_cli.data.decode import decode_image
 from femb_cli.data.encoded import check_image
 from femb_cli.data.folder import FileListSource
-from femb_cli.data.recordio_format import MAGIC
 from femb_cli.data.source import HasExtraColumns, ReadsMany, open_source
 from femb_cli.data.verification_set import read_verification_set, write_benchmark
 from femb_cli.errors import FembError
@@ -51,29 +49,6 @@ ADDRESS_SPACE = 4 * 2**30
 CONVERTED = 0.125
 MOST_IMAGES_READ = 2000
 SECONDS_PER_LINE = 15
-EXTREMES = (0, 1, 2, 4, 255, 2**16 - 1, 2**24, 2**29 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63 - 1, 2**64 - 1)
-TOKENS = [
-    *(b"\0", b"\r", b"\n", b"\t", b" ", b",", b'"', b"'", b"/", b"../", b"\\", b"\xef\xbb\xbf", b"\xff\xfe", b"\x85"),
-    *("\u2028é\U0001f600\u202e".encode(), b"\xed\xa0\x80", b"-1", b"0", b"1e999", b"NaN", b"0x10", b"1_0", b"2.5"),
-    *(str(number).encode() for number in EXTREMES[-8:]),
-    *(b"9" * 5000, b"null", b"true", b"[]", b"{}", b'"text"', b"[0]", b'{"a": 1}', b'"\\ud800"', b"[" * 9999),
-    *(
-        b'"names"',
-        b"image",
-        b"path",
-        b"label",
-        b"bytes",
-        b"features",
-        b"_data_files",
-        b"a.jpg",
-        b"x" * 300,
-        b"y" * 140_000,
-    ),
-]
-ODD_VALUES: tuple[Any, ...] = (
-    *(None, True, 0, -1, 2**63, 1.5, float("inf"), "", "text", "\ud800", "a\0b", "../.."),
-    *([], [0], {}, {"a": 1}),
-)
 
 
 class Outcome(Enum):
@@ -109,128 +84,11 @@ class Options:
         return shlex.join(words + (["--shared", str(self.shared)] if self.shared else []))
 
 
-def flip_bytes(data: bytes, other: bytes, random: random.Random) -> bytes:
-    """Change up to eight bytes."""
-    changed = bytearray(data)
-    for _ in range(random.randint(1, 8)):
-        changed[random.randrange(len(data))] ^= random.choice((1, 2, 4, 8, 16, 32, 64, 128, random.randint(1, 255)))
-    return bytes(changed)
-
-
-def truncate(data: bytes, other: bytes, random: random.Random) -> bytes:
-    """Cut the end off."""
-    return data[: random.randrange(len(data))]
-
-
-def insert(data: bytes, other: bytes, random: random.Random) -> bytes:
-    """Insert a few bytes at random."""
-    place = random.randint(0, len(data))
-    return data[:place] + random.randbytes(random.randint(1, 64)) + data[place:]
-
-
-def delete(data: bytes, other: bytes, random: random.Random) -> bytes:
-    """Take a block out."""
-    start, end = block(data, random)
-    return data[:start] + data[end:]
-
-
-def duplicate(data: bytes, other: bytes, random: random.Random) -> bytes:
-    """Repeat a block, a few times or many."""
-    start, end = block(data, random)
-    return data[:end] + data[start:end] * random.choice((1, 1, 2, 20)) + data[end:]
-
-
-def overwrite_integer(data: bytes, other: bytes, random: random.Random) -> bytes:
-    """Overwrite 4 or 8 aligned bytes with an extreme integer, or one that means something in the file."""
-    size = random.choice((4, 8))
-    near = random.choice((MAGIC, len(data), len(data) // 2, random.randrange(len(data) + 1)))
-    number = random.choice((*EXTREMES, near, near + 1)) % 2 ** (8 * size)
-    start = random.randrange(0, len(data), 4)
-    return data[:start] + number.to_bytes(size, random.choice(("little", "little", "big"))) + data[start + size :]
-
-
-def splice(data: bytes, other: bytes, random: random.Random) -> bytes:
-    """Let another file of the format take over somewhere."""
-    return data[: random.randint(0, len(data))] + other[random.randint(0, len(other)) :]
-
-
-def write_token(data: bytes, other: bytes, random: random.Random) -> bytes:
-    """Insert a piece of text that is seldom thought of, or put it in a block's or a word's place."""
-    start, end = random.choice((block(data, random), word(data, random)))
-    return data[: random.choice((start, end))] + random.choice(TOKENS) + data[end:]
-
-
-def replace_value(data: bytes, other: bytes, random: random.Random) -> bytes:
-    """Put something odd in the place of a value in JSON, where it still is JSON."""
-    try:
-        content = json.loads(data)
-    except (ValueError, RecursionError):
-        return data
-    container: Any = [content]
-    while isinstance(container, list | dict) and container:
-        inner, key = container, random.choice(list(container) if isinstance(container, dict) else range(len(container)))
-        container = container[key] if random.random() < 0.7 else None
-    inner[key] = random.choice(ODD_VALUES)
-    return json.dumps(content).encode()
-
-
-def block(data: bytes, random: random.Random) -> tuple[int, int]:
-    """Choose a block, short ones as often as long ones."""
-    start = random.randrange(len(data))
-    return start, min(len(data), start + random.randint(1, 4 ** random.randint(1, 6)))
-
-
-def word(data: bytes, random: random.Random) -> tuple[int, int]:
-    """Choose a word or a number of a text."""
-    start = end = random.randrange(len(data))
-    while start and data[start - 1 : start].isalnum():
-        start -= 1
-    while end < len(data) and data[end : end + 1].isalnum():
-        end += 1
-    return start, end
-
-
-Mutation = Callable[[bytes, bytes, random.Random], bytes]
-MUTATIONS: tuple[Mutation, ...] = (
-    *(flip_bytes, flip_bytes, truncate, insert, delete, duplicate),
-    *(overwrite_integer, overwrite_integer, splice),
-)
-TEXT_ENDINGS = (".json", ".idx", ".txt", ".list", ".lst", ".csv", ".tsv", "")
-FURTHER = dict.fromkeys(TEXT_ENDINGS, (write_token,) * 12) | {".json": (write_token,) * 6 + (replace_value,) * 24}
-"""Of mutations by file endings; the more often one stands there, the more often it is taken."""
-
-
-def choose_file(seed: Seed, random: random.Random) -> str:
-    """Choose the file that is opened, or one beside it; in a folder large files more often."""
-    names = sorted(seed.files)
-    if not seed.opened:
-        return random.choices(names, [len(seed.files[name]) + 1 for name in names])[0]
-    return seed.opened if random.random() < 0.6 else random.choice(names)
-
-
 def all_seeds(format: str, shared: Path | None) -> list[Seed]:
     """Return the seeds of a format, those made here as often as the golden ones."""
     made = list(SEEDS[format]())
     golden = [] if shared is None else golden_seeds(format, shared)
     return made * max(1, len(golden) // len(made)) + golden
-
-
-def mutate(seeds: list[Seed], random: random.Random) -> Seed:
-    """Return one of the seeds with one of its files changed, two at times; a file's name may change, too."""
-    seed, other = random.choice(seeds), random.choice(seeds)
-    files = dict(seed.files)
-    for _ in range(random.choice((1, 1, 2))):
-        name = choose_file(seed, random)
-        donors = [content for path, content in other.files.items() if Path(path).suffix == Path(name).suffix]
-        mutations = MUTATIONS + FURTHER.get(Path(name).suffix, ())
-        for _ in range(random.choice((1, 1, 1, 2, 4))):
-            if files[name]:
-                files[name] = random.choice(mutations)(files[name], random.choice(donors or [b""]), random)
-    if not seed.opened and random.random() < 0.1:
-        old = random.choice(sorted(files))
-        raw = random.randbytes(random.randint(1, 20)).replace(b"\0", b"").replace(b"/", b"")
-        files[str(Path(old).with_name("x")) + os.fsdecode(raw) + Path(old).suffix] = files.pop(old)
-    return replace(seed, files=files)
 
 
 def write_files(seed: Seed, folder: Path) -> Path:
@@ -316,13 +174,11 @@ class Workshop:
         self.seeds: dict[str, list[Seed]] = {}
 
     def guard(self) -> None:
-        """Limit this process, and let a signal that ends it leave its stack behind."""
+        """Let a signal that ends this process leave its stack behind, and keep complaints off the terminal."""
         complaints = os.open(self.scratch / "complaints", os.O_CREAT | os.O_RDWR | os.O_APPEND)
         os.dup2(complaints, 2)
         faulthandler.enable()
         faulthandler.register(signal.SIGALRM, chain=True)
-        limit = process_memory("VmSize") + ADDRESS_SPACE
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         warnings.simplefilter("ignore")
 
     def prepare(self, format: str) -> None:
@@ -347,6 +203,8 @@ class Workshop:
         seed, converts = self.mutated(format, case)
         os.ftruncate(2, 0)
         Path("/proc/self/clear_refs").write_text("5")
+        # Anew for each case: Arrow keeps address space, not memory, of allocations that came to nothing.
+        resource.setrlimit(resource.RLIMIT_AS, (process_memory("VmSize") + ADDRESS_SPACE, resource.RLIM_INFINITY))
         held, started = process_memory("VmRSS"), time.perf_counter()
         fault = ""
         signal.alarm(SECONDS_PER_CASE)
@@ -454,7 +312,7 @@ def run_all(formats: list[str], cases: int, processes: int, options: Options) ->
     """Run all cases, a format after the other, and tell how far it is."""
     results: dict[str, list[Result]] = defaultdict(list)
     waiting = iter([(format, case) for format in formats for case in range(cases // len(formats))])
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True) as scratch:
         workers = [Worker(options, Path(scratch) / str(number)) for number in range(processes)]
         told = time.monotonic()
         for worker in workers:

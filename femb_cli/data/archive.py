@@ -13,10 +13,10 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from femb_cli.data.encoded import MAX_IMAGE_BYTES
 from femb_cli.data.layout import check_text, identities_from_names, is_image_name
 from femb_cli.errors import FembError
 
-MAX_IMAGE_BYTES = 64 * 2**20
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, length of the name, length of the extra field
 
 

@@ -51,8 +51,14 @@ def find_columns(schema: "pa.Schema", place: object) -> Columns:
         place: where the table is, for the error.
 
     Raises:
-        FembError: No column or several could be the images, or none the label.
+        FembError: No column or several could be the images, or none the label; or a name is no text.
     """
+    import pyarrow as pa
+
+    try:
+        _decode_names(pa.struct(list(schema)))
+    except UnicodeDecodeError as error:
+        raise FembError(f"{place} has a column whose name is no text: {error}", hint=_DAMAGED) from error
     structs = [field.name for field in schema if _is_image_struct(field.type)]
     candidates = structs or [field.name for field in schema if _is_binary(field.type)]
     images = candidates if len(candidates) == 1 else [name for name in candidates if name == "image"]
@@ -134,6 +140,13 @@ def _is_label(kind: "pa.DataType") -> bool:
     import pyarrow.types as types
 
     return types.is_integer(kind) or is_text(kind)
+
+
+def _decode_names(kind: "pa.DataType") -> None:
+    """Look at the name of every field, however deep: Arrow decodes it only then."""
+    for field in map(kind.field, range(kind.num_fields)):
+        _ = field.name
+        _decode_names(field.type)
 
 
 def _class_names(schema: "pa.Schema", label: str, place: object) -> tuple[str, ...] | None:

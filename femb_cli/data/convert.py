@@ -14,7 +14,7 @@ from femb_cli.data.batch import read_batches
 from femb_cli.data.dataset_writer import SHARD_BYTES, DatasetWriter
 from femb_cli.data.layout import first_without_identity
 from femb_cli.data.shards import Format
-from femb_cli.data.source import HasExtraColumns, Identities, ImageSource, read_or_error
+from femb_cli.data.source import HasExtraColumns, Identities, ImageSource, names_of, read_or_error
 from femb_cli.errors import FembError
 
 SKIPPED_FILE = "skipped.txt"
@@ -223,7 +223,7 @@ def _copy(
         writer.write_batch(
             batch.images,
             plan.labels_N[batch.places_N],
-            [source.names[row] for row in rows_N.tolist()],
+            names_of(source, rows_N),
             sizes_N2=batch.sizes_N2,
             extra=source.extra(rows_N) if isinstance(source, HasExtraColumns) and len(rows_N) else None,
         )

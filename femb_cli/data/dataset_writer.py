@@ -156,7 +156,7 @@ class DatasetWriter:
         self,
         images: EncodedImages,
         labels_N: np.ndarray,
-        names: list[str | None],
+        names: Sequence[str | None],
         *,
         sizes_N2: np.ndarray,
         extra: "pa.Table | None" = None,

@@ -12,6 +12,9 @@ import numpy as np
 MAX_PIXELS = 64_000_000
 """An image that claims more is refused before it is decoded."""
 
+MAX_IMAGE_BYTES = 64 * 2**20
+"""A file that is larger is not read as an image."""
+
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 ... SOF15 without DHT, JPG and DAC
 _IS_FRAME = np.isin(np.arange(256), list(_JPEG_FRAMES))

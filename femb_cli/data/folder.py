@@ -1,10 +1,12 @@
 """Images as files: a folder of identities or of loose images, or a list of files."""
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
+from femb_cli.data.encoded import MAX_IMAGE_BYTES
 from femb_cli.data.layout import check_text, identities_from_names, is_clutter, is_image_name
 from femb_cli.errors import FembError
 
@@ -111,9 +113,14 @@ def read_file(path: Path) -> bytes:
     """Return the bytes of one image.
 
     Raises:
-        FembError: It cannot be read.
+        FembError: It cannot be read, is no file but a device, say, or is larger than any image.
     """
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise FembError(f"{str(path)!r} is no file")
+        if status.st_size > MAX_IMAGE_BYTES:
+            raise FembError(f"{str(path)!r} has {status.st_size} bytes, too many for one image")
         return path.read_bytes()
     except OSError as error:
         raise FembError(f"cannot read the image {str(path)!r}: {error.strerror}") from error

@@ -1,40 +1,27 @@
 """Images named by a list: a text file with a path and an identity on each line, in any of the forms in use.
 
-Forms, told apart by the first line: MagFace's `path 0 identity 0`; `path identity`; InsightFace's
-`aligned<TAB>path<TAB>identity`; im2rec's `key<TAB>label<TAB>path`; and tables, separated by tabs or commas, with a
-header or with path and identity first.
-
 Shapes: N lines, U different images, R lines that repeat one, C identities.
 """
 
-import csv
 import os
-import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from femb_cli.data.folder import common_folder, read_file
-from femb_cli.data.layout import IMAGE_ENDINGS, check_text
+from femb_cli.data.layout import IMAGE_ENDINGS
+from femb_cli.data.list_format import ListForm, check_header, numbered_by, recognise, split_line
 from femb_cli.data.source import ComputedNames, Identities
 from femb_cli.errors import FembError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_PATH_COLUMNS = ("path", "image", "file", "filename", "name")
-_IDENTITY_COLUMNS = ("identity", "label", "id", "person", "class")
-_TABLE_SEPARATORS = {"tabs": "\t", "commas": ","}
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
-_IDENTITY_NUMBER = re.compile(r"[0-9]{1,18}(?:\.0*)?")
-_MAGFACE = re.compile(r"(.*\S)\s+0\s+(\S+)\s+0")
-_PATH_AND_IDENTITY = re.compile(r"(.*\S)\s+(\S+)")
 _ABSOLUTE_OR_CLIMBING = r"^/|(^|/)\.\.(/|$)"
 _FIRST_LINE_BYTES = 2**16
 _BLOCK_LINES = 2**16
@@ -107,101 +94,26 @@ class ListFileSource:
 
 def is_list_file(path: Path) -> bool:
     """Whether `path` is a text file whose first line, blank ones aside, has a form that femb knows."""
+    return _form_of(path) is not None
+
+
+def has_extra_columns(path: Path) -> bool:
+    """Whether `path` is a list with more columns than path and identity."""
+    form = _form_of(path)
+    return form is not None and bool(form.extra)
+
+
+def _form_of(path: Path) -> ListForm | None:
     if not path.is_file():
-        return False
+        return None
     with path.open("rb") as file:
         lines = file.read(_FIRST_LINE_BYTES).splitlines()
     try:
         texts = (line.decode("utf-8-sig") for line in lines)
         first = next((text for text in texts if text.strip()), "")
     except UnicodeDecodeError:
-        return False
-    return "\0" not in first and _recognise(first) is not None
-
-
-@dataclass(frozen=True)
-class _Form:
-    """How the lines of a list are put together.
-
-    Attributes:
-        shape: The form in words.
-        split: From a line to its cells, to none if it is not of the form.
-        num_cells: Of each line.
-        path: Which cell it is.
-        identity: Which cell it is.
-        extra: Names of further cells that are kept, by position.
-        is_numbered: Whether identities are numbers rather than names.
-        has_header: Whether the first line names the columns.
-    """
-
-    shape: str
-    split: Callable[[str], Sequence[str]]
-    num_cells: int = 2
-    path: int = 0
-    identity: int = 1
-    extra: dict[int, str] = field(default_factory=dict)
-    is_numbered: bool = False
-    has_header: bool = False
-
-
-def _recognise(line: str) -> _Form | None:
-    """Return the form of the list that starts with this line, None if it has none that femb knows."""
-    magface = _split_at_spaces(_MAGFACE, line)
-    if magface and _is_image(magface[0]):
-        return _Form("'path 0 identity 0'", partial(_split_at_spaces, _MAGFACE), is_numbered=True)
-    for name, separator in _TABLE_SEPARATORS.items():
-        cells = _split_table(separator, line)
-        table = _Form(f"{len(cells)} columns between {name}", partial(_split_table, separator), num_cells=len(cells))
-        if form := _with_header(table, cells) or _without_header(table, cells):
-            return form
-    pair = _split_at_spaces(_PATH_AND_IDENTITY, line)
-    if pair and _is_image(pair[0]) and sum(map(_is_image, line.split())) == 1:
-        return _Form("'path identity'", partial(_split_at_spaces, _PATH_AND_IDENTITY))
-    return None
-
-
-def _with_header(table: _Form, cells: Sequence[str]) -> _Form | None:
-    """Complete the form of a table whose first line names its columns."""
-    names = [cell.lower() for cell in cells]
-    path = next((names.index(name) for name in _PATH_COLUMNS if name in names), None)
-    identity = next((names.index(name) for name in _IDENTITY_COLUMNS if name in names), None)
-    if path is None or identity is None:
         return None
-    extra = {column: cell or f"column_{column + 1}" for column, cell in enumerate(cells)}
-    del extra[path], extra[identity]
-    return replace(table, path=path, identity=identity, extra=extra, has_header=True)
-
-
-def _without_header(table: _Form, cells: Sequence[str]) -> _Form | None:
-    """Complete the form of a table from its first row, which may open with a key or with `aligned`."""
-    has_key = len(cells) > 2 and _NUMBER.fullmatch(cells[0]) is not None
-    if has_key and _is_image(cells[-1]):
-        path, identity = len(cells) - 1, 1
-    else:
-        path, identity = int(has_key), int(has_key) + 1
-    if len(cells) < 2 or not _is_image(cells[path]) or _is_image(cells[identity]):
-        return None
-    kept = set(range(int(has_key), len(cells))) - {path, identity}
-    extra = {column: f"column_{column + 1}" for column in sorted(kept)}
-    return replace(table, path=path, identity=identity, extra=extra, is_numbered=has_key)
-
-
-def _split_at_spaces(pattern: re.Pattern[str], line: str) -> Sequence[str]:
-    match = pattern.fullmatch(line.strip())
-    return match.groups() if match else ()
-
-
-def _split_table(separator: str, line: str) -> Sequence[str]:
-    """Split at commas as CSV does, with quotes, and at tabs as they stand."""
-    try:
-        cells = next(csv.reader([line])) if separator == "," else line.split(separator)
-    except csv.Error:  # a carriage return inside, or a cell that is endlessly long
-        return ()
-    return [cell.strip() for cell in cells]
-
-
-def _is_image(cell: str) -> bool:
-    return PurePosixPath(cell).suffix.lower() in IMAGE_ENDINGS
+    return None if "\0" in first else recognise(first)
 
 
 @dataclass(frozen=True)
@@ -238,13 +150,13 @@ def _read_rows(path: Path) -> _Rows:
     return _Rows(paths, identities, lines_N.to_numpy(), table.select(range(3, table.num_columns)))
 
 
-def _open_list(path: Path) -> tuple[_Form, Iterator[tuple[int, str]]]:
+def _open_list(path: Path) -> tuple[ListForm, Iterator[tuple[int, str]]]:
     """Return the form of a list and its numbered lines, without the header."""
     lines = _read_lines(path)
     first = next(lines, None)
     if first is None:
         raise FembError(f"the list {path} is empty")
-    form = _recognise(first[1])
+    form = recognise(first[1])
     if form is None:
         raise FembError(
             f"line {first[0]} of {path} is no line of a list that femb knows: {first[1]!r}",
@@ -252,20 +164,12 @@ def _open_list(path: Path) -> tuple[_Form, Iterator[tuple[int, str]]]:
             " or a table with the columns path and identity",
         )
     if form.has_header:
-        _check_header(form, path)
+        check_header(form, path)
         first = next(lines, None)
         if first is None:
             raise FembError(f"the list {path} has a header and nothing below it")
-    identity = _split_line(*first, form, path)[form.identity]
-    is_numbered = form.is_numbered or _NUMBER.fullmatch(identity) is not None
-    return replace(form, is_numbered=is_numbered), chain([first], lines)
-
-
-def _check_header(form: _Form, path: Path) -> None:
-    names = list(form.extra.values())
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise FembError(f"two columns of {path} are named {twice!r}", hint="rename one of them")
+    identity = split_line(*first, form, path)[form.identity]
+    return numbered_by(identity, form), chain([first], lines)
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -284,11 +188,11 @@ def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
         ) from error
 
 
-def _read_block(block: list[tuple[int, str]], form: _Form, path: Path) -> "pa.RecordBatch":
+def _read_block(block: list[tuple[int, str]], form: ListForm, path: Path) -> "pa.RecordBatch":
     """Turn lines into the columns path, identity, line number and those that are kept besides."""
     import pyarrow as pa
 
-    columns = list(zip(*(_split_line(*line, form, path) for line in block), strict=True))
+    columns = list(zip(*(split_line(*line, form, path) for line in block), strict=True))
     texts = {column: pa.array(columns[column], pa.large_string()) for column in (form.path, *form.extra)}
     names = columns[form.identity]
     if form.is_numbered:
@@ -300,25 +204,6 @@ def _read_block(block: list[tuple[int, str]], form: _Form, path: Path) -> "pa.Re
         [texts[form.path], identities, numbers, *(texts[column] for column in form.extra)],
         names=["path", "identity", "line", *form.extra.values()],
     )
-
-
-def _split_line(number: int, text: str, form: _Form, path: Path) -> Sequence[str]:
-    """Return the cells of one line, whose path and identity are sound."""
-    place = f"line {number} of {path}"
-    cells = form.split(text)
-    if len(cells) != form.num_cells:
-        raise FembError(f"{place} is not {form.shape} like the first one: {text!r}")
-    image, identity = cells[form.path], cells[form.identity]
-    if not image or not identity:
-        raise FembError(f"{place} lacks a path or an identity: {text!r}")
-    if form.is_numbered and not _IDENTITY_NUMBER.fullmatch(identity):
-        raise FembError(
-            f"{place} has the identity {identity!r}, which is no whole number from 0 up",
-            hint="identities are numbers, in every line, if the first one is",
-        )
-    check_text(image, place)
-    check_text(identity, place)
-    return cells
 
 
 def _find_root(folder: Path, first: str) -> Path:

@@ -159,7 +159,7 @@ class ParquetSource:
             groups = [footer.row_group(group) for group in range(footer.num_row_groups)]
             largest = max((group.total_byte_size for group in groups), default=0)
             table = parquet.read([columns.label], use_threads=False)
-            labels = _checked_rows(table, _num_rows(footer), file).column(0)
+            labels = _checked(table, _num_rows(footer), file).column(0)
             return _Opened(
                 columns=columns,
                 group_rows=[group.num_rows for group in groups],
@@ -170,7 +170,7 @@ class ParquetSource:
     def _read_paths(self, file: str) -> "pa.ChunkedArray":
         with self._open(file) as parquet:
             table = parquet.read([f"{self._columns.image}.path"], use_threads=False)
-            return _struct_field(_checked_rows(table, _num_rows(parquet.metadata), file), "path")
+            return _struct_field(_checked(table, _num_rows(parquet.metadata), file), "path")
 
     def _read_images(self, group: int) -> "pa.ChunkedArray":
         if not self._columns.has_paths:
@@ -182,7 +182,7 @@ class ParquetSource:
         with self._open(self._files[file], self._place(group)) as parquet:
             # Many threads read at once: Arrow's own would only wait for each other.
             table = parquet.read_row_group(group_in_file, columns, use_threads=False)
-            return _checked_rows(table, parquet.metadata.row_group(group_in_file).num_rows, self._place(group))
+            return _checked(table, parquet.metadata.row_group(group_in_file).num_rows, self._place(group))
 
     @contextmanager
     def _open(self, file: str, place: str | None = None) -> "Iterator[pq.ParquetFile]":
@@ -247,8 +247,9 @@ def _num_rows(footer: "pq.FileMetaData") -> int:
     return sum(footer.row_group(group).num_rows for group in range(footer.num_row_groups))
 
 
-def _checked_rows(table: "pa.Table", num_rows: int, place: str) -> "pa.Table":
-    """Refuse a table that has not the rows that its footer states; those of a damaged file may differ."""
+def _checked(table: "pa.Table", num_rows: int, place: str) -> "pa.Table":
+    """Refuse a table that has not the rows that its footer states, or text that is none, as a damaged file may."""
+    table.validate(full=True)
     if len(table) != num_rows:
         raise FembError(
             f"cannot read {place}: it has {len(table)} rows and states {num_rows}", hint="it is damaged: fetch it again"

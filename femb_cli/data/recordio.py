@@ -8,10 +8,13 @@ Shapes: N records or images.
 
 import warnings
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from femb_cli.data.record_list import columns_beside
 from femb_cli.data.recordio_format import (
     MAGIC,
     REASONS,
@@ -26,6 +29,9 @@ from femb_cli.data.recordio_format import (
 from femb_cli.data.recordio_headers import RecordHeads, image_bounds, image_of, read_heads
 from femb_cli.data.source import ComputedNames, Encoded, Identities, read_or_error
 from femb_cli.errors import FembError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 LARGEST_EXACT_FLOAT32 = 2**24
 _LARGEST_IDENTITY = 2**31
@@ -112,6 +118,14 @@ class RecordSource:
         self._last_read = int(starts_N.min(initial=0)), int(ends_N.max(initial=0))
         return images
 
+    def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
+        """Return what a list beside the records says of some images, None if there is no such list."""
+        return None if self._columns_beside is None else self._columns_beside.take(rows_N)
+
+    @cached_property
+    def _columns_beside(self) -> "pa.Table | None":
+        return columns_beside(self.path, self._keys_N, self.identities)
+
     def _keep(self, keys_N: np.ndarray, offsets_N: np.ndarray, heads: RecordHeads) -> None:
         """Keep what is needed of the records that are images, or might have been before they were damaged."""
         is_kept_N = heads.has_image_N | (heads.damage_N != Damage.NONE)
@@ -120,7 +134,7 @@ class RecordSource:
             keys_N, offsets_N = keys_N[is_kept_N], offsets_N[is_kept_N]
             damage_N, labels_N = damage_N[is_kept_N], labels_N[is_kept_N]
         self._keys_N, self._offsets_N, self._damage_N = keys_N, offsets_N, damage_N
-        self.names = ComputedNames(len(keys_N), self._name)
+        self.names = ComputedNames(len(keys_N), self._name, self._names_of)
         if not (damage_N == Damage.NONE).any():
             raise self._no_image()
         self.identities = _identities(labels_N, damage_N == Damage.NONE)
@@ -128,6 +142,12 @@ class RecordSource:
     def _name(self, index: int) -> str:
         key = self._keys_N[index]
         return str(key) if key >= 0 else f"@{self._offsets_N[index]}"
+
+    def _names_of(self, rows_N: np.ndarray) -> list[str]:
+        keys_N = self._keys_N[rows_N]
+        if (keys_N < 0).any():
+            return [self._name(row) for row in rows_N.tolist()]
+        return list(map(str, keys_N.tolist()))
 
     def _error(self, index: int) -> RecordError:
         reason = REASONS[Damage(self._damage_N[index])]

@@ -142,7 +142,7 @@ def read_index(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not keys:
         raise FembError(f"the index {path} is empty", hint=_WITHOUT_INDEX.format(path.name))
     keys_N, offsets_N = np.frombuffer(keys, dtype=np.int64), np.frombuffer(offsets, dtype=np.int64)
-    if -(2**31) <= keys_N.min() and keys_N.max() < 2**31:
+    if keys_N.min() >= -(2**31) and keys_N.max() < 2**31:
         keys_N = keys_N.astype(np.int32)
         del keys
     _refuse_repeated(path, "key", keys_N)

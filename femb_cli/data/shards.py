@@ -5,7 +5,7 @@ Shapes: N rows, C identities.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -99,7 +99,11 @@ class ShardWriter:
 
 
 def rows_of(
-    images: EncodedImages, labels_N: np.ndarray, names: list[str | None], extra: "pa.Table | None", schema: "pa.Schema"
+    images: EncodedImages,
+    labels_N: np.ndarray,
+    names: Sequence[str | None],
+    extra: "pa.Table | None",
+    schema: "pa.Schema",
 ) -> "pa.RecordBatch":
     """Lay out rows as Arrow has them; the images' bytes are not copied."""
     import pyarrow as pa

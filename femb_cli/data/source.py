@@ -94,9 +94,16 @@ class ImageName:
 class ComputedNames(Sequence[str]):
     """Names that are made when asked for, so that forty million of them need no memory."""
 
-    def __init__(self, length: int, name_of: Callable[[int], str]) -> None:
+    def __init__(
+        self, length: int, name_of: Callable[[int], str], names_of: Callable[[np.ndarray], list[str]] | None = None
+    ) -> None:
         self._length = length
         self._name_of = name_of
+        self._names_of = names_of or (lambda rows_N: [name_of(row) for row in rows_N.tolist()])
+
+    def take(self, rows_N: np.ndarray) -> list[str]:
+        """Return the names of some rows."""
+        return self._names_of(rows_N)
 
     def __len__(self) -> int:
         return self._length
@@ -110,6 +117,12 @@ class ComputedNames(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | list[str]:
         rows = range(self._length)[index]
         return self._name_of(rows) if isinstance(rows, int) else [self._name_of(row) for row in rows]
+
+
+def names_of(source: ImageSource, rows_N: np.ndarray) -> list[str]:
+    """Return the names of some images."""
+    names = source.names
+    return names.take(rows_N) if isinstance(names, ComputedNames) else [names[row] for row in rows_N.tolist()]
 
 
 def read_or_error(source: ImageSource, row: int) -> bytes | FembError:

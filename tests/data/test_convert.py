@@ -131,7 +131,6 @@ def test_nothing_but_damage_in_parquet_with_further_columns_is_the_same_error(tm
         convert(open_source(tmp_path / "a.parquet"), tmp_path / "set", on_error="skip")
 
 
-
 def test_an_image_that_claims_absurd_pixels_is_not_decoded(faces, tmp_path):
     header = struct.pack(">II", 60000, 60000) + b"\x08\x02\0\0\0"
     (faces.path / "a/1.jpg").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + header + b"\0\0\0\0\0\0\0\0IEND\xaeB`\x82")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import xxhash
 from PIL import Image
@@ -196,6 +197,21 @@ def test_names_that_are_no_text_are_an_error_and_no_crash(tmp_path):
         with pytest.raises(FembError, match="cannot read the data set"):
             DatasetSource(path)
         shard.write_bytes(content)
+
+
+def test_an_inner_name_that_is_no_text_is_an_error(tmp_path):
+    columns = {"image": [b"a"], "label": [0], "box": [{"of_the_face": 1}]}
+    path = tmp_path / "set"
+    path.mkdir()
+    (path / "state.json").write_text('{"_data_files": [{"filename": "data.arrow"}]}')
+    (path / "dataset_info.json").write_text("{}")
+    table = pa.table(columns)
+    with pa.ipc.new_stream(str(path / "data.arrow"), table.schema) as stream:
+        stream.write_table(table)
+    shard = path / "data.arrow"
+    shard.write_bytes(shard.read_bytes().replace(b"of_the_face", b"\xff" * 11))
+    with pytest.raises(FembError, match="name is no text"):
+        DatasetSource(path)
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, '{"features": 1}', '{"features": {"label": 1}}'])

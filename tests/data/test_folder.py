@@ -124,3 +124,19 @@ def test_golden_folders_with_odd_names(shared, tmp_path):
     source = FolderSource(tmp_path)
     assert source.identities.names == expected["classes_sorted"]
     assert len(source) == expected["num_images"]
+
+
+def test_a_device_behind_an_image_s_name_is_not_read(tmp_path):
+    make(tmp_path, "a/1.jpg")
+    (tmp_path / "a" / "2.jpg").symlink_to("/dev/zero")
+    source = FolderSource(tmp_path)
+    with pytest.raises(FembError, match=r"2\.jpg' is no file"):
+        source.read(1)
+
+
+def test_a_file_too_large_for_an_image_is_not_read(tmp_path):
+    make(tmp_path, "a/1.jpg")
+    with (tmp_path / "a" / "1.jpg").open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(FembError, match="1099511627776 bytes"):
+        FolderSource(tmp_path).read(0)

@@ -305,6 +305,20 @@ def test_a_damaged_byte_of_the_footer_raises_nothing_but_an_error_that_says_so(t
             source.extra(np.arange(len(source)))
 
 
+@pytest.mark.parametrize("word", [b"anna", b"first.jpg", b"remark on it"])
+def test_text_that_is_none_is_an_error(tmp_path, word):
+    image = [{"bytes": b"a", "path": "first.jpg"}, {"bytes": b"b", "path": "other.jpg"}]
+    table = pa.table({"image": image, "label": ["anna", "bert"], "remark": ["remark on it", "another"]})
+    path = tmp_path / "a.parquet"
+    pq.write_table(table, path, compression="none", use_dictionary=False, write_statistics=False)
+    assert path.read_bytes().count(word) == 1
+    path.write_bytes(path.read_bytes().replace(word, b"\xff" * len(word)))
+    with pytest.raises(FembError, match="cannot read .*a.parquet"):
+        source = ParquetSource(path)
+        list(source.names)
+        source.extra(np.arange(2))
+
+
 @pytest.mark.parametrize("label", [10**12, 2**23])
 def test_a_label_too_large_to_count_up_to_is_an_error(tmp_path, label):
     columns = {"image": images(range(2)), "id": [0, label]}

@@ -117,7 +117,6 @@ def test_a_tiff_whose_offset_is_no_integer_is_an_error():
         decode_image(encoded.replace(strip_offsets, as_float))
 
 
-
 def test_an_absurd_size_is_refused_before_decoding():
     with pytest.raises(FembError, match="10000 x 8000"):
         decode_image(encode(Image.new("1", (10_000, 8_000))))
