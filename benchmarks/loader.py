@@ -95,8 +95,10 @@ def _arrivals(way: str, data: Path, seconds: float) -> list[float]:
     """When each normalised batch is there."""
     import torch
 
+    from femb_cli.allocator import keep_freed_memory
     from femb_cli.data.preprocess import Preprocessing
 
+    keep_freed_memory()  # as the command line does
     torch.set_num_threads(1)
     preprocess = Preprocessing()
     times, until = [], time.perf_counter() + seconds

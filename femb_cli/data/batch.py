@@ -32,7 +32,7 @@ class EncodedImages:
     @classmethod
     def join(cls, images: Sequence[Encoded]) -> Self:
         """Copy images to one place."""
-        return cls(b"".join(images), np.cumsum([len(image) for image in images], dtype=np.int32))
+        return cls(b"".join(images), np.cumsum(list(map(len, images)), dtype=np.int32))
 
     def __len__(self) -> int:
         return len(self.ends_N)
@@ -79,19 +79,17 @@ def read_batches(source: ImageSource, rows_N: np.ndarray, start: int = 0, *, dec
 
 def _read_some(source: ImageSource, rows_N: np.ndarray) -> list[Encoded | FembError]:
     """Read as many of the rows as make a batch, one at least."""
-    stream = source.read_many(rows_N) if isinstance(source, ReadsMany) else _one_by_one(source, rows_N)
+    if isinstance(source, ReadsMany):
+        images = source.read_many(rows_N)
+        sizes = np.cumsum([0 if isinstance(image, FembError) else len(image) for image in images])
+        return images[: 1 + int(np.searchsorted(sizes, BATCH_BYTES))]
     images, size = [], 0
-    for image in stream:
-        images.append(image)
-        size += 0 if isinstance(image, FembError) else len(image)
+    for row in rows_N.tolist():
+        images.append(read_or_error(source, row))
+        size += 0 if isinstance(image := images[-1], FembError) else len(image)
         if size >= BATCH_BYTES:
             break
     return images
-
-
-def _one_by_one(source: ImageSource, rows_N: np.ndarray) -> Iterator[Encoded | FembError]:
-    for row in rows_N.tolist():
-        yield read_or_error(source, row)
 
 
 def _part(

@@ -131,7 +131,7 @@ class DatasetWriter:
 
     def end_shard(self, note: dict[str, Any]) -> None:
         """End the open file, so that an interrupted work goes on from here, with `note` among its `notes`."""
-        self._shards.close()
+        self._shards.close(durably=True)
         sizes = sorted(map(list, self._image_sizes))
         self._unfinished.note({"note": note, "bytes": self.num_bytes, "sizes": sizes})
 
@@ -184,7 +184,10 @@ class DatasetWriter:
         self._checksum.update(images.data)
         self._labels_checksum.update(labels_N.astype(np.int64).tobytes())
         if len(self._image_sizes) < 2:
-            self._image_sizes.update(map(tuple, np.unique(sizes_N2, axis=0)[:2].tolist()))
+            others = sizes_N2[(sizes_N2 != sizes_N2[0]).any(axis=1)]
+            self._image_sizes.update(
+                (width, height) for width, height in [*sizes_N2[:1].tolist(), *others[:1].tolist()]
+            )
 
     def _write_rows(self) -> None:
         """Write the images that came one by one."""

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from femb_cli.data.parquet import ParquetSource
 from femb_cli.data.parquet_files import ENDING, SPLIT_WORDS
 from femb_cli.errors import FembError
+
+if TYPE_CHECKING:
+    from femb_cli.data.parquet import ParquetSource
 
 CONVERTED = "refs/convert/parquet"
 _NAME = r"[A-Za-z0-9_][\w.-]{0,95}"
@@ -70,13 +73,15 @@ def download_dataset(hub_id: str, *, split: str | None = None, say: Callable[[st
     raise _no_parquet(identifier, split)
 
 
-def stream_dataset(hub_id: str, *, split: str | None = None) -> ParquetSource:
+def stream_dataset(hub_id: str, *, split: str | None = None) -> "ParquetSource":
     """Open a data set on the Hub without fetching it; row groups are read when they are needed.
 
     Raises:
         FembError: As `download_dataset` and `ParquetSource`.
     """
     from huggingface_hub import HfFileSystem
+
+    from femb_cli.data.parquet import ParquetSource
 
     identifier = _parse(hub_id)
     filesystem = HfFileSystem()

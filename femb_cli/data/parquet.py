@@ -26,7 +26,7 @@ from femb_cli.data.columns import (
     is_text,
 )
 from femb_cli.data.order import RowGroups
-from femb_cli.data.parquet_files import find_files, is_parquet
+from femb_cli.data.parquet_files import find_files
 from femb_cli.data.source import ComputedNames, Identities
 from femb_cli.errors import FembError
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
     from fsspec import AbstractFileSystem
-
-__all__ = ["ParquetSource", "is_parquet"]
 
 CACHE_BYTES = 256 * 2**20
 _FOOTER_BYTES = 256 * 2**20

@@ -20,13 +20,11 @@ from femb_cli.data.recordio_format import (
     REASONS,
     Damage,
     give_back,
-    join_parts,
     map_records,
     read_index,
-    record_parts,
     scan,
 )
-from femb_cli.data.recordio_headers import RecordHeads, image_bounds, image_of, read_heads
+from femb_cli.data.recordio_headers import RecordHeads, image_bounds, read_heads, read_image
 from femb_cli.data.source import ComputedNames, Encoded, Identities, read_or_error
 from femb_cli.errors import FembError
 
@@ -99,7 +97,7 @@ class RecordSource:
         """
         if self._damage_N[index] != Damage.NONE:
             raise self._error(index)
-        return image_of(join_parts(self._data, record_parts(self._data, int(self._offsets_N[index]))))
+        return read_image(self._data, int(self._offsets_N[index]))
 
     def read_many(self, rows_N: np.ndarray) -> list[Encoded | FembError]:
         """Return the encoded images of some rows, or what is wrong with each; those in one piece are not copied.

@@ -59,10 +59,19 @@ class RecordHeads:
         return cls(labels_N, second_labels_N, ids_N, has_image_N, is_followed_N, np.zeros(length, dtype=np.int8))
 
 
-def image_of(payload: bytes) -> bytes:
-    """Return the encoded image of a sound payload."""
-    flag = _IMAGE.unpack_from(payload)[0]
-    return payload[_IMAGE.size + 4 * flag :]
+def read_image(data: mmap.mmap | bytes, offset: int) -> bytes:
+    """Return the encoded image of the sound record at `offset`."""
+    parts = record_parts(data, offset)
+    if len(parts) > 1:
+        payload = join_parts(data, parts)
+        return payload[_start_of_image(payload, 0) :]
+    start, end = parts[0]
+    return data[_start_of_image(data, start) : end]
+
+
+def _start_of_image(data: mmap.mmap | bytes, start: int) -> int:
+    """Return where the image starts in the payload that starts at `start`."""
+    return start + _IMAGE.size + 4 * _IMAGE.unpack_from(data, start)[0]
 
 
 def image_bounds(data: mmap.mmap | bytes, offsets_N: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -158,7 +158,7 @@ def _open_folder(path: Path, split: str | None) -> ImageSource:
     from femb_cli.data.dataset import DatasetSource
     from femb_cli.data.facts import is_dataset
     from femb_cli.data.folder import FolderSource
-    from femb_cli.data.parquet import ParquetSource, is_parquet
+    from femb_cli.data.parquet_files import is_parquet
     from femb_cli.data.recordio import RecordSource
 
     if split is not None and (path / split).is_dir():
@@ -166,7 +166,7 @@ def _open_folder(path: Path, split: str | None) -> ImageSource:
     if is_dataset(path):
         return DatasetSource(path)
     if is_parquet(path):
-        return ParquetSource(path, split=split)
+        return _open_parquet(path, split)
     records = sorted(path.glob("*.rec"))
     if len(records) > 1:
         raise FembError(
@@ -181,14 +181,14 @@ def _open_folder(path: Path, split: str | None) -> ImageSource:
 def _open_file(path: Path, split: str | None, images: Path | None) -> ImageSource:
     from femb_cli.data.archive import ZipSource
     from femb_cli.data.list_file import ListFileSource, is_list_file
-    from femb_cli.data.parquet import ParquetSource, is_parquet
+    from femb_cli.data.parquet_files import is_parquet
     from femb_cli.data.recordio import RecordSource
     from femb_cli.data.verification_set import is_verification_set
 
     if path.suffix == ".rec":
         return RecordSource(path)
     if is_parquet(path):
-        return ParquetSource(path, split=split)
+        return _open_parquet(path, split)
     with path.open("rb") as file:
         starts_as_zip = file.read(4) == b"PK\x03\x04"
     if starts_as_zip or path.suffix == ".zip" or zipfile.is_zipfile(path):
@@ -204,3 +204,9 @@ def _open_file(path: Path, split: str | None, images: Path | None) -> ImageSourc
         f"{path} is no source of images that femb reads",
         hint="give a .rec file, a zip, a list, a data set's directory or a folder of images",
     )
+
+
+def _open_parquet(path: Path, split: str | None) -> ImageSource:
+    from femb_cli.data.parquet import ParquetSource
+
+    return ParquetSource(path, split=split)

@@ -13,7 +13,8 @@ import pytest
 
 from femb_cli.data.byte_cache import ByteCache
 from femb_cli.data.dataset import check_identities
-from femb_cli.data.parquet import ParquetSource, is_parquet
+from femb_cli.data.parquet import ParquetSource
+from femb_cli.data.parquet_files import is_parquet
 from femb_cli.errors import FembError
 
 NUM_IMAGES = 25
