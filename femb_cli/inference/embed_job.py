@@ -36,8 +36,9 @@ class EmbedJob:
 
     def open_images(self) -> ImageSource:
         """One folder, archive, list or data set as a whole; else the files as they are listed."""
-        if len(self.images) == 1 and (self.images[0].is_dir() or not is_image_name(self.images[0].name)):
-            return open_source(self.images[0])
+        only = self.images[0] if len(self.images) == 1 else None
+        if only is not None and not (only.is_file() and is_image_name(only.name)):
+            return open_source(only)
         return FileListSource(self.images)
 
     def find_model(self) -> Path:
