@@ -3,12 +3,15 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.output import Output, format_pairs
+
+if TYPE_CHECKING:
+    from femb_cli.data.source import ImageSource
 
 MOST_WARNINGS = 10
 
@@ -76,57 +79,61 @@ def convert(
     """
     # A conversion multiplies no matrices: starting threads for them is a fifth of its time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from femb_cli.data.verification_set import is_verification_set
-
-    output = Output(json=json, quiet=quiet)
-    if Path(source).is_file() and (source.endswith(".bin") or is_verification_set(Path(source))):
-        chosen: dict[str, object] = {
-            "--identities": identities,
-            "--limit": limit,
-            "--min-images": min_images,
-            "--split": split,
-            "--images": images,
-        }
-        _refuse_for_pairs(chosen)
-        _convert_pairs(Path(source), destination, output, on_error, verify=verify, overwrite=overwrite, dry_run=dry_run)
-        return
-
-    from femb_cli.data.convert import convert as convert_source
-    from femb_cli.data.convert import plan_conversion, read_identity_list
-    from femb_cli.data.hub import download_dataset, is_hub_id
-    from femb_cli.data.source import open_source
     from femb_cli.files import refuse_existing
 
+    output = Output(json=json, quiet=quiet)
     refuse_existing(destination, overwrite=overwrite)
-    path = download_dataset(source, split=split, say=output.say) if is_hub_id(source) else Path(source)
-    opened = open_source(path, split=split, images=images)
-    wanted = read_identity_list(identities) if identities else None
-    if dry_run:
-        plan = plan_conversion(opened, identities=wanted, limit=limit, min_images=min_images)
-        facts = {
-            "source_kind": opened.kind,
-            "num_images": plan.num_images,
-            "num_identities": plan.num_identities,
-            "num_nameless": len(plan.nameless_M),
-            "num_unselected": len(opened) - plan.num_images - len(plan.nameless_M),
-            "path": str(destination),
-        }
-        output.result(facts, format_pairs(facts))
+    selection: dict[str, Any] = {"identities": identities, "limit": limit, "min_images": min_images}
+    writing = {"on_error": on_error.value, "verify": verify, "overwrite": overwrite}
+    if _holds_pairs(Path(source)):
+        _refuse_for_pairs(**selection, split=split, images=images)
+        _convert_pairs(Path(source), destination, output, writing, dry_run=dry_run)
         return
+    from femb_cli.data.convert import read_identity_list
+
+    opened = _open_source(source, split, images, output)
+    selection["identities"] = read_identity_list(identities) if identities else None
+    if dry_run:
+        _plan(opened, destination, output, selection)
+        return
+    layout = {"format": format.value, "shard_bytes": shard_size * 10**6}
+    _convert_images(opened, destination, output, {**selection, **writing, **layout})
+
+
+def _holds_pairs(path: Path) -> bool:
+    from femb_cli.data.verification_set import is_verification_set
+
+    return path.is_file() and (path.suffix == ".bin" or is_verification_set(path))
+
+
+def _open_source(source: str, split: str | None, images: Path | None, output: Output) -> "ImageSource":
+    from femb_cli.data.hub import download_dataset, is_hub_id
+    from femb_cli.data.source import open_source
+
+    path = download_dataset(source, split=split, say=output.say) if is_hub_id(source) else source
+    return open_source(path, split=split, images=images)
+
+
+def _plan(source: "ImageSource", destination: Path, output: Output, selection: dict[str, Any]) -> None:
+    from femb_cli.data.convert import plan_conversion
+
+    plan = plan_conversion(source, **selection)
+    facts = {
+        "source_kind": source.kind,
+        "num_images": plan.num_images,
+        "num_identities": plan.num_identities,
+        "num_nameless": len(plan.nameless_M),
+        "num_unselected": len(source) - plan.num_images - len(plan.nameless_M),
+        "path": str(destination),
+    }
+    output.result(facts, format_pairs(facts))
+
+
+def _convert_images(source: "ImageSource", destination: Path, output: Output, settings: dict[str, Any]) -> None:
+    from femb_cli.data.convert import convert as convert_source
+
     with output.progress("converting") as progress:
-        done = convert_source(
-            opened,
-            destination,
-            identities=wanted,
-            limit=limit,
-            min_images=min_images,
-            on_error=on_error.value,
-            verify=verify,
-            format=format.value,
-            shard_bytes=shard_size * 10**6,
-            overwrite=overwrite,
-            progress=progress,
-        )
+        done = convert_source(source, destination, **settings, progress=progress)
     _warn_of_skipped(output, done.skipped, done.path)
     facts = {
         "num_images": done.num_images,
@@ -137,39 +144,20 @@ def convert(
         "path": str(done.path),
     }
     output.result(facts, format_pairs(facts))
-    upload = [f"hf upload OWNER/NAME {destination} --repo-type dataset"] if format == Format.parquet else []
+    upload = [f"hf upload OWNER/NAME {destination} --repo-type dataset"] if settings["format"] == "parquet" else []
     output.next(f"femb train --data {destination}", *upload)
 
 
-def _convert_pairs(
-    source: Path,
-    destination: Path,
-    output: Output,
-    on_error: OnError,
-    *,
-    verify: bool,
-    overwrite: bool,
-    dry_run: bool,
-) -> None:
+def _convert_pairs(source: Path, destination: Path, output: Output, settings: dict[str, Any], *, dry_run: bool) -> None:
     from femb_cli.data.verification_set import read_verification_set, write_benchmark
-    from femb_cli.files import refuse_existing
 
-    refuse_existing(destination, overwrite=overwrite)
     pairs = read_verification_set(source)
     if dry_run:
         facts = {"source_kind": "bin", "num_pairs": len(pairs), "num_genuine": int(pairs.genuine_N.sum())}
         output.result(facts | {"path": str(destination)}, format_pairs(facts | {"path": str(destination)}))
         return
     with output.progress("converting") as progress:
-        done = write_benchmark(
-            pairs,
-            destination,
-            source=source.name,
-            on_error=on_error.value,
-            verify=verify,
-            overwrite=overwrite,
-            progress=progress,
-        )
+        done = write_benchmark(pairs, destination, source=source.name, **settings, progress=progress)
     _warn_of_skipped(output, done.skipped, done.path)
     facts = {
         "num_pairs": done.num_pairs,
@@ -182,10 +170,10 @@ def _convert_pairs(
     output.next(f"femb verify --dataset {destination}")
 
 
-def _refuse_for_pairs(chosen: dict[str, object]) -> None:
+def _refuse_for_pairs(**chosen: object) -> None:
     from femb_cli.errors import UsageError
 
-    given = [name for name, value in chosen.items() if value is not None]
+    given = [f"--{name.replace('_', '-')}" for name, value in chosen.items() if value is not None]
     if given:
         raise UsageError(f"a verification set is converted whole: {', '.join(given)} does not apply to it")
 
