@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.metrics import (
+    FEWEST_FALSE_ACCEPTS,
     auc,
     d_prime,
     equal_error_rate,
@@ -16,6 +17,7 @@ from femb_cli.evaluation.metrics import (
     roc_curve,
     roc_points,
     tar_at_far,
+    unsupported_rates,
 )
 
 
@@ -129,12 +131,84 @@ def test_auc_equals_that_of_scikit_learn(seed):
     assert auc(roc_curve(scores, genuine)) == pytest.approx(roc_auc_score(genuine, scores), abs=1e-12)
 
 
+@pytest.mark.parametrize("num_genuine", [10, 50])
+def test_auc_does_not_depend_on_which_kind_is_rarer(num_genuine):
+    scores, genuine = np.round(np.random.default_rng(0).normal(size=60), 1), np.arange(60) < num_genuine
+    assert auc(roc_curve(scores, genuine)) == pytest.approx(roc_auc_score(genuine, scores), abs=1e-12)
+
+
 def test_d_prime_divides_by_the_number_of_pairs():
     assert d_prime(curve_of([0.9, 0.8], [0.2, 0.1])) == pytest.approx(14.0, abs=1e-12)
 
 
 def test_d_prime_has_no_value_without_spread():
     assert d_prime(curve_of([0.1] * 3, [0.3] * 7)) is None
+
+
+def many_scores(dtype):
+    """Enough pairs for points to be left out; a tenth of all scores is tied."""
+    generator = np.random.default_rng(0)
+    genuine = np.arange(120_000) < 30_000
+    scores = (generator.normal(size=120_000) + 2.0 * genuine).astype(dtype)
+    scores[::10] = np.round(scores[::10], 1)
+    return scores, genuine
+
+
+def test_float32_scores_stay_float32_and_give_the_figures_of_the_same_scores_widened():
+    scores, genuine = many_scores(np.float32)
+    narrow, wide = roc_curve(scores, genuine), roc_curve(scores.astype(np.float64), genuine)
+    assert narrow.genuine_G.dtype == narrow.impostor_I.dtype == np.float32
+    assert wide.genuine_G.dtype == np.float64
+    for far in (0.0, 1e-5, 1e-3, 0.1, 1.0):
+        assert tar_at_far(narrow, far) == tar_at_far(wide, far)
+    for figure in (equal_error_rate, interpolated_equal_error_rate, auc):
+        assert figure(narrow) == figure(wide)
+    assert d_prime(narrow) == pytest.approx(d_prime(wide), rel=1e-12)
+    for field, values in vars(roc_points(narrow)).items():
+        np.testing.assert_array_equal(values, getattr(roc_points(wide), field))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int64])
+def test_scores_of_other_types_become_float64(dtype):
+    assert roc_curve(np.array([3, 1, 2], dtype=dtype), [True, False, True]).genuine_G.dtype == np.float64
+
+
+def test_points_of_many_pairs_are_exact_points_of_the_curve():
+    scores, genuine = many_scores(np.float64)
+    points = roc_points(roc_curve(scores, genuine))
+    assert 2_000 < len(points.threshold_T) < 20_000
+    for place in np.linspace(0, len(points.threshold_T) - 1, 50).astype(int):
+        threshold = points.threshold_T[place]
+        assert points.fmr_T[place] == pytest.approx(np.mean(scores[~genuine] >= threshold), abs=1e-12)
+        assert points.fnmr_T[place] == pytest.approx(np.mean(scores[genuine] < threshold), abs=1e-12)
+    ends = [0, 1, -1]
+    np.testing.assert_array_equal(points.threshold_T[ends], [math.inf, scores.max(), scores.min()])
+
+
+def test_points_of_many_pairs_are_left_out_only_where_no_rate_changes_much():
+    scores, genuine = many_scores(np.float64)
+    points = roc_points(roc_curve(scores, genuine))
+    distinct = np.unique(scores)
+    skipped = np.diff(np.searchsorted(distinct, points.threshold_T[:0:-1])) > 1
+    for rate_T, number in ((points.fmr_T, 90_000), (points.fnmr_T, 30_000)):
+        for counts in (rate_T[:0:-1] * number, (1.0 - rate_T[:0:-1]) * number):
+            steps = np.abs(np.diff(counts))[skipped]
+            assert np.all(steps <= 1.01 + 0.005 * np.minimum(counts[1:], counts[:-1])[skipped])
+
+
+def test_a_rate_is_unsupported_with_fewer_than_ten_false_accepts():
+    assert FEWEST_FALSE_ACCEPTS == 10
+    poor, none = unsupported_rates(3000, [0.1, 1e-2, 1e-3, 1e-4])
+    assert (poor.rate, poor.allowed_false_accepts, poor.needed_impostor_pairs) == (1e-3, 3, 10_000)
+    assert (none.rate, none.allowed_false_accepts, none.needed_impostor_pairs) == (1e-4, 0, 100_000)
+    assert unsupported_rates(10_000, [1e-3]) == unsupported_rates(5, [0.0]) == []
+
+
+def test_an_unsupported_rate_is_supported_with_the_pairs_it_asks_for():
+    for rate in (0.3, 0.07, 1.1e-4):
+        (unsupported,) = unsupported_rates(9, [rate])
+        assert unsupported_rates(unsupported.needed_impostor_pairs, [rate]) == []
+        assert unsupported_rates(unsupported.needed_impostor_pairs - 1, [rate]) != []
 
 
 def test_scores_are_left_as_they_are():
