@@ -1,5 +1,6 @@
 """`femb verify`."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -7,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from femb_cli.cli import options
+from femb_cli.cli.gates import FnmrLimit, end_if_missed, missed_accuracy, missed_fnmr
 from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from femb_cli.inference.verify import PairSet, Verification
+    from femb_cli.inference.verify_templates import TemplateVerification
 
 
 class Flip(StrEnum):
@@ -19,6 +22,16 @@ class Flip(StrEnum):
 
     none = "none"
     sum = "sum"
+
+
+class Protocol(StrEnum):
+    """The rule of the accuracy."""
+
+    arcface = "arcface"
+    xqlfw = "xqlfw"
+    magface = "magface"
+    magface_no_mean = "magface-no-mean"
+    exact = "exact"
 
 
 def verify(
@@ -39,6 +52,19 @@ def verify(
     embeddings: Annotated[
         Path | None, typer.Option("--embeddings", help="What femb embed wrote, instead of images.")
     ] = None,
+    templates: Annotated[
+        Path | None,
+        typer.Option("--templates", metavar="DIR", help="Lists of IJB-B or IJB-C, to score templates of --embeddings."),
+    ] = None,
+    ijb_mode: Annotated[
+        str | None,
+        typer.Option(
+            "--ijb-mode",
+            metavar="NxDxFx",
+            help="Norm, detector and flip of --templates, 1 or 0 each: N1D1F1 adds the two halves of each row,"
+            " N1D1 takes rows of one embedding. Default: N1D1 for what femb embed wrote, else N1D1F1.",
+        ),
+    ] = None,
     model: Annotated[
         list[Path] | None,
         typer.Option(
@@ -52,12 +78,24 @@ def verify(
     flip: Annotated[
         Flip | None, typer.Option("--flip", help="Add mirror images' embeddings. Default: as the model's authors do.")
     ] = None,
+    protocol: Annotated[
+        Protocol | None,
+        typer.Option("--protocol", help="Whose rule the accuracy follows. Default: the benchmark's own, else arcface."),
+    ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images at a time.")] = 64,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Write a page with curves, and the figures.")
     ] = None,
     min_accuracy: Annotated[
         float | None, typer.Option("--min-accuracy", help="End with exit code 1 below this accuracy (0.995).")
+    ] = None,
+    max_fnmr: Annotated[
+        str | None,
+        typer.Option(
+            "--max-fnmr",
+            metavar="X[@FMR]",
+            help="End with exit code 1 above this FNMR at that FMR (0.05@1e-3; FMR 1e-3 if left out).",
+        ),
     ] = None,
     device: options.Device = None,
     json: options.Json = False,
@@ -72,37 +110,40 @@ def verify(
       femb verify --dataset lfw --data-dir data/ --model a --model b
       femb verify --dataset benchmarks/cfp_fp
       femb verify --pairs pairs.csv --images photos/ --report report/
-      femb verify --pairs pairs.txt --embeddings embeddings.npy
+      femb verify --pairs pairs.txt --embeddings embeddings.npy --protocol exact --max-fnmr 0.05@1e-3
+      femb verify --templates IJBC --embeddings features.npy --ijb-mode N1D1F1
     """
-    from femb_cli.evaluation.benchmarks import DEFAULT_BENCHMARK
     from femb_cli.files import refuse_existing
-    from femb_cli.inference.verify import open_benchmark, open_pairs, verify_embeddings
 
     output = Output(json=json, quiet=quiet)
-    _check_usage(dataset, pairs, images, embeddings, model)
+    if templates is None:
+        _check_usage(dataset, pairs, images, embeddings, model, ijb_mode)
+    else:
+        _check_template_usage(embeddings, dataset, pairs, images, model, flip, protocol, report, min_accuracy)
+    fnmr_limit = None if max_fnmr is None else FnmrLimit.parse(max_fnmr)
+    if templates is not None and embeddings is not None:
+        _verify_templates(templates, embeddings, ijb_mode, fnmr_limit, output)
+        return
     if report is not None:
         refuse_existing(report, overwrite=overwrite)
     output.load_libraries()
+    rule = None if protocol is None else protocol.value
     if pairs is not None and embeddings is not None:
-        results = [verify_embeddings(pairs, embeddings)]
+        from femb_cli.inference.verify import verify_embeddings
+
+        results = [verify_embeddings(pairs, embeddings, rule or "arcface")]
     else:
-        with output.progress("preparing") as progress:
-            pair_sets = (
-                [open_pairs(pairs, images)]
-                if pairs is not None and images is not None
-                else [
-                    open_benchmark(name, data_dir, say=output.say, progress=progress)
-                    for name in dataset or [DEFAULT_BENCHMARK]
-                ]
-            )
+        pair_sets = _open_pair_sets(dataset, pairs, images, data_dir, rule, output)
         results = _verify_models(pair_sets, model, flip, batch_size, device, output)
+    _warn(output, results)
     _show(output, results)
     if report is not None:
         from femb_cli.evaluation.report import write_report
 
         write_report(report, results, overwrite=overwrite)
         output.say(f"report: {report / 'report.html'}")
-    _gate(results, min_accuracy, output)
+    missed = [] if min_accuracy is None else missed_accuracy(results, min_accuracy)
+    end_if_missed(missed + ([] if fnmr_limit is None else missed_fnmr(results, fnmr_limit)), output)
 
 
 def percent(rate: float) -> str:
@@ -111,7 +152,7 @@ def percent(rate: float) -> str:
 
 
 def _check_usage(*given: object) -> None:
-    dataset, pairs, images, embeddings, model = given
+    dataset, pairs, images, embeddings, model, ijb_mode = given
     if dataset and pairs:
         raise UsageError(
             "--dataset and --pairs exclude each other", hint="name a benchmark, or bring pairs of your own"
@@ -122,6 +163,39 @@ def _check_usage(*given: object) -> None:
         raise UsageError("--images and --embeddings belong to --pairs", hint="--pairs FILE names the pair list")
     if embeddings and model:
         raise UsageError("stored embeddings need no --model")
+    if ijb_mode:
+        raise UsageError("--ijb-mode belongs to --templates")
+
+
+def _check_template_usage(embeddings: Path | None, *others: object) -> None:
+    if embeddings is None:
+        raise UsageError("--templates needs --embeddings", hint="embed the images of the set with femb embed first")
+    if any(other is not None for other in others):
+        raise UsageError(
+            "--templates goes with --embeddings, --ijb-mode and --max-fnmr only",
+            hint="templates have no folds, so no accuracy, and their embeddings are made already",
+        )
+
+
+def _open_pair_sets(
+    dataset: list[str] | None,
+    pairs: Path | None,
+    images: Path | None,
+    data_dir: Path | None,
+    protocol: str | None,
+    output: Output,
+) -> "list[PairSet]":
+    """The pair list of one's own, or the benchmarks."""
+    from femb_cli.evaluation.benchmarks import DEFAULT_BENCHMARK
+    from femb_cli.inference.verify import open_benchmark, open_pairs
+
+    if pairs is not None and images is not None:
+        return [open_pairs(pairs, images, protocol or "arcface")]
+    with output.progress("preparing") as progress:
+        return [
+            open_benchmark(name, data_dir, say=output.say, progress=progress, protocol=protocol)
+            for name in dataset or [DEFAULT_BENCHMARK]
+        ]
 
 
 def _verify_models(
@@ -147,15 +221,34 @@ def _verify_models(
     return results
 
 
+def _warn(output: Output, results: "Sequence[Verification | TemplateVerification]") -> None:
+    """Say what is odd about the pairs, once for all models."""
+    for remark in dict.fromkeys(remark for result in results for remark in result.remarks):
+        output.warn(remark)
+
+
 def _show(output: Output, results: "list[Verification]") -> None:
     documents = [result.to_json() for result in results]
-    columns = ("benchmark", "model", "flip", "pairs", "accuracy", "TAR@FAR 1e-2", "1e-3", "EER", "AUC", "threshold")
+    columns = (
+        "benchmark",
+        "model",
+        "flip",
+        "pairs",
+        "protocol",
+        "accuracy",
+        "TAR@FAR 1e-2",
+        "1e-3",
+        "EER",
+        "AUC",
+        "threshold",
+    )
     rows = [
         (
             result.benchmark,
             result.model,
             result.flip,
             str(result.figures.num_pairs),
+            result.figures.protocol,
             f"{percent(result.figures.accuracy)} ± {100 * result.figures.accuracy_std:.2f}",
             percent(result.figures.tar_at_far["1e-2"]),
             percent(result.figures.tar_at_far["1e-3"]),
@@ -168,13 +261,21 @@ def _show(output: Output, results: "list[Verification]") -> None:
     output.table(documents[0] if len(documents) == 1 else {"results": documents}, columns, rows)
 
 
-def _gate(results: "list[Verification]", min_accuracy: float | None, output: Output) -> None:
-    if min_accuracy is None:
-        return
-    missed = [result for result in results if result.figures.accuracy < min_accuracy]
-    for result in missed:
-        output.warn(
-            f"{result.model} on {result.benchmark}: accuracy {result.figures.accuracy:.4f} is below {min_accuracy}"
-        )
-    if missed:
-        raise typer.Exit(1)
+def _verify_templates(
+    directory: Path, embeddings: Path, ijb_mode: str | None, fnmr_limit: FnmrLimit | None, output: Output
+) -> None:
+    """Verify templates from stored embeddings, and show the official rates beside the exact ones."""
+    from femb_cli.evaluation.templates import TemplateMode
+    from femb_cli.inference.verify_templates import verify_templates
+
+    mode = None if ijb_mode is None else TemplateMode.parse(ijb_mode)
+    result = verify_templates(directory, embeddings, mode)
+    _warn(output, [result])
+    figures = result.figures
+    columns = (f"{result.benchmark}, {figures.mode}", *figures.official_tpr_at_fpr)
+    rows = [
+        ("TPR at the nearest FPR", *(percent(rate) for rate in figures.official_tpr_at_fpr.values())),
+        ("TAR at FAR", *(percent(rate) for rate in figures.tar_at_far.values())),
+    ]
+    output.table(result.to_json(), columns, rows)
+    end_if_missed([] if fnmr_limit is None else missed_fnmr([result], fnmr_limit), output)

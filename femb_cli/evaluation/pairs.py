@@ -1,30 +1,23 @@
-"""Lists of image pairs to verify: the text format of LFW and XQLFW, and CSV.
+"""Lists of image pairs to verify: the text format of LFW and XQLFW, and tables (`pair_table`).
 
 LFW text: a header `folds<TAB>n` (or `n`, one set), then for each fold n genuine lines `name n1 n2` and n impostor lines
 `name1 n1 name2 n2`; image 7 of Ann_Veneman is `Ann_Veneman/Ann_Veneman_0007.jpg`.
-CSV: a header row with the columns `ref`, `probe` (image paths) and `mated` (1 or true for a genuine pair), and perhaps
-`fold` (counted from 0).
 
 Shape suffix: N pairs.
 """
 
-import csv
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.pair_table import NUMBER, PairLine, damaged, inner_parts, read_table, shorten, table_form
 
-_CSV_COLUMNS = ("ref", "probe", "mated")
-_CSV_FOLD = "fold"
-_CSV_FLAGS = {"1": True, "true": True, "0": False, "false": False}
-_NUMBER = re.compile(r"[0-9]{1,9}")
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _NUM_SPLIT_FOLDS = 10
 _MISSING, _AMBIGUOUS = -1, -2
@@ -41,6 +34,8 @@ class PairList:
         folds_N: int64, fold of each pair, counted from 0.
         lines_N: int64, line of the file that lists each pair, counted from 1.
         path: the file.
+        groups: by name (`sex`, say), the group of each pair (`female`, or `female × male` of unlike images).
+        stated_subjects: who the left and who the right image of each pair shows, where the file says so.
     """
 
     left: tuple[str, ...]
@@ -49,6 +44,8 @@ class PairList:
     folds_N: NDArray[np.int64]
     lines_N: NDArray[np.int64]
     path: Path
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stated_subjects: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 
     def __len__(self) -> int:
         return len(self.left)
@@ -97,6 +94,22 @@ class PairList:
         right = np.array([places[name] for name in self.right], dtype=np.int64)
         return left, right
 
+    def subjects(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """Tell who the left and who the right image of each pair shows.
+
+        Where the file does not say it, the outer folders of the images' paths do, to the first depth at which they
+        agree for every genuine pair and for no impostor pair; None if there is no such depth.
+        """
+        if self.stated_subjects is not None:
+            return self.stated_subjects
+        left, right = ([name.split("/")[:-1] for name in names] for names in (self.left, self.right))
+        genuine = self.genuine_N.tolist()
+        for depth in range(1, 1 + max(map(len, left))):
+            subjects = tuple(tuple("/".join(folders[:depth]) for folders in side) for side in (left, right))
+            if all((a == b) == same for a, b, same in zip(*subjects, genuine, strict=True)):
+                return subjects[0], subjects[1]
+        return None
+
     def _first_mention(self, names: Collection[str]) -> tuple[int, str]:
         """The first line that names one of these images, and that name."""
         for line, *pair in zip(self.lines_N.tolist(), self.left, self.right, strict=True):
@@ -106,30 +119,22 @@ class PairList:
         raise AssertionError("the names do not come from this list of pairs")
 
 
-class _Pair(NamedTuple):
-    """One line of a pair file."""
-
-    left: str
-    right: str
-    genuine: bool
-    line: int
-    fold: int | None = None
-
-
 def read_pairs(path: Path) -> PairList:
-    """Read a pair file in LFW's text format or in CSV, whichever its content shows.
+    """Read a pair file in LFW's text format or as a table, whichever its content shows.
 
     Byte order marks, either kind of line end, spaces around a line and blank lines at the end do not matter. A list
-    without folds (CSV without a column for them, and LFW's `n`) gets ten, stratified; fewer if there are fewer than ten
-    pairs of either kind.
+    without folds (a table without a column for them, and LFW's `n`) gets ten, stratified; fewer if there are fewer
+    than ten pairs of either kind.
 
     Raises:
         FembError: if the file cannot be read, or is damaged; with the line and what is wrong there.
     """
     lines = _read_lines(path)
     num_folds = 1
-    if set(_CSV_COLUMNS) <= set(_csv_columns(lines[0])):
-        pairs = list(_read_csv(path, lines))
+    groups: dict[str, tuple[str, ...]] = {}
+    form = table_form(lines[0])
+    if form is not None:
+        pairs, groups = read_table(path, lines, form)
     else:
         num_folds, pairs_per_kind = _read_header(path, lines)
         pairs = list(_read_lfw(path, lines, pairs_per_kind))
@@ -145,6 +150,8 @@ def read_pairs(path: Path) -> PairList:
         folds_N=folds_N,
         lines_N=np.array([pair.line for pair in pairs], dtype=np.int64),
         path=path,
+        groups=groups,
+        stated_subjects=_stated_subjects(pairs),
     )
 
 
@@ -197,39 +204,39 @@ def _read_lines(path: Path) -> list[str]:
         raise FembError(f"cannot read the pair file {path}: {error.strerror}", hint="check the path") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise _damaged(path, line, "not UTF-8 text") from error
+        raise damaged(path, line, "not UTF-8 text") from error
     # Not splitlines(), which also cuts at separators that may be part of a name.
     lines = text.rstrip().replace("\r\n", "\n").split("\n")
     if lines == [""]:
-        raise _damaged(path, 1, "the file is empty")
+        raise damaged(path, 1, "the file is empty")
     return lines
 
 
 def _read_header(path: Path, lines: Sequence[str]) -> tuple[int, int]:
     """Number of folds, and of pairs of each kind in a fold, checked against the number of lines."""
     fields = _columns(lines[0])
-    if len(fields) not in (1, 2) or not all(_NUMBER.fullmatch(field) for field in fields):
-        raise _damaged(path, 1, f"expected a header, found {_shorten(lines[0])}")
+    if len(fields) not in (1, 2) or not all(NUMBER.fullmatch(field) for field in fields):
+        raise damaged(path, 1, f"expected a header, found {shorten(lines[0])}")
     *folds, pairs_per_kind = (int(field) for field in fields)
     num_folds = folds[0] if folds else 1
     announced = 2 * num_folds * pairs_per_kind
     if announced == 0:
-        raise _damaged(path, 1, "the header announces no pairs")
+        raise damaged(path, 1, "the header announces no pairs")
     if announced != len(lines) - 1:
-        raise _damaged(path, 1, f"{announced} pairs announced, {len(lines) - 1} found")
+        raise damaged(path, 1, f"{announced} pairs announced, {len(lines) - 1} found")
     return num_folds, pairs_per_kind
 
 
-def _read_lfw(path: Path, lines: Sequence[str], pairs_per_kind: int) -> Iterator[_Pair]:
+def _read_lfw(path: Path, lines: Sequence[str], pairs_per_kind: int) -> Iterator[PairLine]:
     """The pairs below the header; the place of a line says whether it is a genuine pair."""
     for index, line in enumerate(lines[1:]):
         number, fields = index + 2, _columns(line)
         genuine = index % (2 * pairs_per_kind) < pairs_per_kind
         if len(fields) != (3 if genuine else 4):
             kind = "a genuine pair (name n1 n2)" if genuine else "an impostor pair (name1 n1 name2 n2)"
-            raise _damaged(path, number, f"expected {kind}, found {len(fields)} columns: {_shorten(line)}")
+            raise damaged(path, number, f"expected {kind}, found {len(fields)} columns: {shorten(line)}")
         left_person, left_image, *right_person, right_image = fields
-        yield _Pair(
+        yield PairLine(
             left=_lfw_name(path, number, left_person, left_image),
             right=_lfw_name(path, number, right_person[0] if right_person else left_person, right_image),
             genuine=genuine,
@@ -239,72 +246,28 @@ def _read_lfw(path: Path, lines: Sequence[str], pairs_per_kind: int) -> Iterator
 
 def _lfw_name(path: Path, line: int, person: str, image: str) -> str:
     """`Ann_Veneman/Ann_Veneman_0007.jpg` of a person and the number of an image."""
-    if _inner_parts(person) != (person,):
-        raise _damaged(path, line, f"{_shorten(person)} is not a person's name")
-    if not _NUMBER.fullmatch(image):
-        raise _damaged(path, line, f"{_shorten(image)} is not the number of an image")
+    if inner_parts(person) != (person,):
+        raise damaged(path, line, f"{shorten(person)} is not a person's name")
+    if not NUMBER.fullmatch(image):
+        raise damaged(path, line, f"{shorten(image)} is not the number of an image")
     return f"{person}/{person}_{int(image):04d}.jpg"
 
 
-def _read_csv(path: Path, lines: Sequence[str]) -> Iterator[_Pair]:
-    """The pairs below the header row; columns other than the three and `fold` are passed over."""
-    header = _csv_columns(lines[0])
-    columns = [header.index(column) for column in _CSV_COLUMNS]
-    fold_column = header.index(_CSV_FOLD) if _CSV_FOLD in header else None
-    if len(lines) == 1:
-        raise _damaged(path, 1, "no pairs below the header row")
-    reader = csv.reader(lines[1:], strict=True)
-    try:
-        for cells in reader:
-            number = reader.line_num + 1
-            if len(cells) != len(header):
-                raise _damaged(path, number, f"expected {len(header)} columns, found {len(cells)}")
-            left, right, mated = (cells[column].strip() for column in columns)
-            if mated.lower() not in _CSV_FLAGS:
-                raise _damaged(path, number, f"`mated` is {_shorten(mated)}, expected one of {', '.join(_CSV_FLAGS)}")
-            names = (_csv_name(path, number, left), _csv_name(path, number, right))
-            fold = None if fold_column is None else _csv_fold(path, number, cells[fold_column].strip())
-            yield _Pair(*names, genuine=_CSV_FLAGS[mated.lower()], line=number, fold=fold)
-    except csv.Error as error:
-        raise _damaged(path, reader.line_num + 1, f"not CSV: {error}") from error
-
-
-def _csv_columns(line: str) -> list[str]:
-    """The names of the columns, if the line is a header row."""
-    return [cell.strip(' "').lower() for cell in line.split(",")]
-
-
-def _csv_name(path: Path, line: int, name: str) -> str:
-    """An image path with forward slashes."""
-    parts = _inner_parts(name)
-    if not parts:
-        raise _damaged(path, line, f"{_shorten(name)} is not a path inside the images' folder")
-    return "/".join(parts)
-
-
-def _csv_fold(path: Path, line: int, fold: str) -> int:
-    if not _NUMBER.fullmatch(fold):
-        raise _damaged(path, line, f"`fold` is {_shorten(fold)}, expected a number from 0 on")
-    return int(fold)
-
-
-def _checked_folds(path: Path, pairs: Sequence[_Pair]) -> NDArray[np.int64]:
-    """The folds that a CSV file says, without a gap."""
+def _checked_folds(path: Path, pairs: Sequence[PairLine]) -> NDArray[np.int64]:
+    """The folds that a table says, without a gap."""
     folds_N = np.array([pair.fold for pair in pairs], dtype=np.int64)
     present = np.unique(folds_N)
     if present[-1] != len(present) - 1:
         pair = pairs[int(folds_N.argmax())]
         absent = next(fold for fold, found in enumerate(present) if fold != found)
-        raise _damaged(path, pair.line, f"`fold` is {pair.fold}, but no pair is in fold {absent}")
+        raise damaged(path, pair.line, f"`fold` is {pair.fold}, but no pair is in fold {absent}")
     return folds_N
 
 
-def _inner_parts(name: str) -> tuple[str, ...]:
-    """The parts of a relative path, or none if it leads outside of its folder on any system."""
-    # Windows's rules know both slashes and the drive letter.
-    windows_path = PureWindowsPath(name)
-    leads_outside = windows_path.drive or windows_path.root or ".." in windows_path.parts or "\0" in name
-    return () if leads_outside else windows_path.parts
+def _stated_subjects(pairs: Sequence[PairLine]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The subjects of the left and of the right images, if the file says them."""
+    stated = [pair.subjects for pair in pairs if pair.subjects is not None]
+    return (tuple(left for left, _ in stated), tuple(right for _, right in stated)) if stated else None
 
 
 def _columns(line: str) -> list[str]:
@@ -342,16 +305,3 @@ def _by_tail(names: Sequence[str], depth: int) -> dict[str, int]:
 def _tail(name: str, depth: int) -> str:
     """The last parts of a path, without its file ending."""
     return _FILE_ENDING.sub("", "/".join(name.replace("\\", "/").split("/")[-depth:]))
-
-
-def _shorten(text: str) -> str:
-    """Text of a file for a message: quoted, and not too long."""
-    return repr(text if len(text) <= 60 else f"{text[:60]}...")
-
-
-def _damaged(path: Path, line: int, what: str) -> FembError:
-    return FembError(
-        f"{path}, line {line}: {what}",
-        hint="a pair file is LFW's text format (header `folds n`, then n genuine and n impostor lines for each fold) "
-        "or CSV with the columns ref, probe and mated, and perhaps fold",
-    )

@@ -1,4 +1,4 @@
-"""Figures of scored pairs, for a page or a paper: ROC, DET and the histograms of the scores.
+"""Figures of scored pairs, for a page or a paper: ROC, DET, histograms, error versus discard, the hardest pairs.
 
 DET: A. Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997: both error rates on
 normal deviate axes, on which normally distributed scores give a straight line. Colours: M. Okabe and K. Ito, "Color
@@ -8,6 +8,7 @@ Shape suffixes: T points of a curve.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from femb_cli.evaluation.hardest import PicturedPair, split_by_kind
 from femb_cli.evaluation.metrics import RocCurve, roc_points
+from femb_cli.evaluation.quality import DiscardCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,6 +33,8 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _DASHES = ((), (5, 1.5), (1.2, 1.2), (6, 1.5, 1.2, 1.5), (9, 2.5))
 _DET_RATES = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
 _BINS = 80
+_PAIRS_PER_ROW = 3
+_LONGEST_NAME = 30
 # The names are typed as literals in some versions of matplotlib and as text in others.
 _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -81,13 +86,26 @@ def save_plots(folder: Path, sets: Sequence[ScoredSet]) -> None:
         folder: an existing folder.
         sets: what to draw, at least one; the curves share their axes, the histograms their scale.
     """
-    import matplotlib
-
-    with matplotlib.rc_context(_STYLE):
+    with _style():
         for name, figure in (("roc", draw_roc(sets)), ("det", draw_det(sets)), ("scores", draw_scores(sets))):
-            figure.savefig(folder / f"{name}.png", dpi=200, facecolor="white")
-            unsigned = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-            figure.savefig(folder / f"{name}.svg", transparent=True, metadata=unsigned)
+            _save(folder, name, figure)
+
+
+def save_discard_plot(folder: Path, curves: Sequence[tuple[str, DiscardCurve]]) -> None:
+    """Write `edc` as `save_plots` does.
+
+    Args:
+        folder: an existing folder.
+        curves: what the legend calls each curve, and the curve; at least one.
+    """
+    with _style():
+        _save(folder, "edc", draw_discard(curves))
+
+
+def save_pair_sheet(folder: Path, name: str, pairs: Sequence[PicturedPair]) -> None:
+    """Write a sheet of pictures of pairs, at least one, as `save_plots` does."""
+    with _style():
+        _save(folder, name, draw_pair_sheet(pairs))
 
 
 def roc_line(curve: RocCurve) -> Line:
@@ -160,6 +178,62 @@ def draw_scores(sets: Sequence[ScoredSet]) -> "Figure":
     return figure
 
 
+def draw_discard(curves: Sequence[tuple[str, DiscardCurve]]) -> "Figure":
+    """Draw the FNMR of the pairs left over the share of pairs discarded."""
+    figure, axes = _square_figure(len(curves))
+    for index, (_, curve) in enumerate(curves):
+        axes.plot(100 * curve.discard_T, 100 * curve.fnmr_T, **_line_style(index))
+    axes.set(xlabel="Pairs discarded, lowest quality first, in %", ylabel="FNMR of the pairs left in %")
+    axes.set(xlim=(0.0, None), ylim=(0.0, None))
+    _label_below(figure, axes, [label for label, _ in curves])
+    return figure
+
+
+def draw_pair_sheet(pairs: Sequence[PicturedPair]) -> "Figure":
+    """Draw pairs side by side, genuine pairs above impostor pairs, each with its score and its names."""
+    from matplotlib.figure import Figure
+
+    rows = [
+        (title if start == 0 else "", members[start : start + _PAIRS_PER_ROW])
+        for title, members in split_by_kind(pairs)
+        for start in range(0, len(members), _PAIRS_PER_ROW)
+    ]
+    figure = Figure(figsize=(7.2, 0.2 + 1.7 * len(rows)))
+    cells = figure.subplots(len(rows), _PAIRS_PER_ROW, squeeze=False)
+    for (title, members), row in zip(rows, cells, strict=True):
+        for axes in row:
+            axes.set_axis_off()
+        for pair, axes in zip(members, row, strict=False):
+            _draw_pair(axes, pair)
+        row[0].set_title(f"{title}\n\n{members[0].score:.3f}" if title else f"{members[0].score:.3f}", loc="left")
+    return figure
+
+
+def _style() -> AbstractContextManager[None]:
+    """The style of all figures, for as long as the context lasts."""
+    import matplotlib
+
+    return matplotlib.rc_context(_STYLE)
+
+
+def _save(folder: Path, name: str, figure: "Figure") -> None:
+    figure.savefig(folder / f"{name}.png", dpi=200, facecolor="white")
+    unsigned = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(folder / f"{name}.svg", transparent=True, metadata=unsigned)
+
+
+def _draw_pair(axes: "Axes", pair: PicturedPair) -> None:
+    """Both images, a gap between them, with the score above and the names below."""
+    axes.imshow(pair.left_HW3, extent=(0.0, 1.0, 0.0, 1.0))
+    axes.imshow(pair.right_HW3, extent=(1.04, 2.04, 0.0, 1.0))
+    axes.set(xlim=(0.0, 2.04), ylim=(0.0, 1.0))
+    axes.set_title(f"{pair.score:.3f}", loc="left")
+    for x, name in ((0.0, pair.left), (1.04, pair.right)):
+        short = name.rsplit("/", 1)[-1]
+        short = short if len(short) <= _LONGEST_NAME else "…" + short[1 - _LONGEST_NAME :]
+        axes.text(x, -0.05, short, fontsize=4.5, va="top", parse_math=False)
+
+
 def _corners(x_T: NDArray[np.float64], y_T: NDArray[np.float64]) -> Line:
     """The points at which a staircase turns, and its ends: they alone are needed to draw it."""
     turns = np.ones(len(x_T), dtype=bool)
@@ -212,7 +286,7 @@ def _bin_edges(sets: Sequence[ScoredSet]) -> NDArray[np.float64]:
 
 def _draw_histogram(
     axes: "Axes",
-    scores: NDArray[np.float64],
+    scores: NDArray[np.floating[Any]],
     edges: NDArray[np.float64],
     colour: str,
     outline: str | tuple[int, tuple[float, ...]],

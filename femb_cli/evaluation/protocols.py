@@ -5,11 +5,14 @@ strictest (the official codes walk a rising grid of distances and take the first
 
 Sources:
     `arcface`: deepinsight/insightface, recognition/arcface_torch/eval/verification.py, `calculate_roc`.
+    `arcface_tar_at_far`: the same file, `calculate_val`.
     `xqlfw`: Knoche, Hoermann and Rigoll, "Cross-Quality LFW", FG 2021, https://arxiv.org/abs/2108.10290, and its
         evaluator, Martlgap/xqlfw, code/evaluate.py, `k_fold_cross_validation`.
+    `magface`: Meng, Zhao, Huang and Zhou, "MagFace", CVPR 2021, https://arxiv.org/abs/2103.06627, and its evaluator,
+        IrvingMeng/MagFace, eval/eval_recognition/eval_1v1.py, `calculate_roc`; no mirror images.
     `exact`: our own, free of a grid: every training score is tried as a threshold.
 
-Shape suffixes: N pairs, F folds, T thresholds of a grid.
+Shape suffixes: N pairs, D embedding dimension, F folds, T thresholds of a grid.
 """
 
 from collections.abc import Callable
@@ -21,6 +24,8 @@ from numpy.typing import ArrayLike, NDArray
 from femb_cli.errors import FembError
 from femb_cli.evaluation.metrics import checked_scores
 
+_MAGFACE_GRID = np.arange(0, 4, 0.01)
+
 
 @dataclass(frozen=True)
 class FoldAccuracy:
@@ -31,13 +36,31 @@ class FoldAccuracy:
         accuracy_std: standard deviation of the same, dividing by the number of folds.
         threshold: mean over folds of the cosine from which on a pair is accepted.
         fold_accuracies: accuracy of each fold.
-        fold_thresholds: cosine threshold of each fold.
+        fold_thresholds: cosine threshold of each fold; under `magface` of embeddings less their mean.
     """
 
     accuracy: float
     accuracy_std: float
     threshold: float
     fold_accuracies: tuple[float, ...]
+    fold_thresholds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class FoldTar:
+    """True accept rate over folds at a false accept rate that each fold's threshold keeps on the other folds.
+
+    Attributes:
+        tar: mean over folds of the true accept rate on the fold that was left out, in [0, 1].
+        tar_std: standard deviation of the same, dividing by the number of folds.
+        far: mean over folds of the false accept rate there: not the one that was asked for, since it is not measured on
+            the same pairs.
+        fold_thresholds: threshold of each fold, as a squared distance in [0, 4].
+    """
+
+    tar: float
+    tar_std: float
+    far: float
     fold_thresholds: tuple[float, ...]
 
 
@@ -70,6 +93,42 @@ def xqlfw(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> Fold
     return _summary(accuracies, 1.0 - thresholds)
 
 
+def magface_no_mean(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
+    """Measure accuracy as MagFace's evaluator does with `subtract_mean=False`: angle / pi below a multiple of 0.01.
+
+    Arguments and errors as `arcface`.
+    """
+    scores, genuine = checked_scores(scores_N, genuine_N)
+    accuracies, thresholds = accuracy_on_grid(_half_turns(scores), genuine, folds_N, _MAGFACE_GRID)
+    return _summary(accuracies, np.cos(np.pi * thresholds))
+
+
+def magface(left_ND: ArrayLike, right_ND: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
+    """Measure accuracy as MagFace's evaluator does: the mean of the training folds is taken off all embeddings first.
+
+    Args:
+        left_ND: embedding of the first image of each pair, of any length, without its mirror image.
+        right_ND: embedding of the second image of each pair.
+        genuine_N: true where both images show the same person.
+        folds_N: fold of each pair, counted from 0.
+
+    Raises:
+        FembError: as `arcface`; an embedding that equals the mean has no angle.
+    """
+    left, right = np.asarray(left_ND, dtype=np.float64), np.asarray(right_ND, dtype=np.float64)
+    folds, num_folds = _checked_folds(folds_N, len(left))
+    accuracies, thresholds = np.empty(num_folds), np.empty(num_folds)
+    for fold in range(num_folds):
+        training = folds != fold
+        mean_D = np.concatenate((left[training], right[training])).mean(axis=0)
+        scores, genuine = checked_scores(_cosines(left - mean_D, right - mean_D), genuine_N)
+        # Two folds remain: the one that is left out, and all others together.
+        (accuracies[fold], _), (thresholds[fold], _) = accuracy_on_grid(
+            _half_turns(scores), genuine, training, _MAGFACE_GRID
+        )
+    return _summary(accuracies, np.cos(np.pi * thresholds))
+
+
 def exact(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
     """Measure accuracy with every score of the training folds as a threshold, the highest of the best being taken.
 
@@ -91,18 +150,75 @@ PROTOCOLS: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike], FoldAccuracy]] 
     "arcface": arcface,
     "xqlfw": xqlfw,
     "exact": exact,
+    "magface-no-mean": magface_no_mean,
 }
+"""The protocols that judge scores."""
+PROTOCOL_NAMES = (*PROTOCOLS, "magface")
+"""All protocols: those, and MagFace's, which judges embeddings."""
+
+
+def check_protocol(protocol: str) -> None:
+    """Refuse an unknown name.
+
+    Raises:
+        FembError: if there is no such protocol.
+    """
+    if protocol not in PROTOCOL_NAMES:
+        raise FembError(f"no verification protocol {protocol!r}", hint=f"choose one of {', '.join(PROTOCOL_NAMES)}")
 
 
 def fold_accuracy(protocol: str, scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
-    """Measure accuracy by the protocol of this name; arguments as `arcface`.
+    """Measure accuracy by the protocol of this name, one of `PROTOCOLS`; arguments as `arcface`.
 
     Raises:
-        FembError: if there is no such protocol, or as `arcface`.
+        FembError: if there is no such protocol, if it needs embeddings, or as `arcface`.
     """
+    check_protocol(protocol)
     if protocol not in PROTOCOLS:
-        raise FembError(f"no verification protocol {protocol!r}", hint=f"choose one of {', '.join(PROTOCOLS)}")
+        raise FembError(
+            f"the protocol {protocol!r} needs the embeddings of the pairs, not their scores alone",
+            hint=f"for scores choose one of {', '.join(PROTOCOLS)}",
+        )
     return PROTOCOLS[protocol](scores_N, genuine_N, folds_N)
+
+
+def arcface_tar_at_far(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike, far: float = 1e-3) -> FoldTar:
+    """Measure arcface_torch's TAR at a FAR: squared distances, thresholds interpolated on a grid of 0.001.
+
+    Arguments and errors as `arcface`; `far` is the false accept rate to keep, in [0, 1].
+    """
+    scores, genuine = checked_scores(scores_N, genuine_N)
+    return tar_on_grid(np.maximum(2.0 - 2.0 * scores, 0.0), genuine, folds_N, far)
+
+
+def tar_on_grid(squared_distances_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike, far: float = 1e-3) -> FoldTar:
+    """Interpolate each fold's threshold at a FAR of the other folds, and measure TAR and FAR on that fold.
+
+    The threshold lies on the line between the last grid point whose FAR is at most `far` and the next one; it is 0,
+    which accepts nothing, where the FAR is never reached. A fold without impostor (genuine) pairs has FAR (TAR) 0.
+
+    Args:
+        squared_distances_N: squared distance of unit vectors, in [0, 4]; accepted below the threshold.
+        genuine_N: true where both images show the same person.
+        folds_N: fold of each pair, counted from 0.
+        far: false accept rate to keep, in [0, 1].
+
+    Raises:
+        FembError: if there are fewer than two folds or a fold without pairs.
+    """
+    distances, genuine = np.asarray(squared_distances_N, dtype=np.float64), np.asarray(genuine_N, dtype=bool)
+    folds, num_folds = _checked_folds(folds_N, len(distances))
+    grid = np.arange(0, 4, 0.001)
+    thresholds, tars, fars = np.zeros(num_folds), np.empty(num_folds), np.empty(num_folds)
+    for fold in range(num_folds):
+        training = np.sort(distances[(folds != fold) & ~genuine])
+        far_T = np.searchsorted(training, grid) / max(len(training), 1)
+        if far_T[-1] >= far:
+            thresholds[fold] = np.interp(far, far_T, grid)
+        accepted = distances[folds == fold] < thresholds[fold]
+        tars[fold] = _share(accepted[genuine[folds == fold]])
+        fars[fold] = _share(accepted[~genuine[folds == fold]])
+    return FoldTar(float(tars.mean()), float(tars.std()), float(fars.mean()), tuple(thresholds.tolist()))
 
 
 def accuracy_on_grid(
@@ -134,6 +250,23 @@ def accuracy_on_grid(
     correct_FT = num_impostor_F[:, None] + turned.reshape(num_folds, num_bins)[:, :-1].cumsum(axis=1)
     best_F = (correct_FT.sum(axis=0) - correct_FT).argmax(axis=1)
     return correct_FT[np.arange(num_folds), best_F] / np.bincount(folds), grid_T[best_F]
+
+
+def _half_turns(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Angles as shares of a half turn, in [0, 1]."""
+    return np.arccos(cosines.clip(-1.0, 1.0)) / np.pi
+
+
+def _cosines(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cosine of each row with its partner; NaN where one of them is zero."""
+    lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.einsum("nd,nd->n", left, right) / lengths
+
+
+def _share(flags: NDArray[np.bool_]) -> float:
+    """The share that is true; 0 of none."""
+    return float(np.count_nonzero(flags) / max(len(flags), 1))
 
 
 def _best_score(scores: NDArray[np.float64], genuine: NDArray[np.bool_]) -> float:

@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from femb_cli.errors import FembError
 from femb_cli.evaluation.metrics import auc, d_prime, equal_error_rate, fnmr_at_fmr, roc_curve, tar_at_far
 from femb_cli.evaluation.pairs import PairList
-from femb_cli.evaluation.protocols import fold_accuracy
+from femb_cli.evaluation.protocols import FoldAccuracy, arcface_tar_at_far, fold_accuracy, magface
 
 _FALSE_ACCEPT_RATES = {"1e-1": 1e-1, "1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4}
-_BLOCK_ROWS = 8192
+_BLOCK_ROWS = 256
+"""Pairs at a time: their embeddings in float64 stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class VerificationFigures:
         num_impostor: number of impostor pairs.
         protocol: name of the protocol of the accuracy.
         num_folds: number of folds.
+        arcface_torch_val_at_far_1e3: what arcface_torch calls `val`, its own interpolated TAR at FAR 1e-3, with
+            `val_std` over the folds and the `far` on the same folds.
     """
 
     num_pairs: int
@@ -52,10 +55,26 @@ class VerificationFigures:
     num_impostor: int
     protocol: str
     num_folds: int
+    arcface_torch_val_at_far_1e3: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain numbers, text and objects."""
         return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedPairs:
+    """The embeddings that pairs are of, for a protocol that judges more than their scores.
+
+    Attributes:
+        embeddings_ND: embeddings of any float type and any length.
+        left_P: row of the first image of each pair.
+        right_P: row of the second image of each pair.
+    """
+
+    embeddings_ND: NDArray[Any]
+    left_P: NDArray[np.int64]
+    right_P: NDArray[np.int64]
 
 
 def cosine_scores(
@@ -86,19 +105,35 @@ def cosine_scores(
     return scores.clip(-1.0, 1.0)
 
 
-def score_pairs(scores_P: ArrayLike, pairs: PairList, protocol: str) -> VerificationFigures:
+def xnorm(original: EmbeddedPairs, flipped: EmbeddedPairs) -> float:
+    """Return arcface_torch's `XNorm`: the mean length of all embeddings in the pairs, images and mirror images alike.
+
+    An image counts as often as it is in a pair.
+    """
+    means = []
+    for embedded in (original, flipped):
+        lengths_N = np.sqrt(_squared_lengths(embedded.embeddings_ND))
+        means.append(lengths_N[np.concatenate((embedded.left_P, embedded.right_P))].mean())
+    return float(np.mean(means))
+
+
+def score_pairs(
+    scores_P: ArrayLike, pairs: PairList, protocol: str, *, embedded: EmbeddedPairs | None = None
+) -> VerificationFigures:
     """Compute all figures of a list of pairs.
 
     Args:
         scores_P: cosine of each pair.
         pairs: the pairs, in the same order.
-        protocol: how accuracy is measured: `arcface`, `xqlfw` or `exact`.
+        protocol: how accuracy is measured, one of `PROTOCOL_NAMES`.
+        embedded: the embeddings of the pairs; the protocol `magface` needs them.
 
     Raises:
         FembError: as `roc_curve` and `fold_accuracy`.
     """
     curve = roc_curve(scores_P, pairs.genuine_N)
-    folds = fold_accuracy(protocol, scores_P, pairs.genuine_N, pairs.folds_N)
+    folds = _accuracy(scores_P, pairs, protocol, embedded)
+    official = arcface_tar_at_far(scores_P, pairs.genuine_N, pairs.folds_N)
     return VerificationFigures(
         num_pairs=len(pairs),
         accuracy=folds.accuracy,
@@ -113,16 +148,28 @@ def score_pairs(scores_P: ArrayLike, pairs: PairList, protocol: str) -> Verifica
         num_impostor=len(curve.impostor_I),
         protocol=protocol,
         num_folds=pairs.num_folds,
+        arcface_torch_val_at_far_1e3={"val": official.tar, "val_std": official.tar_std, "far": official.far},
     )
+
+
+def _accuracy(scores_P: ArrayLike, pairs: PairList, protocol: str, embedded: EmbeddedPairs | None) -> FoldAccuracy:
+    """Accuracy by the protocol: of the embeddings under `magface`, else of the scores."""
+    if protocol == "magface" and embedded is not None:
+        left_PD, right_PD = (embedded.embeddings_ND[rows] for rows in (embedded.left_P, embedded.right_P))
+        return magface(left_PD, right_PD, pairs.genuine_N, pairs.folds_N)
+    return fold_accuracy(protocol, scores_P, pairs.genuine_N, pairs.folds_N)
 
 
 def _checked_lengths(embeddings: NDArray[Any], names: Sequence[str] | None) -> NDArray[np.float64]:
     """The L2 norm of each row, all of them positive and finite."""
     if names is not None and len(names) != len(embeddings):
         raise FembError(f"{len(embeddings)} embeddings, but {len(names)} names")
-    squared = np.empty(len(embeddings))
-    for block in _blocks(len(embeddings)):
-        squared[block] = _row_products(embeddings[block], embeddings[block])
+    if embeddings.ndim != 2 or embeddings.dtype.kind not in "fiu":
+        raise FembError(
+            f"embeddings are rows of real numbers, not {embeddings.dtype} of shape {embeddings.shape}",
+            hint="give the array that `femb embed` wrote",
+        )
+    squared = _squared_lengths(embeddings)
     sound = np.isfinite(squared) & (squared > 0.0)
     if not sound.all():
         row = int(np.argmin(sound))
@@ -136,9 +183,17 @@ def _checked_lengths(embeddings: NDArray[Any], names: Sequence[str] | None) -> N
     return np.sqrt(squared)
 
 
+def _squared_lengths(embeddings: NDArray[Any]) -> NDArray[np.float64]:
+    """The squared L2 norm of each row."""
+    squared = np.empty(len(embeddings))
+    for block in _blocks(len(embeddings)):
+        squared[block] = _row_products(embeddings[block], embeddings[block])
+    return squared
+
+
 def _row_products(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float64]:
     """Inner product of each row with its partner, in float64."""
-    return np.einsum("pd,pd->p", left.astype(np.float64), right.astype(np.float64))
+    return np.einsum("pd,pd->p", left.astype(np.float64, copy=False), right.astype(np.float64, copy=False))
 
 
 def _blocks(num_rows: int) -> Iterator[slice]:

@@ -12,7 +12,9 @@ from femb_cli.data.source import ImageSource, open_source
 from femb_cli.data.synthetic_sets import synthetic_benchmark
 from femb_cli.evaluation.benchmarks import BENCHMARKS, files_in, find_benchmark, locate
 from femb_cli.evaluation.pairs import PairList, read_pairs
-from femb_cli.evaluation.score import VerificationFigures, cosine_scores, score_pairs
+from femb_cli.evaluation.protocols import check_protocol
+from femb_cli.evaluation.remarks import remarks_on_pairs
+from femb_cli.evaluation.score import EmbeddedPairs, VerificationFigures, cosine_scores, score_pairs
 from femb_cli.inference.embed import embed_source, read_embeddings
 from femb_cli.inference.embedder import Embedder
 
@@ -51,6 +53,7 @@ class Verification:
         figures: the figures.
         scores_N: cosine of every pair.
         genuine_N: whether it shows one person.
+        remarks: what is odd about the pairs, in sentences.
     """
 
     benchmark: str
@@ -60,6 +63,7 @@ class Verification:
     figures: VerificationFigures
     scores_N: NDArray[np.float64]
     genuine_N: NDArray[np.bool_]
+    remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The figures with what they are of; plain values."""
@@ -67,15 +71,22 @@ class Verification:
 
 
 def open_benchmark(
-    name: str, data_dir: Path | None, *, say: Callable[[str], None], progress: Progress | None = None
+    name: str,
+    data_dir: Path | None,
+    *,
+    say: Callable[[str], None],
+    progress: Progress | None = None,
+    protocol: str | None = None,
 ) -> PairSet:
     """Open a benchmark by name, fetching or drawing what is not here yet; or by the path of its directory.
+
+    Its accuracy follows `protocol` or, if that is None, the benchmark's own rule (`arcface` for a directory).
 
     Raises:
         FembError: there is none, or its files are missing and cannot be had, or damaged.
     """
     if name not in BENCHMARKS and Path(name).is_dir():
-        return _open_directory(Path(name))
+        return _open_directory(Path(name), protocol or "arcface")
     benchmark = find_benchmark(name)
     if benchmark.archive is None:
         folder = synthetic_benchmark(say=say, progress=progress)
@@ -83,13 +94,15 @@ def open_benchmark(
     else:
         files = locate(benchmark, data_dir, say=say, progress=progress)
         pairs, images = files.pairs, files.images
-    return PairSet(benchmark.name, benchmark.title, read_pairs(pairs), open_source(images), benchmark.protocol)
+    return PairSet(
+        benchmark.name, benchmark.title, read_pairs(pairs), open_source(images), protocol or benchmark.protocol
+    )
 
 
-def _open_directory(directory: Path) -> PairSet:
+def _open_directory(directory: Path, protocol: str) -> PairSet:
     files = files_in(directory)
     name = directory.resolve().name
-    return PairSet(name, name, read_pairs(files.pairs), open_source(files.images), "arcface")
+    return PairSet(name, name, read_pairs(files.pairs), open_source(files.images), protocol)
 
 
 def open_pairs(pairs: Path, images: Path, protocol: str = "arcface") -> PairSet:
@@ -110,7 +123,8 @@ def verify(
     Args:
         embedder: the model.
         pair_set: what to verify it on.
-        flip: `sum` adds the mirror image's embedding; None: as the model's own convention says.
+        flip: `sum` adds the mirror image's embedding; None: as the model's own convention says, but never under
+            MagFace's protocols, which have none.
         batch_size: images at a time.
         progress: called with the number of images done and in all.
 
@@ -118,16 +132,18 @@ def verify(
         FembError: a pair names a missing image, or an image cannot be read.
     """
     pairs = pair_set.pairs
+    check_protocol(pair_set.protocol)
     left_N, right_N = pairs.indices(pair_set.images.names)
     used_N, places_N = np.unique(np.concatenate([left_N, right_N]), return_inverse=True)
-    chosen = flip or embedder.flip
-    rows = embed_source(
+    chosen = flip or ("none" if pair_set.protocol.startswith("magface") else embedder.flip)
+    rows_ND = embed_source(
         embedder, pair_set.images, used_N, batch_size=batch_size, flip=chosen == "sum", progress=progress
     ).rows_ND
+    embedded = EmbeddedPairs(rows_ND, places_N[: len(pairs)], places_N[len(pairs) :])
     names = [str(pair_set.images.names[int(index)]) for index in used_N]
-    scores_N = cosine_scores(rows, places_N[: len(pairs)], places_N[len(pairs) :], names=names)
-    figures = score_pairs(scores_N, pairs, pair_set.protocol)
-    return Verification(pair_set.name, pair_set.title, embedder.name, chosen, figures, scores_N, pairs.genuine_N)
+    return _verification(
+        pair_set.name, pair_set.title, embedder.name, chosen, pairs, embedded, names, pair_set.protocol
+    )
 
 
 def verify_embeddings(pairs_file: Path, embeddings_file: Path, protocol: str = "arcface") -> Verification:
@@ -138,8 +154,23 @@ def verify_embeddings(pairs_file: Path, embeddings_file: Path, protocol: str = "
     """
     pairs = read_pairs(pairs_file)
     rows_ND, names = read_embeddings(embeddings_file)
-    left_N, right_N = pairs.indices(names)
-    scores_N = cosine_scores(rows_ND, left_N, right_N, names=names)
-    figures = score_pairs(scores_N, pairs, protocol)
+    embedded = EmbeddedPairs(rows_ND, *pairs.indices(names))
     title = pairs_file.name
-    return Verification(title, title, str(embeddings_file), "none", figures, scores_N, pairs.genuine_N)
+    return _verification(title, title, str(embeddings_file), "none", pairs, embedded, names, protocol)
+
+
+def _verification(
+    name: str,
+    title: str,
+    model: str,
+    flip: str,
+    pairs: PairList,
+    embedded: EmbeddedPairs,
+    names: list[str],
+    protocol: str,
+) -> Verification:
+    """Score embedded pairs."""
+    remarks = remarks_on_pairs(pairs, embedded.left_P, embedded.right_P)
+    scores_N = cosine_scores(embedded.embeddings_ND, embedded.left_P, embedded.right_P, names=names)
+    figures = score_pairs(scores_N, pairs, protocol, embedded=embedded)
+    return Verification(name, title, model, flip, figures, scores_N, pairs.genuine_N, tuple(remarks))

@@ -2,58 +2,36 @@
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from reports import Scored, everything_known, overlapping_scores, scored
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.hardest import hardest_pairs
 from femb_cli.evaluation.metrics import roc_curve, tar_at_far
-from femb_cli.evaluation.pairs import read_pairs
 from femb_cli.evaluation.plots import det_line, normal_deviates, roc_line
 from femb_cli.evaluation.report import write_report
-from femb_cli.evaluation.score import VerificationFigures, score_pairs
 
 FILES = {"report.html", "results.json"} | {
     f"{name}.{kind}" for name in ("roc", "det", "scores") for kind in ("png", "svg")
 }
 
 
-@dataclass(frozen=True)
-class Scored:
-    benchmark: str
-    title: str
-    model: str
-    flip: str
-    figures: VerificationFigures
-    scores_N: np.ndarray
-    genuine_N: np.ndarray
-
-    def to_json(self) -> dict[str, Any]:
-        return {"benchmark": self.benchmark, "model": self.model, "flip": self.flip, **self.figures.to_json()}
-
-
-def scored(folder: Path, scores: np.ndarray, model: str) -> Scored:
-    """The scores belong to a genuine and an impostor pair in turn."""
-    path = folder / "pairs.csv"
-    path.write_text("ref,probe,mated\n" + "a/1.jpg,a/2.jpg,1\na/1.jpg,b/1.jpg,0\n" * (len(scores) // 2))
-    pairs = read_pairs(path)
-    figures = score_pairs(scores, pairs, "exact")
-    return Scored("toys", "Toys & dolls", model, "sum", figures, scores, pairs.genuine_N)
-
-
-def overlapping_scores(num_pairs: int) -> np.ndarray:
-    generator = np.random.default_rng(0)
-    means = np.where(np.arange(num_pairs) % 2 == 0, 0.4, 0.0)
-    return generator.normal(means, 0.15).clip(-1.0, 1.0)
-
-
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> list[Scored]:
     folder = tmp_path_factory.mktemp("pairs")
     return [scored(folder, overlapping_scores(200), "plain"), scored(folder, overlapping_scores(300), "_<b>&$x_$")]
+
+
+@pytest.fixture(scope="module")
+def full(results, tmp_path_factory) -> Path:
+    """A report with everything that it may show."""
+    folder = tmp_path_factory.mktemp("reports") / "full"
+    extras = [everything_known(result) for result in results]
+    write_report(folder, results, extras, command="femb verify --pairs 'a & b.csv' --report full")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +57,10 @@ def test_the_table_shows_accuracy_with_its_spread_and_protocol(report, results):
     assert "exact, 10 folds" in page
 
 
-def test_the_page_asks_for_nothing_from_outside(report):
-    page = (report / "report.html").read_text()
-    assert not re.search(r"""(src|href)\s*=\s*["'](?!#)|url\((?!#)|@import""", page)
+@pytest.mark.parametrize("kind", ["report", "full"])
+def test_the_page_asks_for_nothing_from_outside(request, kind):
+    page = (request.getfixturevalue(kind) / "report.html").read_text()
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!#|data:image/jpeg;base64,)|url\((?!#)|@import|<script""", page)
 
 
 def test_the_page_shows_names_as_text(report):
@@ -148,3 +127,52 @@ def test_normal_deviates_are_symmetric_and_infinite_at_the_ends():
     np.testing.assert_allclose(
         normal_deviates([0.0, 0.158655, 0.5, 0.841345, 1.0]), [-np.inf, -1.0, 0.0, 1.0, np.inf], atol=1e-5
     )
+
+
+def test_extras_bring_their_figures_and_numbers(full, results):
+    names = {path.name for path in full.iterdir()}
+    extra_figures = {f"{name}.{kind}" for name in ("edc", "hardest_1", "hardest_2") for kind in ("png", "svg")}
+    assert names == FILES | extra_figures
+    document = json.loads((full / "results.json").read_text())
+    assert document["command"] == "femb verify --pairs 'a & b.csv' --report full"
+    assert document["results"] == [result.to_json() for result in results]
+    assert document["extras"] == [everything_known(result).to_json() for result in results]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<small>81.25 – 91.25</small>",
+        "<small>50.00 – 75.00</small>",
+        "<small>0.9765 – 0.9877</small>",
+        "Below the figures: 90 % intervals, bootstrap over pairs.",
+        "a &lt;pair&gt; is listed twice",
+        "Error versus discard curves, FNMR over share of pairs discarded: plain on Toys",
+        "plain on Toys &amp; dolls, by age &amp; make",
+        '<th scope="row">&lt;old&gt;</th>',
+        'alt="a/&lt;1&gt;.jpg"',
+        "MIT &amp; others",
+        "femb verify --pairs &#x27;a &amp; b.csv&#x27; --report full",
+        '<th scope="row">NumPy</th>',
+    ],
+)
+def test_the_page_shows_what_is_known(full, text):
+    assert text in (full / "report.html").read_text()
+
+
+def test_headings_of_what_is_not_known_are_left_out(report):
+    page = (report / "report.html").read_text()
+    assert not re.search("<h2[^>]*>(Error versus discard|Groups|Hardest pairs|Models)<", page)
+
+
+def test_too_few_impostor_pairs_are_warned_of(report, tmp_path):
+    page = (report / "report.html").read_text()
+    assert "The 100 of Toys &amp; dolls cannot show an FMR of 1e-3: even without one false match" in page
+    assert "as high as 3.00 %" in page
+    write_report(tmp_path / "many", [scored(tmp_path, overlapping_scores(2000), "plain")])
+    assert "Too few impostor pairs" not in (tmp_path / "many" / "report.html").read_text()
+
+
+def test_the_hardest_pairs_are_those_most_wrongly_scored():
+    genuine_places, impostor_places = hardest_pairs([0.5, 0.1, 0.1, 0.9, 0.3], [1, 1, 1, 0, 0], count=2)
+    assert (genuine_places.tolist(), impostor_places.tolist()) == ([1, 2], [3, 4])

@@ -7,10 +7,10 @@ import pytest
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.pairs import read_pairs
-from femb_cli.evaluation.score import cosine_scores, score_pairs
+from femb_cli.evaluation.score import EmbeddedPairs, cosine_scores, score_pairs, xnorm
 
 FIGURES = "num_pairs accuracy accuracy_std threshold tar_at_far fnmr_at_fmr eer auc d_prime num_genuine num_impostor "
-FIGURES += "protocol num_folds"
+FIGURES += "protocol num_folds arcface_torch_val_at_far_1e3"
 RATES = ["1e-1", "1e-2", "1e-3", "1e-4"]
 
 
@@ -113,3 +113,26 @@ def test_the_golden_zero_embedding_is_refused(edge_cases):
     left, right = zip(*given["pairs"], strict=True)
     with pytest.raises(FembError, match="row 0"):
         cosine_scores(np.array(given["embeddings"]), left, right)
+
+
+def test_the_golden_mean_norm(shared):
+    folder = shared / "golden" / "verification"
+    stored = np.load(folder / "lfw_embeddings.npz")
+    rows = stored["pair_a"].astype(np.int64), stored["pair_b"].astype(np.int64)
+    result = xnorm(EmbeddedPairs(stored["original"], *rows), EmbeddedPairs(stored["flipped"], *rows))
+    expected = json.loads((folder / "lfw_expected.json").read_text())["arcface_torch"]["xnorm"]
+    assert result == pytest.approx(expected, abs=1e-9)
+
+
+def test_magface_is_scored_from_the_embeddings(pairs):
+    rows = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
+    left, right = np.zeros(8, dtype=np.int64), np.array([1, 2] * 4)
+    embedded = EmbeddedPairs(rows, left, right)
+    figures = score_pairs(cosine_scores(rows, left, right), pairs, "magface", embedded=embedded)
+    assert (figures.protocol, figures.accuracy) == ("magface", 1.0)
+
+
+@pytest.mark.parametrize("rows", [np.array([["a", "b"]]), np.ones((2, 2), dtype=complex), np.ones(3)])
+def test_rows_that_are_no_real_numbers_are_refused(rows):
+    with pytest.raises(FembError, match="rows of real numbers"):
+        cosine_scores(rows, [0], [0])

@@ -1,0 +1,119 @@
+"""Time and memory of scoring template pairs as many as IJB-C's, beside a checkout of arcface_torch.
+
+    python benchmarks/templates.py --arcface-torch insightface/recognition/arcface_torch
+
+The rival is eval_ijbc.py's own `verification`, cut out of the file, which is a script; its features are float64. Each
+contestant runs in a process of its own, whose peak memory is the system's count; they take turns. 15.6 million random
+pairs of 23 000 random unit vectors of 512 numbers, which is the size of IJB-C.
+"""
+
+import argparse
+import ast
+import contextlib
+import io
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femb_cli.evaluation.templates import TemplateMode, template_figures, template_scores
+
+
+def main() -> None:
+    """Let the contestants take turns and print their medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--arcface-torch", type=Path, help="insightface/recognition/arcface_torch; left out: femb alone"
+    )
+    parser.add_argument("--pairs", type=int, default=15_600_000)
+    parser.add_argument("--templates", type=int, default=23_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--contestant", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.contestant:
+        print(json.dumps(_measure(arguments)))
+        return
+    contestants = ["femb float32", "femb float64", *(["arcface_torch"] if arguments.arcface_torch else [])]
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in contestants}
+    for _ in range(arguments.rounds):
+        for name in contestants:
+            command = [sys.executable, __file__, *sys.argv[1:], "--contestant", name]
+            results[name].append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
+            print(name, results[name][-1], file=sys.stderr)
+    _print_table(results)
+
+
+def _measure(arguments: argparse.Namespace) -> dict[str, float]:
+    """One contestant's time, the process's peak memory and the largest deviation from scores in float64."""
+    features, left, right, genuine = _templates(arguments.templates, arguments.pairs)
+    if arguments.contestant != "arcface_torch":
+        features = features.astype(arguments.contestant.split()[1])
+        start = time.perf_counter()
+        scores = template_scores(features, left, right)
+        seconds = time.perf_counter() - start
+        scoring_peak = _peak_megabytes()
+        start = time.perf_counter()
+        template_figures(
+            scores, genuine, num_templates=len(features), num_images=len(features), mode=TemplateMode(flip=None)
+        )
+        extra = {"figures_s": time.perf_counter() - start, "scoring_mb": scoring_peak}
+    else:
+        verification = _official_verification(arguments.arcface_torch / "eval_ijbc.py")
+        wide, numbers = features.astype(np.float64), np.arange(len(features))
+        start = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()):
+            scores = verification(wide, numbers, left, right)
+        seconds, extra = time.perf_counter() - start, {"scoring_mb": _peak_megabytes()}
+    peak = _peak_megabytes()
+    some = slice(0, 10_000)
+    exact = np.einsum("pd,pd->p", features[left[some]].astype(np.float64), features[right[some]].astype(np.float64))
+    return {"s": seconds, "mb": peak, **extra, "deviation": float(np.abs(scores[some] - exact).max())}
+
+
+def _templates(
+    num_templates: int, num_pairs: int
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]:
+    """Random unit vectors and pairs of them, about one in 800 called genuine as on IJB-C."""
+    generator = np.random.default_rng(0)
+    features = generator.standard_normal((num_templates, 512), dtype=np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    left, right = (generator.integers(0, num_templates, num_pairs, dtype=np.int32) for _ in range(2))
+    return features, left, right, generator.random(num_pairs, dtype=np.float32) < 1 / 800
+
+
+def _official_verification(script: Path) -> Callable[..., NDArray[Any]]:
+    """The function `verification` of a script that cannot be imported."""
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "verification")
+    scope: dict[str, Any] = {"np": np}
+    exec(compile(ast.Module([function], []), str(script), "exec"), scope)
+    return scope["verification"]
+
+
+def _peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+
+
+def _print_table(results: dict[str, list[dict[str, float]]]) -> None:
+    """Medians, and how many times the time of femb."""
+    femb = statistics.median(result["s"] for result in results["femb float32"])
+    print("| who | scoring, s | times femb float32 | peak while scoring, MB | peak with all figures, MB | deviation |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for name, runs in results.items():
+        medians = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+        print(
+            f"| {name} | {medians['s']:.2f} | {medians['s'] / femb:.1f} | {medians['scoring_mb']:.0f} "
+            f"| {medians['mb']:.0f} | {medians['deviation']:.1e} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

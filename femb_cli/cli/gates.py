@@ -1,0 +1,72 @@
+"""Gates of `femb verify`: figures that end the command with exit code 1 if they are missed."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+from femb_cli.cli.output import Output
+from femb_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from femb_cli.inference.verify import Verification
+    from femb_cli.inference.verify_templates import TemplateVerification
+
+_DEFAULT_FMR = "1e-3"
+
+
+class FnmrLimit(NamedTuple):
+    """The highest FNMR that is allowed at an FMR, both in [0, 1]."""
+
+    fnmr: float
+    fmr: float
+
+    @classmethod
+    def parse(cls, text: str) -> "FnmrLimit":
+        """Read `0.05@1e-3`, or `0.05` for an FMR of 1e-3.
+
+        Raises:
+            UsageError: if the text is something else.
+        """
+        fnmr, _, fmr = text.partition("@")
+        try:
+            limit = cls(float(fnmr), float(fmr if "@" in text else _DEFAULT_FMR))
+        except ValueError:
+            limit = cls(float("nan"), float("nan"))
+        if not all(0.0 <= rate <= 1.0 for rate in limit):
+            raise UsageError(
+                f"--max-fnmr {text!r} is no limit", hint="two rates from 0 to 1, as in 0.05@1e-3, or the first alone"
+            )
+        return limit
+
+
+def missed_accuracy(results: "Sequence[Verification]", min_accuracy: float) -> list[str]:
+    """Say which results are below the accuracy."""
+    return [
+        f"{result.model} on {result.benchmark}: accuracy {result.figures.accuracy:.4f} ({result.figures.protocol}) "
+        f"is below {min_accuracy}"
+        for result in results
+        if result.figures.accuracy < min_accuracy
+    ]
+
+
+def missed_fnmr(results: "Sequence[Verification | TemplateVerification]", limit: FnmrLimit) -> list[str]:
+    """Say which results are above the FNMR."""
+    from femb_cli.evaluation.metrics import fnmr_at_fmr, roc_curve
+
+    missed = []
+    for result in results:
+        fnmr = fnmr_at_fmr(roc_curve(result.scores_N, result.genuine_N), limit.fmr)
+        if fnmr > limit.fnmr:
+            missed.append(
+                f"{result.model} on {result.benchmark}: FNMR {fnmr:.4f} at FMR {limit.fmr:g} is above {limit.fnmr:g}"
+            )
+    return missed
+
+
+def end_if_missed(missed: Sequence[str], output: Output) -> None:
+    """Say what was missed and end with exit code 1, if anything was."""
+    for sentence in missed:
+        output.warn(sentence)
+    if missed:
+        raise typer.Exit(1)

@@ -1,0 +1,119 @@
+"""Verification of templates, as on IJB-B and IJB-C, from stored embeddings of their images."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femb_cli.errors import FembError
+from femb_cli.evaluation.template_list import TemplateList, read_templates, rows_of_images
+from femb_cli.evaluation.templates import (
+    TemplateFigures,
+    TemplateMode,
+    image_features,
+    template_features,
+    template_figures,
+    template_rows,
+    template_scores,
+)
+from femb_cli.inference.embed import names_path, read_embeddings
+
+_LEAST_AGREEMENT = 0.2
+
+
+@dataclass(frozen=True)
+class TemplateVerification:
+    """The outcome of stored embeddings on a set of templates.
+
+    Attributes:
+        benchmark: the set's name.
+        model: the file of the embeddings.
+        figures: the figures.
+        scores_N: cosine of every pair of templates.
+        genuine_N: whether it is of one person.
+        remarks: what is odd about the embeddings, in sentences.
+    """
+
+    benchmark: str
+    model: str
+    figures: TemplateFigures
+    scores_N: NDArray[np.float64]
+    genuine_N: NDArray[np.bool_]
+    remarks: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures with what they are of; plain values."""
+        return {"benchmark": self.benchmark, "model": self.model, **self.figures.to_json()}
+
+
+def verify_templates(directory: Path, embeddings_file: Path, mode: TemplateMode | None = None) -> TemplateVerification:
+    """Score the pairs of an IJB-like set from the embeddings of its images.
+
+    Args:
+        directory: the folder with the set's lists.
+        embeddings_file: what `femb embed` wrote, with its names beside; or an array without names, a row for each line
+            of the lists, of the image's embedding and then its mirror image's, as eval_ijbc.py has it.
+        mode: how features become templates; None for the official N1D1F1, or N1D1 where `femb embed` wrote the
+            embeddings, which has dealt with the mirror images.
+
+    Raises:
+        FembError: files are missing or damaged, or do not belong together.
+    """
+    templates = read_templates(directory)
+    has_names = names_path(embeddings_file).is_file()
+    if has_names:
+        rows_ND, names = read_embeddings(embeddings_file)
+        rows_ND = rows_ND[rows_of_images(templates.names, names)]
+    else:
+        rows_ND = _read_array(embeddings_file)
+    mode = mode or TemplateMode(flip=None if has_names else True)
+    scores_P, num_templates = _score(templates, rows_ND, mode)
+    remarks = _remarks(rows_ND, mode)
+    genuine_P, num_images = templates.genuine_P, len(templates.names)
+    # Millions of pairs' numbers, before the figures need room.
+    del templates
+    figures = template_figures(scores_P, genuine_P, num_templates=num_templates, num_images=num_images, mode=mode)
+    name = directory.resolve().name
+    return TemplateVerification(name, str(embeddings_file), figures, scores_P, genuine_P, remarks)
+
+
+def _score(templates: TemplateList, rows_ND: NDArray[Any], mode: TemplateMode) -> tuple[NDArray[np.float64], int]:
+    """Score of each pair and the number of templates.
+
+    In float64: float32 makes ties among millions of impostors, and a point of the curve between ties of unequal number
+    is no longer left out, so that the official rate would be read off another point.
+    """
+    features_ND = image_features(rows_ND, templates.faceness_N, mode)
+    numbers_T, features_TD = template_features(features_ND, templates.template_N, templates.media_N)
+    # As large as the embeddings of all images.
+    del features_ND
+    left_P, right_P = (template_rows(numbers_T, numbers) for numbers in (templates.left_P, templates.right_P))
+    return template_scores(features_TD, left_P, right_P), len(numbers_T)
+
+
+def _read_array(path: Path) -> NDArray[Any]:
+    """An array of numbers without names."""
+    try:
+        rows_ND = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise FembError(f"cannot read {path}: {error}") from error
+    if not isinstance(rows_ND, np.ndarray) or rows_ND.dtype.kind not in "fiu":
+        raise FembError(f"{path} does not hold one array of numbers", hint="save the embeddings as .npy")
+    return rows_ND
+
+
+def _remarks(rows_ND: NDArray[Any], mode: TemplateMode) -> tuple[str, ...]:
+    """Halves that do not look like an image's and its mirror image's embeddings."""
+    if mode.flip is None:
+        return ()
+    first, second = (half.astype(np.float64) for half in np.split(rows_ND[:1000], 2, axis=1))
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    agreement = float((np.einsum("nd,nd->n", first, second) / np.maximum(lengths, np.finfo(float).tiny)).mean())
+    if agreement >= _LEAST_AGREEMENT:
+        return ()
+    return (
+        f"the halves of the rows have a mean cosine of {agreement:.2f}, so that they hardly are of images and their "
+        f"mirror images; for rows of one embedding use the mode N{mode.use_norm:d}D{mode.use_detector:d}",
+    )

@@ -1,0 +1,38 @@
+"""What is odd about a list of pairs."""
+
+import pytest
+
+from femb_cli.errors import FembError
+from femb_cli.evaluation.pairs import read_pairs
+from femb_cli.evaluation.remarks import remarks_on_pairs
+
+IMAGES = ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
+
+
+def remarks(tmp_path, *lines):
+    path = tmp_path / "pairs.csv"
+    path.write_text("\n".join(["ref,probe,mated", *lines]) + "\n")
+    pairs = read_pairs(path)
+    return remarks_on_pairs(pairs, *pairs.indices(IMAGES))
+
+
+def test_a_sound_list_gets_no_remark(tmp_path):
+    assert remarks(tmp_path, "a/1.jpg,a/2.jpg,1", "a/1.jpg,b/1.jpg,0", "a/2.jpg,b/1.jpg,0") == []
+
+
+def test_an_image_paired_with_itself_is_named(tmp_path):
+    (remark,) = remarks(tmp_path, "a/1.jpg,a/2.jpg,1", "b/1.jpg,b/1.jpg,1", "a/1.jpg,b/1.jpg,0")
+    assert "pairs.csv, line 3 (b/1.jpg, b/1.jpg)" in remark
+    assert "1 such pairs of 3" in remark
+
+
+def test_an_image_that_is_said_to_be_another_person_than_itself_is_refused(tmp_path):
+    with pytest.raises(FembError, match="line 2 .* listed as an impostor"):
+        remarks(tmp_path, "a/1.jpg,a/1.jpg,0")
+
+
+def test_a_pair_listed_again_in_either_order_is_named(tmp_path):
+    lines = ["a/1.jpg,a/2.jpg,1", "a/1.jpg,b/1.jpg,0", "a/2.jpg,a/1.jpg,1", "a/1.jpg,b/1.jpg,0"]
+    (remark,) = remarks(tmp_path, *lines)
+    assert "line 4 (a/2.jpg, a/1.jpg)" in remark
+    assert "2 repeated pairs of 4" in remark
