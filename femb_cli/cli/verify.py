@@ -1,6 +1,9 @@
 """`femb verify`."""
 
+import shlex
+import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,8 +16,12 @@ from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from femb_cli.evaluation.intervals import Interval
     from femb_cli.inference.verify import PairSet, Verification
     from femb_cli.inference.verify_templates import TemplateVerification
+
+WARNED_RATES = (1e-2, 1e-3)
+"""False accept rates in the table: of pairs too few for them, a person is warned."""
 
 
 class Flip(StrEnum):
@@ -86,6 +93,16 @@ def verify(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Write a page with curves, and the figures.")
     ] = None,
+    quality: Annotated[
+        Path | None,
+        typer.Option("--quality", help="Scores for the report's discard curve. Default: the embeddings' magnitudes."),
+    ] = None,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Add 95 % confidence intervals; a report always has them.")
+    ] = False,
+    recall: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Keep embeddings, and take those that were kept.")
+    ] = True,
     min_accuracy: Annotated[
         float | None, typer.Option("--min-accuracy", help="End with exit code 1 below this accuracy (0.995).")
     ] = None,
@@ -109,7 +126,7 @@ def verify(
       femb verify --dataset xqlfw
       femb verify --dataset lfw --data-dir data/ --model a --model b
       femb verify --dataset benchmarks/cfp_fp
-      femb verify --pairs pairs.csv --images photos/ --report report/
+      femb verify --pairs pairs.csv --images photos/ --intervals --report report/
       femb verify --pairs pairs.txt --embeddings embeddings.npy --protocol exact --max-fnmr 0.05@1e-3
       femb verify --templates IJBC --embeddings features.npy --ijb-mode N1D1F1
     """
@@ -134,14 +151,11 @@ def verify(
         results = [verify_embeddings(pairs, embeddings, rule or "arcface")]
     else:
         pair_sets = _open_pair_sets(dataset, pairs, images, data_dir, rule, output)
-        results = _verify_models(pair_sets, model, flip, batch_size, device, output)
+        results = _verify_models(pair_sets, model, flip, batch_size, device, output, recall=recall)
     _warn(output, results)
-    _show(output, results)
+    _show(output, results, with_intervals=intervals)
     if report is not None:
-        from femb_cli.evaluation.report import write_report
-
-        write_report(report, results, overwrite=overwrite)
-        output.say(f"report: {report / 'report.html'}")
+        _write_report(report, results, quality, output, overwrite=overwrite)
     missed = [] if min_accuracy is None else missed_accuracy(results, min_accuracy)
     end_if_missed(missed + ([] if fnmr_limit is None else missed_fnmr(results, fnmr_limit)), output)
 
@@ -205,6 +219,8 @@ def _verify_models(
     batch_size: int,
     device: str | None,
     output: Output,
+    *,
+    recall: bool,
 ) -> "list[Verification]":
     from femb_cli.checkpoints.layout import newest_finished_run
     from femb_cli.inference.embedder import load_embedder
@@ -217,31 +233,40 @@ def _verify_models(
         for pair_set in pair_sets:
             with output.progress(f"{pair_set.name} with {path}") as progress:
                 chosen: Literal["none", "sum"] | None = None if flip is None else flip.value
-                results.append(verify_pairs(embedder, pair_set, flip=chosen, batch_size=batch_size, progress=progress))
+                results.append(
+                    verify_pairs(
+                        embedder, pair_set, flip=chosen, batch_size=batch_size, recall=recall, progress=progress
+                    )
+                )
     return results
 
 
 def _warn(output: Output, results: "Sequence[Verification | TemplateVerification]") -> None:
     """Say what is odd about the pairs, once for all models."""
-    for remark in dict.fromkeys(remark for result in results for remark in result.remarks):
+    from femb_cli.evaluation.metrics import unsupported_rates
+
+    remarks = [remark for result in results for remark in result.remarks]
+    for result in results:
+        num_impostor = int((~result.genuine_N).sum())
+        remarks += [
+            f"{result.benchmark} has {num_impostor} impostor pairs, too few for FAR {rate.rate:g}: not one false accept"
+            f" is allowed, and {rate.needed_impostor_pairs} pairs would be needed for a figure to rely on"
+            for rate in unsupported_rates(num_impostor, WARNED_RATES)
+            if not rate.allowed_false_accepts
+        ]
+    for remark in dict.fromkeys(remarks):
         output.warn(remark)
 
 
-def _show(output: Output, results: "list[Verification]") -> None:
-    documents = [result.to_json() for result in results]
-    columns = (
-        "benchmark",
-        "model",
-        "flip",
-        "pairs",
-        "protocol",
-        "accuracy",
-        "TAR@FAR 1e-2",
-        "1e-3",
-        "EER",
-        "AUC",
-        "threshold",
-    )
+def _show(output: Output, results: "list[Verification]", *, with_intervals: bool) -> None:
+    from femb_cli.inference.verify_extras import confidence_intervals
+
+    known = [confidence_intervals(result) if with_intervals else ({}, "") for result in results]
+    documents = []
+    for result, (intervals, kind) in zip(results, known, strict=True):
+        added = {"intervals": {name: asdict(interval) for name, interval in intervals.items()}, "interval_kind": kind}
+        documents.append(result.to_json() | (added if with_intervals else {}))
+    columns = ("benchmark", "model", "flip", "pairs", "protocol", "accuracy", "TAR@FAR 1e-2", "1e-3", "EER", "AUC")
     rows = [
         (
             result.benchmark,
@@ -250,15 +275,35 @@ def _show(output: Output, results: "list[Verification]") -> None:
             str(result.figures.num_pairs),
             result.figures.protocol,
             f"{percent(result.figures.accuracy)} ± {100 * result.figures.accuracy_std:.2f}",
-            percent(result.figures.tar_at_far["1e-2"]),
-            percent(result.figures.tar_at_far["1e-3"]),
-            percent(result.figures.eer),
-            f"{result.figures.auc:.4f}",
+            percent(result.figures.tar_at_far["1e-2"]) + _between(intervals.get("tar_at_far_1e-2"), 100, 2),
+            percent(result.figures.tar_at_far["1e-3"]) + _between(intervals.get("tar_at_far_1e-3"), 100, 2),
+            percent(result.figures.eer) + _between(intervals.get("eer"), 100, 2),
+            f"{result.figures.auc:.4f}" + _between(intervals.get("auc"), 1, 4),
             f"{result.figures.threshold:.3f}",
         )
-        for result in results
+        for result, (intervals, _) in zip(results, known, strict=True)
     ]
-    output.table(documents[0] if len(documents) == 1 else {"results": documents}, columns, rows)
+    output.table(documents[0] if len(documents) == 1 else {"results": documents}, (*columns, "threshold"), rows)
+    if with_intervals:
+        output.say(f"in brackets: 95 % intervals, {known[0][1]}")
+
+
+def _between(interval: "Interval | None", factor: int, digits: int) -> str:
+    if interval is None:
+        return ""
+    return f" [{factor * interval.low:.{digits}f}, {factor * interval.high:.{digits}f}]"
+
+
+def _write_report(
+    report: Path, results: "list[Verification]", quality: Path | None, output: Output, *, overwrite: bool
+) -> None:
+    from femb_cli.evaluation.report import write_report
+    from femb_cli.inference.verify_extras import report_extras
+
+    extras = [report_extras(result, quality) for result in results]
+    command = shlex.join(["femb", *sys.argv[1:]])
+    write_report(report, results, extras, command=command, overwrite=overwrite)
+    output.say(f"report: {report / 'report.html'}")
 
 
 def _verify_templates(

@@ -1,14 +1,14 @@
 """Verification: pairs of images, or of stored embeddings, to figures."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.data.source import ImageSource, open_source
+from femb_cli.data.source import ImageSource, names_of, open_source
 from femb_cli.data.synthetic_sets import synthetic_benchmark
 from femb_cli.evaluation.benchmarks import BENCHMARKS, files_in, find_benchmark, locate
 from femb_cli.evaluation.pairs import PairList, read_pairs
@@ -17,6 +17,7 @@ from femb_cli.evaluation.remarks import remarks_on_pairs
 from femb_cli.evaluation.score import EmbeddedPairs, VerificationFigures, cosine_scores, score_pairs
 from femb_cli.inference.embed import embed_source, read_embeddings
 from femb_cli.inference.embedder import Embedder
+from femb_cli.inference.embedding_cache import embed_or_recall
 
 Flip = Literal["none", "sum"]
 Progress = Callable[[int, int], None]
@@ -41,7 +42,7 @@ class PairSet:
     protocol: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Verification:
     """The outcome of one model on one set.
 
@@ -52,7 +53,10 @@ class Verification:
         flip: how mirror images were used: `none` or `sum`.
         figures: the figures.
         scores_N: cosine of every pair.
-        genuine_N: whether it shows one person.
+        pairs: the pairs.
+        embedded: their embeddings.
+        images: where their images are, None if only their embeddings are known.
+        card: what the model's checkpoint says about it.
         remarks: what is odd about the pairs, in sentences.
     """
 
@@ -62,8 +66,16 @@ class Verification:
     flip: str
     figures: VerificationFigures
     scores_N: NDArray[np.float64]
-    genuine_N: NDArray[np.bool_]
+    pairs: PairList
+    embedded: EmbeddedPairs
+    images: ImageSource | None = None
+    card: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+
+    @property
+    def genuine_N(self) -> NDArray[np.bool_]:
+        """Whether each pair shows one person."""
+        return self.pairs.genuine_N
 
     def to_json(self) -> dict[str, Any]:
         """The figures with what they are of; plain values."""
@@ -116,6 +128,7 @@ def verify(
     *,
     flip: Flip | None = None,
     batch_size: int = 64,
+    recall: bool = False,
     progress: Progress | None = None,
 ) -> Verification:
     """Embed the images of the pairs and score them.
@@ -126,6 +139,7 @@ def verify(
         flip: `sum` adds the mirror image's embedding; None: as the model's own convention says, but never under
             MagFace's protocols, which have none.
         batch_size: images at a time.
+        recall: keep the embeddings for the next time, and take those that were kept; in one process.
         progress: called with the number of images done and in all.
 
     Raises:
@@ -136,13 +150,25 @@ def verify(
     left_N, right_N = pairs.indices(pair_set.images.names)
     used_N, places_N = np.unique(np.concatenate([left_N, right_N]), return_inverse=True)
     chosen = flip or ("none" if pair_set.protocol.startswith("magface") else embedder.flip)
-    rows_ND = embed_source(
-        embedder, pair_set.images, used_N, batch_size=batch_size, flip=chosen == "sum", progress=progress
-    ).rows_ND
+    settings: dict[str, Any] = {"batch_size": batch_size, "flip": chosen == "sum", "progress": progress}
+    if recall:
+        rows_ND = embed_or_recall(embedder, pair_set.images, used_N, **settings)
+    else:
+        rows_ND = embed_source(embedder, pair_set.images, used_N, **settings).rows_ND
     embedded = EmbeddedPairs(rows_ND, places_N[: len(pairs)], places_N[len(pairs) :])
-    names = [str(pair_set.images.names[int(index)]) for index in used_N]
-    return _verification(
-        pair_set.name, pair_set.title, embedder.name, chosen, pairs, embedded, names, pair_set.protocol
+    scores_N, figures, remarks = _score(pairs, embedded, names_of(pair_set.images, used_N), pair_set.protocol)
+    return Verification(
+        benchmark=pair_set.name,
+        title=pair_set.title,
+        model=embedder.name,
+        flip=chosen,
+        figures=figures,
+        scores_N=scores_N,
+        pairs=pairs,
+        embedded=embedded,
+        images=pair_set.images,
+        card=embedder.card.to_metadata() if embedder.card else {},
+        remarks=remarks,
     )
 
 
@@ -155,22 +181,24 @@ def verify_embeddings(pairs_file: Path, embeddings_file: Path, protocol: str = "
     pairs = read_pairs(pairs_file)
     rows_ND, names = read_embeddings(embeddings_file)
     embedded = EmbeddedPairs(rows_ND, *pairs.indices(names))
-    title = pairs_file.name
-    return _verification(title, title, str(embeddings_file), "none", pairs, embedded, names, protocol)
+    scores_N, figures, remarks = _score(pairs, embedded, names, protocol)
+    return Verification(
+        benchmark=pairs_file.name,
+        title=pairs_file.name,
+        model=str(embeddings_file),
+        flip="none",
+        figures=figures,
+        scores_N=scores_N,
+        pairs=pairs,
+        embedded=embedded,
+        remarks=remarks,
+    )
 
 
-def _verification(
-    name: str,
-    title: str,
-    model: str,
-    flip: str,
-    pairs: PairList,
-    embedded: EmbeddedPairs,
-    names: list[str],
-    protocol: str,
-) -> Verification:
-    """Score embedded pairs."""
+def _score(
+    pairs: PairList, embedded: EmbeddedPairs, names: list[str], protocol: str
+) -> tuple[NDArray[np.float64], VerificationFigures, tuple[str, ...]]:
+    """Scores, figures and remarks of embedded pairs."""
     remarks = remarks_on_pairs(pairs, embedded.left_P, embedded.right_P)
     scores_N = cosine_scores(embedded.embeddings_ND, embedded.left_P, embedded.right_P, names=names)
-    figures = score_pairs(scores_N, pairs, protocol, embedded=embedded)
-    return Verification(name, title, model, flip, figures, scores_N, pairs.genuine_N, tuple(remarks))
+    return scores_N, score_pairs(scores_N, pairs, protocol, embedded=embedded), tuple(remarks)

@@ -1,0 +1,93 @@
+"""What a verification can say beyond its figures: intervals, and everything that a report shows.
+
+Shape suffix: N pairs.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femb_cli.data.decode import decode_image
+from femb_cli.errors import FembError
+from femb_cli.evaluation.extras import gather_extras
+from femb_cli.evaluation.intervals import Interval, verification_intervals
+from femb_cli.evaluation.metrics import roc_curve
+from femb_cli.evaluation.quality import magnitudes, pair_quality, read_quality_scores
+from femb_cli.evaluation.reported import ReportExtras
+from femb_cli.evaluation.resampling import resample_pairs, resample_subjects
+from femb_cli.inference.verify import Verification
+
+MOST_PAIRS_BY_SUBJECT = 1_000_000
+"""Above, subjects would take minutes to draw: pairs are drawn."""
+_SEED = 0
+_PICTURE_SIZE = 112
+
+
+def confidence_intervals(result: Verification) -> tuple[dict[str, Interval], str]:
+    """Return the 95 % intervals of a result's figures by name, and how they were made.
+
+    Subjects are drawn where they are known, since pairs of one person are alike; else pairs, which makes the intervals
+    too narrow where a person is in many pairs.
+    """
+    curve = roc_curve(result.scores_N, result.genuine_N)
+    rates = list(result.figures.tar_at_far)
+    subjects = result.pairs.subjects()
+    if subjects is not None and len(result.pairs) <= MOST_PAIRS_BY_SUBJECT:
+        drawn = resample_subjects(result.scores_N, result.genuine_N, *subjects, np.random.default_rng(_SEED))
+        num_genuine_subjects = len(set(np.asarray(subjects[0])[result.genuine_N].tolist()))
+        try:
+            intervals = verification_intervals(curve, drawn, rates, genuine_trials=num_genuine_subjects)
+            return intervals, "bootstrap over subjects"
+        except FembError:  # too few subjects to draw from
+            pass
+    drawn = resample_pairs(curve, np.random.default_rng(_SEED))
+    intervals = verification_intervals(curve, drawn, rates, genuine_trials=len(curve.genuine_G))
+    return intervals, "bootstrap over pairs"
+
+
+def report_extras(result: Verification, quality_file: Path | None = None) -> ReportExtras:
+    """Compute what a report shows of a result beyond its figures.
+
+    Args:
+        result: the result.
+        quality_file: the images' qualities; None takes the magnitudes of their embeddings.
+
+    Raises:
+        FembError: the quality file is damaged or lacks an image.
+    """
+    quality_N, quality = _quality(result, quality_file)
+    intervals, interval_kind = confidence_intervals(result)
+    return gather_extras(
+        result.scores_N,
+        result.pairs,
+        quality_N=quality_N,
+        quality=quality,
+        picture=None if result.images is None else _Pictures(result),
+        intervals=intervals,
+        interval_kind=interval_kind,
+        card=result.card,
+        remarks=result.remarks,
+    )
+
+
+def _quality(result: Verification, quality_file: Path | None) -> tuple[NDArray[np.float64], str]:
+    if quality_file is not None:
+        return read_quality_scores(quality_file).of_pairs(result.pairs), quality_file.name
+    embedded = result.embedded
+    lengths = magnitudes(embedded.embeddings_ND)
+    return pair_quality(lengths, embedded.left_P, embedded.right_P), "magnitude of the embedding"
+
+
+class _Pictures:
+    """The images of a result's pairs by the names that the pairs give them."""
+
+    def __init__(self, result: Verification) -> None:
+        assert result.images is not None, "stored embeddings have no pictures"
+        self._images = result.images
+        left_N, right_N = result.pairs.indices(self._images.names)
+        self._rows = dict(zip(result.pairs.left, left_N.tolist(), strict=True))
+        self._rows |= dict(zip(result.pairs.right, right_N.tolist(), strict=True))
+
+    def __call__(self, name: str) -> NDArray[np.uint8]:
+        return decode_image(self._images.read(self._rows[name]), _PICTURE_SIZE, name=name)
