@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from femb_cli.data.source import ImageSource, names_of, open_source
 from femb_cli.data.synthetic_sets import synthetic_benchmark
+from femb_cli.data.verification_set import read_verification_set, write_benchmark
 from femb_cli.evaluation.benchmarks import BENCHMARKS, files_in, find_benchmark, locate
 from femb_cli.evaluation.pairs import PairList, read_pairs
 from femb_cli.evaluation.protocols import check_protocol
 from femb_cli.evaluation.remarks import remarks_on_pairs
 from femb_cli.evaluation.score import EmbeddedPairs, VerificationFigures, cosine_scores, score_pairs
+from femb_cli.files import cache_folder, file_sha256
 from femb_cli.inference.embed import embed_source, read_embeddings
 from femb_cli.inference.embedder import Embedder
 from femb_cli.inference.embedding_cache import embed_or_recall
@@ -90,15 +92,18 @@ def open_benchmark(
     progress: Progress | None = None,
     protocol: str | None = None,
 ) -> PairSet:
-    """Open a benchmark by name, fetching or drawing what is not here yet; or by the path of its directory.
+    """Open a benchmark by name, fetching or drawing what is not here yet; or by the path of its directory or `.bin`.
 
-    Its accuracy follows `protocol` or, if that is None, the benchmark's own rule (`arcface` for a directory).
+    A name that femb does not know is looked for in `data_dir`, as a directory or as `NAME.bin`. The accuracy follows
+    `protocol` or, if that is None, the benchmark's own rule (`arcface` for a directory or a `.bin`).
 
     Raises:
         FembError: there is none, or its files are missing and cannot be had, or damaged.
     """
-    if name not in BENCHMARKS and Path(name).is_dir():
-        return _open_directory(Path(name), protocol or "arcface")
+    if name not in BENCHMARKS and (path := _find_set(name, data_dir)) is not None:
+        if path.is_dir():
+            return _open_directory(path, path.resolve().name, protocol or "arcface")
+        return _open_directory(_unpacked(path), path.stem, protocol or "arcface")
     benchmark = find_benchmark(name)
     if benchmark.archive is None:
         folder = synthetic_benchmark(say=say, progress=progress)
@@ -111,9 +116,22 @@ def open_benchmark(
     )
 
 
-def _open_directory(directory: Path, protocol: str) -> PairSet:
+def _find_set(name: str, data_dir: Path | None) -> Path | None:
+    """Return the directory or file of a benchmark that has no name of its own."""
+    here = [Path(name)] + ([] if data_dir is None else [data_dir / name, data_dir / f"{name}.bin"])
+    return next((path for path in here if path.is_dir() or (path.is_file() and path.suffix == ".bin")), None)
+
+
+def _unpacked(path: Path) -> Path:
+    """Return the benchmark directory of a `.bin`, made in the cache when the file is first seen."""
+    directory = cache_folder() / "benchmarks" / file_sha256(path)
+    if not directory.is_dir():
+        write_benchmark(read_verification_set(path), directory, source=path.name)
+    return directory
+
+
+def _open_directory(directory: Path, name: str, protocol: str) -> PairSet:
     files = files_in(directory)
-    name = directory.resolve().name
     return PairSet(name, name, read_pairs(files.pairs), open_source(files.images), protocol)
 
 

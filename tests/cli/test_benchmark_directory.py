@@ -26,6 +26,32 @@ def test_a_converted_verification_set_is_scored(femb, trained, benchmark):
     assert (figures["num_pairs"], figures["num_genuine"], figures["num_folds"]) == (120, 60, 10)
 
 
+def test_a_verification_set_is_scored_as_it_is(femb, shared, trained, benchmark):
+    converted = json.loads(femb("verify", "--dataset", benchmark, "-m", trained, "--json").out)
+    records = shared / "data" / "records"
+    file = femb("verify", "--dataset", records / "lfw_tiny120pairs_lfw2pack.bin", "-m", trained, "--json")
+    named = femb("verify", "--dataset", "lfw_tiny120pairs_lfw2pack", "--data-dir", records, "-m", trained, "--json")
+    assert file.code == 0, file.err
+    assert json.loads(file.out) == json.loads(named.out) == converted | {"benchmark": "lfw_tiny120pairs_lfw2pack"}
+
+
+def test_the_same_pairs_as_images_give_the_same_figures(femb, trained, benchmark):
+    from_set = json.loads(femb("verify", "--dataset", benchmark, "-m", trained, "--json").out)
+    pairs = ("--pairs", benchmark / "pairs.csv", "--images", benchmark / "images", "--no-cache")
+    from_images = json.loads(femb("verify", *pairs, "-m", trained, "--json").out)
+    assert from_images == from_set | {"benchmark": "pairs.csv"}
+
+
+def test_a_report_has_intervals_pictures_and_the_command(femb, trained, benchmark, tmp_path):
+    result = femb("verify", "--dataset", benchmark, "-m", trained, "--report", "report", "--intervals", "--json")
+    assert result.code == 0, result.err
+    intervals = json.loads(result.out)["intervals"]
+    assert intervals["eer"]["low"] <= json.loads(result.out)["eer"] <= intervals["eer"]["high"]
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "data:image/" in page and "Error versus discard" in page
+    assert {"edc.svg", "hardest_1.png", "results.json"} <= {file.name for file in (tmp_path / "report").iterdir()}
+
+
 def test_the_images_may_be_a_zip(femb, trained, benchmark):
     from_folder = femb("verify", "--dataset", benchmark, "-m", trained, "--json")
     shutil.make_archive(str(benchmark / "images"), "zip", benchmark / "images")
