@@ -9,7 +9,7 @@ import typer
 
 from femb_cli import __version__
 from femb_cli.allocator import keep_freed_memory
-from femb_cli.cli import config, convert, convert_checkpoint, embed, env, export, inspect, train, verify
+from femb_cli.cli import config, convert, convert_checkpoint, embed, env, export, identify, inspect, train, verify
 from femb_cli.cli import list as listing
 from femb_cli.errors import FembError
 
@@ -25,6 +25,7 @@ app.command()(convert.convert)
 app.command()(train.train)
 app.command()(embed.embed)
 app.command()(verify.verify)
+app.command()(identify.identify)
 app.command()(export.export)
 app.command("convert-checkpoint")(convert_checkpoint.convert_checkpoint)
 app.command("list")(listing.list_entries)
