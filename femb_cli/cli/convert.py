@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.output import Output, format_pairs
+from femb_cli.cli.output import Output
 
 if TYPE_CHECKING:
     from femb_cli.data.source import ImageSource
@@ -126,7 +126,7 @@ def _plan(source: "ImageSource", destination: Path, output: Output, selection: d
         "num_unselected": len(source) - plan.num_images - len(plan.nameless_M),
         "path": str(destination),
     }
-    output.result(facts, format_pairs(facts))
+    output.facts(facts)
 
 
 def _convert_images(source: "ImageSource", destination: Path, output: Output, settings: dict[str, Any]) -> None:
@@ -143,7 +143,7 @@ def _convert_images(source: "ImageSource", destination: Path, output: Output, se
         "bytes": done.bytes,
         "path": str(done.path),
     }
-    output.result(facts, format_pairs(facts))
+    output.facts(facts)
     upload = [f"hf upload OWNER/NAME {destination} --repo-type dataset"] if settings["format"] == "parquet" else []
     output.next(f"femb train --data {destination}", *upload)
 
@@ -154,7 +154,7 @@ def _convert_pairs(source: Path, destination: Path, output: Output, settings: di
     pairs = read_verification_set(source)
     if dry_run:
         facts = {"source_kind": "bin", "num_pairs": len(pairs), "num_genuine": int(pairs.genuine_N.sum())}
-        output.result(facts | {"path": str(destination)}, format_pairs(facts | {"path": str(destination)}))
+        output.facts(facts | {"path": str(destination)})
         return
     with output.progress("converting") as progress:
         done = write_benchmark(pairs, destination, source=source.name, **settings, progress=progress)
@@ -166,7 +166,7 @@ def _convert_pairs(source: Path, destination: Path, output: Output, settings: di
         "num_skipped": done.num_skipped,
         "path": str(done.path),
     }
-    output.result(facts, format_pairs(facts))
+    output.facts(facts)
     output.next(f"femb verify --dataset {destination}")
 
 
@@ -180,7 +180,9 @@ def _refuse_for_pairs(**chosen: object) -> None:
 
 def _warn_of_skipped(output: Output, skipped: list[tuple[str, str]], path: Path) -> None:
     """Name the first few; all are in the file."""
+    from femb_cli.data.skipped import SKIPPED_FILE
+
     for name, reason in skipped[:MOST_WARNINGS]:
         output.warn(f"left out {name}: {reason}")
     if len(skipped) > MOST_WARNINGS:
-        output.warn(f"left out {len(skipped) - MOST_WARNINGS} more, which {path / 'skipped.txt'} names")
+        output.warn(f"left out {len(skipped) - MOST_WARNINGS} more, which {path / SKIPPED_FILE} names")

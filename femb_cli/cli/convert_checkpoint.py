@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.output import Output, format_pairs
+from femb_cli.cli.output import Output
 
 
 def convert_checkpoint(
@@ -39,7 +39,7 @@ def convert_checkpoint(
         "embedding_size": card.backbone.embedding_dim,
         **card.source,
     }
-    output.result(facts, format_pairs(facts))
+    output.facts(facts)
     if card.source["license"] != "MIT":
         output.say(f"these weights keep their licence: {card.source['license']} ({card.source['repository']})")
     output.next(f"femb verify --dataset xqlfw --model {destination}", f"femb inspect {destination}")

@@ -60,7 +60,7 @@ def embed(
     )
     if dry_run:
         plan = job.describe()
-        output.result(plan, format_pairs(plan))
+        output.facts(plan)
         return
     if (warning := job.check()) is not None:
         output.warn(warning)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.output import Output, format_pairs
+from femb_cli.cli.output import Output
 
 
 class Format(StrEnum):
@@ -66,4 +66,4 @@ def export(
     if not dry_run:
         export_checkpoint(checkpoint, file, chosen_format, overwrite=overwrite)
         facts["bytes"] = file.stat().st_size
-    output.result(facts, format_pairs(facts))
+    output.facts(facts)

@@ -39,6 +39,10 @@ class Output:
         """The result: the data as one JSON document under `--json`, else the text."""
         typer.echo(json_module.dumps(data, indent=2, ensure_ascii=False) if self.json else text)
 
+    def facts(self, facts: Mapping[str, Any]) -> None:
+        """A result of one `name   value` a line."""
+        self.result(facts, format_pairs(facts))
+
     def table(self, data: Any, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A result with several rows."""
         self.result(data, format_table(columns, rows))

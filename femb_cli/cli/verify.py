@@ -18,6 +18,7 @@ from femb_cli.errors import UsageError
 if TYPE_CHECKING:
     from femb_cli.evaluation.intervals import Interval
     from femb_cli.inference.verify import PairSet, Verification
+    from femb_cli.inference.verify_extras import Confidence
     from femb_cli.inference.verify_templates import TemplateVerification
 
 WARNED_RATES = (1e-2, 1e-3)
@@ -153,9 +154,10 @@ def verify(
         pair_sets = _open_pair_sets(dataset, pairs, images, data_dir, rule, output)
         results = _verify_models(pair_sets, model, flip, batch_size, device, output, recall=recall)
     _warn(output, results)
-    _show(output, results, with_intervals=intervals)
-    if report is not None:
-        _write_report(report, results, quality, output, overwrite=overwrite)
+    known = _confidence(results) if intervals or report is not None else None
+    _show(output, results, known if intervals else None)
+    if report is not None and known is not None:
+        _write_report(report, results, known, quality, output, overwrite=overwrite)
     missed = [] if min_accuracy is None else missed_accuracy(results, min_accuracy)
     end_if_missed(missed + ([] if fnmr_limit is None else missed_fnmr(results, fnmr_limit)), output)
 
@@ -258,14 +260,18 @@ def _warn(output: Output, results: "Sequence[Verification | TemplateVerification
         output.warn(remark)
 
 
-def _show(output: Output, results: "list[Verification]", *, with_intervals: bool) -> None:
+def _confidence(results: "list[Verification]") -> "list[Confidence]":
     from femb_cli.inference.verify_extras import confidence_intervals
 
-    known = [confidence_intervals(result) if with_intervals else ({}, "") for result in results]
-    documents = []
-    for result, (intervals, kind) in zip(results, known, strict=True):
-        added = {"intervals": {name: asdict(interval) for name, interval in intervals.items()}, "interval_kind": kind}
-        documents.append(result.to_json() | (added if with_intervals else {}))
+    return [confidence_intervals(result) for result in results]
+
+
+def _show(output: Output, results: "list[Verification]", known: "list[Confidence] | None") -> None:
+    """The table, with intervals where they are known."""
+    documents = [result.to_json() for result in results]
+    for document, (intervals, kind) in zip(documents, known or [], strict=False):
+        document["intervals"] = {name: asdict(interval) for name, interval in intervals.items()}
+        document["interval_kind"] = kind
     columns = ("benchmark", "model", "flip", "pairs", "protocol", "accuracy", "TAR@FAR 1e-2", "1e-3", "EER", "AUC")
     rows = [
         (
@@ -281,10 +287,10 @@ def _show(output: Output, results: "list[Verification]", *, with_intervals: bool
             f"{result.figures.auc:.4f}" + _between(intervals.get("auc"), 1, 4),
             f"{result.figures.threshold:.3f}",
         )
-        for result, (intervals, _) in zip(results, known, strict=True)
+        for result, (intervals, _) in zip(results, known or [({}, "")] * len(results), strict=True)
     ]
     output.table(documents[0] if len(documents) == 1 else {"results": documents}, (*columns, "threshold"), rows)
-    if with_intervals:
+    if known:
         output.say(f"in brackets: 95 % intervals, {known[0][1]}")
 
 
@@ -295,12 +301,18 @@ def _between(interval: "Interval | None", factor: int, digits: int) -> str:
 
 
 def _write_report(
-    report: Path, results: "list[Verification]", quality: Path | None, output: Output, *, overwrite: bool
+    report: Path,
+    results: "list[Verification]",
+    known: "list[Confidence]",
+    quality: Path | None,
+    output: Output,
+    *,
+    overwrite: bool,
 ) -> None:
     from femb_cli.evaluation.report import write_report
     from femb_cli.inference.verify_extras import report_extras
 
-    extras = [report_extras(result, quality) for result in results]
+    extras = [report_extras(result, confidence, quality) for result, confidence in zip(results, known, strict=True)]
     command = shlex.join(["femb", *sys.argv[1:]])
     write_report(report, results, extras, command=command, overwrite=overwrite)
     output.say(f"report: {report / 'report.html'}")

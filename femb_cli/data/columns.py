@@ -79,32 +79,37 @@ def find_columns(schema: "pa.Schema", place: object) -> Columns:
     return Columns(images[0], bool(structs), labels[0], names, further)
 
 
-def identities_from_numbers(labels_N: np.ndarray, names: list[str] | None, place: object) -> Identities:
-    """Take labels as stored: a gap in them is a fact about the data set.
+def identities_of(labels_N: "pa.ChunkedArray", names: tuple[str, ...] | None, place: object) -> Identities:
+    """Read a column of labels: text names the identities, integers count them; null is an image of nobody known.
+
+    Integers are taken as stored: a gap in them is a fact about the data set.
 
     Args:
-        labels_N: int64, -1 where nobody knows.
-        names: one for each label; None names the labels by their numbers.
+        labels_N: text or integers.
+        names: one for each integer; None names them by their numbers.
         place: where the labels are, for the error.
 
     Raises:
         FembError: A label is beyond the names, or too large to count up to.
     """
-    largest = int(labels_N.max(initial=-1))
+    if is_text(labels_N.type):
+        return identities_from_values(labels_N)
+    numbers_N = labels_N.cast("int64").fill_null(-1).to_numpy()
+    largest = int(numbers_N.max(initial=-1))
     if largest >= (_LARGEST_LABEL if names is None else len(names)):
         reason = ", too large to count up to" if names is None else f", but names for {len(names)} only"
         raise FembError(f"{place} has the label {largest}{reason}", hint="labels should count from 0")
-    return Identities([str(label) for label in range(largest + 1)] if names is None else names, labels_N)
+    return Identities([str(label) for label in range(largest + 1)] if names is None else list(names), numbers_N)
 
 
-def identities_from_text(texts_N: "pa.ChunkedArray") -> Identities:
-    """Number the distinct texts in the order of their code points; null is an image of nobody known."""
+def identities_from_values(values_N: "pa.Array | pa.ChunkedArray") -> Identities:
+    """Number the distinct values, numbers in their order and text in that of its code points; null is nobody known."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    names = sorted(pc.unique(texts_N).drop_null().to_pylist())
-    labels_N = pc.index_in(texts_N, value_set=pa.array(names, texts_N.type), skip_nulls=True)
-    return Identities(names, labels_N.fill_null(-1).to_numpy().astype(np.int64))
+    distinct = sorted(pc.unique(values_N).drop_null().to_pylist())
+    labels_N = pc.index_in(values_N, value_set=pa.array(distinct, values_N.type), skip_nulls=True)
+    return Identities([str(value) for value in distinct], labels_N.fill_null(-1).to_numpy().astype(np.int64))
 
 
 def are_unique(values: "pa.ChunkedArray") -> bool:

@@ -14,10 +14,10 @@ from femb_cli.data.batch import read_batches
 from femb_cli.data.dataset_writer import SHARD_BYTES, DatasetWriter
 from femb_cli.data.layout import first_without_identity
 from femb_cli.data.shards import Format
+from femb_cli.data.skipped import SKIPPED_FILE, skipped_text
 from femb_cli.data.source import HasExtraColumns, Identities, ImageSource, names_of, read_or_error
 from femb_cli.errors import FembError
 
-SKIPPED_FILE = "skipped.txt"
 _NAME_AND_COUNT = re.compile(r"(?P<name>.*?\S)(?:[ \t]+\d+)?[ \t]*")
 
 logger = logging.getLogger("femb")
@@ -129,7 +129,7 @@ def convert(
         if not writer.num_images:
             raise FembError(f"none of the {len(skipped)} images of {source.path} is sound; the first: {skipped[0][1]}")
         if skipped:
-            writer.attach(SKIPPED_FILE, "".join(f"{name}\t{reason}\n" for name, reason in skipped))
+            writer.attach(SKIPPED_FILE, skipped_text(skipped))
     return Conversion(
         path=writer.path,
         num_images=writer.num_images,

@@ -15,16 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from femb_cli.data.columns import (
-    are_unique,
-    find_columns,
-    identities_from_numbers,
-    identities_from_text,
-    is_text,
-)
+from femb_cli.data.columns import are_unique, find_columns, identities_of
 from femb_cli.data.dataset_writer import DatasetWriter
 from femb_cli.data.facts import INFO_FILE, STATE_FILE, DatasetFacts, check_dataset, read_facts, read_json
-from femb_cli.data.source import ComputedNames, Identities, ImageSource
+from femb_cli.data.source import ComputedNames, ImageSource, row_names
 from femb_cli.errors import FembError
 
 if TYPE_CHECKING:
@@ -56,7 +50,7 @@ class DatasetSource:
         self._bytes = [chunk.field("bytes") if has_paths else chunk for chunk in images]
         self._paths = [chunk.field("path") for chunk in images] if has_paths else []
         self._starts = np.cumsum([0] + [len(chunk) for chunk in images]).tolist()
-        self.identities = self._read_identities()
+        self.identities = identities_of(self._table[self._columns.label], self._columns.label_names, self.path)
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -81,7 +75,7 @@ class DatasetSource:
 
         if self._paths and are_unique(pa.chunked_array(self._paths)):
             return ComputedNames(len(self), lambda index: self._value(self._paths, index))
-        return ComputedNames(len(self), lambda index: f"{index:09d}")
+        return row_names(len(self))
 
     def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
         """Return all columns but the images and labels; None if there are none."""
@@ -92,14 +86,6 @@ class DatasetSource:
     def _value(self, chunks: "list[pa.Array]", index: int) -> Any:
         chunk = bisect_right(self._starts, index) - 1
         return chunks[chunk][index - self._starts[chunk]].as_py()
-
-    def _read_identities(self) -> Identities:
-        labels = self._table[self._columns.label]
-        if is_text(labels.type):
-            return identities_from_text(labels)
-        names = self._columns.label_names
-        labels_N = labels.cast("int64").fill_null(-1).to_numpy()
-        return identities_from_numbers(labels_N, None if names is None else list(names), self.path)
 
 
 def check_identities(source: ImageSource) -> None:

@@ -12,14 +12,12 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from femb_cli.data.encoded import MAX_PIXELS
+from femb_cli.data.encoded import JPEG_START, MAX_PIXELS
 from femb_cli.data.source import Encoded
 from femb_cli.errors import FembError
 
 ALIGNED_SIZE = 112
 """Height and width of a face aligned to the ArcFace template, pixels."""
-
-_JPEG_START = b"\xff\xd8\xff"
 
 
 def decode_into(encoded: Encoded, pixels_HW3: NDArray[np.uint8], name: object = "image") -> None:
@@ -36,7 +34,7 @@ def decode_into(encoded: Encoded, pixels_HW3: NDArray[np.uint8], name: object = 
     Raises:
         FembError: the bytes are not an image, cut short, or of an absurd size.
     """
-    if encoded[:3] == _JPEG_START:
+    if encoded[:3] == JPEG_START:
         try:
             decoded = simplejpeg.decode_jpeg(encoded, "RGB", buffer=pixels_HW3)
         except ValueError:  # damaged, or larger than the place

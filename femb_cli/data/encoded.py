@@ -15,7 +15,8 @@ MAX_PIXELS = 64_000_000
 MAX_IMAGE_BYTES = 64 * 2**20
 """A file that is larger is not read as an image."""
 
-_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+JPEG_START = b"\xff\xd8\xff"
+_JPEG_END = b"\xff\xd9"
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 ... SOF15 without DHT, JPG and DAC
 _IS_FRAME = np.isin(np.arange(256), list(_JPEG_FRAMES))
 _SMALLEST_JPEG = 16
@@ -40,7 +41,7 @@ def check_image(image: bytes, *, decode: bool = False) -> tuple[int, int]:
 
 def quick_size(image: bytes) -> tuple[int, int] | None:
     """Return width and height in pixels of a JPEG or PNG that has its header and its end, else None."""
-    if image.startswith(_JPEG_START):
+    if image.startswith(JPEG_START):
         return _jpeg_size(image)
     if image.startswith(_PNG_START) and image[12:16] == b"IHDR" and _PNG_END in image:
         return struct.unpack_from(">II", image, 16)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from femb_cli.data.columns import identities_from_values
 from femb_cli.data.folder import common_folder, read_file
 from femb_cli.data.layout import IMAGE_ENDINGS
 from femb_cli.data.list_format import ListForm, check_header, numbered_by, recognise, split_line
-from femb_cli.data.source import ComputedNames, Identities
+from femb_cli.data.source import ComputedNames
 from femb_cli.errors import FembError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class ListFileSource:
             names, rows = names.take(rows_U), rows.take(rows_U)
         self._names, self._paths, self._lines_N = names, rows.paths, rows.lines_N
         self._extra = _with_numbers(rows.extra)
-        self.identities = _number_identities(rows.identities)
+        self.identities = identities_from_values(rows.identities)
 
     def __len__(self) -> int:
         return len(self._names)
@@ -261,16 +262,6 @@ def _first_mentions(names: "pa.Array", rows: _Rows, path: Path) -> np.ndarray:
         stacklevel=3,
     )
     return rows_U
-
-
-def _number_identities(identities: "pa.Array") -> Identities:
-    """Sort the identities, numbers as numbers and names by code point, and number them from 0."""
-    encoded = identities.dictionary_encode()
-    values = encoded.dictionary.to_pylist()
-    order = sorted(range(len(values)), key=values.__getitem__)
-    labels_C = np.empty(len(values), dtype=np.int64)
-    labels_C[order] = np.arange(len(values))
-    return Identities([str(values[code]) for code in order], labels_C[encoded.indices.to_numpy()])
 
 
 def _with_numbers(extra: "pa.Table") -> "pa.Table":

@@ -17,17 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from femb_cli.data.byte_cache import ByteCache
-from femb_cli.data.columns import (
-    Columns,
-    are_unique,
-    find_columns,
-    identities_from_numbers,
-    identities_from_text,
-    is_text,
-)
+from femb_cli.data.columns import Columns, are_unique, find_columns, identities_of, is_text
 from femb_cli.data.order import RowGroups
 from femb_cli.data.parquet_files import find_files
-from femb_cli.data.source import ComputedNames, Identities
+from femb_cli.data.source import ComputedNames, row_names
 from femb_cli.errors import FembError
 
 if TYPE_CHECKING:
@@ -94,7 +87,8 @@ class ParquetSource:
         self.groups = RowGroups(starts, cache_bytes // max(1, *(file.largest_group for file in opened)))
         if not len(self):
             raise FembError(f"{self.path} holds no images")
-        self.identities = self._read_identities([file.labels for file in opened])
+        labels = _concatenate([file.labels for file in opened])
+        self.identities = identities_of(labels, self._columns.label_names, self.path)
 
     def __len__(self) -> int:
         return int(self.groups.starts[-1])
@@ -122,7 +116,7 @@ class ParquetSource:
             if are_unique(paths):
                 flat = paths.combine_chunks()
                 return ComputedNames(len(self), lambda index: flat[index].as_py())
-        return ComputedNames(len(self), lambda index: f"{index:09d}")
+        return row_names(len(self))
 
     def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
         """Return all columns but the images and labels, of at least one row, in the order asked for; None if none."""
@@ -219,14 +213,6 @@ class ParquetSource:
                     hint="they are not of one data set: name one file, or put the others elsewhere",
                 )
         return columns[0]
-
-    def _read_identities(self, labels: "list[pa.ChunkedArray]") -> Identities:
-        labels_N = _concatenate(labels)
-        if is_text(labels_N.type):
-            return identities_from_text(labels_N)
-        names = self._columns.label_names
-        numbers_N = labels_N.fill_null(-1).to_numpy()
-        return identities_from_numbers(numbers_N, None if names is None else list(names), self.path)
 
 
 def _number_groups(rows_of_files: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:

@@ -119,6 +119,11 @@ class ComputedNames(Sequence[str]):
         return self._name_of(rows) if isinstance(rows, int) else [self._name_of(row) for row in rows]
 
 
+def row_names(length: int) -> ComputedNames:
+    """Return the numbers of the rows as names, for images that have none of their own."""
+    return ComputedNames(length, lambda row: f"{row:09d}")
+
+
 def names_of(source: ImageSource, rows_N: np.ndarray) -> list[str]:
     """Return the names of some images."""
     names = source.names

@@ -17,14 +17,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.data.encoded import check_image
+from femb_cli.data.encoded import JPEG_START, check_image
 from femb_cli.data.pickled_values import kind
 from femb_cli.data.safe_pickle import load_set
+from femb_cli.data.skipped import SKIPPED_FILE, skipped_text
 from femb_cli.errors import FembError
 from femb_cli.files import file_sha256, new_folder
 
 _NUM_FOLDS = 10
-_STARTS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"BM": ".bmp", b"RIFF": ".webp", b"II*\0": ".tif"}
+_STARTS = {JPEG_START: ".jpg", b"\x89PNG": ".png", b"BM": ".bmp", b"RIFF": ".webp", b"II*\0": ".tif"}
 _STARTS |= {b"MM\0*": ".tif", b"P5": ".ppm", b"P6": ".ppm"}
 # A protocol of 2 or above; or the first opcodes of a tuple or list of lists in protocols 0 and 1.
 _PICKLE_START = re.compile(rb"\x80[\x02-\x05]|\(\(|\(\]|\(l|\]q")
@@ -239,8 +240,8 @@ def _write_pairs(path: Path, pairs: list[tuple[str, str, bool]]) -> None:
 
 
 def _write_notes(folder: Path, conversion: BenchmarkConversion, source: str, sha256: str) -> None:
-    """Write what the directory is, and one line for each pair left out: its name, a tab, the reason."""
-    left_out = f"\n{conversion.num_skipped} pairs were left out, see skipped.txt.\n" if conversion.skipped else ""
+    """Write what the directory is, and which pairs were left out."""
+    left_out = f"\n{conversion.num_skipped} pairs were left out, see {SKIPPED_FILE}.\n" if conversion.skipped else ""
     (folder / "README.md").write_text(
         f"# {source}\n\n"
         f"A face verification benchmark, converted by femb from `{source}` (SHA-256 `{sha256}`).\n\n"
@@ -250,5 +251,4 @@ def _write_notes(folder: Path, conversion: BenchmarkConversion, source: str, sha
         encoding="utf-8",
     )
     if conversion.skipped:
-        lines = [f"{name}\t{reason}\n" for name, reason in conversion.skipped]
-        (folder / "skipped.txt").write_text("".join(lines), encoding="utf-8")
+        (folder / SKIPPED_FILE).write_text(skipped_text(conversion.skipped), encoding="utf-8")

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.directions import check_directions
 from femb_cli.evaluation.metrics import allowed_false_accepts
 
 _BLOCK_SCORES = 1 << 22
@@ -153,9 +154,7 @@ def _unit(embeddings: ArrayLike, identities: Sequence[str], side: str) -> NDArra
     if rows.ndim != 2 or not len(rows) or len(rows) != len(identities):
         raise FembError(f"{side}: {len(identities)} identities do not fit embeddings of shape {rows.shape}")
     lengths = np.linalg.norm(rows, axis=1)
-    sound = np.isfinite(lengths) & (lengths > 0.0)
-    if not sound.all():
-        row = int(np.argmin(sound))
-        kind = "zero" if lengths[row] == 0.0 else "not finite"
-        raise FembError(f"{side}: the embedding in row {row} (counted from 0), of {identities[row]!r}, is {kind}")
+    check_directions(
+        lengths, lambda row: f"{side}: the embedding in row {row} (counted from 0), of {identities[row]!r},"
+    )
     return rows / lengths[:, None]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.directions import check_directions
 from femb_cli.evaluation.metrics import auc, d_prime, equal_error_rate, fnmr_at_fmr, roc_curve, tar_at_far
 from femb_cli.evaluation.pairs import PairList
 from femb_cli.evaluation.protocols import FoldAccuracy, arcface_tar_at_far, fold_accuracy, magface
@@ -170,16 +171,10 @@ def _checked_lengths(embeddings: NDArray[Any], names: Sequence[str] | None) -> N
             hint="give the array that `femb embed` wrote",
         )
     squared = _squared_lengths(embeddings)
-    sound = np.isfinite(squared) & (squared > 0.0)
-    if not sound.all():
-        row = int(np.argmin(sound))
-        kind = "zero" if squared[row] == 0.0 else "not finite"
-        place = f"row {row} (counted from 0)" + (f", {names[row]!r}," if names is not None else "")
-        raise FembError(
-            f"the embedding in {place} is {kind}; {np.count_nonzero(~sound)} of {len(sound)} embeddings have no "
-            "direction",
-            hint="make the embeddings of these images again, or leave the images out",
-        )
+    check_directions(
+        squared,
+        lambda row: f"the embedding in row {row} (counted from 0)" + ("" if names is None else f", {names[row]!r},"),
+    )
     return np.sqrt(squared)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.directions import check_directions
 from femb_cli.evaluation.metrics import (
     RocCurve,
     auc,
@@ -146,7 +147,7 @@ def image_features(
         features = original.astype(np.float64) + mirrored if mode.flip else original
     features = features.astype(np.float64)
     lengths_N = np.linalg.norm(features, axis=1)
-    _check_lengths(lengths_N)
+    check_directions(lengths_N, lambda row: f"the embedding of image {row} (counted from 0)")
     if not mode.use_norm:
         features /= lengths_N[:, None]
     if mode.use_detector:
@@ -279,19 +280,6 @@ def template_figures(
         auc=auc(curve),
         d_prime=d_prime(curve),
     )
-
-
-def _check_lengths(lengths_N: NDArray[np.float64]) -> None:
-    """Refuse embeddings without a direction."""
-    sound_N = np.isfinite(lengths_N) & (lengths_N > 0.0)
-    if not sound_N.all():
-        row = int(np.argmin(sound_N))
-        kind = "zero" if lengths_N[row] == 0.0 else "not finite"
-        raise FembError(
-            f"the embedding of image {row} (counted from 0) is {kind}; {np.count_nonzero(~sound_N)} of {len(sound_N)} "
-            "embeddings have no direction",
-            hint="make the embeddings of these images again",
-        )
 
 
 def _sums(rows_ND: NDArray[np.float64], groups_N: NDArray[np.int64]) -> NDArray[np.float64]:

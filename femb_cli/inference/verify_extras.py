@@ -18,13 +18,15 @@ from femb_cli.evaluation.reported import ReportExtras
 from femb_cli.evaluation.resampling import resample_pairs, resample_subjects
 from femb_cli.inference.verify import Verification
 
+Confidence = tuple[dict[str, Interval], str]
+"""Intervals by the name of their figure, and how they were made."""
+
 MOST_PAIRS_BY_SUBJECT = 1_000_000
 """Above, subjects would take minutes to draw: pairs are drawn."""
 _SEED = 0
-_PICTURE_SIZE = 112
 
 
-def confidence_intervals(result: Verification) -> tuple[dict[str, Interval], str]:
+def confidence_intervals(result: Verification) -> Confidence:
     """Return the 95 % intervals of a result's figures by name, and how they were made.
 
     Subjects are drawn where they are known, since pairs of one person are alike; else pairs, which makes the intervals
@@ -46,18 +48,19 @@ def confidence_intervals(result: Verification) -> tuple[dict[str, Interval], str
     return intervals, "bootstrap over pairs"
 
 
-def report_extras(result: Verification, quality_file: Path | None = None) -> ReportExtras:
+def report_extras(result: Verification, confidence: Confidence, quality_file: Path | None = None) -> ReportExtras:
     """Compute what a report shows of a result beyond its figures.
 
     Args:
         result: the result.
+        confidence: what `confidence_intervals` says of it.
         quality_file: the images' qualities; None takes the magnitudes of their embeddings.
 
     Raises:
         FembError: the quality file is damaged or lacks an image.
     """
     quality_N, quality = _quality(result, quality_file)
-    intervals, interval_kind = confidence_intervals(result)
+    intervals, interval_kind = confidence
     return gather_extras(
         result.scores_N,
         result.pairs,
@@ -90,4 +93,4 @@ class _Pictures:
         self._rows |= dict(zip(result.pairs.right, right_N.tolist(), strict=True))
 
     def __call__(self, name: str) -> NDArray[np.uint8]:
-        return decode_image(self._images.read(self._rows[name]), _PICTURE_SIZE, name=name)
+        return decode_image(self._images.read(self._rows[name]), name=name)
