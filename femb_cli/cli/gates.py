@@ -9,8 +9,8 @@ from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from femb_cli.evaluation.verify_templates import TemplateVerification
     from femb_cli.inference.verify import Verification
-    from femb_cli.inference.verify_templates import TemplateVerification
 
 _DEFAULT_FMR = "1e-3"
 

@@ -30,7 +30,7 @@ def identify(
       femb identify probes.npy gallery.npy
     """
     from femb_cli.evaluation.identification import rank_rate, search, tpir_at_fpir
-    from femb_cli.inference.embed import read_embeddings
+    from femb_cli.evaluation.stored import read_embeddings
 
     output = Output(json=json, quiet=quiet)
     (probe_rows, probe_names), (gallery_rows, gallery_names) = map(read_embeddings, (probes, gallery))

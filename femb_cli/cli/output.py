@@ -55,7 +55,8 @@ class Output:
     @contextmanager
     def progress(self, label: str) -> Iterator[Callable[[int, int], None] | None]:
         """Yield a function of (done, total) that moves a bar on stderr; None where nobody would see it."""
-        if self.quiet or self.json or os.environ.get("FEMB_NO_PROGRESS") or not sys.stderr.isatty():
+        hidden = self.quiet or self.json or os.environ.get("FEMB_NO_PROGRESS") or not sys.stderr.isatty()
+        if hidden or not is_main_process():
             yield None
             return
         from rich.console import Console

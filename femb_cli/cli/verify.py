@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,9 +17,10 @@ from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from femb_cli.evaluation.intervals import Interval
-    from femb_cli.inference.verify import PairSet, Verification
+    from femb_cli.evaluation.verify_templates import TemplateVerification
+    from femb_cli.inference.verify import Verification
     from femb_cli.inference.verify_extras import Confidence
-    from femb_cli.inference.verify_templates import TemplateVerification
+    from femb_cli.inference.verify_job import VerifyJob
 
 WARNED_RATES = (1e-2, 1e-3)
 """False accept rates in the table: of pairs too few for them, a person is warned."""
@@ -115,6 +116,8 @@ def verify(
             help="End with exit code 1 above this FNMR at that FMR (0.05@1e-3; FMR 1e-3 if left out).",
         ),
     ] = None,
+    processes: options.Processes = None,
+    gpus: options.Gpus = None,
     device: options.Device = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
@@ -144,6 +147,9 @@ def verify(
         return
     if report is not None:
         refuse_existing(report, overwrite=overwrite)
+    several = processes or gpus or 1
+    if several > 1 and not recall:
+        raise UsageError("--no-cache goes with one process", hint="several hand their embeddings over in the cache")
     output.load_libraries()
     rule = None if protocol is None else protocol.value
     if pairs is not None and embeddings is not None:
@@ -151,8 +157,26 @@ def verify(
 
         results = [verify_embeddings(pairs, embeddings, rule or "arcface")]
     else:
-        pair_sets = _open_pair_sets(dataset, pairs, images, data_dir, rule, output)
-        results = _verify_models(pair_sets, model, flip, batch_size, device, output, recall=recall)
+        from femb_cli.evaluation.benchmarks import DEFAULT_BENCHMARK
+        from femb_cli.inference.verify_job import VerifyJob
+        from femb_cli.training.run import runs_folder
+
+        job = VerifyJob(
+            datasets=tuple(dataset or (DEFAULT_BENCHMARK,)),
+            pairs=pairs,
+            images=images,
+            data_dir=data_dir,
+            models=tuple(model or ()),
+            runs=runs_folder(),
+            protocol=rule,
+            flip=None if flip is None else flip.value,
+            batch_size=batch_size,
+            recall=recall,
+            device=device,
+        )
+        results = _verify_images(job, several, output)
+    if not results:
+        return
     _warn(output, results)
     known = _confidence(results) if intervals or report is not None else None
     _show(output, results, known if intervals else None)
@@ -193,54 +217,23 @@ def _check_template_usage(embeddings: Path | None, *others: object) -> None:
         )
 
 
-def _open_pair_sets(
-    dataset: list[str] | None,
-    pairs: Path | None,
-    images: Path | None,
-    data_dir: Path | None,
-    protocol: str | None,
-    output: Output,
-) -> "list[PairSet]":
-    """The pair list of one's own, or the benchmarks."""
-    from femb_cli.evaluation.benchmarks import DEFAULT_BENCHMARK
-    from femb_cli.inference.verify import open_benchmark, open_pairs
+def _verify_images(job: "VerifyJob", several: int, output: Output) -> "list[Verification]":
+    """Verify on this process, of embeddings that several may have made; nothing on any but the main one."""
+    from femb_cli.cli.output import configure_logging
+    from femb_cli.inference.verify_job import keep_embeddings
+    from femb_cli.ranks import inside_launcher, is_main_process
+    from femb_cli.training.launch import launch, on_main_process
 
-    if pairs is not None and images is not None:
-        return [open_pairs(pairs, images, protocol or "arcface")]
+    if inside_launcher():
+        # One of them fetches the benchmarks, before all open them.
+        on_main_process(lambda: len(job.open_pair_sets(output.say)), job.device)
     with output.progress("preparing") as progress:
-        return [
-            open_benchmark(name, data_dir, say=output.say, progress=progress, protocol=protocol)
-            for name in dataset or [DEFAULT_BENCHMARK]
-        ]
-
-
-def _verify_models(
-    pair_sets: "list[PairSet]",
-    models: list[Path] | None,
-    flip: Flip | None,
-    batch_size: int,
-    device: str | None,
-    output: Output,
-    *,
-    recall: bool,
-) -> "list[Verification]":
-    from femb_cli.checkpoints.layout import newest_finished_run
-    from femb_cli.inference.embedder import load_embedder
-    from femb_cli.inference.verify import verify as verify_pairs
-    from femb_cli.training.run import runs_folder
-
-    results = []
-    for path in models or [newest_finished_run(runs_folder())]:
-        embedder = load_embedder(path, device)
-        for pair_set in pair_sets:
-            with output.progress(f"{pair_set.name} with {path}") as progress:
-                chosen: Literal["none", "sum"] | None = None if flip is None else flip.value
-                results.append(
-                    verify_pairs(
-                        embedder, pair_set, flip=chosen, batch_size=batch_size, recall=recall, progress=progress
-                    )
-                )
-    return results
+        pair_sets = job.open_pair_sets(output.say, progress)
+    if several > 1 and not inside_launcher():
+        output.say(f"embedding on {several} processes")
+        launch(keep_embeddings, several, job, configure_logging, True)
+    results = job.run(pair_sets, output.progress)
+    return results if is_main_process() else []
 
 
 def _warn(output: Output, results: "Sequence[Verification | TemplateVerification]") -> None:
@@ -280,7 +273,8 @@ def _show(output: Output, results: "list[Verification]", known: "list[Confidence
             result.flip,
             str(result.figures.num_pairs),
             result.figures.protocol,
-            f"{percent(result.figures.accuracy)} ± {100 * result.figures.accuracy_std:.2f}",
+            f"{percent(result.figures.accuracy)} ± {100 * result.figures.accuracy_std:.2f}"
+            + _between(intervals.get("accuracy"), 100, 2),
             percent(result.figures.tar_at_far["1e-2"]) + _between(intervals.get("tar_at_far_1e-2"), 100, 2),
             percent(result.figures.tar_at_far["1e-3"]) + _between(intervals.get("tar_at_far_1e-3"), 100, 2),
             percent(result.figures.eer) + _between(intervals.get("eer"), 100, 2),
@@ -323,7 +317,7 @@ def _verify_templates(
 ) -> None:
     """Verify templates from stored embeddings, and show the official rates beside the exact ones."""
     from femb_cli.evaluation.templates import TemplateMode
-    from femb_cli.inference.verify_templates import verify_templates
+    from femb_cli.evaluation.verify_templates import verify_templates
 
     mode = None if ijb_mode is None else TemplateMode.parse(ijb_mode)
     result = verify_templates(directory, embeddings, mode)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.metrics import RocCurve, allowed_false_accepts, tar_at_far
@@ -115,6 +115,26 @@ def verification_intervals(
     return intervals
 
 
+def accuracy_interval(decided: Iterable[Resamples], accuracy: float, *, trials: int, level: float = 0.95) -> Interval:
+    """Return the interval of an accuracy over folds.
+
+    The thresholds are taken as they are: the interval holds them fixed, as the mean over equally large folds does.
+
+    Args:
+        decided: resamples of the pairs with their decisions in the place of scores: 1 for a pair that the threshold of
+            its fold accepted, else 0.
+        accuracy: the accuracy of the pairs themselves.
+        trials: number of independent trials, pairs or subjects; it bounds an accuracy of 0 or 1.
+        level: share of such intervals that are to hold the true figure.
+
+    Raises:
+        FembError: as `bootstrap`.
+    """
+    if accuracy in (0.0, 1.0):
+        return edge_interval(int(accuracy) * trials, trials, level=level)
+    return bootstrap({"accuracy": partial(accuracy_of, threshold=0.5)}, decided, level=level)["accuracy"]
+
+
 def tar_at_far_of(resamples: Resamples, far: float) -> NDArray[np.float64]:
     """Return each resample's largest TAR with at most floor(far x its impostor pairs) false accepts, (R,)."""
     num_genuine_R, num_impostor_R = resamples.genuine_RT[:, -1], resamples.impostor_RT[:, -1]
@@ -158,25 +178,12 @@ def d_prime_of(resamples: Resamples) -> NDArray[np.float64]:
 def accuracy_of(resamples: Resamples, threshold: float) -> NDArray[np.float64]:
     """Return the share of each resample's pairs that a threshold judges right, (R,).
 
-    For accuracy over folds give `decision_scores` in the place of the scores, and the threshold 0.5. An accuracy of 1
-    is at its edge, as for `bootstrap`.
+    An accuracy of 1 is at its edge, as for `bootstrap`.
     """
     column = np.searchsorted(-resamples.threshold_T, -threshold, side="right") - 1
     num_genuine_R, num_impostor_R = resamples.genuine_RT[:, -1], resamples.impostor_RT[:, -1]
     num_right_R = resamples.genuine_RT[:, column] + num_impostor_R - resamples.impostor_RT[:, column]
     return num_right_R / (num_genuine_R + num_impostor_R)
-
-
-def decision_scores(correct_N: ArrayLike, genuine_N: ArrayLike) -> NDArray[np.float32]:
-    """Turn correctness over folds into scores: 1 for a pair that its fold's threshold accepted, else 0, float32 (N,).
-
-    The thresholds are taken as they are: the interval holds them fixed, as the mean over equally large folds does.
-
-    Args:
-        correct_N: true where the pair was judged right.
-        genuine_N: true where both images show the same person.
-    """
-    return (np.asarray(correct_N, dtype=bool) == np.asarray(genuine_N, dtype=bool)).astype(np.float32)
 
 
 def _mean_and_variance(

@@ -71,12 +71,12 @@ class ScoredSet:
     Attributes:
         label: what the legend calls it.
         curve: its sorted scores.
-        threshold: cosine from which on a pair is accepted.
+        threshold: cosine from which on a pair is accepted; None where the protocol judges by something else.
     """
 
     label: str
     curve: RocCurve
-    threshold: float
+    threshold: float | None
 
 
 def save_plots(folder: Path, sets: Sequence[ScoredSet]) -> None:
@@ -168,9 +168,10 @@ def draw_scores(sets: Sequence[ScoredSet]) -> "Figure":
     for scored, axes in zip(sets, panels, strict=True):
         _draw_histogram(axes, scored.curve.impostor_I, edges, _COLOURS[1], (0, (4, 1.5)), "impostor pairs")
         _draw_histogram(axes, scored.curve.genuine_G, edges, _COLOURS[0], "-", "genuine pairs")
-        axes.axvline(scored.threshold, color=INK, linewidth=1.1, linestyle=(0, (1, 1.5)), label="mean threshold")
         axes.set_title(scored.label, loc="left", parse_math=False)
-        axes.set_title(f"threshold {scored.threshold:.3f}", loc="right")
+        if scored.threshold is not None:
+            axes.axvline(scored.threshold, color=INK, linewidth=1.1, linestyle=(0, (1, 1.5)), label="mean threshold")
+            axes.set_title(f"threshold {scored.threshold:.3f}", loc="right")
         axes.set(ylim=(0.0, None), xlim=(edges[0], edges[-1]), ylabel="% of each kind")
     panels[-1].set_xlabel("Cosine")
     figure.align_ylabels()
@@ -278,7 +279,7 @@ def _scale_det(axes: "Axes", lines: Sequence[Line]) -> None:
 def _bin_edges(sets: Sequence[ScoredSet]) -> NDArray[np.float64]:
     """Edges of the bins that all histograms share, with every score and threshold inside."""
     kinds = [scores for scored in sets for scores in (scored.curve.genuine_G, scored.curve.impostor_I)]
-    thresholds = [scored.threshold for scored in sets]
+    thresholds = [scored.threshold for scored in sets if scored.threshold is not None]
     low = min(*thresholds, *(scores[0] for scores in kinds))
     high = max(*thresholds, *(scores[-1] for scores in kinds))
     return np.linspace(low - 0.02, high + 0.02, _BINS + 1)

@@ -16,7 +16,7 @@ Shape suffixes: N pairs, D embedding dimension, F folds, T thresholds of a grid.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +37,7 @@ class FoldAccuracy:
         threshold: mean over folds of the cosine from which on a pair is accepted.
         fold_accuracies: accuracy of each fold.
         fold_thresholds: cosine threshold of each fold; under `magface` of embeddings less their mean.
+        accepted_N: whether the threshold of its fold accepted each pair.
     """
 
     accuracy: float
@@ -44,6 +45,7 @@ class FoldAccuracy:
     threshold: float
     fold_accuracies: tuple[float, ...]
     fold_thresholds: tuple[float, ...]
+    accepted_N: NDArray[np.bool_] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ def arcface(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> Fo
     scores, genuine = checked_scores(scores_N, genuine_N)
     # A cosine may exceed 1 by its rounding, a squared distance never falls below 0.
     squared_distances = np.maximum(2.0 - 2.0 * scores, 0.0)
-    accuracies, thresholds = accuracy_on_grid(squared_distances, genuine, folds_N, np.arange(0, 4, 0.01))
-    return _summary(accuracies, 1.0 - thresholds / 2.0)
+    grid_T = np.arange(0, 4, 0.01)
+    return _fold_accuracy(squared_distances, genuine, folds_N, grid_T, lambda thresholds: 1.0 - thresholds / 2.0)
 
 
 def xqlfw(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
@@ -89,8 +91,7 @@ def xqlfw(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> Fold
     """
     scores, genuine = checked_scores(scores_N, genuine_N)
     distances = np.maximum(1.0 - scores, 0.0)
-    accuracies, thresholds = accuracy_on_grid(distances, genuine, folds_N, np.arange(0, 2, 0.001))
-    return _summary(accuracies, 1.0 - thresholds)
+    return _fold_accuracy(distances, genuine, folds_N, np.arange(0, 2, 0.001), lambda thresholds: 1.0 - thresholds)
 
 
 def magface_no_mean(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
@@ -99,8 +100,7 @@ def magface_no_mean(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLik
     Arguments and errors as `arcface`.
     """
     scores, genuine = checked_scores(scores_N, genuine_N)
-    accuracies, thresholds = accuracy_on_grid(_half_turns(scores), genuine, folds_N, _MAGFACE_GRID)
-    return _summary(accuracies, np.cos(np.pi * thresholds))
+    return _fold_accuracy(_half_turns(scores), genuine, folds_N, _MAGFACE_GRID, lambda turns: np.cos(np.pi * turns))
 
 
 def magface(left_ND: ArrayLike, right_ND: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
@@ -118,15 +118,16 @@ def magface(left_ND: ArrayLike, right_ND: ArrayLike, genuine_N: ArrayLike, folds
     left, right = np.asarray(left_ND, dtype=np.float64), np.asarray(right_ND, dtype=np.float64)
     folds, num_folds = _checked_folds(folds_N, len(left))
     accuracies, thresholds = np.empty(num_folds), np.empty(num_folds)
+    accepted = np.empty(len(folds), dtype=bool)
     for fold in range(num_folds):
         training = folds != fold
         mean_D = np.concatenate((left[training], right[training])).mean(axis=0)
         scores, genuine = checked_scores(_cosines(left - mean_D, right - mean_D), genuine_N)
+        turns = _half_turns(scores)
         # Two folds remain: the one that is left out, and all others together.
-        (accuracies[fold], _), (thresholds[fold], _) = accuracy_on_grid(
-            _half_turns(scores), genuine, training, _MAGFACE_GRID
-        )
-    return _summary(accuracies, np.cos(np.pi * thresholds))
+        (accuracies[fold], _), (thresholds[fold], _) = accuracy_on_grid(turns, genuine, training, _MAGFACE_GRID)
+        accepted[~training] = turns[~training] < thresholds[fold]
+    return _summary(accuracies, np.cos(np.pi * thresholds), accepted)
 
 
 def exact(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
@@ -137,13 +138,15 @@ def exact(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> Fold
     scores, genuine = checked_scores(scores_N, genuine_N)
     folds, num_folds = _checked_folds(folds_N, len(scores))
     order = np.argsort(scores)[::-1]
-    scores, genuine, folds = scores[order], genuine[order], folds[order]
     accuracies, thresholds = np.empty(num_folds), np.empty(num_folds)
+    accepted = np.empty(len(folds), dtype=bool)
     for fold in range(num_folds):
-        training = folds != fold
+        training = order[folds[order] != fold]
         thresholds[fold] = _best_score(scores[training], genuine[training])
-        accuracies[fold] = np.mean((scores[~training] >= thresholds[fold]) == genuine[~training])
-    return _summary(accuracies, thresholds)
+        left_out = folds == fold
+        accepted[left_out] = scores[left_out] >= thresholds[fold]
+        accuracies[fold] = np.mean(accepted[left_out] == genuine[left_out])
+    return _summary(accuracies, thresholds, accepted)
 
 
 PROTOCOLS: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike], FoldAccuracy]] = {
@@ -252,6 +255,19 @@ def accuracy_on_grid(
     return correct_FT[np.arange(num_folds), best_F] / np.bincount(folds), grid_T[best_F]
 
 
+def _fold_accuracy(
+    distances: NDArray[np.float64],
+    genuine: NDArray[np.bool_],
+    folds_N: ArrayLike,
+    grid_T: NDArray[np.float64],
+    cosine_of: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> FoldAccuracy:
+    """Accuracy of a grid of distances, its thresholds told as cosines."""
+    accuracies, thresholds = accuracy_on_grid(distances, genuine, folds_N, grid_T)
+    accepted = distances < thresholds[np.asarray(folds_N, dtype=np.int64)]
+    return _summary(accuracies, cosine_of(thresholds), accepted)
+
+
 def _half_turns(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
     """Angles as shares of a half turn, in [0, 1]."""
     return np.arccos(cosines.clip(-1.0, 1.0)) / np.pi
@@ -291,7 +307,9 @@ def _checked_folds(folds_N: ArrayLike, num_pairs: int) -> tuple[NDArray[np.int64
     return folds, len(sizes)
 
 
-def _summary(accuracies: NDArray[np.float64], thresholds: NDArray[np.float64]) -> FoldAccuracy:
+def _summary(
+    accuracies: NDArray[np.float64], thresholds: NDArray[np.float64], accepted: NDArray[np.bool_]
+) -> FoldAccuracy:
     """Mean and spread of the folds' figures."""
     return FoldAccuracy(
         accuracy=float(accuracies.mean()),
@@ -299,4 +317,5 @@ def _summary(accuracies: NDArray[np.float64], thresholds: NDArray[np.float64]) -
         threshold=float(thresholds.mean()),
         fold_accuracies=tuple(accuracies.tolist()),
         fold_thresholds=tuple(thresholds.tolist()),
+        accepted_N=accepted,
     )

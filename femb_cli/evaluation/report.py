@@ -59,7 +59,7 @@ def _save_figures(folder: Path, results: Sequence[Result], extras: Sequence[Repo
     save_plots(
         folder,
         [
-            ScoredSet(label, roc_curve(result.scores_N, result.genuine_N), result.figures.threshold)
+            ScoredSet(label, roc_curve(result.scores_N, result.genuine_N), _cosine_threshold(result))
             for label, result in zip(labels, results, strict=True)
         ],
     )
@@ -69,6 +69,11 @@ def _save_figures(folder: Path, results: Sequence[Result], extras: Sequence[Repo
     for number, extra in enumerate(extras, 1):
         if extra.hardest:
             save_pair_sheet(folder, f"hardest_{number}", extra.hardest)
+
+
+def _cosine_threshold(result: Result) -> float | None:
+    """The threshold on the scores; MagFace's protocol has none, it judges embeddings less their mean."""
+    return None if result.figures.protocol == "magface" else result.figures.threshold
 
 
 def _label(result: Result) -> str:

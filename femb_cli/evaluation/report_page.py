@@ -101,7 +101,8 @@ def _summary_row(result: Result, extra: ReportExtras, rates: Sequence[str]) -> l
         *tars,
         f"{100 * figures.eer:.2f}" + _interval(extra, "eer"),
         f"{figures.auc:.4f}" + _interval(extra, "auc", scale=1.0, digits=4),
-        f"{figures.threshold:.3f}",
+        f"{figures.threshold:.3f}"
+        + ("<small>of embeddings less their mean</small>" if figures.protocol == "magface" else ""),
     ]
 
 

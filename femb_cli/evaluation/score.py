@@ -133,7 +133,7 @@ def score_pairs(
         FembError: as `roc_curve` and `fold_accuracy`.
     """
     curve = roc_curve(scores_P, pairs.genuine_N)
-    folds = _accuracy(scores_P, pairs, protocol, embedded)
+    folds = accuracy_over_folds(scores_P, pairs, protocol, embedded)
     official = arcface_tar_at_far(scores_P, pairs.genuine_N, pairs.folds_N)
     return VerificationFigures(
         num_pairs=len(pairs),
@@ -153,8 +153,13 @@ def score_pairs(
     )
 
 
-def _accuracy(scores_P: ArrayLike, pairs: PairList, protocol: str, embedded: EmbeddedPairs | None) -> FoldAccuracy:
-    """Accuracy by the protocol: of the embeddings under `magface`, else of the scores."""
+def accuracy_over_folds(
+    scores_P: ArrayLike, pairs: PairList, protocol: str, embedded: EmbeddedPairs | None = None
+) -> FoldAccuracy:
+    """Measure accuracy by the protocol: of the embeddings under `magface`, else of the scores.
+
+    Arguments and errors as `score_pairs`.
+    """
     if protocol == "magface" and embedded is not None:
         left_PD, right_PD = (embedded.embeddings_ND[rows] for rows in (embedded.left_P, embedded.right_P))
         return magface(left_PD, right_PD, pairs.genuine_N, pairs.folds_N)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from femb_cli.data.decode import ALIGNED_SIZE, decode_image
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
+from femb_cli.evaluation.stored import names_path
 from femb_cli.files import new_file, refuse_existing
 from femb_cli.inference.embedder import Embedder
 
@@ -107,7 +108,6 @@ def write_embeddings(
     """
     refuse_existing(out, overwrite=overwrite)
     refuse_existing(names_path(out), overwrite=overwrite)
-    # The state is made once in a process: here, for the device that will be used.
     writes = PartialState(cpu=embedder.device.type == "cpu").is_main_process
     part = _Part(
         out,
@@ -133,27 +133,6 @@ def write_embeddings(
             part.discard()
         raise
     return part.finish(source)
-
-
-def names_path(embeddings: Path) -> Path:
-    """The file with the images' names that belongs to a file of embeddings."""
-    return embeddings.with_suffix(".txt")
-
-
-def read_embeddings(path: Path) -> tuple[NDArray[np.float32], list[str]]:
-    """Read embeddings (N, D) and their N names, as `write_embeddings` wrote them.
-
-    Raises:
-        FembError: a file is missing or damaged, or the two do not belong together.
-    """
-    try:
-        rows_ND = np.load(path, allow_pickle=False)
-        names = names_path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError, EOFError) as error:
-        raise FembError(f"cannot read {path} with its names {names_path(path)}: {error}") from error
-    if rows_ND.ndim != 2 or len(rows_ND) != len(names):
-        raise FembError(f"{path} holds {rows_ND.shape} numbers but {names_path(path)} has {len(names)} names")
-    return rows_ND, names
 
 
 class _Part:

@@ -13,9 +13,11 @@ from femb_cli.data.folder import FileListSource
 from femb_cli.data.layout import is_image_name
 from femb_cli.data.source import ImageSource, open_source
 from femb_cli.errors import FembError
+from femb_cli.evaluation.stored import names_path
 from femb_cli.files import refuse_existing
-from femb_cli.inference.embed import names_path, write_embeddings
+from femb_cli.inference.embed import write_embeddings
 from femb_cli.inference.embedder import load_embedder
+from femb_cli.inference.processes import join_processes
 from femb_cli.ranks import is_main_process
 
 
@@ -89,6 +91,7 @@ def run_embedding(
 ) -> dict[str, Any] | None:
     """Do a job, on each of its processes; the result on the main process, None on others."""
     set_up_logging(quiet=quiet)
+    join_processes(job.device)
     source = job.open_images()
     embedder = load_embedder(job.find_model(), job.device)
     started = time.perf_counter()

@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 import torch
 import xxhash
+from accelerate.utils import broadcast_object_list
 from numpy.typing import NDArray
 from torch import nn
 
@@ -23,6 +24,7 @@ from femb_cli.data.source import ImageSource
 from femb_cli.files import cache_folder, file_sha256, new_file
 from femb_cli.inference.embed import embed_source
 from femb_cli.inference.embedder import Embedder
+from femb_cli.ranks import is_main_process, num_processes
 
 MAX_BYTES = 2 * 2**30
 """Of all embeddings that are kept; the models that were not used for the longest time give way."""
@@ -39,6 +41,8 @@ def embed_or_recall(
 ) -> NDArray[np.float32]:
     """Return the raw embeddings of some images, (N, D); those that were made before come from the cache.
 
+    Of several processes each embeds its share of the others, all get the whole, and one keeps it.
+
     Args:
         embedder: the model.
         source: where the images are.
@@ -52,13 +56,14 @@ def embed_or_recall(
     """
     path = cache_folder() / "embeddings" / f"{model_fingerprint(embedder)}-{'sum' if flip else 'none'}.npz"
     keys = [xxhash.xxh3_128_digest(source.read(row)) for row in rows_N.tolist()]
-    kept = _recall(path, embedder.embedding_dim)
+    kept = _shared(_recall(path, embedder.embedding_dim))
     absent = {key: row for key, row in zip(keys, rows_N.tolist(), strict=True) if key not in kept}
     if absent:
         rows = np.array(list(absent.values()), dtype=np.int64)
         made = embed_source(embedder, source, rows, batch_size=batch_size, flip=flip, progress=progress).rows_ND
         kept.update(zip(absent, made, strict=True))
-        _keep(path, kept)
+        if is_main_process():
+            _keep(path, kept)
     return np.stack([kept[key] for key in keys])
 
 
@@ -87,6 +92,14 @@ def _recall(path: Path, embedding_dim: int) -> dict[bytes, NDArray[np.float32]]:
     if rows_KD.shape != (len(keys_K16), embedding_dim) or rows_KD.dtype != np.float32:
         return {}
     return {key.tobytes(): row for key, row in zip(keys_K16, rows_KD, strict=True)}
+
+
+def _shared(kept: dict[bytes, NDArray[np.float32]]) -> dict[bytes, NDArray[np.float32]]:
+    """What the main process found: processes that disagreed on what is absent would wait for each other for ever."""
+    found = [kept]
+    if num_processes() > 1:
+        broadcast_object_list(found)
+    return found[0]
 
 
 def _keep(path: Path, kept: dict[bytes, NDArray[np.float32]]) -> None:

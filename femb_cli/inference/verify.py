@@ -16,8 +16,9 @@ from femb_cli.evaluation.pairs import PairList, read_pairs
 from femb_cli.evaluation.protocols import check_protocol
 from femb_cli.evaluation.remarks import remarks_on_pairs
 from femb_cli.evaluation.score import EmbeddedPairs, VerificationFigures, cosine_scores, score_pairs
+from femb_cli.evaluation.stored import read_embeddings
 from femb_cli.files import cache_folder, file_sha256
-from femb_cli.inference.embed import embed_source, read_embeddings
+from femb_cli.inference.embed import embed_source
 from femb_cli.inference.embedder import Embedder
 from femb_cli.inference.embedding_cache import embed_or_recall
 
@@ -157,7 +158,7 @@ def verify(
         flip: `sum` adds the mirror image's embedding; None: as the model's own convention says, but never under
             MagFace's protocols, which have none.
         batch_size: images at a time.
-        recall: keep the embeddings for the next time, and take those that were kept; in one process.
+        recall: keep the embeddings for the next time, and take those that were kept.
         progress: called with the number of images done and in all.
 
     Raises:

@@ -3,7 +3,9 @@
 Shape suffix: N pairs.
 """
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +13,12 @@ from numpy.typing import NDArray
 from femb_cli.data.decode import decode_image
 from femb_cli.errors import FembError
 from femb_cli.evaluation.extras import gather_extras
-from femb_cli.evaluation.intervals import Interval, verification_intervals
+from femb_cli.evaluation.intervals import Interval, accuracy_interval, verification_intervals
 from femb_cli.evaluation.metrics import roc_curve
 from femb_cli.evaluation.quality import magnitudes, pair_quality, read_quality_scores
 from femb_cli.evaluation.reported import ReportExtras
-from femb_cli.evaluation.resampling import resample_pairs, resample_subjects
+from femb_cli.evaluation.resampling import Resamples, resample_pairs, resample_subjects
+from femb_cli.evaluation.score import accuracy_over_folds
 from femb_cli.inference.verify import Verification
 
 Confidence = tuple[dict[str, Interval], str]
@@ -32,20 +35,51 @@ def confidence_intervals(result: Verification) -> Confidence:
     Subjects are drawn where they are known, since pairs of one person are alike; else pairs, which makes the intervals
     too narrow where a person is in many pairs.
     """
-    curve = roc_curve(result.scores_N, result.genuine_N)
-    rates = list(result.figures.tar_at_far)
+    genuine_N = result.genuine_N
     subjects = result.pairs.subjects()
     if subjects is not None and len(result.pairs) <= MOST_PAIRS_BY_SUBJECT:
-        drawn = resample_subjects(result.scores_N, result.genuine_N, *subjects, np.random.default_rng(_SEED))
-        num_genuine_subjects = len(set(np.asarray(subjects[0])[result.genuine_N].tolist()))
+        left_N, right_N = map(np.asarray, subjects)
+        trials = _Trials(len(np.unique(left_N[genuine_N])), len(np.union1d(left_N, right_N)))
         try:
-            intervals = verification_intervals(curve, drawn, rates, genuine_trials=num_genuine_subjects)
+            intervals = _intervals(
+                result, lambda scores_N: resample_subjects(scores_N, genuine_N, left_N, right_N, _generator()), trials
+            )
             return intervals, "bootstrap over subjects"
         except FembError:  # too few subjects to draw from
             pass
-    drawn = resample_pairs(curve, np.random.default_rng(_SEED))
-    intervals = verification_intervals(curve, drawn, rates, genuine_trials=len(curve.genuine_G))
+    trials = _Trials(int(genuine_N.sum()), len(genuine_N))
+    intervals = _intervals(
+        result, lambda scores_N: resample_pairs(roc_curve(scores_N, genuine_N), _generator()), trials
+    )
     return intervals, "bootstrap over pairs"
+
+
+class _Trials(NamedTuple):
+    """Numbers of independent trials: pairs, or subjects that have one."""
+
+    genuine: int
+    all: int
+
+
+def _intervals(
+    result: Verification, draw: Callable[[NDArray[Any]], Iterator[Resamples]], trials: _Trials
+) -> dict[str, Interval]:
+    """Intervals of all figures, from resamples of the scores and of the decisions."""
+    folds = accuracy_over_folds(result.scores_N, result.pairs, result.figures.protocol, result.embedded)
+    decided = draw(folds.accepted_N.astype(np.float32))
+    return {
+        "accuracy": accuracy_interval(decided, folds.accuracy, trials=trials.all),
+        **verification_intervals(
+            roc_curve(result.scores_N, result.genuine_N),
+            draw(result.scores_N),
+            list(result.figures.tar_at_far),
+            genuine_trials=trials.genuine,
+        ),
+    }
+
+
+def _generator() -> np.random.Generator:
+    return np.random.default_rng(_SEED)
 
 
 def report_extras(result: Verification, confidence: Confidence, quality_file: Path | None = None) -> ReportExtras:

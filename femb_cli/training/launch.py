@@ -67,12 +67,11 @@ def on_main_process(prepare: Callable[[], Any], device: str | None) -> Any:
     """
     if not inside_launcher():
         return prepare()
-    from accelerate import PartialState
     from accelerate.utils import broadcast_object_list
 
-    from femb_cli.inference.embedder import pick_device
+    from femb_cli.inference.processes import join_processes
 
-    PartialState(cpu=pick_device(device).type == "cpu")
+    join_processes(device)
     outcome: list[Any] = [None]
     if is_main_process():
         try:

@@ -188,9 +188,11 @@ def test_two_processes_train_and_embed(tmp_path, trained):
     summary = run(*TRAIN, "--out", "run")
     assert (summary["steps"], summary["processes"]) == (8, 2)
     assert summary["verification"]["num_pairs"] == 1200
-    command = [sys.executable, "-m", "femb_cli", "verify", "--dataset", "synthetic", "-m", "run", "--json"]
-    saved = json.loads(subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout)
-    assert saved["auc"] == pytest.approx(summary["verification"]["auc"], abs=1e-6)
+    verify = ["verify", "--dataset", "synthetic", "-m", "run"]
+    assert run(*verify)["auc"] == pytest.approx(summary["verification"]["auc"], abs=1e-6)
+    command = [sys.executable, "-m", "femb_cli", *verify, "--no-cache", "--json"]
+    alone = json.loads(subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout)
+    assert alone["auc"] == pytest.approx(summary["verification"]["auc"], abs=1e-6)
     embedded = run("embed", str(trained / "samples"), "-o", "two.npy", "--model", str(trained))
     assert embedded["num_images"] == 6
     command = [sys.executable, "-m", "femb_cli", "embed", str(trained / "samples"), "-o", "one.npy", "-m", str(trained)]
@@ -229,3 +231,7 @@ def test_under_torchrun_every_process_joins_one_run(tmp_path):
     summary = json.loads(done.stdout)
     assert (summary["processes"], summary["steps"]) == (2, 8)
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [Path(summary["run"]).name]
+    verify = ["verify", "--dataset", "synthetic", "-m", summary["run"], "--json"]
+    done = subprocess.run([*launcher, *verify], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["auc"] == pytest.approx(summary["verification"]["auc"], abs=1e-6)

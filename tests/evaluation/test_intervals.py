@@ -8,11 +8,11 @@ import pytest
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.intervals import (
+    accuracy_interval,
     accuracy_of,
     auc_of,
     bootstrap,
     d_prime_of,
-    decision_scores,
     edge_interval,
     equal_error_rate_of,
     tar_at_far_of,
@@ -190,9 +190,9 @@ def test_a_level_outside_of_0_and_1_is_refused(level):
 def test_the_interval_of_accuracy_over_folds_is_that_of_a_binomial_share():
     generator = np.random.default_rng(0)
     genuine, correct = np.arange(6000) % 2 == 0, np.arange(6000) % 20 != 0
-    curve = roc_curve(decision_scores(correct, genuine), genuine)
-    figure = {"accuracy": partial(accuracy_of, threshold=0.5)}
-    interval = bootstrap(figure, resample_pairs(curve, generator, num_resamples=2000))["accuracy"]
+    curve = roc_curve((correct == genuine).astype(float), genuine)
+    drawn = resample_pairs(curve, generator, num_resamples=2000)
+    interval = accuracy_interval(drawn, correct.mean(), trials=6000)
     # All wrong pairs are genuine: 300 of 3000, so that the share of all pairs has half the spread of theirs.
     half_width = 1.96 * (0.1 * 0.9 / 3000) ** 0.5 / 2
     assert interval.low == pytest.approx(0.95 - half_width, abs=5e-4)
@@ -251,3 +251,9 @@ def test_another_number_of_subjects_than_pairs_is_refused():
 def test_too_few_subjects_to_resample_are_refused():
     with pytest.raises(FembError, match="2 subjects are too few"):
         list(resample_subjects([0.9, 0.1], [True, False], ["a", "a"], ["a", "b"], np.random.default_rng(0)))
+
+
+def test_an_accuracy_of_1_is_bounded_by_the_number_of_trials():
+    interval = accuracy_interval([], 1.0, trials=100)
+    assert interval.high == 1.0
+    assert interval.low**100 == pytest.approx(0.025)

@@ -35,11 +35,23 @@ def expected(ijb_like):
 
 def scored(ijb_like, mode, kind=np.float64):
     templates = read_templates(ijb_like)
-    features = np.load(ijb_like / "image_features.npz")["features"]
-    features = image_features(features, templates.faceness_N, TemplateMode.parse(mode))
-    numbers, rows = template_features(features, templates.template_N, templates.media_N)
+    embeddings = np.load(ijb_like / "image_features.npz")["features"]
+    numbers, rows = template_features(
+        embeddings,
+        np.arange(len(embeddings)),
+        templates.faceness_N,
+        templates.template_N,
+        templates.media_N,
+        TemplateMode.parse(mode),
+    )
     left, right = template_rows(numbers, templates.left_P), template_rows(numbers, templates.right_P)
     return templates, numbers, rows, template_scores(rows.astype(kind), left, right)
+
+
+def of_faces(embeddings, template, media):
+    """Templates of images that all are faces, of one embedding each."""
+    ones = np.ones(len(embeddings), dtype=np.float32)
+    return template_features(embeddings, np.arange(len(ones)), ones, template, media, TemplateMode.parse("N1D0"))
 
 
 def write_lists(folder, faces="1.jpg 1 10\n2.jpg 2 20\n", pairs="1 2 0\n", scores=None):
@@ -106,7 +118,7 @@ def test_golden_rates(ijb_like, expected, mode, kind):
 def test_golden_media_before_template(edge_cases):
     given = edge_cases["media_before_template"]["input"]
     features = np.array(given["features"], dtype=np.float64)
-    numbers, rows = template_features(features, np.array(given["template"]), np.array(given["media"]))
+    numbers, rows = of_faces(features, np.array(given["template"]), np.array(given["media"]))
     left, right = (template_rows(numbers, np.array([number], dtype=np.int32)) for number in given["pair"])
     score = edge_cases["media_before_template"]["expected"]["score"]
     assert template_scores(rows, left, right)[0] == pytest.approx(score, abs=1e-12)
@@ -198,9 +210,43 @@ def test_another_number_of_rows_than_images_is_refused():
         image_features(np.ones((1, 4)), np.ones(2, dtype=np.float32), TemplateMode())
 
 
+def test_templates_do_not_depend_on_where_the_embeddings_are_stored(monkeypatch):
+    monkeypatch.setattr("femb_cli.evaluation.templates._IMAGES_AT_A_TIME", 7)
+    generator = np.random.default_rng(0)
+    embeddings, faceness = generator.standard_normal((40, 8)), generator.random(40, dtype=np.float32)
+    template, media, order = generator.integers(0, 5, 40), generator.integers(0, 3, 40), generator.permutation(40)
+    stored = np.empty_like(embeddings)
+    stored[order] = embeddings
+    expected = np.zeros((5, 8))
+    for number in range(5):
+        for medium in range(3):
+            chosen = (template == number) & (media == medium)
+            if chosen.any():
+                expected[number] += (embeddings[chosen] * faceness[chosen, None]).mean(axis=0)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    _, rows = template_features(stored, order, faceness, template, media, TemplateMode.parse("N1D1"))
+    np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("num_left", [3, 40])
+def test_scores_are_the_inner_products_however_the_table_is_cut(num_left, monkeypatch):
+    monkeypatch.setattr("femb_cli.evaluation.templates._CELLS", 100)
+    generator = np.random.default_rng(0)
+    rows = generator.standard_normal((40, 8))
+    left, right = generator.permutation(40)[generator.integers(0, num_left, 900)], generator.integers(0, 40, 900)
+    scores = template_scores(rows, left, right)
+    np.testing.assert_allclose(scores, np.einsum("pd,pd->p", rows[left], rows[right]), rtol=0, atol=1e-12)
+
+
+def test_few_pairs_of_many_templates_are_scored_without_the_table():
+    rows = np.eye(3000, 4) + 1.0
+    left, right = np.array([0, 1, 2999]), np.array([2999, 1, 0])
+    np.testing.assert_allclose(template_scores(rows, left, right), (rows[left] * rows[right]).sum(axis=1))
+
+
 def test_a_template_whose_images_cancel_out_is_refused():
     with pytest.raises(FembError, match="template 5 sum up to zero"):
-        template_features(np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([5, 5]), np.array([1, 2]))
+        of_faces(np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([5, 5]), np.array([1, 2]))
 
 
 def test_a_pair_of_a_template_without_images_is_refused():

@@ -8,17 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.stored import names_path, read_embeddings, read_rows
 from femb_cli.evaluation.template_list import TemplateList, read_templates, rows_of_images
 from femb_cli.evaluation.templates import (
     TemplateFigures,
     TemplateMode,
-    image_features,
     template_features,
     template_figures,
     template_rows,
     template_scores,
 )
-from femb_cli.inference.embed import names_path, read_embeddings
 
 _LEAST_AGREEMENT = 0.2
 
@@ -64,44 +63,37 @@ def verify_templates(directory: Path, embeddings_file: Path, mode: TemplateMode 
     templates = read_templates(directory)
     has_names = names_path(embeddings_file).is_file()
     if has_names:
-        rows_ND, names = read_embeddings(embeddings_file)
-        rows_ND = rows_ND[rows_of_images(templates.names, names)]
+        rows_ND, names = read_embeddings(embeddings_file, mmap_mode="r")
+        row_N = rows_of_images(templates.names, names)
     else:
-        rows_ND = _read_array(embeddings_file)
+        rows_ND = read_rows(embeddings_file, mmap_mode="r")
+        row_N = _rows_in_order(rows_ND, embeddings_file, templates)
     mode = mode or TemplateMode(flip=None if has_names else True)
-    scores_P, num_templates = _score(templates, rows_ND, mode)
-    remarks = _remarks(rows_ND, mode)
+    numbers_T, features_TD = template_features(
+        rows_ND, row_N, templates.faceness_N, templates.template_N, templates.media_N, mode
+    )
+    left_P, right_P = (template_rows(numbers_T, numbers) for numbers in (templates.left_P, templates.right_P))
     genuine_P, num_images = templates.genuine_P, len(templates.names)
-    # Millions of pairs' numbers, before the figures need room.
+    # The numbers of millions of pairs, before their scores need the room.
     del templates
-    figures = template_figures(scores_P, genuine_P, num_templates=num_templates, num_images=num_images, mode=mode)
+    # In float64: float32 makes ties among millions of impostors, and a point of the curve between ties of unequal
+    # number is no longer left out, so that the official rate would be read off another point.
+    scores_P = template_scores(features_TD, left_P, right_P)
+    del features_TD, left_P, right_P
+    figures = template_figures(scores_P, genuine_P, num_templates=len(numbers_T), num_images=num_images, mode=mode)
+    remarks = _remarks(rows_ND, mode)
     name = directory.resolve().name
     return TemplateVerification(name, str(embeddings_file), figures, scores_P, genuine_P, remarks)
 
 
-def _score(templates: TemplateList, rows_ND: NDArray[Any], mode: TemplateMode) -> tuple[NDArray[np.float64], int]:
-    """Score of each pair and the number of templates.
-
-    In float64: float32 makes ties among millions of impostors, and a point of the curve between ties of unequal number
-    is no longer left out, so that the official rate would be read off another point.
-    """
-    features_ND = image_features(rows_ND, templates.faceness_N, mode)
-    numbers_T, features_TD = template_features(features_ND, templates.template_N, templates.media_N)
-    # As large as the embeddings of all images.
-    del features_ND
-    left_P, right_P = (template_rows(numbers_T, numbers) for numbers in (templates.left_P, templates.right_P))
-    return template_scores(features_TD, left_P, right_P), len(numbers_T)
-
-
-def _read_array(path: Path) -> NDArray[Any]:
-    """An array of numbers without names."""
-    try:
-        rows_ND = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise FembError(f"cannot read {path}: {error}") from error
-    if not isinstance(rows_ND, np.ndarray) or rows_ND.dtype.kind not in "fiu":
-        raise FembError(f"{path} does not hold one array of numbers", hint="save the embeddings as .npy")
-    return rows_ND
+def _rows_in_order(rows_ND: NDArray[Any], file: Path, templates: TemplateList) -> NDArray[np.int64]:
+    """Rows of images without names: one for each line of the lists."""
+    if len(rows_ND) != len(templates.names):
+        raise FembError(
+            f"{file} holds {len(rows_ND)} rows, but the set has {len(templates.names)} images",
+            hint="give what femb embed wrote, with its names beside, or one row for each line of the lists",
+        )
+    return np.arange(len(rows_ND))
 
 
 def _remarks(rows_ND: NDArray[Any], mode: TemplateMode) -> tuple[str, ...]:
