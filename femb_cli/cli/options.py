@@ -33,7 +33,9 @@ DataDir = Annotated[
 
 def benchmark_names(incomplete: str) -> list[str]:
     """Complete the name of a benchmark."""
-    return [name for name in ("xqlfw", "lfw", "lfw-dev", "synthetic") if name.startswith(incomplete)]
+    from femb_cli.evaluation.benchmarks import BENCHMARKS
+
+    return [name for name in BENCHMARKS if name.startswith(incomplete)]
 
 
 def header_names(incomplete: str) -> list[str]:

@@ -48,7 +48,7 @@ def verify(
         list[str] | None,
         typer.Option(
             "--dataset",
-            help="xqlfw, lfw, lfw-dev, synthetic, or a benchmark directory or .bin; repeatable. Default: xqlfw.",
+            help="A name of femb list benchmarks, a benchmark directory or a .bin; repeatable. Default: xqlfw.",
             autocompletion=options.benchmark_names,
         ),
     ] = None,
@@ -129,7 +129,7 @@ def verify(
     Examples:
       femb verify --dataset xqlfw
       femb verify --dataset lfw --data-dir data/ --model a --model b
-      femb verify --dataset faces_emore/cfp_fp.bin --dataset faces_emore/agedb_30.bin
+      femb verify --dataset cfp_fp --dataset agedb_30 --data-dir faces_emore/
       femb verify --pairs pairs.csv --images photos/ --intervals --report report/
       femb verify --pairs pairs.txt --embeddings embeddings.npy --protocol exact --max-fnmr 0.05@1e-3
       femb verify --templates IJBC --embeddings features.npy --ijb-mode N1D1F1

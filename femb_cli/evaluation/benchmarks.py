@@ -17,12 +17,13 @@ class Benchmark:
     Attributes:
         name: what `--dataset` calls it.
         title: what people call it.
-        archive: file name of the zip with the aligned images, or None for the built-in set.
+        archive: file name of the zip with the aligned images, or None for a set without one.
         pairs: file name of the pair list.
         protocol: the accuracy's rule, see `protocols.py`.
         url: the folder that both files are published in, or None.
         sha256: known checksums by file name.
         origin: where a person finds the files.
+        set_file: file name of the verification set that holds images and pairs in one, or None.
     """
 
     name: str
@@ -33,6 +34,20 @@ class Benchmark:
     url: str | None = None
     sha256: tuple[tuple[str, str], ...] = ()
     origin: str = ""
+    set_file: str | None = None
+
+
+def _insightface_set(name: str, title: str) -> Benchmark:
+    """A set that InsightFace hands out with its training sets."""
+    return Benchmark(
+        name=name,
+        title=title,
+        archive=None,
+        pairs="",
+        protocol="arcface",
+        origin=f"{name}.bin comes with InsightFace's training sets, faces_emore for one",
+        set_file=f"{name}.bin",
+    )
 
 
 BENCHMARKS = {
@@ -54,7 +69,9 @@ BENCHMARKS = {
             archive="lfw_aligned_112.zip",
             pairs="pairs.txt",
             protocol="arcface",
-            origin="pairs.txt is LFW's own; the archive holds LFW aligned to 112 x 112, <name>/<name>_0001.jpg",
+            origin="pairs.txt is LFW's own; the archive holds LFW aligned to 112 x 112, <name>/<name>_0001.jpg;"
+            " InsightFace's lfw.bin will do, too",
+            set_file="lfw.bin",
         ),
         Benchmark(
             name="lfw-dev",
@@ -64,6 +81,12 @@ BENCHMARKS = {
             protocol="arcface",
             origin="pairsDevTest.txt is LFW's own; the archive holds LFW aligned to 112 x 112, <name>/<name>_0001.jpg",
         ),
+        _insightface_set("cfp_fp", "CFP-FP (frontal and profile)"),
+        _insightface_set("cfp_ff", "CFP-FF (frontal)"),
+        _insightface_set("agedb_30", "AgeDB-30"),
+        _insightface_set("calfw", "CALFW (cross-age LFW)"),
+        _insightface_set("cplfw", "CPLFW (cross-pose LFW)"),
+        _insightface_set("vgg2_fp", "VGG2-FP"),
         Benchmark(
             name="synthetic",
             title="femb's procedural faces",
@@ -86,18 +109,19 @@ class BenchmarkFiles:
 
 
 def find_benchmark(name: str) -> Benchmark:
-    """Look a benchmark up by name.
+    """Look a benchmark up by name, however people write it: `cfp_fp`, `CFP-FP`.
 
     Raises:
         UsageError: there is none of that name.
     """
-    if name not in BENCHMARKS:
+    written = {_plain(known): known for known in BENCHMARKS}
+    if _plain(name) not in written:
         raise UsageError(
             f"unknown benchmark {name!r}: known are {', '.join(BENCHMARKS)}",
             hint="a directory with images and pairs.csv or pairs.txt may be given as well; --pairs scores a list of"
             " your own",
         )
-    return BENCHMARKS[name]
+    return BENCHMARKS[written[_plain(name)]]
 
 
 def files_in(directory: Path) -> BenchmarkFiles:
@@ -125,19 +149,42 @@ def locate(
         FembError: a file is missing and cannot be had; says which files to put where.
     """
     home = data_dir or cache_folder() / benchmark.name
-    folders = [
-        folder
-        for root in (data_dir, cache_folder())
-        if root
-        for folder in (root, root / benchmark.name, root / "protocols")
-    ]
-    assert benchmark.archive is not None, "the built-in benchmark has no files to look for"
+    folders = _folders(benchmark, data_dir)
+    assert benchmark.archive is not None, f"{benchmark.name} has no files of its own to look for"
     found: dict[str, Path] = {}
     for file in (benchmark.archive, benchmark.pairs):
         here = _unpacked_or_file(folders, file)
         found[file] = here or _fetch(benchmark, file, home, say, progress)
     _check_published(benchmark, found, say)
     return BenchmarkFiles(found[benchmark.archive], found[benchmark.pairs])
+
+
+def find_set_file(benchmark: Benchmark, data_dir: Path | None) -> Path | None:
+    """Find a benchmark's verification set where `locate` looks, unless its archive is there; None if it has none.
+
+    Raises:
+        FembError: it comes as a verification set only, and that is missing.
+    """
+    folders = _folders(benchmark, data_dir)
+    if benchmark.set_file is None or (benchmark.archive and _unpacked_or_file(folders, benchmark.archive)):
+        return None
+    found = next((folder / benchmark.set_file for folder in folders if (folder / benchmark.set_file).is_file()), None)
+    if found is None and benchmark.archive is None:
+        raise FembError(
+            f"{benchmark.title}: {benchmark.set_file} is not in {data_dir or cache_folder() / benchmark.name}",
+            hint=f"name its folder with --data-dir or FEMB_DATA_DIR; {benchmark.origin}",
+        )
+    return found
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def _folders(benchmark: Benchmark, data_dir: Path | None) -> list[Path]:
+    """Where a benchmark's files may be."""
+    roots = [root for root in (data_dir, cache_folder()) if root]
+    return [folder for root in roots for folder in (root, root / benchmark.name, root / "protocols")]
 
 
 def _only(directory: Path, *names: str) -> Path:

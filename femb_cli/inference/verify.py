@@ -1,7 +1,7 @@
 """Verification: pairs of images, or of stored embeddings, to figures."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from femb_cli.data.source import ImageSource, names_of, open_source
 from femb_cli.data.synthetic_sets import synthetic_benchmark
 from femb_cli.data.verification_set import read_verification_set, write_benchmark
-from femb_cli.evaluation.benchmarks import BENCHMARKS, files_in, find_benchmark, locate
+from femb_cli.evaluation.benchmarks import BENCHMARKS, files_in, find_benchmark, find_set_file, locate
 from femb_cli.evaluation.pairs import PairList, read_pairs
 from femb_cli.evaluation.protocols import check_protocol
 from femb_cli.evaluation.remarks import remarks_on_pairs
@@ -106,15 +106,16 @@ def open_benchmark(
             return _open_directory(path, path.resolve().name, protocol or "arcface")
         return _open_directory(_unpacked(path), path.stem, protocol or "arcface")
     benchmark = find_benchmark(name)
+    rule = protocol or benchmark.protocol
+    if (file := find_set_file(benchmark, data_dir)) is not None:
+        return replace(_open_directory(_unpacked(file), benchmark.name, rule), title=benchmark.title)
     if benchmark.archive is None:
         folder = synthetic_benchmark(say=say, progress=progress)
         pairs, images = folder / benchmark.pairs, folder / "images"
     else:
         files = locate(benchmark, data_dir, say=say, progress=progress)
         pairs, images = files.pairs, files.images
-    return PairSet(
-        benchmark.name, benchmark.title, read_pairs(pairs), open_source(images), protocol or benchmark.protocol
-    )
+    return PairSet(benchmark.name, benchmark.title, read_pairs(pairs), open_source(images), rule)
 
 
 def _find_set(name: str, data_dir: Path | None) -> Path | None:

@@ -35,6 +35,26 @@ def test_a_verification_set_is_scored_as_it_is(femb, shared, trained, benchmark)
     assert json.loads(file.out) == json.loads(named.out) == converted | {"benchmark": "lfw_tiny120pairs_lfw2pack"}
 
 
+@pytest.mark.parametrize("written", ["cfp_fp", "CFP-FP"])
+def test_insightfaces_sets_have_names(femb, shared, trained, tmp_path, written):
+    shutil.copy(shared / "data" / "records" / "lfw_tiny120pairs_lfw2pack.bin", tmp_path / "cfp_fp.bin")
+    figures = json.loads(femb("verify", "--dataset", written, "--data-dir", ".", "-m", trained, "--json").out)
+    assert (figures["benchmark"], figures["num_pairs"]) == ("cfp_fp", 120)
+
+
+def test_lfw_may_be_insightfaces_set(femb, shared, trained, tmp_path):
+    shutil.copy(shared / "data" / "records" / "lfw_tiny120pairs_lfw2pack.bin", tmp_path / "lfw.bin")
+    figures = json.loads(femb("verify", "--dataset", "lfw", "--data-dir", ".", "-m", trained, "--json").out)
+    assert (figures["benchmark"], figures["num_pairs"]) == ("lfw", 120)
+
+
+def test_a_named_set_that_is_not_here_says_where_it_comes_from(femb, trained):
+    result = femb("verify", "--dataset", "agedb_30", "--data-dir", ".", "-m", trained)
+    assert result.code == 1
+    assert "AgeDB-30: agedb_30.bin is not in ." in result.err
+    assert "InsightFace's training sets" in result.err
+
+
 def test_the_same_pairs_as_images_give_the_same_figures(femb, trained, benchmark):
     from_set = json.loads(femb("verify", "--dataset", benchmark, "-m", trained, "--json").out)
     pairs = ("--pairs", benchmark / "pairs.csv", "--images", benchmark / "images", "--no-cache")
