@@ -53,7 +53,7 @@ class Verification:
         benchmark: the set's name.
         title: its name in words.
         model: the model's name.
-        flip: how mirror images were used: `none` or `sum`.
+        flip: how mirror images were used: `none` or `sum`, or `as stored` by whoever made the embeddings.
         figures: the figures.
         scores_N: cosine of every pair.
         pairs: the pairs.
@@ -206,7 +206,7 @@ def verify_embeddings(pairs_file: Path, embeddings_file: Path, protocol: str = "
         benchmark=pairs_file.name,
         title=pairs_file.name,
         model=str(embeddings_file),
-        flip="none",
+        flip="as stored",
         figures=figures,
         scores_N=scores_N,
         pairs=pairs,

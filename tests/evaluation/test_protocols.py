@@ -196,9 +196,8 @@ def assert_equals_official(result, expected, thresholds):
     assert result.threshold == pytest.approx(np.mean(thresholds), abs=1e-9)
 
 
-@pytest.mark.parametrize(
-    "official", ["lfw flip_sum", "xq flip_sum"], indirect=True
-)  # arcface_torch always adds the mirror image
+# arcface_torch always adds the mirror image.
+@pytest.mark.parametrize("official", ["lfw flip_sum", "xq flip_sum"], indirect=True)
 def test_arcface_gives_the_official_figures_on_real_faces(official):
     expected = official.expected["arcface_torch"]
     result = arcface(official.scores_N, official.pairs.genuine_N, official.pairs.folds_N)
@@ -231,9 +230,8 @@ def test_magface_gives_the_official_figures_on_real_faces(official, subtract_mea
     assert_equals_official(result, expected, np.cos(np.pi * np.array(expected["fold_best_threshold"])))
 
 
-@pytest.mark.parametrize(
-    "official", ["lfw flip_sum", "xq flip_sum"], indirect=True
-)  # arcface_torch always adds the mirror image
+# arcface_torch always adds the mirror image.
+@pytest.mark.parametrize("official", ["lfw flip_sum", "xq flip_sum"], indirect=True)
 def test_arcface_torchs_own_tar_on_real_faces(official):
     expected = official.expected["arcface_torch"]["val_at_far_1e3"]
     result = arcface_tar_at_far(official.scores_N, official.pairs.genuine_N, official.pairs.folds_N)
