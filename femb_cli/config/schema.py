@@ -220,7 +220,22 @@ class MobileFaceNetConfig:
     implementation: ClassVar[str] = "femb_cli.backbones.mobilefacenet:build_mobilefacenet"
 
 
-BackboneConfig = IResNetConfig | MobileFaceNetConfig
+@dataclass(frozen=True)
+class ViTConfig:
+    """arcface_torch's vision transformer by size, tiny to huge: patches of 9 pixels, no class token."""
+
+    name: Literal["vit_t", "vit_s", "vit_b", "vit_l", "vit_h"] = "vit_t"
+    embedding_dim: Count = 512
+    input_size: Annotated[int, Ge(9)] = 112
+    drop_path: Annotated[float, Ge(0), Le(0.95)] = 0.1
+    """Probability that a training image skips half of the last block; earlier blocks have less, the first has 0."""
+    mask_ratio: Annotated[float, Ge(0), Le(0.95)] = 0.1
+    """Share of the tokens that a training step hides from the blocks."""
+    bn_eps: Positive = 2e-5
+    implementation: ClassVar[str] = "femb_cli.backbones.vit:ViT"
+
+
+BackboneConfig = IResNetConfig | MobileFaceNetConfig | ViTConfig
 
 # --- data ------------------------------------------------------------------------------------------------------
 
@@ -335,6 +350,21 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True)
+class InitConfig:
+    """What a run starts from, if not from random weights."""
+
+    checkpoint: str | None = None
+    """Run or checkpoint whose backbone, with its weights and its pixels, the run goes on with; null: random weights."""
+    classifier: bool = False
+    """Take its class weights, too: for going on with the very identities that it was trained on, in their order."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would have no effect."""
+        if self.classifier and not self.checkpoint:
+            raise UsageError("init.classifier needs a checkpoint to take the class weights from", hint="--init MODEL")
+
+
+@dataclass(frozen=True)
 class ValidationConfig:
     """Which benchmarks a run verifies on: at its end, and every so many steps."""
 
@@ -360,6 +390,7 @@ class TrainConfig:
 
     data: DataConfig = field(default_factory=SyntheticConfig)
     backbone: BackboneConfig = field(default_factory=IResNetConfig)
+    init: InitConfig = field(default_factory=InitConfig)
     header: HeaderConfig = field(default_factory=ArcFaceConfig)
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     optimizer: OptimizerConfig = field(default_factory=SGDConfig)

@@ -1,0 +1,172 @@
+"""ViT, the vision transformer for faces of arcface_torch: no class token, every token reaches the embedding.
+
+Dosovitskiy et al.: An Image is Worth 16x16 Words, ICLR 2021, https://arxiv.org/abs/2010.11929, equations 1 to 3, with
+ReLU6 for GELU and no bias in query, key and value. While it trains, two regularisers act:
+
+- Stochastic depth: Huang, Sun, Liu, Sedra, Weinberger: Deep Networks with Stochastic Depth, ECCV 2016,
+  https://arxiv.org/abs/1603.09382, section 3: the later a block, the more often an image passes it by.
+- Masking: He, Chen, Xie, Li, Dollár, Girshick: Masked Autoencoders Are Scalable Vision Learners, CVPR 2022,
+  https://arxiv.org/abs/2111.06377, section 3: the blocks see a random subset of the tokens, and after them one learned
+  token fills the places of the others.
+
+Precision is the caller's choice; arcface_torch's own network always asks for autocast.
+
+Tensor names are those of the published weights (arcface_torch).
+
+Shapes: B images, N tokens, K tokens kept, F features of a token, H heads, f features of a head, D embedding dimension.
+N is the square of input_size // 9, so 144 for 112 pixels (the last four of them are not seen) and 576 for 224:
+positions and the first layer of the head grow with it, and weights fit images of their own number of tokens only.
+"""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from femb_cli.backbones.backbone import Backbone
+
+SIZES = {
+    "vit_t": (256, 12),
+    "vit_s": (512, 12),
+    "vit_b": (512, 24),
+    "vit_l": (768, 24),
+    "vit_h": (1024, 48),
+}
+"""Features of a token and number of blocks."""
+
+PATCH = 9
+HEADS = 8
+EXPANSION = 4
+"""Width of a block's hidden layer, in units of the token's features."""
+
+
+class ViT(Backbone):
+    """The vision transformer, by size.
+
+    Args:
+        name: the size, a key of `SIZES`.
+        embedding_dim: D.
+        input_size: height and width of the images, at least `PATCH`.
+        drop_path: probability that an image skips half of the last block while training; it rises linearly from 0 in
+            the first.
+        mask_ratio: share of the tokens that are masked while training.
+        bn_eps: epsilon of the head's two batch norms.
+    """
+
+    def __init__(
+        self, name: str, embedding_dim: int, input_size: int, drop_path: float, mask_ratio: float, bn_eps: float
+    ) -> None:
+        super().__init__()
+        self.embedding_dim, self.input_size, self.mask_ratio = embedding_dim, input_size, mask_ratio
+        features, depth = SIZES[name]
+        num_tokens = (input_size // PATCH) ** 2
+        self.pos_embed = nn.Parameter(torch.empty(1, num_tokens, features))
+        # Distributed training waits for the gradient of everything that asks for one.
+        self.mask_token = nn.Parameter(torch.empty(1, 1, features), requires_grad=mask_ratio > 0)
+        self.patch_embed = PatchEmbedding(features)
+        self.blocks = nn.Sequential(*(Block(features, drop_path * index / (depth - 1)) for index in range(depth)))
+        self.norm = nn.LayerNorm(features)
+        self.feature = nn.Sequential(
+            nn.Linear(num_tokens * features, features, bias=False),
+            nn.BatchNorm1d(features, eps=bn_eps),
+            nn.Linear(features, embedding_dim, bias=False),
+            nn.BatchNorm1d(embedding_dim, eps=bn_eps),
+        )
+        self._initialise()
+
+    def forward(self, images_B3HW: Tensor) -> Tensor:
+        """Map preprocessed images to raw embeddings (B, D)."""
+        x_BNF = self.patch_embed(images_B3HW) + self.pos_embed
+        x_BNF = self._blocks_of_a_subset(x_BNF) if self.training and self.mask_ratio > 0 else self.blocks(x_BNF)
+        return self.feature(self.norm(x_BNF).flatten(1))
+
+    def _blocks_of_a_subset(self, x_BNF: Tensor) -> Tensor:
+        """Apply the blocks to a random subset of each image's tokens and put the mask token in place of the others."""
+        num_tokens = x_BNF.shape[1]
+        num_kept = max(1, int(num_tokens * (1 - self.mask_ratio)))
+        kept_BK = torch.rand(x_BNF.shape[:2], device=x_BNF.device).topk(num_kept).indices
+        kept_BKF = kept_BK[:, :, None].expand(-1, -1, x_BNF.shape[2])
+        seen_BKF = self.blocks(x_BNF.gather(1, kept_BKF))
+        return self.mask_token.expand_as(x_BNF).scatter(1, kept_BKF, seen_BKF)
+
+    def _initialise(self) -> None:
+        """Draw all weights from a truncated normal distribution; biases start at 0."""
+        for parameter in (self.pos_embed, self.mask_token):
+            nn.init.trunc_normal_(parameter, std=0.02)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+
+class PatchEmbedding(nn.Module):
+    """A linear map of each square patch; what is left of the image at the right and the bottom is not seen."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, features, PATCH, stride=PATCH)
+
+    def forward(self, images_B3HW: Tensor) -> Tensor:
+        """Map images to tokens (B, N, F), row by row."""
+        return self.proj(images_B3HW).flatten(2).transpose(1, 2)
+
+
+class Block(nn.Module):
+    """Attention between the tokens, then a small network for each, both with a norm before and a shortcut around."""
+
+    def __init__(self, features: int, drop_path: float) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(features)
+        self.norm2 = nn.LayerNorm(features)
+        self.attn = Attention(features)
+        self.mlp = Mlp(features)
+        self.drop_path = drop_path
+
+    def forward(self, x_BNF: Tensor) -> Tensor:
+        """Keep the shape."""
+        x_BNF = x_BNF + self._skip_at_random(self.attn(self.norm1(x_BNF)))
+        return x_BNF + self._skip_at_random(self.mlp(self.norm2(x_BNF)))
+
+    def _skip_at_random(self, update_BNF: Tensor) -> Tensor:
+        """While training, drop the whole update of some images and scale that of the others up to the same mean."""
+        if not self.training:
+            return update_BNF
+        return update_BNF * F.dropout(torch.ones_like(update_BNF[:, :1, :1]), self.drop_path)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention; the scores and their softmax are at least float32 under any autocast."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(features, 3 * features, bias=False)
+        self.proj = nn.Linear(features, features)
+
+    def forward(self, x_BNF: Tensor) -> Tensor:
+        """Keep the shape."""
+        qkv_BN3F = self.qkv(x_BNF)
+        precise = qkv_BN3F.to(torch.promote_types(qkv_BN3F.dtype, torch.float32))
+        query_BHNf, key_BHNf, value_BHNf = precise.unflatten(2, (3, HEADS, -1)).permute(2, 0, 3, 1, 4).unbind()
+        with _without_autocast(x_BNF.device.type):
+            mixed_BHNf = F.scaled_dot_product_attention(query_BHNf, key_BHNf, value_BHNf)
+        return self.proj(mixed_BHNf.transpose(1, 2).flatten(2).to(qkv_BN3F.dtype))
+
+
+def _without_autocast(device: str) -> AbstractContextManager[object]:
+    # The meta device, where shapes are tried without numbers, knows no autocast.
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
+
+
+class Mlp(nn.Module):
+    """Two linear layers around a ReLU6."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(features, EXPANSION * features)
+        self.fc2 = nn.Linear(EXPANSION * features, features)
+
+    def forward(self, x_BNF: Tensor) -> Tensor:
+        """Keep the shape."""
+        return self.fc2(F.relu6(self.fc1(x_BNF)))
