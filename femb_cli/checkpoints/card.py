@@ -13,6 +13,9 @@ from femb_cli.errors import FembError
 
 FORMAT = "femb-checkpoint-1"
 
+QUALITY_HEADERS = ("magface", "adaface")
+"""Headers under which a longer embedding means a better image."""
+
 
 @dataclass(frozen=True)
 class ModelCard:
@@ -24,7 +27,10 @@ class ModelCard:
         flip: how verification treats mirror images by the model's own convention: `none` or `sum` (of raw embeddings).
         header: name and parameters of the header that it was trained with, or nothing.
         num_identities: identities that it was trained on, or None if unknown.
-        source: where it came from: `repository`, `file`, `sha256`, `license`, `training_data` as far as known.
+        source: where it came from: `repository`, `file`, `sha256`, `license`, `training_data` as far as known; of a run
+            that started from another checkpoint, `init` and `init_sha256`, too.
+        magnitude_is_quality: whether a longer embedding means a better image, as the header made it.
+        fingerprint: what the network answers for a fixed image (see `fingerprint.py`), or an empty text.
     """
 
     backbone: BackboneConfig
@@ -33,6 +39,12 @@ class ModelCard:
     header: Mapping[str, Any] = field(default_factory=dict)
     num_identities: int | None = None
     source: Mapping[str, str] = field(default_factory=dict)
+    magnitude_is_quality: bool = False
+    fingerprint: str = ""
+
+    def to_facts(self) -> dict[str, str]:
+        """What people read: the metadata without the fingerprint's thousands of letters."""
+        return {name: text for name, text in self.to_metadata().items() if name != "fingerprint"}
 
     def to_metadata(self) -> dict[str, str]:
         """As safetensors metadata: texts only, structured values as JSON."""
@@ -51,6 +63,8 @@ class ModelCard:
             "header": json.dumps(dict(self.header)),
             "num_identities": json.dumps(self.num_identities),
             "source": json.dumps(dict(self.source)),
+            "magnitude_is_quality": json.dumps(self.magnitude_is_quality),
+            "fingerprint": self.fingerprint,
         }
 
     @classmethod
@@ -68,6 +82,8 @@ class ModelCard:
         try:
             if metadata["flip"] not in ("none", "sum"):
                 raise ValueError(f"flip {metadata['flip']!r}")
+            if (magnitude := metadata.get("magnitude_is_quality", "false")) not in ("false", "true"):
+                raise ValueError(f"magnitude_is_quality {magnitude!r}")
             return cls(
                 backbone=parse_entry(json.loads(metadata["backbone"]), BackboneConfig, "backbone"),
                 preprocessing=preprocessing_from_metadata(metadata),
@@ -75,6 +91,8 @@ class ModelCard:
                 header=json.loads(metadata["header"]),
                 num_identities=json.loads(metadata["num_identities"]),
                 source=json.loads(metadata["source"]),
+                magnitude_is_quality=magnitude == "true",
+                fingerprint=metadata.get("fingerprint", ""),
             )
         except (KeyError, ValueError, TypeError) as error:
             raise FembError(f"{where} has damaged metadata: {error!r}") from error

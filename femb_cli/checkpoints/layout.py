@@ -14,8 +14,14 @@ RUN_SUMMARY = "summary.json"
 
 def run_checkpoints(run: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
-    folders = [path for path in (run / "checkpoints").glob("step-*") if path.name.removeprefix("step-").isdigit()]
-    return sorted(folders, key=lambda folder: int(folder.name.removeprefix("step-")))
+    folders = [path for path in (run / "checkpoints").glob("step-*") if checkpoint_step(path) is not None]
+    return sorted(folders, key=lambda folder: checkpoint_step(folder) or 0)
+
+
+def checkpoint_step(folder: Path) -> int | None:
+    """How many steps a checkpoint of a run has behind it; None for another folder's name."""
+    number = folder.name.removeprefix("step-")
+    return int(number) if number.isdigit() else None
 
 
 def newest_finished_run(runs: Path) -> Path:

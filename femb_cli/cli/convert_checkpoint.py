@@ -10,10 +10,13 @@ from femb_cli.cli.output import Output
 
 
 def convert_checkpoint(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="Official weights (.pt, .pth).")],
+    source: Annotated[
+        str, typer.Argument(metavar="SRC", help="Official weights: a file, a folder, or owner/name on the Hub.")
+    ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The checkpoint folder to make.")],
     family: Annotated[
-        str | None, typer.Option("--from", help="arcface, magface or foamliu. Default: recognised by the tensors.")
+        str | None,
+        typer.Option("--from", help="Whose weights they are (femb list families). Default: recognised by the tensors."),
     ] = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
@@ -21,22 +24,26 @@ def convert_checkpoint(
 ) -> None:
     """Convert official weights to a femb checkpoint.
 
-    (femb convert is for data sets.) The converted weights keep their authors' licence, mostly non-commercial.
+    (femb convert is for data sets.) Class weights beside the network come along. The converted weights keep their
+    authors' licence, mostly non-commercial.
 
     \b
     Examples:
       femb convert-checkpoint mobilefacenet.pt mobilefacenet
       femb convert-checkpoint magface_epoch_00025.pth magface_r100
+      femb convert-checkpoint ms1mv3_arcface_r50_fp16 arcface_r50
+      femb convert-checkpoint minchul/cvlface_adaface_ir50_webface4m adaface_r50
     """
-    from femb_cli.checkpoints.official import convert_checkpoint as convert_file
+    from femb_cli.checkpoints.official import convert_checkpoint as convert_files
 
     output = Output(json=json, quiet=quiet)
     output.load_libraries()
-    card = convert_file(source, destination, family, overwrite=overwrite)
+    card = convert_files(source, destination, family, overwrite=overwrite, say=output.say)
     facts = {
         "path": str(destination),
         "backbone": card.backbone.name,
         "embedding_size": card.backbone.embedding_dim,
+        "num_identities": card.num_identities,
         **card.source,
     }
     output.facts(facts)

@@ -50,7 +50,7 @@ def test_unusual_files_are_loaded_or_refused_but_never_crash(bad, tmp_path):
 @pytest.mark.parametrize(
     "name, complaint",
     [
-        ("wrong_shape.pth", r"features\.layers\.[23]\.weight \((256|512).* for \((256|512)"),
+        ("wrong_shape.pth", r"features\.layers\.2\.weight \(256, 512\) for \(512, 512\)"),
         ("missing_key.pth", r"features\.layers\.2\.weight"),
         ("extra_key.pth", r"layers\.9\.weight"),
         ("nan.pth", r"features\.layers\.2\.weight .*not finite"),
@@ -61,7 +61,24 @@ def test_the_tensor_that_does_not_fit_is_named(bad, tmp_path, name, complaint):
         convert_checkpoint(bad / name, tmp_path / "converted")
 
 
-@pytest.mark.parametrize("name", ["legacy_format.pth", "views_and_shared.pth"])
+@pytest.mark.parametrize(
+    "name, reason",
+    [
+        ("whole_module.pth", r"backbones\.iresnet\.IResNet"),
+        ("lightning_class_key.ckpt", r"pytorch_lightning\.callbacks\.model_checkpoint\.ModelCheckpoint"),
+        ("numpy_scalar.pth", r"numpy\..*scalar"),
+        ("zip_runs_code.pth", r"mkdir"),
+        ("truncated.pth", "incomplete"),
+        ("empty.pth", "empty"),
+        ("web_page.pth", "web page"),
+    ],
+)
+def test_a_file_that_cannot_be_read_safely_is_told_why(bad, tmp_path, name, reason):
+    with pytest.raises(FembError, match=reason):
+        convert_checkpoint(bad / name, tmp_path / "converted")
+
+
+@pytest.mark.parametrize("name", ["legacy_format.pth", "views_and_shared.pth", "no_counters.pth"])
 def test_unusual_but_valid_files_give_the_official_embeddings(shared, bad, tmp_path, name):
     golden = shared / "golden/checkpoints"
     convert_checkpoint(bad / name, tmp_path / "converted")

@@ -18,6 +18,8 @@ CARDS = [
         header={"name": "sphereface", "scale": None},
         num_identities=1,
         source={"license": "MIT"},
+        magnitude_is_quality=True,
+        fingerprint="AACAPw==",
     ),
 ]
 
@@ -59,6 +61,7 @@ def test_missing_metadata_names_file_and_key(key):
         ("mean", "5"),
         ("input_size", "large"),
         ("num_identities", "many"),
+        ("magnitude_is_quality", "perhaps"),
     ],
 )
 def test_metadata_that_makes_no_sense_is_refused(key, text):
@@ -72,6 +75,13 @@ def test_metadata_that_makes_no_sense_is_refused(key, text):
 def test_preprocessing_that_makes_no_sense_is_refused(key, text):
     with pytest.raises(FembError, match=r"a\.safetensors"):
         ModelCard.from_metadata(CARDS[0].to_metadata() | {key: text}, "a.safetensors")
+
+
+def test_a_card_without_the_newer_texts_has_their_defaults():
+    metadata = CARDS[1].to_metadata()
+    del metadata["magnitude_is_quality"], metadata["fingerprint"]
+    card = ModelCard.from_metadata(metadata, "a.safetensors")
+    assert (card.magnitude_is_quality, card.fingerprint) == (False, "")
 
 
 def test_facts_about_the_source_are_added():

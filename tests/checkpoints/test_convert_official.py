@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from femb_cli.backbones import build_backbone
 from femb_cli.checkpoints.official import FAMILIES, convert_checkpoint
@@ -22,12 +23,13 @@ def tensors():
 
 def as_magface(prefix, classifier="module.fc.weight"):
     named = {prefix + name: tensor for name, tensor in tensors().items()}
-    return {"epoch": 25, "arch": "iresnet18", "state_dict": {**named, classifier: torch.zeros(8, 5)}}
+    class_weights = torch.zeros(8, 5) if classifier == "module.fc.weight" else torch.zeros(5, 8)
+    return {"epoch": 25, "arch": "iresnet18", "state_dict": {**named, classifier: class_weights}}
 
 
 def convert(tmp_path, content, **options):
     torch.save(content, tmp_path / "official.pth")
-    return convert_checkpoint(tmp_path / "official.pth", tmp_path / "converted", **options)
+    return convert_checkpoint(tmp_path / "official.pth", tmp_path / "converted", **{"say": lambda _: None} | options)
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def pixels():
 def test_arcface_is_recognised_and_kept_exactly(tmp_path):
     card = convert(tmp_path, tensors())
     assert card.backbone == IResNetConfig("iresnet18", embedding_dim=8, input_size=32, width=0.125)
-    assert (card.source["family"], card.flip, card.preprocessing.channel_order) == ("arcface", "sum", "RGB")
+    assert (card.source["family"], card.flip, card.preprocessing.channel_order) == ("arcface_torch", "sum", "RGB")
     loaded = open_checkpoint(tmp_path / "converted").load_backbone().state_dict()
     assert all(torch.equal(loaded[name], tensor) for name, tensor in tensors().items())
 
@@ -74,8 +76,45 @@ def test_the_source_is_recorded(tmp_path):
     card = convert(tmp_path, tensors())
     digest = hashlib.sha256((tmp_path / "official.pth").read_bytes()).hexdigest()
     assert (card.source["file"], card.source["sha256"]) == ("official.pth", digest)
-    assert card.source["repository"] == FAMILIES["arcface"].repository
+    assert card.source["repository"] == FAMILIES["arcface_torch"].repository
     assert open_checkpoint(tmp_path / "converted").card == card
+
+
+def test_a_plain_iresnet_is_taken_for_arcface_torchs_with_a_remark(tmp_path):
+    remarks = []
+    convert(tmp_path, tensors(), say=remarks.append)
+    assert "--from magface" in remarks[0] and "--from seed" in remarks[0]
+
+
+@pytest.mark.parametrize("name, bn_eps", [("elasticface", 1e-5), ("MagFace", 2e-5), ("seed", 2e-5), ("arcface", 1e-5)])
+def test_a_plain_iresnet_is_whose_one_says(tmp_path, name, bn_eps):
+    card = convert(tmp_path, tensors(), family_name=name)
+    assert card.source["family"].startswith(name.lower())
+    assert card.backbone.bn_eps == bn_eps
+
+
+def test_magfaces_class_weights_become_one_row_an_identity(tmp_path):
+    content = as_magface("module.features.")
+    content["state_dict"]["module.fc.weight"] = torch.arange(40.0).reshape(8, 5)
+    card = convert(tmp_path, content)
+    weight = load_file(tmp_path / "converted/classifier.safetensors")["weight"]
+    assert torch.equal(weight, torch.arange(40.0).reshape(8, 5).T)
+    assert (card.num_identities, card.magnitude_is_quality) == (5, True)
+
+
+def test_the_layouts_are_recognised_in_safetensors_too(tmp_path):
+    save_file(as_magface("features.module.", "parallel_fc.weight")["state_dict"], tmp_path / "model.safetensors")
+    card = convert_checkpoint(tmp_path / "model.safetensors", tmp_path / "converted")
+    assert card.source["family"] == "magface"
+
+
+def test_a_damaged_byte_in_an_archive_is_noticed(tmp_path):
+    torch.save(tensors(), tmp_path / "bad.pth")
+    content = bytearray((tmp_path / "bad.pth").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "bad.pth").write_bytes(content)
+    with pytest.raises(FembError, match=r"bad\.pth is not a checkpoint .*damaged"):
+        convert_checkpoint(tmp_path / "bad.pth", tmp_path / "converted")
 
 
 def test_an_existing_checkpoint_is_kept(tmp_path):
@@ -86,13 +125,16 @@ def test_an_existing_checkpoint_is_kept(tmp_path):
 
 
 def test_an_unknown_family_lists_the_known(tmp_path):
-    with pytest.raises(UsageError, match="arcface, magface, foamliu"):
+    with pytest.raises(UsageError, match="arcface_torch, magface, elasticface"):
         convert(tmp_path, tensors(), family_name="facenet")
 
 
 def test_a_family_that_is_asked_for_is_not_guessed(tmp_path):
-    with pytest.raises(FembError, match="magface"):
-        convert(tmp_path, tensors(), family_name="magface")
+    content = {f"backbone.{name}": tensor for name, tensor in tensors().items()}
+    with pytest.raises(FembError, match=r"not of the family magface: .* prefix 'backbone\.'"):
+        convert(tmp_path, content, family_name="magface")
+    with pytest.raises(FembError, match="not of the family tface"):
+        convert(tmp_path, content, family_name="tface")
 
 
 class MakesFolder:

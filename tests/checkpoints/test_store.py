@@ -1,14 +1,17 @@
 """Checkpoints on disk: exact, whole, and refused where they are not."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.fingerprint import fingerprint
 from femb_cli.checkpoints.layout import CLASSIFIER, CONFIG, MODEL, STATE
-from femb_cli.checkpoints.store import load_strictly, open_checkpoint, read_metadata, save_checkpoint
-from femb_cli.config.schema import IResNetConfig
+from femb_cli.checkpoints.store import assemble_backbone, load_strictly, open_checkpoint, read_metadata, save_checkpoint
+from femb_cli.config.schema import IResNetConfig, MobileFaceNetConfig, ViTConfig
 from femb_cli.data.preprocess import Preprocessing
 from femb_cli.errors import FembError
 
@@ -54,14 +57,16 @@ def test_a_loaded_network_is_in_evaluation_mode_with_its_epsilon(saved):
     assert backbone.features.eps == 2e-5
 
 
-def test_the_card_comes_back_whole(saved):
-    assert open_checkpoint(saved).card == CARD
+def test_the_card_comes_back_whole_and_with_a_fingerprint(tmp_path):
+    written = save_checkpoint(tmp_path / "saved", network(), CARD)
+    assert open_checkpoint(tmp_path / "saved").card == written
+    assert written == replace(CARD, fingerprint=fingerprint(network(), CARD.preprocessing))
 
 
 def test_a_single_file_is_enough(saved, tmp_path):
     (saved / MODEL).rename(tmp_path / "moved.safetensors")
     checkpoint = open_checkpoint(tmp_path / "moved.safetensors")
-    assert checkpoint.card == CARD
+    assert checkpoint.card.source == CARD.source
     assert checkpoint.load_backbone().embedding_dim == 8
 
 
@@ -174,3 +179,81 @@ def test_a_misfit_changes_nothing_in_the_module():
     with pytest.raises(FembError, match=r"state\.pt"):
         load_strictly(module, {"weight": torch.ones(3, 2)}, where="state.pt")
     assert torch.equal(module.weight, before)
+
+
+@pytest.mark.parametrize(
+    "config", [SMALL, MobileFaceNetConfig(input_size=16), ViTConfig(input_size=18, mask_ratio=0.0)]
+)
+def test_an_assembled_network_takes_the_tensors_themselves_and_answers_as_the_original(config):
+    torch.manual_seed(0)
+    original = build_configured_backbone(config).eval()
+    tensors = original.state_dict()
+    assembled = assemble_backbone(config, tensors, where="here")
+    assert not any(module.training for module in assembled.modules())
+    for name, tensor in assembled.state_dict().items():
+        assert tensor.data_ptr() == tensors[name].data_ptr(), name
+    assert [p.requires_grad for p in assembled.parameters()] == [p.requires_grad for p in original.parameters()]
+    images = torch.rand(2, 3, config.input_size, config.input_size)
+    with torch.inference_mode():
+        assert torch.equal(assembled(images), original(images))
+
+
+def test_half_precision_tensors_make_a_network_of_single_precision():
+    tensors = {
+        name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in network().state_dict().items()
+    }
+    assembled = assemble_backbone(SMALL, tensors, where="here")
+    assert {parameter.dtype for parameter in assembled.parameters()} == {torch.float32}
+    assert assembled.bn1.num_batches_tracked.dtype == torch.int64
+
+
+def test_an_existing_module_keeps_its_own_parameters():
+    module = torch.nn.Linear(2, 3)
+    weight, values = module.weight, torch.ones(3, 2)
+    load_strictly(module, {"weight": values, "bias": torch.zeros(3)}, where="here")
+    assert module.weight is weight
+    assert torch.equal(weight, values)
+    assert weight.data_ptr() != values.data_ptr()
+
+
+def test_tensors_that_share_their_memory_are_stored_apart(tmp_path):
+    both = torch.arange(4.0)
+    save_checkpoint(tmp_path / "shared", network(), CARD, classifier={"weight": both, "copy": both})
+    assert torch.equal(load_file(tmp_path / "shared" / CLASSIFIER)["copy"], both)
+
+
+def test_a_network_in_training_stays_so_while_it_is_saved(tmp_path):
+    backbone = network().train()
+    before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+    save_checkpoint(tmp_path / "saved", backbone, CARD)
+    assert all(module.training for module in backbone.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in backbone.state_dict().items())
+
+
+def test_a_card_of_another_network_is_not_written(tmp_path):
+    with pytest.raises(FembError, match="fit"):
+        save_checkpoint(tmp_path / "saved", network(), replace(CARD, backbone=replace(SMALL, embedding_dim=9)))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda metadata: metadata.update(backbone=metadata["backbone"].replace("2e-05", "1e-03")),
+        lambda metadata: metadata.update(channel_order="RGB"),
+        lambda metadata: metadata.update(mean="[0.0, 0.0, 0.0]"),
+    ],
+)
+def test_settings_that_the_weights_were_not_made_with_are_refused_on_loading(saved, change):
+    tensors, metadata = load_file(saved / MODEL), read_metadata(saved / MODEL)
+    change(metadata)
+    save_file(tensors, saved / MODEL, metadata=metadata)
+    with pytest.raises(FembError, match=f"{MODEL} does not answer as its fingerprint says"):
+        open_checkpoint(saved).load_backbone()
+
+
+def test_a_checkpoint_without_a_fingerprint_is_loaded_unchecked(saved):
+    tensors, metadata = load_file(saved / MODEL), read_metadata(saved / MODEL)
+    del metadata["fingerprint"]
+    save_file(tensors, saved / MODEL, metadata=metadata | {"channel_order": "RGB"})
+    assert open_checkpoint(saved).load_backbone().embedding_dim == 8

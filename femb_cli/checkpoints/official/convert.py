@@ -1,108 +1,193 @@
-"""From a file of official weights to a femb checkpoint."""
+"""From official weights to a femb checkpoint."""
 
-import pickle
-from dataclasses import replace
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from torch import Tensor
 
-from femb_cli.backbones import build_configured_backbone
-from femb_cli.checkpoints.card import ModelCard
-from femb_cli.checkpoints.official.arcface_torch import ARCFACE
-from femb_cli.checkpoints.official.family import Family, StateDict
-from femb_cli.checkpoints.official.foamliu import FOAMLIU
-from femb_cli.checkpoints.official.magface import MAGFACE
-from femb_cli.checkpoints.store import load_strictly, save_checkpoint
+from femb_cli.checkpoints.card import FORMAT, QUALITY_HEADERS, ModelCard
+from femb_cli.checkpoints.official.class_weights import class_weights_beside, class_weights_inside, name_beside
+from femb_cli.checkpoints.official.families import CVLFACE, INSIGHTFACE
+from femb_cli.checkpoints.official.family import Family
+from femb_cli.checkpoints.official.files import OfficialFiles, find_files
+from femb_cli.checkpoints.official.hub import download_weights, is_hub_id
+from femb_cli.checkpoints.official.ir import reverse_input_channels
+from femb_cli.checkpoints.official.onnx_graph import read_onnx_network
+from femb_cli.checkpoints.official.reading import read_plain
+from femb_cli.checkpoints.official.recognise import Recognised, family_named, recognise
+from femb_cli.checkpoints.official.stated import stated_colours, stated_training
+from femb_cli.checkpoints.store import assemble_backbone, open_checkpoint, save_checkpoint
+from femb_cli.config.schema import BackboneConfig
+from femb_cli.data.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
-from femb_cli.files import file_sha256
+from femb_cli.files import file_sha256, refuse_existing
 
-UNREADABLE = (
-    *(pickle.UnpicklingError, SafetensorError, EOFError, OSError),
-    *(RuntimeError, ValueError, LookupError, TypeError, AssertionError, AttributeError),
-)
-"""What torch.load raises for a damaged file, or for one that would run code."""
 
-FAMILIES = {family.name: family for family in (ARCFACE, MAGFACE, FOAMLIU)}
+@dataclass(frozen=True)
+class Converted:
+    """A network under femb's names.
+
+    Attributes:
+        family: whose it was.
+        tensors: its state dict.
+        card: what it is; the source is added when it is written.
+        class_weights: (C, D), or None.
+    """
+
+    family: Family
+    tensors: Mapping[str, Tensor]
+    card: ModelCard
+    class_weights: Tensor | None = None
 
 
 def convert_checkpoint(
-    source: Path, destination: Path, family_name: str | None = None, *, overwrite: bool = False
+    source: Path | str,
+    destination: Path,
+    family_name: str | None = None,
+    *,
+    overwrite: bool = False,
+    say: Callable[[str], None] = warnings.warn,
 ) -> ModelCard:
     """Read official weights, check that every tensor fits, and write a femb checkpoint.
 
     Args:
-        source: a file that torch.save made.
+        source: a file, a folder with one network and what belongs to it, or "owner/name" on the Hugging Face Hub.
         destination: the checkpoint folder to make.
-        family_name: a key of `FAMILIES`; None to recognise it by the tensors.
+        family_name: a key of `FAMILIES` or the beginning of one; None to recognise it by the tensors.
         overwrite: replace an existing folder.
+        say: called with remarks on what the files do not tell.
 
     Raises:
-        FembError: the file is not a checkpoint, of no known family, or its tensors do not fit.
+        FembError: the files are no checkpoint, of no known family, or their tensors do not fit.
     """
-    content = load_safely(source)
-    family, tensors = _recognise(content, source, family_name)
-    try:
-        config = family.backbone(tensors)
-    except KeyError as error:
-        raise FembError(f"{source} looks like {family.name}'s weights, but has no tensor {error}") from error
-    except (ValueError, IndexError, UsageError) as error:
-        raise FembError(f"{source} looks like {family.name}'s weights, but fits no network: {error}") from error
-    backbone = build_configured_backbone(config)
-    tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
-    load_strictly(backbone, tensors, where=str(source))
-    _refuse_non_finite(tensors, source)
+    refuse_existing(destination, overwrite=overwrite)
+    family = family_named(family_name) if family_name else None
+    on_hub = is_hub_id(Path(source))
+    files = find_files(download_weights(str(source), say) if on_hub else Path(source))
+    converted = _convert_onnx(files, family) if files.network.suffix == ".onnx" else _convert(files, family, say)
+    where = str(files.network)
+    _refuse_non_finite(converted, where)
+    backbone = assemble_backbone(converted.card.backbone, converted.tensors, where=where)
+    card = converted.card.with_source(**_source(converted.family, files))
+    if on_hub:
+        card = card.with_source(hub=str(source), revision=files.network.parent.name)
+    classifier = None if converted.class_weights is None else {"weight": converted.class_weights.float()}
+    save_checkpoint(destination, backbone, card, classifier=classifier, overwrite=overwrite)
+    return open_checkpoint(destination).card
+
+
+def _convert(files: OfficialFiles, family: Family | None, say: Callable[[str], None]) -> Converted:
+    """Convert what torch.save or safetensors wrote."""
+    where = files.network
+    content = read_plain(where)
+    found = recognise(content, family, name_beside(files.class_weights), where, say)
+    preprocessing = _preprocessing(found, files, say)
+    config, tensors = _to_femb(found, where)
+    if found.architecture.folds_colours and preprocessing.channel_order == "BGR":
+        tensors, preprocessing = reverse_input_channels(tensors), replace(preprocessing, channel_order="RGB")
+    class_weights = _class_weights(found, files, config.embedding_dim)
+    training = stated_training(content)
+    num_identities = training.num_identities if class_weights is None else len(class_weights)
+    if training.num_identities not in (None, num_identities):
+        raise FembError(
+            f"{where} states {training.num_identities} identities but has class weights of {num_identities}"
+        )
     card = ModelCard(
         config,
-        preprocessing=replace(family.preprocessing, input_size=config.input_size),
-        flip=family.flip,
-        source={
-            "family": family.name,
-            "repository": family.repository,
-            "license": family.license,
-            "training_data": family.training_data,
-            "file": source.name,
-            "sha256": file_sha256(source),
-        },
+        preprocessing=replace(preprocessing, input_size=config.input_size),
+        flip=found.family.flip,
+        header=training.header,
+        num_identities=num_identities,
+        magnitude_is_quality=(
+            training.header["name"] in QUALITY_HEADERS if training.header else found.family.magnitude_is_quality
+        ),
     )
-    save_checkpoint(destination, backbone, card, overwrite=overwrite)
-    return card
+    return Converted(found.family, tensors, card, class_weights)
 
 
-def load_safely(source: Path) -> Any:
-    """Load a file of torch.save without running anything in it.
+def _convert_onnx(files: OfficialFiles, family: Family | None) -> Converted:
+    """Convert an ONNX file; one that femb has exported keeps its card."""
+    if family not in (None, INSIGHTFACE):
+        raise FembError(f"{files.network} is not of the family {family.name}: it is an ONNX file")
+    network = read_onnx_network(files.network)
+    if network.metadata.get("format") == FORMAT:
+        card = replace(ModelCard.from_metadata(network.metadata, str(files.network)), backbone=network.config)
+        return Converted(INSIGHTFACE, network.tensors, card)
+    usual = INSIGHTFACE.preprocessing
+    preprocessing = Preprocessing(
+        input_size=network.config.input_size, mean=network.mean or usual.mean, std=network.std or usual.std
+    )
+    return Converted(INSIGHTFACE, network.tensors, ModelCard(network.config, preprocessing, INSIGHTFACE.flip))
 
-    Raises:
-        FembError: it is missing, damaged, or holds more than tensors and plain values.
-    """
-    if not source.is_file():
-        raise FembError(f"no file at {source}")
+
+def _preprocessing(found: Recognised, files: OfficialFiles, say: Callable[[str], None]) -> Preprocessing:
+    """The family's; CVLface states the order of colours for every network."""
+    preprocessing = found.family.preprocessing
+    if found.family is not CVLFACE:
+        return preprocessing
+    colours = stated_colours(files.settings)
+    if colours is None:
+        say(f"no model.yaml or config.json beside {files.network} states the order of colours: taken for RGB")
+    elif colours == "RGB" and files.settings is not None and files.settings.name == "config.json":
+        say(f"{files.settings} states RGB, as CVLface's save_pretrained writes it for networks that see BGR, too")
+    return replace(preprocessing, channel_order=colours or "RGB")
+
+
+def _to_femb(found: Recognised, where: Path) -> tuple[BackboneConfig, dict[str, Tensor]]:
+    """The network's configuration, and its tensors under femb's names."""
+    family, architecture = found.family, found.architecture
     try:
-        return torch.load(source, map_location="cpu", weights_only=True)
-    except UNREADABLE as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        tensors = architecture.rename(found.network, family.bn_eps) if architecture.rename else found.network
+        config = architecture.config(tensors, family.bn_eps)
+    except KeyError as error:
+        raise FembError(f"{where} looks like {family.name}'s weights, but has no tensor {error}") from error
+    except (ValueError, IndexError, UsageError) as error:
+        raise FembError(f"{where} looks like {family.name}'s weights, but fits no network: {error}") from error
+    known = {*family.ignored, *(weights.name for weights in family.class_weights)}
+    left_over = {name: tensor for name, tensor in found.others.items() if name not in known}
+    return config, _with_counters({**tensors, **left_over})
+
+
+def _with_counters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Add the counters of batch norms where there are none at all, as before torch 0.4.1; no result depends on them."""
+    if any(name.endswith(".num_batches_tracked") for name in tensors):
+        return dict(tensors)
+    norms = [name.removesuffix("running_mean") for name in tensors if name.endswith(".running_mean")]
+    return {**tensors, **{f"{norm}num_batches_tracked": torch.tensor(0) for norm in norms}}
+
+
+def _class_weights(found: Recognised, files: OfficialFiles, embedding_dim: int) -> Tensor | None:
+    if files.class_weights:
+        return class_weights_beside(files.class_weights, embedding_dim, found.family.class_weights_beside)
+    weights = class_weights_inside(found.family, found.others)
+    if weights is not None and weights.shape[1:] != (embedding_dim,):
         raise FembError(
-            f"{source} is not a checkpoint that can be loaded safely: {reason}",
-            hint="femb reads state dicts; it never runs the code that a pickled file may hold",
-        ) from error
+            f"{files.network} has class weights (identities, numbers) of the shape {tuple(weights.shape)} for"
+            f" embeddings of {embedding_dim}"
+        )
+    return weights
 
 
-def _recognise(content: Any, source: Path, family_name: str | None) -> tuple[Family, StateDict]:
-    if family_name is not None and family_name not in FAMILIES:
-        raise UsageError(f"unknown family {family_name!r}: known are {', '.join(FAMILIES)}")
-    candidates = [FAMILIES[family_name]] if family_name else list(FAMILIES.values())
-    for family in candidates:
-        tensors = family.unwrap(content)
-        if tensors is not None:
-            return family, tensors
-    keys = list(content)[:3] if isinstance(content, dict) else type(content).__name__
-    raise FembError(
-        f"{source} is of no family that femb knows ({', '.join(f.name for f in candidates)}): it holds {keys}"
-    )
+def _refuse_non_finite(converted: Converted, where: str) -> None:
+    named = {**converted.tensors, "class weights": converted.class_weights}
+    for name, tensor in named.items():
+        if tensor is None or not tensor.is_floating_point() or not tensor.numel():
+            continue
+        # The extremes tell (NaN is both), and need no mask of the tensor's size.
+        if not all(extreme.isfinite() for extreme in tensor.aminmax()):
+            raise FembError(f"{where}: the tensor {name} holds values that are not finite")
 
 
-def _refuse_non_finite(tensors: StateDict, source: Path) -> None:
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise FembError(f"{source}: the tensor {name} holds values that are not finite")
+def _source(family: Family, files: OfficialFiles) -> dict[str, str]:
+    """Where the weights come from: every file with its SHA-256."""
+    facts = {
+        "family": family.name,
+        "repository": family.repository,
+        "license": family.license,
+        "file": files.network.name,
+        "sha256": file_sha256(files.network),
+    }
+    return facts | {f"sha256 of {file.name}": file_sha256(file) for file in files.all[1:]}

@@ -1,15 +1,22 @@
-"""What a reader of a family of official weights states."""
+"""What femb states about a family of official weights."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-from torch import Tensor
-
-from femb_cli.config.schema import BackboneConfig
+from femb_cli.checkpoints.official.architecture import Architecture
 from femb_cli.data.preprocess import Preprocessing
 
-StateDict = Mapping[str, Tensor]
+
+@dataclass(frozen=True)
+class ClassWeights:
+    """Where a family stores its class weights.
+
+    Attributes:
+        name: the tensor's name.
+        is_transposed: whether it is (D, C), as many of the embedding's numbers by as many identities, not (C, D).
+    """
+
+    name: str
+    is_transposed: bool = False
 
 
 @dataclass(frozen=True)
@@ -20,26 +27,26 @@ class Family:
         name: what `--from` calls it.
         repository: where they are published.
         license: under which terms.
-        training_data: what they were trained on, or an empty text.
+        architectures: its networks.
+        prefixes: what stands before the names of the network's tensors, one per kind of file.
+        class_weights: those in the file of the network, under their full names.
+        class_weights_beside: those in a file of their own; an empty name for a file that is the bare tensor.
+        ignored: other tensors that its files hold beside the network's.
         preprocessing: what its networks expect of their images.
+        bn_eps: epsilon of their batch norms.
         flip: its convention for mirror images, `none` or `sum`.
-        unwrap: takes the loaded file and gives the backbone's tensors under femb's names, or None if the file is not
-            of this family.
-        backbone: the architecture of such tensors.
+        magnitude_is_quality: whether it takes an embedding's magnitude for the image's quality.
     """
 
     name: str
     repository: str
     license: str
-    training_data: str
-    preprocessing: Preprocessing
-    flip: str
-    unwrap: Callable[[Any], StateDict | None]
-    backbone: Callable[[StateDict], BackboneConfig]
-
-
-def is_state_dict(content: Any) -> bool:
-    """Whether a loaded file is a mapping of names to tensors."""
-    return (
-        isinstance(content, Mapping) and bool(content) and all(isinstance(value, Tensor) for value in content.values())
-    )
+    architectures: tuple[Architecture, ...]
+    prefixes: tuple[str, ...] = ("",)
+    class_weights: tuple[ClassWeights, ...] = ()
+    class_weights_beside: tuple[ClassWeights, ...] = ()
+    ignored: tuple[str, ...] = ()
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    bn_eps: float = 1e-5
+    flip: str = "sum"
+    magnitude_is_quality: bool = False

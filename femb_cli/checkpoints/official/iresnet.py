@@ -1,22 +1,18 @@
-"""The architecture of an IResNet, read off its tensors' names and shapes."""
+"""IResNet under its own names: arcface_torch, MagFace, ElasticFace, the seed."""
 
 import math
 import re
 from typing import Any
 
 from femb_cli.backbones.iresnet import BLOCKS, CHANNELS
-from femb_cli.checkpoints.official.family import StateDict
+from femb_cli.checkpoints.official.architecture import Architecture
+from femb_cli.checkpoints.official.state_dict import StateDict, length
 from femb_cli.config.schema import BackboneConfig, IResNetConfig
 from femb_cli.errors import FembError
 
 
-def is_iresnet(tensors: StateDict) -> bool:
-    """Whether the tensors' names are an IResNet's."""
-    return "layer1.0.bn1.weight" in tensors and "fc.weight" in tensors
-
-
 def iresnet_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
-    """Depth from the blocks of each stage, width from the first layer, input size from the last.
+    """Depth from the blocks of each stage, width from the first layer, input size from the last linear one.
 
     Raises:
         FembError: no IResNet has these blocks.
@@ -27,13 +23,19 @@ def iresnet_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
         raise FembError(f"no IResNet has {blocks} blocks: known are {', '.join(map(str, names))}")
     if tensors["fc.weight"].ndim != 2:
         raise FembError(f"fc.weight has the shape {tuple(tensors['fc.weight'].shape)}, not (embedding, features)")
-    embedding_dim, features = tensors["fc.weight"].shape
-    channels = tensors["bn2.weight"].shape[0]
-    side = math.isqrt(features // channels)
-    width = tensors["conv1.weight"].shape[0] / CHANNELS[0]
-    return IResNetConfig(names[blocks], embedding_dim=embedding_dim, input_size=16 * side, width=width, bn_eps=bn_eps)
+    side = math.isqrt(tensors["fc.weight"].shape[1] // length(tensors, "bn2.weight"))
+    return IResNetConfig(
+        names[blocks],
+        embedding_dim=length(tensors, "features.running_mean"),
+        input_size=16 * side,
+        width=length(tensors, "conv1.weight") / CHANNELS[0],
+        bn_eps=bn_eps,
+    )
 
 
 def _count_blocks(tensors: StateDict, stage: int) -> int:
     matches = (re.match(rf"layer{stage}\.(\d+)\.", name) for name in tensors)
     return 1 + max((int(match[1]) for match in matches if match), default=-1)
+
+
+IRESNET = Architecture("IResNet", marker="layer1.0.bn1.weight", config=iresnet_config)

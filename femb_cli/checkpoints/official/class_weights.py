@@ -1,0 +1,99 @@
+"""The class weights of an official checkpoint as one matrix (C, D): C identities, D the embedding dimension."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from femb_cli.checkpoints.official.family import ClassWeights, Family
+from femb_cli.checkpoints.official.reading import read_plain
+from femb_cli.errors import FembError
+
+RESUME_KEY = "state_dict_softmax_fc"
+"""Where arcface_torch's files to continue from have them."""
+
+SAME_IN_ALL = ("epoch", "global_step")
+"""What such files of one moment have in common."""
+
+HINT = "to convert the network without them, give its file alone: copy it into a folder of its own"
+
+
+def class_weights_inside(family: Family, others: Mapping[str, Tensor]) -> Tensor | None:
+    """Those among the tensors beside the network, (C, D)."""
+    for known in family.class_weights:
+        if known.name in others:
+            return others[known.name].T if known.is_transposed else others[known.name]
+    return None
+
+
+def class_weights_beside(files: Mapping[int, Path], embedding_dim: int, known: Sequence[ClassWeights]) -> Tensor:
+    """Those in files of their own, (C, D): the ranks' parts in order.
+
+    Args:
+        files: by rank; at least one.
+        embedding_dim: D.
+        known: what the family calls them.
+
+    Raises:
+        FembError: a rank is missing, or the parts do not belong together.
+    """
+    folder = next(iter(files.values())).parent
+    if missing := [str(rank) for rank in range(max(files) + 1) if rank not in files]:
+        present = ", ".join(file.name for file in files.values())
+        raise FembError(
+            f"the class weights of rank {', '.join(missing)} are missing in {folder}: it has {present}", hint=HINT
+        )
+    contents = {file: read_plain(file) for file in files.values()}
+    _refuse_other_moments(contents)
+    parts = [_part(file, content, known) for file, content in contents.items()]
+    for file, part in zip(files.values(), parts, strict=True):
+        if part.shape[1] != embedding_dim:
+            raise FembError(
+                f"{file} has class weights of {part.shape[1]} numbers for embeddings of {embedding_dim}", hint=HINT
+            )
+    _refuse_uneven(list(files.values()), [len(part) for part in parts])
+    return torch.cat([part.float() for part in parts]) if len(parts) > 1 else parts[0]
+
+
+def name_beside(files: Mapping[int, Path]) -> str | None:
+    """What the files call their tensor: an empty text for a bare one; None if there are no files."""
+    if not files:
+        return None
+    content = read_plain(next(iter(files.values())))
+    if isinstance(content, Tensor):
+        return ""
+    content = content.get(RESUME_KEY, content) if isinstance(content, Mapping) else {}
+    return next(iter(content), None)
+
+
+def _part(file: Path, content: Any, known: Sequence[ClassWeights]) -> Tensor:
+    if isinstance(content, Mapping):
+        content = content.get(RESUME_KEY, content)
+    for weights in known:
+        found = content.get(weights.name) if isinstance(content, Mapping) else content if not weights.name else None
+        if isinstance(found, Tensor) and found.ndim == 2:
+            return found.T if weights.is_transposed else found
+    names = " or ".join(weights.name or "a bare matrix" for weights in known) or "none are known beside its network"
+    raise FembError(f"{file} has no class weights of this family ({names})", hint=HINT)
+
+
+def _refuse_other_moments(contents: Mapping[Path, Any]) -> None:
+    for key in SAME_IN_ALL:
+        states = {file.name: content for file, content in contents.items() if isinstance(content, Mapping)}
+        moments = {name: state[key] for name, state in states.items() if key in state}
+        if len(set(moments.values())) > 1:
+            raise FembError(f"these files are not of the same {key}: {moments}", hint=HINT)
+
+
+def _refuse_uneven(files: list[Path], rows: list[int]) -> None:
+    """Every rank has as many identities as any other, or one more if it comes early."""
+    share, rest = divmod(sum(rows), len(rows))
+    for rank, (file, found) in enumerate(zip(files, rows, strict=True)):
+        if found != share + (rank < rest):
+            raise FembError(
+                f"{file} has {found} class weights; of {sum(rows)} over {len(rows)} ranks, rank {rank} has"
+                f" {share + (rank < rest)}: some are missing",
+                hint=HINT,
+            )

@@ -1,0 +1,105 @@
+"""The files that make up one official checkpoint: a network, and what lies beside it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from femb_cli.errors import FembError
+
+ENDINGS = (".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".bin")
+"""Of files with weights."""
+
+RESUME = re.compile(r"checkpoint_gpu_(\d+)\.pt")
+"""arcface_torch's files to continue from, one per process: the network in each, the class weights divided."""
+
+SHARD = re.compile(r"rank[_:](\d+)_softmax_weight\.pt")
+"""arcface_torch's class weights until 2021, divided over the processes."""
+
+HEADERS = (re.compile(r"(\d*)header\.pth"), re.compile(r"Head_.*?(?i:epoch)_?(\d+.*)"))
+"""ElasticFace's and face.evoLVe's class weights, with the step that they share with their network."""
+
+STEPS = (re.compile(r"(\d*)backbone\.pth"), re.compile(r".*?(?i:epoch)_?(\d+.*)"))
+"""The step in the names of their networks, in the same order."""
+
+LEFT_ASIDE = re.compile(r"rank[_:]\d+_softmax_weight_mom\.pt|.*_rank\d+\.pt|optimizer\.pt|(Optimizer|HEAD)_.*")
+"""Momenta of class weights, CVLface's and TFace's class weights, states of optimizers."""
+
+SETTINGS = ("model.yaml", "config.json")
+"""CVLface's: of a training run, and of a repository on the Hub."""
+
+
+@dataclass(frozen=True)
+class OfficialFiles:
+    """The files of one checkpoint.
+
+    Attributes:
+        network: the file with the network.
+        class_weights: those with the class weights by rank, rank 0 alone where they are not divided; `network` is
+            among them where each process wrote both.
+        settings: the file that describes the network, if there is one.
+    """
+
+    network: Path
+    class_weights: Mapping[int, Path]
+    settings: Path | None
+
+    @property
+    def all(self) -> list[Path]:
+        """Each of them once, the network first."""
+        return list(dict.fromkeys([self.network, *self.class_weights.values(), *filter(None, [self.settings])]))
+
+
+def find_files(source: Path) -> OfficialFiles:
+    """Find the network at `source`, a file or a folder, and what belongs to it by the official names.
+
+    Class weights beside a network are taken if they carry its step, or if the network is the only one in the folder.
+
+    Raises:
+        FembError: there is no file with weights, or there are several networks.
+    """
+    if not source.exists():
+        raise FembError(f"no file at {source}", hint="give a file, a folder, or owner/name on the Hugging Face Hub")
+    folder = source if source.is_dir() else source.parent
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    networks = [name for name in names if name.endswith(ENDINGS) and not _is_companion(name)]
+    name = _choose(folder, networks) if source.is_dir() else source.name
+    class_weights = _class_weights(name, names, is_only_network=networks == [name])
+    if RESUME.fullmatch(name) and class_weights:
+        name = class_weights[min(class_weights)]
+    settings = next((folder / setting for setting in SETTINGS if setting in names), None)
+    return OfficialFiles(folder / name, {rank: folder / file for rank, file in class_weights.items()}, settings)
+
+
+def _is_companion(name: str) -> bool:
+    return any(pattern.fullmatch(name) for pattern in (SHARD, *HEADERS, LEFT_ASIDE))
+
+
+def _choose(folder: Path, networks: list[str]) -> str:
+    # A run's last state has the class weights, too, and comes before the network alone.
+    resumed = [name for name in networks if RESUME.fullmatch(name)]
+    if resumed and not set(networks) - set(resumed) - {"model.pt"}:
+        return resumed[0]
+    if not networks:
+        raise FembError(f"{folder} has no file with weights", hint=f"femb looks for {', '.join(ENDINGS)}")
+    if len(networks) > 1:
+        raise FembError(f"{folder} holds several networks: {', '.join(networks)}", hint="name the file to convert")
+    return networks[0]
+
+
+def _class_weights(network: str, names: list[str], *, is_only_network: bool) -> dict[int, str]:
+    if RESUME.fullmatch(network):
+        return _by_rank(RESUME, names)
+    if (is_only_network or network == "backbone.pth") and (shards := _by_rank(SHARD, names)):
+        return shards
+    headers = {name: match[1] for pattern in HEADERS for name in names if (match := pattern.fullmatch(name))}
+    steps = {match[1] for pattern in STEPS if (match := pattern.fullmatch(network))}
+    same_step = [name for name, step in headers.items() if step in steps]
+    if len(same_step) != 1 and is_only_network:
+        same_step = list(headers)
+    return {0: same_step[0]} if len(same_step) == 1 else {}
+
+
+def _by_rank(pattern: re.Pattern[str], names: list[str]) -> dict[int, str]:
+    ranked = {int(match[1]): name for name in names if (match := pattern.fullmatch(name))}
+    return dict(sorted(ranked.items()))

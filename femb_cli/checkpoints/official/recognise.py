@@ -1,0 +1,126 @@
+"""Whose weights these are, by the names of the tensors; never by the name of the file."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from femb_cli.checkpoints.official.architecture import Architecture
+from femb_cli.checkpoints.official.families import ARCFACE_TORCH, FAMILIES
+from femb_cli.checkpoints.official.family import Family
+from femb_cli.checkpoints.official.state_dict import StateDict, find_state_dict, without_prefix
+from femb_cli.errors import FembError, UsageError
+
+SQUEEZE_AND_EXCITATION = re.compile(r".*(se_block|res_layer\.\d+\.fc1)\..*")
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A network among a file's tensors.
+
+    Attributes:
+        family: whose it is.
+        architecture: what it is.
+        network: its tensors, without their prefix.
+        others: the tensors beside it, under their full names.
+    """
+
+    family: Family
+    architecture: Architecture
+    network: dict[str, Tensor]
+    others: dict[str, Tensor]
+
+
+def family_named(name: str) -> Family:
+    """The family that `--from` means: its name, or the beginning of one, in any case of letters.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    matches = [family for key, family in FAMILIES.items() if key.lower().startswith(name.lower())]
+    if len(matches) != 1:
+        raise UsageError(f"unknown family {name!r}: known are {', '.join(FAMILIES)}")
+    return matches[0]
+
+
+def recognise(
+    content: Any, family: Family | None, class_weights: str | None, where: Path, say: Callable[[str], None]
+) -> Recognised:
+    """Find the network in a file's contents.
+
+    Args:
+        content: what `read_plain` gave.
+        family: the only one to try; None tries all.
+        class_weights: the name of the tensor in the file of class weights beside it; None if there is no such file.
+        where: the file, for messages.
+        say: called with a remark where the tensors alone do not tell.
+
+    Raises:
+        FembError: no family, or not the one that was asked for, has such tensors; or several have.
+    """
+    tensors = find_state_dict(content)
+    architecture, prefix = _find_network(tensors) if tensors else (None, "")
+    if tensors is None or architecture is None:
+        holds = list(content)[:3] if isinstance(content, dict) else type(content).__name__
+        known = family.name if family else ", ".join(FAMILIES)
+        raise FembError(f"{where} is of no family that femb knows ({known}): it holds {holds}")
+    if excitation := next((name for name in tensors if SQUEEZE_AND_EXCITATION.fullmatch(name)), None):
+        raise FembError(f"{where} has squeeze-and-excitation layers ({excitation}), which femb's IResNet has not")
+    if family is None:
+        family = _choose(_candidates(architecture, prefix), content, class_weights, architecture, where, say)
+    elif family not in _candidates(architecture, prefix):
+        raise FembError(
+            f"{where} is not of the family {family.name}: it holds an {architecture.title} under the prefix {prefix!r}"
+        )
+    network = without_prefix(tensors, prefix)
+    others = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
+    # Without a prefix, what is beside the network is known by name.
+    beside = {*family.ignored, *(weights.name for weights in family.class_weights)} & network.keys()
+    others |= {name: network.pop(name) for name in beside}
+    return Recognised(family, architecture, network, others)
+
+
+def _find_network(tensors: StateDict) -> tuple[Architecture | None, str]:
+    for architecture in dict.fromkeys(one for family in FAMILIES.values() for one in family.architectures):
+        for name in tensors:
+            if name == architecture.marker or name.endswith(f".{architecture.marker}"):
+                return architecture, name.removesuffix(architecture.marker)
+    return None, ""
+
+
+def _candidates(architecture: Architecture, prefix: str) -> list[Family]:
+    return [
+        family for family in FAMILIES.values() if architecture in family.architectures and prefix in family.prefixes
+    ]
+
+
+def _choose(
+    candidates: list[Family],
+    content: Any,
+    class_weights: str | None,
+    architecture: Architecture,
+    where: Path,
+    say: Callable[[str], None],
+) -> Family:
+    """The only candidate, or the one whose class weights are called so; arcface_torch for a plain IResNet."""
+    if class_weights is not None:
+        told = [f for f in candidates if class_weights in (weights.name for weights in f.class_weights_beside)]
+        candidates = told or candidates
+    if len(candidates) == 1:
+        return candidates[0]
+    names = [family.name for family in candidates]
+    if ARCFACE_TORCH not in candidates:
+        raise FembError(
+            f"{where} holds an {architecture.title}, whose tensors do not tell the family: {' or '.join(names) or '?'}",
+            hint=f"say which, for their colours differ: --from {' or --from '.join(names)}" if names else None,
+        )
+    if not isinstance(content, dict) or "state_dict_backbone" not in content:
+        say(
+            f"{where} is taken for arcface_torch's. ElasticFace's files look the same and mean the same; MagFace's and"
+            " the seed's without their prefixes look the same but mean other pixels or another batch norm: then say"
+            " --from magface or --from seed"
+        )
+    return ARCFACE_TORCH

@@ -1,0 +1,45 @@
+"""State dicts as official files hold them: inside a wrapper, with a prefix on every name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+StateDict = Mapping[str, Tensor]
+
+WRAPPERS = ("state_dict_backbone", "state_dict")
+"""The keys under which training programs store their network beside counters and an optimizer."""
+
+
+def find_state_dict(content: Any) -> StateDict | None:
+    """The tensors of a file's network: the whole content, or what lies under one of `WRAPPERS`."""
+    if not isinstance(content, Mapping):
+        return None
+    candidates = [content, *(content[key] for key in WRAPPERS if key in content)]
+    return next((candidate for candidate in candidates if is_state_dict(candidate)), None)
+
+
+def is_state_dict(content: Any) -> bool:
+    """Whether this is a mapping of names to tensors, with at least one."""
+    return (
+        isinstance(content, Mapping)
+        and bool(content)
+        and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items())
+    )
+
+
+def without_prefix(tensors: StateDict, prefix: str) -> dict[str, Tensor]:
+    """The tensors under a prefix, which is cut once: MagFace's last layer is itself called `features`."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def length(tensors: StateDict, name: str) -> int:
+    """Size of a tensor's first dimension.
+
+    Raises:
+        KeyError: there is no such tensor.
+        ValueError: it has no dimensions.
+    """
+    if not tensors[name].ndim:
+        raise ValueError(f"{name} is a single number")
+    return len(tensors[name])
