@@ -2,12 +2,17 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.output import Output
+
+if TYPE_CHECKING:
+    from femb_cli.checkpoints.store import Checkpoint
+    from femb_cli.inference.export.parity import Comparison
+    from femb_cli.inference.export.plan import ExportPlan
 
 
 class Format(StrEnum):
@@ -15,9 +20,11 @@ class Format(StrEnum):
 
     onnx = "onnx"
     torchscript = "torchscript"
+    pt2 = "pt2"
     safetensors = "safetensors"
     arcface = "arcface"
     magface = "magface"
+    hub = "hub"
 
 
 def export(
@@ -26,44 +33,107 @@ def export(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="The file to make. Default: MODEL's name .safetensors."),
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="The file (of hub: folder) to make. Default: MODEL's name .safetensors."
+        ),
     ] = None,
-    export_format: Annotated[Format | None, typer.Option("--format", help="Default: by FILE's ending.")] = None,
+    export_format: Annotated[
+        Format | None,
+        typer.Option("--format", help="Default: by FILE's ending, .onnx .ts .pt .pt2 .safetensors .pth (arcface)."),
+    ] = None,
+    with_preprocessing: Annotated[
+        bool,
+        typer.Option(
+            "--with-preprocessing", help="The graph takes uint8 RGB images (N, H, W, 3): onnx, torchscript, pt2."
+        ),
+    ] = False,
+    half: Annotated[bool, typer.Option("--half", help="Store weights in half the bytes, as float16 (onnx).")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Compute with 8-bit numbers (onnx).")] = False,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibration", metavar="DIR", help="Aligned faces for --int8: far better and faster than without."
+        ),
+    ] = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Export a network: ONNX, TorchScript, safetensors, or the official ArcFace and MagFace layouts.
+    """Export a network: ONNX, TorchScript, torch.export, safetensors, ArcFace's and MagFace's own layouts, the Hub.
+
+    What computes is compared with the original before it gets its name. All but the official layouts say which pixels
+    they expect, and femb takes .onnx, .safetensors and hub folders as a --model.
 
     \b
     Examples:
       femb export -o model.onnx
-      femb export runs/magface_iresnet50_ms1mv3_1 -o magface.pth --format magface
+      femb export runs/arcface_iresnet50_ms1mv3_1 -o model.onnx --with-preprocessing --half
+      femb export mobilefacenet -o small.onnx --int8 --calibration faces/
+      femb export runs/arcface_iresnet50_ms1mv3_1 -o backbone.pth --format arcface
+      femb export mobilefacenet -o mobilefacenet_hub --format hub
     """
     from femb_cli.checkpoints.layout import newest_finished_run
     from femb_cli.checkpoints.store import open_checkpoint
-    from femb_cli.inference.export import default_file, export_checkpoint, format_of
+    from femb_cli.inference.export import ExportPlan, default_target, export_checkpoint, format_of
     from femb_cli.training.run import runs_folder
 
     output = Output(json=json, quiet=quiet)
     output.load_libraries()
     chosen_model = model or newest_finished_run(runs_folder())
     checkpoint = open_checkpoint(chosen_model)
-    file = out or default_file(chosen_model, export_format and export_format.value)
-    chosen_format = format_of(file, export_format and export_format.value)
-    facts = {
-        "format": chosen_format,
-        "model": str(chosen_model),
-        "backbone": checkpoint.card.backbone.name,
-        "input": f"(batch, 3, {checkpoint.card.preprocessing.input_size}, {checkpoint.card.preprocessing.input_size})",
-        "embedding_size": checkpoint.card.backbone.embedding_dim,
-        "channel_order": checkpoint.card.preprocessing.channel_order,
-        "mean": list(checkpoint.card.preprocessing.mean),
-        "std": list(checkpoint.card.preprocessing.std),
-        "path": str(file),
-    }
+    target = out or default_target(chosen_model, export_format and export_format.value)
+    plan = ExportPlan(
+        format_of(target, export_format and export_format.value),
+        with_preprocessing=with_preprocessing,
+        half=half,
+        int8=int8,
+        calibration=calibration,
+    )
+    facts = {"format": plan.format, "model": str(chosen_model), **_describe(checkpoint, plan), "path": str(target)}
     if not dry_run:
-        export_checkpoint(checkpoint, file, chosen_format, overwrite=overwrite)
-        facts["bytes"] = file.stat().st_size
+        comparison = export_checkpoint(checkpoint, target, plan, overwrite=overwrite)
+        facts |= _measured(target, comparison)
+        if comparison is not None:
+            output.say(_in_words(comparison, plan))
     output.facts(facts)
+    if not dry_run and plan.int8:
+        output.next(f"femb verify --dataset xqlfw --model {chosen_model} --model {target}")
+
+
+def _describe(checkpoint: "Checkpoint", plan: "ExportPlan") -> dict[str, Any]:
+    pixels = checkpoint.card.preprocessing
+    size = pixels.input_size
+    return {
+        "backbone": checkpoint.card.backbone.name,
+        "input": f"(batch, {size}, {size}, 3)" if plan.with_preprocessing else f"(batch, 3, {size}, {size})",
+        "embedding_size": checkpoint.card.backbone.embedding_dim,
+        "channel_order": "RGB" if plan.with_preprocessing else pixels.channel_order,
+        "mean": list(pixels.mean),
+        "std": list(pixels.std),
+        "precision": plan.precision,
+    }
+
+
+def _measured(target: Path, comparison: "Comparison | None") -> dict[str, Any]:
+    files = [path for path in target.rglob("*") if path.is_file()] if target.is_dir() else [target]
+    measured = {
+        "bytes": sum(path.stat().st_size for path in files),
+        "relative_difference": comparison and comparison.relative_difference,
+        "mean_cosine": comparison and comparison.mean_cosine,
+        "least_cosine": comparison and comparison.least_cosine,
+    }
+    return {name: value for name, value in measured.items() if value is not None}
+
+
+def _in_words(comparison: "Comparison", plan: "ExportPlan") -> str:
+    images = f"{comparison.num_images} {'drawn faces' if plan.calibration is None else 'images of the calibration'}"
+    parts = []
+    if comparison.relative_difference is not None:
+        weights = "the same float16 weights" if plan.half else "the same weights"
+        difference = f"{comparison.relative_difference:.1e} of the largest entry"
+        parts.append(f"differs from torch with {weights} by {difference}, in batches of 1, 3 and 64")
+    if comparison.mean_cosine is not None:
+        mean, least = comparison.mean_cosine, comparison.least_cosine
+        parts.append(f"cosine with the float32 embedding {mean:.5f} in the mean, {least:.5f} at worst")
+    return f"{'; '.join(parts)} ({images})"

@@ -16,7 +16,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.stored import names_path
 from femb_cli.files import refuse_existing
 from femb_cli.inference.embed import write_embeddings
-from femb_cli.inference.embedder import load_embedder
+from femb_cli.inference.embedder import is_onnx, load_embedder
 from femb_cli.inference.processes import join_processes
 from femb_cli.ranks import is_main_process
 
@@ -52,7 +52,7 @@ class EmbedJob:
         refuse_existing(self.out, overwrite=self.overwrite)
         refuse_existing(names_path(self.out), overwrite=self.overwrite)
         source = self.open_images()
-        if (model := self.find_model()).suffix != ".onnx":
+        if not is_onnx(model := self.find_model()):
             open_checkpoint(model)
         return alignment_warning(source)
 

@@ -9,10 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from femb_cli.checkpoints.card import ModelCard, preprocessing_from_metadata
+from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.fingerprint import check_fingerprint
 from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.data.preprocess import Preprocessing
 from femb_cli.errors import FembError
+from femb_cli.inference.exported import ExportedBackbone, open_onnx
 
 
 class Embedder:
@@ -76,29 +78,62 @@ class Embedder:
 
 
 def load_embedder(path: str | Path, device: str | torch.device | None = None) -> Embedder:
-    """Load a run, a checkpoint, a safetensors file or an exported ONNX file.
+    """Load a run, a checkpoint, a safetensors file, or an exported ONNX file.
 
     Args:
         path: what to load; of a run, its newest checkpoint.
         device: `cpu`, `cuda`, `cuda:1` ...; None: a GPU where there is one.
 
     Raises:
-        FembError: there is no model, or it is damaged.
+        FembError: there is no model, it is damaged, or it does not answer as its fingerprint says.
     """
     path = Path(path)
-    if path.suffix == ".onnx":
-        return _load_onnx(path)
+    if is_onnx(path):
+        return _load_onnx(path, device)
     chosen = pick_device(device)
     checkpoint = open_checkpoint(path)
     backbone = checkpoint.load_backbone().to(chosen).to(memory_format=torch.channels_last)
-    card = checkpoint.card
+    return embedder_of(backbone, checkpoint.card, name=str(path), device=chosen)
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether a path's ending means an ONNX file.
+
+    Raises:
+        FembError: it is a program instead of a network: a file of torch.export or TorchScript.
+    """
+    if path.suffix in (".pt2", ".ts"):
+        raise FembError(
+            f"{path} is a program, which could write files or run any code when it is used: femb opens none",
+            hint="give femb the checkpoint or an .onnx file; torch.jit.load opens .ts, torch.export.load .pt2",
+        )
+    return path.suffix == ".onnx"
+
+
+def embedder_of(
+    network: Callable[[Tensor], Tensor],
+    card: ModelCard,
+    *,
+    name: str,
+    device: torch.device,
+    preprocessing: Preprocessing | None = None,
+) -> Embedder:
+    """A network with what its card says.
+
+    Args:
+        network: preprocessed images (B, 3, H, W) to embeddings (B, D).
+        card: what the network is.
+        name: what to call the model in results.
+        device: where it takes its images.
+        preprocessing: what is done to images before it; None: what the card says.
+    """
     return Embedder(
-        backbone,
-        card.preprocessing,
-        embedding_dim=backbone.embedding_dim,
-        name=str(path),
+        network,
+        preprocessing or card.preprocessing,
+        embedding_dim=card.backbone.embedding_dim,
+        name=name,
         flip=card.flip,
-        device=chosen,
+        device=device,
         card=card,
     )
 
@@ -119,33 +154,19 @@ def pick_device(device: str | torch.device | None) -> torch.device:
     return chosen
 
 
-def _load_onnx(path: Path) -> Embedder:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise FembError("reading ONNX files needs onnxruntime", hint="pip install 'femb[onnx]'") from error
+def _load_onnx(path: Path, device: str | torch.device | None) -> Embedder:
     if not path.is_file():
         raise FembError(f"no model at {path}")
-    try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no base class of their own
-        raise FembError(f"{path} is not a readable ONNX file: {error}") from error
-    metadata = session.get_modelmeta().custom_metadata_map
-    if "channel_order" not in metadata:
+    exported = open_onnx(path, device)
+    if "channel_order" not in exported.metadata:
         raise FembError(
             f"{path} does not say which colours and value range it expects",
-            hint="femb export writes ONNX files that do",
+            hint=f"femb convert-checkpoint {path} DIR makes a checkpoint of the official networks; femb export writes"
+            " files that say it",
         )
-    name = session.get_inputs()[0].name
-
-    def network(inputs_B3HW: Tensor) -> Tensor:
-        return torch.from_numpy(session.run(None, {name: inputs_B3HW.numpy()})[0])
-
-    return Embedder(
-        network,
-        preprocessing_from_metadata(metadata),
-        embedding_dim=int(metadata["embedding_dim"]),
-        name=str(path),
-        flip=metadata.get("flip", "none"),
-        device=torch.device("cpu"),
-    )
+    card = ModelCard.from_metadata(exported.metadata, str(path))
+    preprocessing = exported.preprocessing(card.preprocessing)
+    if card.fingerprint:
+        check_fingerprint(ExportedBackbone(exported, card), preprocessing, card.fingerprint, str(path))
+    cpu = torch.device("cpu")
+    return embedder_of(exported.network, card, name=str(path), device=cpu, preprocessing=preprocessing)

@@ -187,7 +187,7 @@ def verify(
         pairs=pairs,
         embedded=embedded,
         images=pair_set.images,
-        card=embedder.card.to_metadata() if embedder.card else {},
+        card=embedder.card.to_facts() if embedder.card else {},
         remarks=remarks,
     )
 

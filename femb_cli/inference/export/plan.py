@@ -1,0 +1,82 @@
+"""What an export is to make."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from femb_cli.errors import UsageError
+
+ENDINGS = {
+    ".onnx": "onnx",
+    ".ts": "torchscript",
+    ".pt": "torchscript",
+    ".pt2": "pt2",
+    ".safetensors": "safetensors",
+    ".pth": "arcface",
+}
+"""The format that a file's ending means when none is named."""
+
+GRAPHS = ("onnx", "torchscript", "pt2")
+"""The formats that hold the computation beside the weights."""
+
+
+@dataclass(frozen=True)
+class ExportPlan:
+    """One export; what does not go together is refused.
+
+    Attributes:
+        format: onnx, torchscript, pt2 (of torch.export), safetensors, arcface, magface, or hub (a folder).
+        with_preprocessing: whether the graph takes uint8 RGB images (B, H, W, 3) instead of preprocessed ones.
+        half: whether an ONNX file stores its weights as float16; it still computes in float32.
+        int8: whether an ONNX file computes with whole numbers of 8 bits.
+        calibration: the images that say which range each layer's values have, for int8; None: each image for itself.
+    """
+
+    format: str
+    with_preprocessing: bool = False
+    half: bool = False
+    int8: bool = False
+    calibration: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would have no effect."""
+        if self.with_preprocessing and self.format not in GRAPHS:
+            raise UsageError(
+                f"--with-preprocessing has no effect on {self.format}, which holds weights and no computation",
+                hint=f"--format {' or '.join(GRAPHS)}",
+            )
+        if (self.half or self.int8) and self.format != "onnx":
+            raise UsageError(f"--half and --int8 make ONNX files, not {self.format}", hint="--format onnx")
+        if self.half and self.int8:
+            raise UsageError("--half and --int8 exclude each other")
+        if self.calibration is not None and not self.int8:
+            raise UsageError("--calibration has no effect without --int8")
+
+    @property
+    def precision(self) -> str:
+        """The numbers of the weights: float32, float16 or int8."""
+        return "float16" if self.half else "int8" if self.int8 else "float32"
+
+
+def format_of(out: Path, export_format: str | None) -> str:
+    """The format that was named, or that the file's ending means.
+
+    Raises:
+        UsageError: neither says.
+    """
+    chosen = export_format or ENDINGS.get(out.suffix)
+    if chosen is None:
+        known = ", ".join(ENDINGS)
+        raise UsageError(
+            f"cannot tell the format of {out.name!r} by its ending", hint=f"--format, or an ending of {known}"
+        )
+    return chosen
+
+
+def default_target(model: Path, export_format: str | None) -> Path:
+    """A file in the working folder, named after the model; for the Hub a folder."""
+    chosen = export_format or "safetensors"
+    name = model.resolve().name.removesuffix(".safetensors")
+    if chosen == "hub":
+        return Path(f"{name}_hub")
+    ending = next(ending for ending, meant in (*ENDINGS.items(), (".pth", "magface")) if meant == chosen)
+    return Path(f"{name}{ending}")
