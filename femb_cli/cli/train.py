@@ -23,6 +23,10 @@ def train(
     backbone: Annotated[
         str | None, typer.Option("--backbone", help="iresnet50, mbf ...", autocompletion=options.backbone_names)
     ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option("--init", metavar="MODEL", help="Run or checkpoint to start from: its backbone and weights."),
+    ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Length of the run in steps ...")] = None,
     epochs: Annotated[float | None, typer.Option("--epochs", help="... or in passes over the data.")] = None,
     batch_size: Annotated[
@@ -59,6 +63,7 @@ def train(
       femb train
       femb train --header magface
       femb train --data lfw_dev --steps 500 --batch-size 64
+      femb train --init magface_r50 --header magface --data my_people --lr 1e-3
       femb train arcface_r50_ms1mv3 --data ms1mv3 --gpus 4
     """
     from femb_cli.ranks import num_processes
@@ -70,6 +75,7 @@ def train(
         "data": {"name": "dataset", "path": data} if data not in (None, "synthetic") else data,
         "header": header,
         "backbone": backbone,
+        "init.checkpoint": None if init is None else str(init),
         "steps": steps,
         "epochs": epochs,
         "batch_size": batch_size,

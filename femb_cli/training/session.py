@@ -77,22 +77,46 @@ class Job:
 def resolve(request: Request) -> tuple[TrainConfig, Path | None]:
     """The configuration of a request, and the run that it goes on with, if any."""
     if request.resume is None:
-        return load_config(request.config or DEFAULT_CONFIG, request.settings, request.overrides), None
-    if request.config is not None or request.out is not None:
-        raise UsageError("a resumed run has its own configuration and folder", hint="leave CONFIG and --out away")
+        return _resolve_new(request), None
+    if request.config is not None or request.out is not None or "init.checkpoint" in request.overrides:
+        raise UsageError(
+            "a resumed run has its own configuration, folder and weights", hint="leave CONFIG, --out and --init away"
+        )
     run = newest_unfinished_run() if request.resume == "newest" else Path(request.resume)
     if not is_run(run):
         raise FembError(f"{run} is not a run: it has no {CONFIG} and checkpoints/")
     return load_config(run / CONFIG, request.settings, request.overrides), run
 
 
+def _resolve_new(request: Request) -> TrainConfig:
+    config = load_config(request.config or DEFAULT_CONFIG, request.settings, request.overrides)
+    if config.init.checkpoint is None:
+        return config
+    from femb_cli.checkpoints.store import open_checkpoint
+    from femb_cli.training.initial import load_config_from
+
+    initial = open_checkpoint(Path(config.init.checkpoint))
+    return load_config_from(initial, request.config, DEFAULT_CONFIG, request.settings, request.overrides)
+
+
+def _check_classifier(config: TrainConfig, plan: Plan) -> None:
+    """Check that the class weights that a run is to start from fit its data."""
+    from femb_cli.training.initial import check_classifier, initial_checkpoint
+
+    if initial := initial_checkpoint(config):
+        check_classifier(initial, (plan.num_identities, config.backbone.embedding_dim))
+
+
 def describe(request: Request) -> dict[str, Any]:
     """The resolved configuration and the plan of a request, without doing anything."""
     config, run = resolve(request)
     plan = make_plan(config, request.processes)
+    if config.init.classifier and run is None:
+        _check_classifier(config, plan)
     return {
         "config": dump_config(config),
         "run": str(run or request.out or run_path(config)),
+        "starts_from": _start_of(config, run),
         "images": plan.num_images,
         "identities": plan.num_identities,
         "batch_size": plan.batch_size,
@@ -103,6 +127,15 @@ def describe(request: Request) -> dict[str, Any]:
         "softmax": plan.softmax.reason,
         "checkpoints": -(-plan.steps // config.checkpoint.every),
     }
+
+
+def _start_of(config: TrainConfig, run: Path | None) -> str:
+    """Where the weights of a run's first step come from."""
+    if run is not None and (steps := run_checkpoints(run)):
+        return str(steps[-1])
+    if config.init.checkpoint is None:
+        return "random weights"
+    return f"{config.init.checkpoint} ({'with' if config.init.classifier else 'new'} class weights)"
 
 
 def prepare(request: Request, *, say: Say, progress: Progress | None = None) -> Job:
@@ -119,6 +152,8 @@ def prepare(request: Request, *, say: Say, progress: Progress | None = None) -> 
     config, resumed = resolve(request)
     plan = make_plan(config, request.processes)
     _check_hardware(request)
+    if config.init.classifier and resumed is None:
+        _check_classifier(config, plan)
     if isinstance(config.data, SyntheticConfig):
         data = synthetic_training_set(config.data, say=say, progress=progress)
     else:
@@ -136,6 +171,7 @@ def prepare(request: Request, *, say: Say, progress: Progress | None = None) -> 
         write_config(run, config)
         (run / RUN_SUMMARY).unlink(missing_ok=True)
     else:
+        _refuse_own_start(run, config)
         create_run(run, config, overwrite=request.overwrite)
     if request.config is None and isinstance(config.data, DatasetConfig) and not resumed:
         say(
@@ -154,6 +190,8 @@ def start(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[st
         f" {plan.num_identities} people: {plan.steps} steps of {plan.batch_size}, into {job.run}"
     )
     logger.info(f"softmax: {plan.softmax.reason}")
+    if config.init.checkpoint is not None and not job.resumed:
+        logger.info(f"starting from {config.init.checkpoint}")
     return launch(work, plan.processes, job, set_up_logging, quiet)
 
 
@@ -208,6 +246,12 @@ def _check_unfinished(run: Path, plan: Plan) -> None:
         raise FembError(
             f"the run {run} has finished its {plan.steps} steps", hint=f"--steps {2 * plan.steps} trains it further"
         )
+
+
+def _refuse_own_start(run: Path, config: TrainConfig) -> None:
+    """Refuse to overwrite the run that the weights are to come from."""
+    if config.init.checkpoint and run.resolve() in Path(config.init.checkpoint).resolve().parents:
+        raise UsageError(f"the run {run} would overwrite the checkpoint that it starts from", hint="another --out")
 
 
 def _check_hardware(request: Request) -> None:

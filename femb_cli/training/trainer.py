@@ -6,7 +6,7 @@ Accelerate places, wraps, scales and gathers; everything that a step draws at ra
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from femb_cli.headers import build_configured_header
 from femb_cli.inference import Embedder
 from femb_cli.inference.embedder import pick_device
 from femb_cli.inference.verify import PairSet, verify
+from femb_cli.training.initial import initial_checkpoint, load_initial, run_card, to_pixels_of
 from femb_cli.training.log import Means, RunLog
 from femb_cli.training.optimizers import build_optimizer, set_learning_rate
 from femb_cli.training.plan import Plan, make_plan
@@ -90,8 +91,10 @@ def train(
     )
     images = TrainingImages(open_source(data), max(ALIGNED_SIZE, config.backbone.input_size))
     plan = make_plan(config, accelerator.num_processes)
+    # A run that has begun does not need to know what it began with.
+    initial = initial_checkpoint(config) if resume is None else None
+    card = run_card(config, images.num_identities, resume or initial, resumed=resume is not None)
     preprocess = Preprocessing(input_size=config.backbone.input_size)
-    card = ModelCard(config.backbone, preprocess, header=asdict(config.header), num_identities=images.num_identities)
 
     torch.manual_seed(config.seed)
     backbone = build_configured_backbone(config.backbone)
@@ -105,6 +108,8 @@ def train(
         sparse_gradient=config.classifier.update == "sampled",
         products=torch.bfloat16 if config.classifier.products == "bf16" else None,
     )
+    if initial:
+        load_initial(initial, backbone, classifier if config.init.classifier else None)
     backbone.to(accelerator.device).to(memory_format=torch.channels_last)
     classifier.to(accelerator.device)
     optimizer = build_optimizer(config.optimizer, backbone, classifier)
@@ -128,7 +133,8 @@ def train(
         lr = config.optimizer.lr * learning_rate_factor(step, plan.steps, config.schedule)
         set_learning_rate(optimizer, lr)
 
-        inputs_B3HW = augment(preprocess(images_BHW3), config.augment, generator)
+        augmented_B3HW = augment(preprocess(images_BHW3), config.augment, generator)
+        inputs_B3HW = to_pixels_of(card.preprocessing, augmented_B3HW)
         embeddings_BD = parallel_backbone(inputs_B3HW.contiguous(memory_format=torch.channels_last))
         output = classifier(embeddings_BD, labels_B)
         accelerator.backward(output.loss)
