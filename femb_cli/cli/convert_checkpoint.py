@@ -43,7 +43,7 @@ def convert_checkpoint(
         "path": str(destination),
         "backbone": card.backbone.name,
         "embedding_size": card.backbone.embedding_dim,
-        "num_identities": card.num_identities,
+        **({} if card.num_identities is None else {"num_identities": card.num_identities}),
         **card.source,
     }
     output.facts(facts)

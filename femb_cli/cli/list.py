@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.output import Output
+from femb_cli.cli.output import Output, format_pairs
 
 
 class Kind(StrEnum):
@@ -31,9 +31,8 @@ def list_entries(
       femb list configs
     """
     entries = _entries(kind)
-    Output(json=json).table(
-        [{"name": name, "description": text} for name, text in entries.items()], (kind.value, ""), list(entries.items())
-    )
+    document = [{"name": name, "description": text} for name, text in entries.items()]
+    Output(json=json).result(document, format_pairs(entries))
 
 
 def _entries(kind: Kind) -> dict[str, str]:

@@ -9,7 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from femb_cli.backbones import build_backbone
+from femb_cli.backbones.iresnet import CHANNELS
 from femb_cli.checkpoints.official import FAMILIES, convert_checkpoint
+from femb_cli.checkpoints.official.iresnet import width_of
 from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.config.schema import IResNetConfig
 from femb_cli.errors import FembError, UsageError
@@ -220,3 +222,15 @@ def test_damage_with_an_error_of_its_own_is_refused(tmp_path, name, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FembError, match=r"no file at .*missing\.pth"):
         convert_checkpoint(tmp_path / "missing.pth", tmp_path / "converted")
+
+
+@pytest.mark.parametrize("width", [0.05, 0.1, 0.33, 0.5, 1.0, 1.5])
+def test_the_width_that_is_found_gives_the_channels_that_are_there(width):
+    channels = [max(1, round(width * usual)) for usual in CHANNELS]
+    found = width_of(channels)
+    assert [max(1, round(found * usual)) for usual in CHANNELS] == channels
+
+
+def test_stages_of_no_width_are_refused():
+    with pytest.raises(FembError, match="stages of 64, 64, 128, 256, 500 channels"):
+        width_of([64, 64, 128, 256, 500])

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from femb_cli.backbones.iresnet import BLOCKS, CHANNELS
@@ -10,12 +11,15 @@ from femb_cli.checkpoints.official.state_dict import StateDict, length
 from femb_cli.config.schema import BackboneConfig, IResNetConfig
 from femb_cli.errors import FembError
 
+LAST_OF_STAGES = tuple(f"layer{stage}.0.conv2.weight" for stage in (1, 2, 3, 4))
+"""Convolutions with as many channels as their stage."""
+
 
 def iresnet_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
     """Depth from the blocks of each stage, width from the first layer, input size from the last linear one.
 
     Raises:
-        FembError: no IResNet has these blocks.
+        FembError: no IResNet has these blocks or channels.
     """
     blocks = tuple(_count_blocks(tensors, stage) for stage in (1, 2, 3, 4))
     names: dict[tuple[int, ...], Any] = {counts: name for name, counts in BLOCKS.items()}
@@ -28,8 +32,27 @@ def iresnet_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
         names[blocks],
         embedding_dim=length(tensors, "features.running_mean"),
         input_size=16 * side,
-        width=length(tensors, "conv1.weight") / CHANNELS[0],
+        width=width_of([length(tensors, name) for name in ("conv1.weight", *LAST_OF_STAGES)]),
         bn_eps=bn_eps,
+    )
+
+
+def width_of(channels: Sequence[int]) -> float:
+    """A width that gives the channels of the first convolution and of each stage.
+
+    Raises:
+        FembError: there is none.
+    """
+    pairs = list(zip(channels, CHANNELS, strict=True))
+    lowest = max((found - 0.5) / usual for found, usual in pairs)
+    highest = min((found + 0.5) / usual for found, usual in pairs)
+    exact = channels[-1] / CHANNELS[-1]
+    for width in (exact, *(round((lowest + highest) / 2, digits) for digits in range(1, 7))):
+        if all(max(1, round(width * usual)) == found for found, usual in pairs):
+            return width
+    usual = ", ".join(map(str, CHANNELS))
+    raise FembError(
+        f"no IResNet has stages of {', '.join(map(str, channels))} channels: they are {usual} times a width"
     )
 
 

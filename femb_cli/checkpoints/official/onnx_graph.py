@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from femb_cli.backbones import build_configured_backbone
-from femb_cli.backbones.iresnet import BLOCKS, CHANNELS
+from femb_cli.backbones.iresnet import BLOCKS
+from femb_cli.checkpoints.official.iresnet import width_of
 from femb_cli.checkpoints.official.onnx_file import Node, OnnxGraph, read_onnx_file
 from femb_cli.checkpoints.official.onnx_match import HINT, match_tensors
 from femb_cli.config.load import make
@@ -134,18 +135,10 @@ def _iresnet_width(graph: OnnxGraph, blocks: tuple[int, ...], channels: list[int
         raise FembError(
             f"{graph.where} has {len(channels)} Conv nodes: expected {expected} for {sum(blocks)} shortcuts", hint=HINT
         )
-    widths = [(channels[last], usual) for last, usual in zip(last_of_stages, CHANNELS, strict=True)]
-    lowest = max((found - 0.5) / usual for found, usual in widths)
-    highest = min((found + 0.5) / usual for found, usual in widths)
-    exact = channels[-1] / CHANNELS[-1]
-    for width in (exact, *(round((lowest + highest) / 2, digits) for digits in range(1, 7))):
-        if all(max(1, round(width * usual)) == found for found, usual in widths):
-            return width
-    raise FembError(
-        f"{graph.where} has stages of {', '.join(str(found) for found, _ in widths)} channels:"
-        f" expected {', '.join(map(str, CHANNELS))} times a width",
-        hint=HINT,
-    )
+    try:
+        return width_of([channels[last] for last in last_of_stages])
+    except FembError as error:
+        raise FembError(f"{graph.where}: {error.message}", hint=HINT) from error
 
 
 def _input_size(graph: OnnxGraph, side: int) -> int:
