@@ -1,4 +1,4 @@
-"""What is odd about a list of pairs: pairs that are listed twice, and images that are paired with themselves."""
+"""What is odd about a list of pairs: those that are listed twice; images paired with themselves are refused."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +16,16 @@ def remarks_on_pairs(pairs: PairList, left_N: NDArray[np.int64], right_N: NDArra
         right_N: which image the second one of each pair is.
 
     Raises:
-        FembError: an image is paired with itself, as an impostor.
+        FembError: an image is paired with itself.
     """
-    with_itself = left_N == right_N
-    contradictory = np.flatnonzero(with_itself & ~pairs.genuine_N)
-    if len(contradictory):
+    with_itself = np.flatnonzero(left_N == right_N)
+    if len(with_itself):
         raise FembError(
-            f"{_place(pairs, contradictory[0])}: the image is paired with itself and listed as an impostor",
-            hint="correct the flag or remove the pair",
+            f"{_place(pairs, with_itself[0])}: the image is paired with itself, which no network could tell apart"
+            f" ({len(with_itself)} such pairs of {len(pairs)})",
+            hint="remove the pairs: they measure nothing",
         )
     remarks = []
-    if with_itself.any():
-        first = _place(pairs, np.flatnonzero(with_itself)[0])
-        remarks.append(
-            f"{first}: the image is paired with itself, which is genuine for every network "
-            f"({np.count_nonzero(with_itself)} such pairs of {len(pairs)})"
-        )
     repeated = _repeated(left_N, right_N)
     if len(repeated):
         first = _place(pairs, repeated[0])
