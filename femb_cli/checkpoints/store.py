@@ -128,7 +128,7 @@ def read_metadata(file: Path) -> dict[str, str]:
     except (SafetensorError, OSError, UnicodeDecodeError) as error:
         raise FembError(
             f"{file} is not a readable safetensors file: {error}",
-            hint="femb convert-checkpoint reads official .pth, .pt and .ckpt files",
+            hint="femb convert-checkpoint reads official weights, .onnx files among them",
         ) from error
 
 
