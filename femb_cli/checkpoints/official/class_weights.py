@@ -82,7 +82,7 @@ def _part(file: Path, content: Any, known: Sequence[ClassWeights]) -> Tensor:
 def _refuse_other_moments(contents: Mapping[Path, Any]) -> None:
     for key in SAME_IN_ALL:
         states = {file.name: content for file, content in contents.items() if isinstance(content, Mapping)}
-        moments = {name: state[key] for name, state in states.items() if key in state}
+        moments = {name: state[key] for name, state in states.items() if isinstance(state.get(key), int)}
         if len(set(moments.values())) > 1:
             raise FembError(f"these files are not of the same {key}: {moments}", hint=HINT)
 

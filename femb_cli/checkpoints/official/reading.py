@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from femb_cli.checkpoints.official.bystanders import stand_ins
 from femb_cli.errors import FembError
 
 UNREADABLE = (
@@ -36,7 +37,9 @@ def read_plain(file: Path) -> Any:
         if head[8:] == b"{":
             return load_file(file)
         if head.startswith(b"PK"):
-            return torch.load(file, map_location="cpu", weights_only=True, mmap=_is_sound_and_stored(file))
+            mmap = _is_sound_and_stored(file)
+            with torch.serialization.safe_globals(stand_ins(file)):
+                return torch.load(file, map_location="cpu", weights_only=True, mmap=mmap)
         if head.startswith(pickle.PROTO):
             return torch.load(file, map_location="cpu", weights_only=True)
     except UNREADABLE as error:

@@ -67,7 +67,8 @@ def stated_colours(settings: Path | None) -> Literal["RGB", "BGR"] | None:
 
 def _header(given: Mapping[str, Any]) -> dict[str, Any]:
     name = given.get("head", given.get("header"))
-    if name not in choices(HeaderConfig):
+    if not isinstance(name, str) or name not in choices(HeaderConfig):
         return {}
     parameters = ADAFACE_PARAMETERS if name == "adaface" else {}
-    return {"name": name} | {ours: given[theirs] for ours, theirs in parameters.items() if theirs in given}
+    stated = {ours: given.get(theirs) for ours, theirs in parameters.items()}
+    return {"name": name} | {ours: value for ours, value in stated.items() if isinstance(value, int | float)}
