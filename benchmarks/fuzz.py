@@ -4,10 +4,12 @@
     python benchmarks/fuzz.py --format zip --case 4711 --seed 1
 
 A case is a small set whose files were mutated: it is opened, every image read, checked and decoded, and now and then
-the whole set converted. A failure is any exception but `FembError`, a case of more than ten seconds, or one that ends
-its process; its files, its traceback and the command that repeats it are kept. Each case has four GiB of address
-space more than its process has when it begins. A case depends on its format, its number and the seed alone, and on the
-golden files where `--shared` adds them.
+the whole set converted. Of the format `checkpoint` it is official weights: they are converted, and the result is loaded
+and inspected. A failure is any exception but `FembError`, a case of more than ten seconds, one that takes more than a
+gigabyte, one that ends its process, or one that starts a program, reaches for the network or writes outside of its
+folder; its files, its traceback and the command that repeats it are kept. Each case has four GiB of address space more
+than its process has when it begins. A case depends on its format, its number and the seed alone, and on the golden
+files where `--shared` adds them.
 """
 
 import argparse
@@ -32,9 +34,16 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import numpy as np
-from fuzz_mutations import mutate
-from fuzz_seeds import SEEDS, Seed, golden_seeds
+import torch
+from fuzz_checkpoint_mutations import FURTHER as FURTHER_FOR_CHECKPOINTS
+from fuzz_checkpoint_seeds import checkpoint_seeds
+from fuzz_mutations import FURTHER, mutate
+from fuzz_seeds import SEEDS as DATA_SEEDS
+from fuzz_seeds import Seed, golden_seeds
 
+from femb_cli.checkpoints.inspection import inspect_model
+from femb_cli.checkpoints.layout import MODEL
+from femb_cli.checkpoints.official import convert_checkpoint
 from femb_cli.data.convert import convert
 from femb_cli.data.dataset import check_identities, read_facts
 from femb_cli.data.decode import decode_image
@@ -43,12 +52,19 @@ from femb_cli.data.folder import FileListSource
 from femb_cli.data.source import HasExtraColumns, ReadsMany, open_source
 from femb_cli.data.verification_set import read_verification_set, write_benchmark
 from femb_cli.errors import FembError
+from femb_cli.inference import load_embedder
 
+SEEDS = DATA_SEEDS | {"checkpoint": checkpoint_seeds}
+MUTATIONS_BY_ENDING = FURTHER | FURTHER_FOR_CHECKPOINTS
 SECONDS_PER_CASE = 10
 ADDRESS_SPACE = 4 * 2**30
 CONVERTED = 0.125
 MOST_IMAGES_READ = 2000
 SECONDS_PER_LINE = 15
+MOST_GROWTH = 10**9
+STARTS = ("os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "subprocess.Popen", "pickle.find_class")
+REACHES = ("socket.connect", "socket.bind", "socket.getaddrinfo", "urllib.Request", "webbrowser.open")
+WRITES = ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.link", "os.truncate", "shutil.rmtree")
 
 
 class Outcome(Enum):
@@ -105,6 +121,8 @@ def examine(path: Path, format: str, *, copy: Path | None) -> Outcome:
     try:
         if format == "verification":
             return examine_pairs(path, copy)
+        if format == "checkpoint":
+            return examine_checkpoint(path)
         source = FileListSource([path]) if format == "image" else open_source(path)
         sound = [read_image(source.read, row) for row in range(min(len(source), MOST_IMAGES_READ))]
         rows_N = np.arange(len(sound))
@@ -130,6 +148,48 @@ def examine_pairs(path: Path, copy: Path | None) -> Outcome:
     if copy is not None:
         write_benchmark(pairs, copy, source=path.name, on_error="skip")
     return Outcome.WHOLE if all(sound) else Outcome.PARTLY
+
+
+def examine_checkpoint(path: Path) -> Outcome:
+    """Convert official weights and load the result; load femb's own and its ONNX files as they are, too."""
+    own = path if (path / MODEL).is_file() else path.with_name("converted")
+    if own != path:
+        convert_checkpoint(path, own, say=lambda text: None)
+    load_embedder(own, "cpu")
+    inspect_model(own)
+    if path.suffix == ".onnx":
+        load_embedder(path, "cpu")
+    return Outcome.WHOLE
+
+
+class Watch:
+    """Notices what a case must not do, whatever becomes of the exception that would tell.
+
+    Args:
+        allowed: the folder that a case may write into.
+    """
+
+    def __init__(self, allowed: Path) -> None:
+        self.allowed = f"{allowed.resolve()}/"
+        self.is_on = False
+        self.seen: list[str] = []
+        sys.addaudithook(self)
+
+    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
+        """Take an audit event of the interpreter."""
+        if not self.is_on:
+            return
+        is_write = event in WRITES or (event == "open" and bool(set(str(arguments[1])) & set("wax+")))
+        if event in STARTS + REACHES or (is_write and not self._is_allowed(event, arguments)):
+            self.seen.append(f"{event} {arguments!r}"[:300])
+
+    def _is_allowed(self, event: str, arguments: tuple[object, ...]) -> bool:
+        path, folder = arguments[0], arguments[-1]
+        if isinstance(path, int) or path is None:
+            return True
+        start = f"/proc/self/fd/{folder}" if event != "open" and isinstance(folder, int) and folder >= 0 else "."
+        text = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else str(path)
+        return f"{Path(start, text).resolve()}/".startswith(self.allowed)
 
 
 def read_image(read: Callable[[int], bytes], row: int) -> bool:
@@ -172,6 +232,7 @@ class Workshop:
         self.options = options
         self.scratch = scratch
         self.seeds: dict[str, list[Seed]] = {}
+        self.watch = Watch(scratch)
 
     def guard(self) -> None:
         """Let a signal that ends this process leave its stack behind, and keep complaints off the terminal."""
@@ -180,6 +241,7 @@ class Workshop:
         faulthandler.enable()
         faulthandler.register(signal.SIGALRM, chain=True)
         warnings.simplefilter("ignore")
+        torch.set_num_threads(1)
 
     def prepare(self, format: str) -> None:
         """Make the seeds of a format, which must be read whole; whatever femb imports is imported thereby.
@@ -196,7 +258,7 @@ class Workshop:
     def mutated(self, format: str, case: int) -> tuple[Seed, bool]:
         """Return the files of a case, and whether they are to be converted."""
         chance = random.Random(f"{self.options.seed} {format} {case}")
-        return mutate(self.seeds[format], chance), chance.random() < CONVERTED
+        return mutate(self.seeds[format], chance, MUTATIONS_BY_ENDING), chance.random() < CONVERTED
 
     def run(self, format: str, case: int) -> Result:
         """Run one case."""
@@ -208,14 +270,25 @@ class Workshop:
         held, started = process_memory("VmRSS"), time.perf_counter()
         fault = ""
         signal.alarm(SECONDS_PER_CASE)
+        self.watch.seen, self.watch.is_on, trace = [], True, ""
         try:
             outcome = self.examine(seed, format, converts=converts)
         except Exception as error:
-            outcome = Outcome.FAILED
-            fault = f"{type(error).__name__} at {traceback.extract_tb(error.__traceback__)[-1]}"
-            keep_failure(self.options, format, case, seed, traceback.format_exc())
+            fault, trace = (
+                f"{type(error).__name__} at {traceback.extract_tb(error.__traceback__)[-1]}",
+                traceback.format_exc(),
+            )
         signal.alarm(0)
-        return Result(outcome, time.perf_counter() - started, process_memory("VmHWM") - held, fault)
+        self.watch.is_on = False
+        seconds, growth = time.perf_counter() - started, process_memory("VmHWM") - held
+        if growth > MOST_GROWTH:
+            fault = f"took {growth / 1e6:.0f} MB"
+        if self.watch.seen:
+            fault = f"did {self.watch.seen[0]}"
+        if fault:
+            outcome = Outcome.FAILED
+            keep_failure(self.options, format, case, seed, f"{fault}\n\n{trace}")
+        return Result(outcome, seconds, growth, fault)
 
     def examine(self, seed: Seed, format: str, *, converts: bool) -> Outcome:
         """Write files, examine them and remove them."""

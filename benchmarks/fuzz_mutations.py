@@ -5,7 +5,7 @@ A mutation takes the content of a file, that of another file of the kind, and th
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -129,14 +129,17 @@ def choose_file(seed: Seed, chance: Random) -> str:
     return seed.opened if chance.random() < 0.6 else chance.choice(names)
 
 
-def mutate(seeds: list[Seed], chance: Random) -> Seed:
-    """Return one of the seeds with one of its files changed, two at times; a file's name may change, too."""
+def mutate(seeds: list[Seed], chance: Random, further: Mapping[str, tuple[Mutation, ...]] = FURTHER) -> Seed:
+    """Return one of the seeds with one of its files changed, two at times; a file's name may change, too.
+
+    `further` are mutations by file endings, beside those for every file.
+    """
     seed, other = chance.choice(seeds), chance.choice(seeds)
     files = dict(seed.files)
     for _ in range(chance.choice((1, 1, 2))):
         name = choose_file(seed, chance)
         donors = [content for path, content in other.files.items() if Path(path).suffix == Path(name).suffix]
-        mutations = MUTATIONS + FURTHER.get(Path(name).suffix, ())
+        mutations = MUTATIONS + further.get(Path(name).suffix, ())
         for _ in range(chance.choice((1, 1, 1, 2, 4))):
             if files[name]:
                 files[name] = chance.choice(mutations)(files[name], chance.choice(donors or [b""]), chance)

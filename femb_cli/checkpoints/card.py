@@ -1,6 +1,7 @@
 """What a checkpoint says about its network, kept as text in the safetensors file's header."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -84,17 +85,21 @@ class ModelCard:
                 raise ValueError(f"flip {metadata['flip']!r}")
             if (magnitude := metadata.get("magnitude_is_quality", "false")) not in ("false", "true"):
                 raise ValueError(f"magnitude_is_quality {magnitude!r}")
+            backbone = parse_entry(json.loads(metadata["backbone"]), BackboneConfig, "backbone")
+            preprocessing = _preprocessing(metadata)
+            if preprocessing.input_size != backbone.input_size:
+                raise ValueError(f"input_size {preprocessing.input_size} for a backbone of {backbone.input_size}")
             return cls(
-                backbone=parse_entry(json.loads(metadata["backbone"]), BackboneConfig, "backbone"),
-                preprocessing=preprocessing_from_metadata(metadata),
+                backbone=backbone,
+                preprocessing=preprocessing,
                 flip=metadata["flip"],
-                header=json.loads(metadata["header"]),
-                num_identities=json.loads(metadata["num_identities"]),
-                source=json.loads(metadata["source"]),
+                header=_value(metadata, "header", dict),
+                num_identities=_value(metadata, "num_identities", int | None),
+                source=_value(metadata, "source", dict),
                 magnitude_is_quality=magnitude == "true",
                 fingerprint=metadata.get("fingerprint", ""),
             )
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise FembError(f"{where} has damaged metadata: {error!r}") from error
 
     def with_source(self, **facts: str) -> "ModelCard":
@@ -102,20 +107,29 @@ class ModelCard:
         return replace(self, source={**self.source, **facts})
 
 
-def preprocessing_from_metadata(metadata: Mapping[str, str]) -> Preprocessing:
-    """The part of a card that an embedder needs; an exported ONNX file carries it too."""
+def _preprocessing(metadata: Mapping[str, str]) -> Preprocessing:
     if metadata["channel_order"] not in ("RGB", "BGR"):
         raise ValueError(f"channel_order {metadata['channel_order']!r}")
+    mean, std = _three_numbers(metadata, "mean"), _three_numbers(metadata, "std")
+    if not all(value > 0 for value in std):
+        raise ValueError(f"std {metadata['std']}")
     return Preprocessing(
         input_size=int(metadata["input_size"]),
         channel_order="BGR" if metadata["channel_order"] == "BGR" else "RGB",
-        mean=_three_numbers(metadata, "mean"),
-        std=_three_numbers(metadata, "std"),
+        mean=mean,
+        std=std,
     )
 
 
 def _three_numbers(metadata: Mapping[str, str], key: str) -> tuple[float, float, float]:
-    values = json.loads(metadata[key])
-    if len(values) != 3 or not all(isinstance(value, int | float) for value in values):
+    values = _value(metadata, key, list)
+    if len(values) != 3 or not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
         raise ValueError(f"{key} {metadata[key]}")
     return values[0], values[1], values[2]
+
+
+def _value(metadata: Mapping[str, str], key: str, kind: Any) -> Any:
+    value = json.loads(metadata[key])
+    if not isinstance(value, kind):
+        raise ValueError(f"{key} {metadata[key][:100]}")
+    return value

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from femb_cli.checkpoints.official.family import ClassWeights, Family
 from femb_cli.checkpoints.official.reading import read_plain
+from femb_cli.checkpoints.official.state_dict import refuse_unusual
 from femb_cli.errors import FembError
 
 RESUME_KEY = "state_dict_softmax_fc"
@@ -64,8 +65,9 @@ def name_beside(files: Mapping[int, Path]) -> str | None:
     content = read_plain(next(iter(files.values())))
     if isinstance(content, Tensor):
         return ""
-    content = content.get(RESUME_KEY, content) if isinstance(content, Mapping) else {}
-    return next(iter(content), None)
+    if isinstance(content, Mapping):
+        content = content.get(RESUME_KEY, content)
+    return next(iter(content), None) if isinstance(content, Mapping) else None
 
 
 def _part(file: Path, content: Any, known: Sequence[ClassWeights]) -> Tensor:
@@ -74,6 +76,7 @@ def _part(file: Path, content: Any, known: Sequence[ClassWeights]) -> Tensor:
     for weights in known:
         found = content.get(weights.name) if isinstance(content, Mapping) else content if not weights.name else None
         if isinstance(found, Tensor) and found.ndim == 2:
+            refuse_unusual({weights.name or "the class weights": found}, str(file))
             return found.T if weights.is_transposed else found
     names = " or ".join(weights.name or "a bare matrix" for weights in known) or "none are known beside its network"
     raise FembError(f"{file} has no class weights of this family ({names})", hint=HINT)

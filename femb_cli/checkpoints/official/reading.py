@@ -2,7 +2,9 @@
 
 import pickle
 import re
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,8 @@ from femb_cli.checkpoints.official.bystanders import stand_ins
 from femb_cli.errors import FembError
 
 UNREADABLE = (
-    *(pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile, EOFError, OSError),
-    *(RuntimeError, ValueError, LookupError, TypeError, AssertionError, AttributeError, NotImplementedError),
+    *(pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(RuntimeError, ValueError, LookupError, TypeError, AssertionError, AttributeError, ArithmeticError, MemoryError),
 )
 """What the readers raise for a damaged file, or for one that would run code."""
 

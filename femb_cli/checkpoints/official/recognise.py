@@ -11,7 +11,7 @@ from torch import Tensor
 from femb_cli.checkpoints.official.architecture import Architecture
 from femb_cli.checkpoints.official.families import ARCFACE_TORCH, FAMILIES
 from femb_cli.checkpoints.official.family import Family
-from femb_cli.checkpoints.official.state_dict import StateDict, find_state_dict, without_prefix
+from femb_cli.checkpoints.official.state_dict import StateDict, find_state_dict, refuse_unusual, without_prefix
 from femb_cli.errors import FembError, UsageError
 
 SQUEEZE_AND_EXCITATION = re.compile(r".*(se_block|res_layer\.\d+\.fc1)\..*")
@@ -67,6 +67,7 @@ def recognise(
         holds = list(content)[:3] if isinstance(content, dict) else type(content).__name__
         known = family.name if family else ", ".join(FAMILIES)
         raise FembError(f"{where} is of no family that femb knows ({known}): it holds {holds}")
+    refuse_unusual(tensors, str(where))
     if excitation := next((name for name in tensors if SQUEEZE_AND_EXCITATION.fullmatch(name)), None):
         raise FembError(f"{where} has squeeze-and-excitation layers ({excitation}), which femb's IResNet has not")
     if family is None:

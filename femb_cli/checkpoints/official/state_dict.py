@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
+
+from femb_cli.errors import FembError
 
 StateDict = Mapping[str, Tensor]
 
@@ -26,6 +29,21 @@ def is_state_dict(content: Any) -> bool:
         and bool(content)
         and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items())
     )
+
+
+def refuse_unusual(tensors: StateDict, where: str) -> None:
+    """Refuse tensors that are no plain numbers in memory: sparse, quantised, complex, or without any data.
+
+    Raises:
+        FembError: naming the first of them.
+    """
+    for name, tensor in tensors.items():
+        is_plain = tensor.layout is torch.strided and tensor.device.type == "cpu"
+        if not is_plain or tensor.is_quantized or tensor.is_complex():
+            raise FembError(
+                f"{where}: the tensor {name} is not made of plain numbers"
+                f" ({tensor.dtype}, {tensor.layout}, {tensor.device})"
+            )
 
 
 def without_prefix(tensors: StateDict, prefix: str) -> dict[str, Tensor]:

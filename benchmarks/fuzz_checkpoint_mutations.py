@@ -1,0 +1,210 @@
+"""How `fuzz.py` changes checkpoints where blind changes would end at a checksum.
+
+It does so inside the archive, among the tensors, in the header and in the graph.
+
+A mutation takes the content of a file, that of another file of the kind, and the chance that decides; what it cannot
+read it gives back as it is.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import torch
+from fuzz_mutations import MUTATIONS, Mutation, replace_value
+from torch import Tensor
+
+CODE = (
+    *(b"cposix\nsystem\n(S'touch executed'\ntR0", b"cbuiltins\nexec\n(S'import os'\ntR0", b"(S'id'\nios\nsystem\n0"),
+    *(b"cbuiltins\neval\n(S'1'\ntR0", b"csubprocess\nPopen\n(S'id'\ntR0", b"cos\nmkdir\n(S'executed'\ntR0"),
+    *(b"ctorch.hub\nload\n(S'a'\ntR0", b"ctorch\nload\n(S'a'\ntR0", b"cpathlib\nPath\n(S'a'\ntR0"),
+    *(b"cnumpy\nload\n(S'a'\ntR0", b"cnumpy.lib.npyio\nNpzFile\n(S'a'\ntR(dtb0", b"cargparse\nNamespace\n)\x81}b0"),
+    *(b"cpytorch_lightning.core\nModule\n)R(tb0", b"clightning\nx\n]0", b"ccollections\nOrderedDict\n)R(tb0"),
+)
+"""Pickle that calls something, and leaves nothing on the stack."""
+
+ODD_CONTENTS: tuple[Any, ...] = (None, 1, "text", [], {}, [1.0], {"a": torch.ones(1)}, b"bytes", (1, 2), True, 2**70)
+
+
+def change_member(data: bytes, other: bytes, chance: Random) -> bytes:
+    """Change one member of a zip, most often its pickle, and put it in with the right checksum."""
+    members = _members(data)
+    if not members:
+        return data
+    pickles = [name for name in members if name.endswith(".pkl")]
+    name = chance.choice(pickles if pickles and chance.random() < 0.7 else sorted(members))
+    if members[name]:
+        members[name] = chance.choice(MUTATIONS)(members[name], members[name], chance)
+    return _zipped(members)
+
+
+def insert_code(data: bytes, other: bytes, chance: Random) -> bytes:
+    """Let the pickle call something, at its beginning or before its end."""
+    members = _members(data)
+    code = chance.choice(CODE)
+    if not members:
+        # The old format starts with a pickle, too.
+        return data[:2] + code + data[2:]
+    for name in members:
+        if name.endswith(".pkl"):
+            content = members[name]
+            members[name] = content[:2] + code + content[2:] if chance.random() < 0.5 else content[:-1] + code + b"."
+    return _zipped(members)
+
+
+def change_tensors(data: bytes, other: bytes, chance: Random) -> bytes:
+    """Change some tensors as tensors, and save the whole again in either format."""
+    try:
+        content = torch.load(io.BytesIO(data), weights_only=True)
+    except Exception:
+        return data
+    holder = content
+    while isinstance(holder, dict) and chance.random() < 0.9:
+        inner = [value for value in holder.values() if isinstance(value, dict) and value]
+        if not inner:
+            break
+        holder = chance.choice(inner)
+    if not isinstance(holder, dict) or not holder:
+        content = chance.choice(ODD_CONTENTS)
+    else:
+        for _ in range(chance.choice((1, 1, 2, 5))):
+            _change_entry(holder, chance)
+    buffer = io.BytesIO()
+    try:
+        torch.save(content, buffer, _use_new_zipfile_serialization=chance.random() < 0.8)
+    except Exception:
+        return data
+    return buffer.getvalue()
+
+
+def change_header(data: bytes, other: bytes, chance: Random) -> bytes:
+    """Change the header of a safetensors file, as JSON, and state its new length."""
+    length = int.from_bytes(data[:8], "little")
+    try:
+        header = json.loads(data[8 : 8 + length])
+    except ValueError:
+        return data
+    if chance.random() < 0.4 and isinstance(header, dict) and header:
+        name = chance.choice(sorted(header))
+        if isinstance(header[name], dict):
+            _change_entry_of_header(header, name, chance)
+        changed = json.dumps(header).encode()
+    else:
+        changed = replace_value(json.dumps(header).encode(), b"", chance)
+    return len(changed).to_bytes(8, "little") + changed + data[8 + length :]
+
+
+def change_graph(data: bytes, other: bytes, chance: Random) -> bytes:
+    """Change a node, a constant or the metadata of an ONNX file."""
+    import onnx
+
+    try:
+        model = onnx.load_from_string(data)
+    except Exception:
+        return data
+    graph = model.graph
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        if not graph.node or not graph.initializer:
+            break
+        node, constant = chance.choice(graph.node), chance.choice(graph.initializer)
+        match chance.randrange(8):
+            case 0:
+                graph.node.remove(node)
+            case 1:
+                node.op_type = chance.choice(("Relu", "Add", "Conv", "Loop", "If", "", "Gemm", "Flatten"))
+            case 2 if node.input:
+                node.input[chance.randrange(len(node.input))] = chance.choice(graph.node).output[0]
+            case 3:
+                constant.dims[:] = [chance.choice((0, 1, -1, 2**40, 3)) for _ in range(chance.randrange(5))]
+            case 4:
+                constant.raw_data = constant.raw_data[: chance.randrange(len(constant.raw_data) + 1)]
+            case 5:
+                constant.data_type = chance.randrange(24)
+            case 6 if model.metadata_props:
+                chance.choice(model.metadata_props).value = chance.choice(("", "x", "[]", "{}", "1e999", "null"))
+            case _ if node.attribute:
+                chance.choice(node.attribute).i = chance.choice((0, -1, 2**40))
+    return bytes(model.SerializeToString())
+
+
+FURTHER: dict[str, tuple[Mutation, ...]] = {
+    **dict.fromkeys((".pt", ".pth", ".ckpt"), (*(change_tensors,) * 14, *(change_member,) * 10, *(insert_code,) * 3)),
+    ".safetensors": (change_header,) * 20,
+    ".onnx": (change_graph,) * 20,
+}
+"""Of mutations by file endings; the more often one stands there, the more often it is taken."""
+
+
+def _members(data: bytes) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError, RuntimeError, KeyError):
+        return {}
+
+
+def _zipped(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def _change_entry(holder: dict[Any, Any], chance: Random) -> None:
+    """Rename, drop, double or replace one entry."""
+    key = chance.choice(list(holder))
+    value = holder[key]
+    match chance.randrange(6):
+        case 0 if len(holder) > 1:
+            del holder[key]
+        case 1:
+            new = chance.choice((f"{key}x", f"x.{key}", "", 7, str(key).replace("weight", "bias"), str(key)[:-1]))
+            holder[new] = holder.pop(key)
+        case 2:
+            holder[chance.choice(list(holder))] = value
+        case 3:
+            holder[key] = chance.choice(ODD_CONTENTS)
+        case _:
+            if isinstance(value, Tensor):
+                holder[key] = _changed_tensor(value, chance)
+
+
+def _changed_tensor(tensor: Tensor, chance: Random) -> Tensor:
+    """Another shape, type, layout or value."""
+    changes: tuple[Callable[[Tensor], Tensor], ...] = (
+        lambda t: t.reshape(-1),
+        lambda t: t.T if t.ndim == 2 else t.flip(0) if t.ndim else t,
+        lambda t: t[:0] if t.ndim else t,
+        lambda t: t.reshape(-1)[0] if t.numel() else t,
+        lambda t: t[None],
+        lambda t: t.to(chance.choice((torch.half, torch.bfloat16, torch.double, torch.int8, torch.bool, torch.cfloat))),
+        lambda t: torch.full_like(t, chance.choice((float("nan"), float("inf"), 1e38)), dtype=torch.float32),
+        lambda t: t.float().to_sparse() if t.ndim else t,
+        lambda t: torch.ones(1).expand(10 ** chance.randrange(1, 8)),
+        lambda t: t.expand(3, *t.shape),
+        lambda t: torch.nn.Parameter(t.float()),
+        lambda t: torch.quantize_per_tensor(t.float(), 0.1, 0, torch.qint8),
+        lambda t: t.to("meta"),
+        lambda t: torch.zeros(2000, 2000),
+    )
+    try:
+        return chance.choice(changes)(tensor)
+    except (RuntimeError, NotImplementedError):
+        return tensor
+
+
+def _change_entry_of_header(header: dict[str, Any], name: str, chance: Random) -> None:
+    entry = header[name]
+    match chance.randrange(4):
+        case 0:
+            header[chance.choice((name + "x", name[:-1], ""))] = header.pop(name)
+        case 1:
+            entry["shape"] = chance.choice(([], [0], [1, 1], entry.get("shape", [])[::-1], [2**40, 2**40], [-1]))
+        case 2:
+            entry["dtype"] = chance.choice(("F64", "F16", "I64", "BOOL", "U8", "F8_E4M3", "C64", "?"))
+        case _:
+            entry["data_offsets"] = chance.choice(([0, 0], [0, 4], [4, 0], [0, 2**62], [-1, 4], [0.5, 1]))
