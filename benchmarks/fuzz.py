@@ -49,7 +49,8 @@ from femb_cli.data.dataset import check_identities, read_facts
 from femb_cli.data.decode import decode_image
 from femb_cli.data.encoded import check_image
 from femb_cli.data.folder import FileListSource
-from femb_cli.data.source import HasExtraColumns, ReadsMany, open_source
+from femb_cli.data.opening import open_source
+from femb_cli.data.source import HasExtraColumns, ReadsMany
 from femb_cli.data.verification_set import read_verification_set, write_benchmark
 from femb_cli.errors import FembError
 from femb_cli.inference import load_embedder

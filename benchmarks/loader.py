@@ -113,7 +113,7 @@ def _arrivals(way: str, data: Path, seconds: float) -> list[float]:
 def _batches(way: str, data: Path) -> Iterator["torch.Tensor"]:  # noqa: F821
     from femb_cli.data import decode
     from femb_cli.data.loader import ShuffledBatches, TrainingImages, training_batches
-    from femb_cli.data.source import open_source
+    from femb_cli.data.opening import open_source
 
     images = TrainingImages(open_source(data))
     rows = ShuffledBatches(len(images), BATCH, start=0, stop=10**9, seed=0, groups=images.groups)

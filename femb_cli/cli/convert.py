@@ -108,7 +108,7 @@ def _holds_pairs(path: Path) -> bool:
 
 def _open_source(source: str, split: str | None, images: Path | None, output: Output) -> "ImageSource":
     from femb_cli.data.hub import download_dataset, is_hub_id
-    from femb_cli.data.source import open_source
+    from femb_cli.data.opening import open_source
 
     path = download_dataset(source, split=split, say=output.say) if is_hub_id(source) else source
     return open_source(path, split=split, images=images)

@@ -11,7 +11,8 @@ from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.data.decode import ALIGNED_SIZE, decode_image
 from femb_cli.data.folder import FileListSource
 from femb_cli.data.layout import is_image_name
-from femb_cli.data.source import ImageSource, open_source
+from femb_cli.data.opening import open_source
+from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
 from femb_cli.evaluation.stored import names_path
 from femb_cli.files import refuse_existing

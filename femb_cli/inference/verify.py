@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.data.source import ImageSource, names_of, open_source
+from femb_cli.data.opening import open_source
+from femb_cli.data.source import ImageSource, names_of
 from femb_cli.data.synthetic_sets import synthetic_benchmark
 from femb_cli.data.verification_set import read_verification_set, write_benchmark
 from femb_cli.evaluation.benchmarks import BENCHMARKS, files_in, find_benchmark, find_set_file, locate

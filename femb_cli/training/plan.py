@@ -6,7 +6,7 @@ from pathlib import Path
 
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.facts import has_facts, read_facts
-from femb_cli.data.source import open_source
+from femb_cli.data.opening import open_source
 from femb_cli.errors import FembError, UsageError
 from femb_cli.training.softmax import Softmax, choose_softmax
 

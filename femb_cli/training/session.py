@@ -145,7 +145,7 @@ def prepare(request: Request, *, say: Say, progress: Progress | None = None) -> 
         FembError: something is missing or does not fit; nothing has been written then.
     """
     from femb_cli.data.dataset import check_identities
-    from femb_cli.data.source import open_source
+    from femb_cli.data.opening import open_source
     from femb_cli.data.synthetic_sets import synthetic_training_set
     from femb_cli.inference.verify import open_benchmark
 

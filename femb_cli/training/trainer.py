@@ -26,8 +26,8 @@ from femb_cli.config.schema import TrainConfig
 from femb_cli.data.augment import augment
 from femb_cli.data.decode import ALIGNED_SIZE
 from femb_cli.data.loader import ShuffledBatches, TrainingImages, training_batches
+from femb_cli.data.opening import open_source
 from femb_cli.data.preprocess import Preprocessing
-from femb_cli.data.source import open_source
 from femb_cli.errors import FembError
 from femb_cli.headers import build_configured_header
 from femb_cli.inference import Embedder

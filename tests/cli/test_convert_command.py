@@ -12,7 +12,7 @@ from pictures import encode, people, tree
 from femb_cli.data import batch
 from femb_cli.data.convert import convert as convert_source
 from femb_cli.data.folder import FolderSource
-from femb_cli.data.source import open_source
+from femb_cli.data.opening import open_source
 
 COUNTS = {"ann": 3, "bob": 2, "cleo": 4}
 NUM_IMAGES = 9

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from femb_cli.data.archive import ZipSource
-from femb_cli.data.source import open_source
+from femb_cli.data.opening import open_source
 from femb_cli.errors import FembError
 
 

@@ -11,7 +11,7 @@ from femb_cli.data import batch as batch_module
 from femb_cli.data.batch import EncodedImages, read_batches
 from femb_cli.data.encoded import MAX_PIXELS, quick_size, quick_sizes
 from femb_cli.data.folder import FolderSource
-from femb_cli.data.source import open_source
+from femb_cli.data.opening import open_source
 
 
 def with_segment(jpeg: bytes, payload: bytes) -> bytes:

@@ -12,7 +12,8 @@ from PIL import Image
 from femb_cli.data.convert import convert, plan_conversion, read_identity_list
 from femb_cli.data.dataset import DatasetSource, check_identities, read_facts
 from femb_cli.data.folder import FolderSource
-from femb_cli.data.source import ImageSource, open_source
+from femb_cli.data.opening import open_source
+from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
 
 

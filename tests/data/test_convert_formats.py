@@ -12,7 +12,8 @@ from femb_cli.data.convert import convert
 from femb_cli.data.dataset import check_identities, read_facts
 from femb_cli.data.folder import FolderSource
 from femb_cli.data.list_file import ListFileSource
-from femb_cli.data.source import ImageSource, open_source
+from femb_cli.data.opening import open_source
+from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
 
 COUNTS = {"zoë": 3, "adam": 2, "eve": 4}

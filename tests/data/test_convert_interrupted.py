@@ -19,7 +19,8 @@ from femb_cli.data import batch
 from femb_cli.data.convert import Conversion, convert
 from femb_cli.data.folder import FolderSource
 from femb_cli.data.list_file import ListFileSource
-from femb_cli.data.source import ImageSource, open_source
+from femb_cli.data.opening import open_source
+from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
 
 COUNTS = {"a": 5, "b": 1, "c": 9, "d": 8}

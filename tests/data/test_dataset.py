@@ -15,7 +15,8 @@ from PIL import Image
 
 from femb_cli.data import dataset_writer
 from femb_cli.data.dataset import DatasetSource, DatasetWriter, check_identities, read_facts
-from femb_cli.data.source import Identities, open_source
+from femb_cli.data.opening import open_source
+from femb_cli.data.source import Identities
 from femb_cli.errors import FembError
 
 

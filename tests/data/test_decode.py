@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from femb_cli.data.decode import decode_image, decode_into
-from femb_cli.data.source import open_source
+from femb_cli.data.opening import open_source
 from femb_cli.errors import FembError
 
 GREY = np.arange(30, dtype=np.uint8).reshape(5, 6) * 8

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from femb_cli.data.folder import FileListSource, FolderSource
+from femb_cli.data.opening import open_source
 from femb_cli.data.recordio import RecordSource
-from femb_cli.data.source import open_source
 from femb_cli.errors import FembError
 
 

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from femb_cli.data.loader import ShuffledBatches, TrainingImages, training_batches
+from femb_cli.data.opening import open_source
 from femb_cli.data.order import RowGroups
-from femb_cli.data.source import open_source
 from femb_cli.errors import FembError
 
 NUM_IMAGES, BATCH = 53, 8

@@ -12,9 +12,9 @@ import pytest
 from records import MAGIC, image, write
 
 from femb_cli.data.encoded import check_image
+from femb_cli.data.opening import open_source
 from femb_cli.data.recordio import RecordError, RecordSource
 from femb_cli.data.recordio_format import join_parts, map_records, record_parts, scan
-from femb_cli.data.source import open_source
 from femb_cli.errors import FembError
 
 

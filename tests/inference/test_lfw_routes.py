@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from femb_cli.data.source import open_source
+from femb_cli.data.opening import open_source
 from femb_cli.evaluation.pairs import read_pairs
 
 

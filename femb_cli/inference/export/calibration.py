@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from femb_cli.data.decode import decode_image
-from femb_cli.data.source import open_source
+from femb_cli.data.opening import open_source
 from femb_cli.errors import FembError
 
 MOST_IMAGES = 256
