@@ -47,6 +47,6 @@ def convert_checkpoint(
         **card.source,
     }
     output.facts(facts)
-    if card.source["license"] != "MIT":
-        output.say(f"these weights keep their licence: {card.source['license']} ({card.source['repository']})")
+    if (licence := card.source.get("license", "MIT")) != "MIT":
+        output.say(f"these weights keep their licence: {licence} ({card.source.get('repository', '')})")
     output.next(f"femb verify --dataset xqlfw --model {destination}", f"femb inspect {destination}")

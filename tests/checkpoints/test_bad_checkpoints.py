@@ -65,8 +65,6 @@ def test_the_tensor_that_does_not_fit_is_named(bad, tmp_path, name, complaint):
     "name, reason",
     [
         ("whole_module.pth", r"backbones\.iresnet\.IResNet"),
-        ("lightning_class_key.ckpt", r"pytorch_lightning\.callbacks\.model_checkpoint\.ModelCheckpoint"),
-        ("numpy_scalar.pth", r"numpy\..*scalar"),
         ("zip_runs_code.pth", r"mkdir"),
         ("truncated.pth", "incomplete"),
         ("empty.pth", "empty"),
@@ -78,7 +76,10 @@ def test_a_file_that_cannot_be_read_safely_is_told_why(bad, tmp_path, name, reas
         convert_checkpoint(bad / name, tmp_path / "converted")
 
 
-@pytest.mark.parametrize("name", ["legacy_format.pth", "views_and_shared.pth", "no_counters.pth"])
+@pytest.mark.parametrize(
+    "name",
+    ["legacy_format.pth", "views_and_shared.pth", "no_counters.pth", "lightning_class_key.ckpt", "numpy_scalar.pth"],
+)
 def test_unusual_but_valid_files_give_the_official_embeddings(shared, bad, tmp_path, name):
     golden = shared / "golden/checkpoints"
     convert_checkpoint(bad / name, tmp_path / "converted")

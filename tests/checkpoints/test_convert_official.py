@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,12 +12,15 @@ from safetensors.torch import load_file, save_file
 
 from femb_cli.backbones import build_backbone
 from femb_cli.backbones.iresnet import CHANNELS
+from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.official import FAMILIES, convert_checkpoint
 from femb_cli.checkpoints.official.iresnet import width_of
-from femb_cli.checkpoints.store import open_checkpoint
+from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
 from femb_cli.config.schema import IResNetConfig
+from femb_cli.data.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
 from femb_cli.inference import load_embedder
+from femb_cli.inference.export import ExportPlan, export_checkpoint
 
 
 def tensors():
@@ -234,3 +239,39 @@ def test_the_width_that_is_found_gives_the_channels_that_are_there(width):
 def test_stages_of_no_width_are_refused():
     with pytest.raises(FembError, match="stages of 64, 64, 128, 256, 500 channels"):
         width_of([64, 64, 128, 256, 500])
+
+
+@pytest.fixture
+def own_magface(tmp_path):
+    """A checkpoint whose settings its tensors do not tell."""
+    config = IResNetConfig("iresnet18", width=0.125, embedding_dim=8, input_size=32, bn_eps=2e-5)
+    pixels = Preprocessing(32, "BGR", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    card = ModelCard(config, pixels, flip="none", source={"license": "secret"})
+    backbone = build_backbone("iresnet18", width=0.125, embedding_dim=8, input_size=32, bn_eps=2e-5)
+    return save_checkpoint(tmp_path / "own", backbone, card)
+
+
+def test_what_femb_has_written_keeps_its_card(own_magface, tmp_path):
+    again = convert_checkpoint(tmp_path / "own" / "model.safetensors", tmp_path / "again")
+    assert replace(again, fingerprint="") == replace(own_magface, fingerprint="")
+    (tmp_path / "hub").mkdir()
+    shutil.copy(tmp_path / "own" / "model.safetensors", tmp_path / "hub")
+    (tmp_path / "hub" / "config.json").write_text("{}")
+    once_more = convert_checkpoint(tmp_path / "hub", tmp_path / "once_more")
+    assert replace(once_more, fingerprint="") == replace(own_magface, fingerprint="")
+
+
+def test_an_onnx_file_of_femb_keeps_its_card(own_magface, tmp_path):
+    pytest.importorskip("onnxruntime")
+    export_checkpoint(open_checkpoint(tmp_path / "own"), tmp_path / "own.onnx", ExportPlan("onnx"))
+    card = convert_checkpoint(tmp_path / "own.onnx", tmp_path / "again")
+    assert replace(card, fingerprint="") == replace(own_magface, fingerprint="")
+
+
+def test_a_file_of_femb_whose_tensors_were_changed_is_refused(own_magface, tmp_path):
+    file = tmp_path / "own" / "model.safetensors"
+    tensors, metadata = load_file(file), own_magface.to_metadata()
+    tensors["conv1.weight"] = tensors["conv1.weight"].flip(1).contiguous()
+    save_file(tensors, file, metadata)
+    with pytest.raises(FembError, match="does not answer as its fingerprint says"):
+        convert_checkpoint(file, tmp_path / "again")

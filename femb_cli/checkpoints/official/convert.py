@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from femb_cli.checkpoints.card import FORMAT, QUALITY_HEADERS, ModelCard
+from femb_cli.checkpoints.fingerprint import check_fingerprint
 from femb_cli.checkpoints.official.class_weights import class_weights_beside, class_weights_inside, name_beside
 from femb_cli.checkpoints.official.families import CVLFACE, INSIGHTFACE
 from femb_cli.checkpoints.official.family import Family
@@ -19,7 +21,7 @@ from femb_cli.checkpoints.official.onnx_graph import read_onnx_network
 from femb_cli.checkpoints.official.reading import read_plain
 from femb_cli.checkpoints.official.recognise import Recognised, family_named, recognise
 from femb_cli.checkpoints.official.stated import stated_colours, stated_training
-from femb_cli.checkpoints.store import assemble_backbone, open_checkpoint, save_checkpoint
+from femb_cli.checkpoints.store import assemble_backbone, open_checkpoint, read_metadata, save_checkpoint
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.data.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
@@ -31,13 +33,13 @@ class Converted:
     """A network under femb's names.
 
     Attributes:
-        family: whose it was.
+        family: whose it was; None if femb itself wrote the file, whose card then has its source.
         tensors: its state dict.
-        card: what it is; the source is added when it is written.
+        card: what it is; the source of a family's is added when it is written.
         class_weights: (C, D), or None.
     """
 
-    family: Family
+    family: Family | None
     tensors: Mapping[str, Tensor]
     card: ModelCard
     class_weights: Tensor | None = None
@@ -54,7 +56,8 @@ def convert_checkpoint(
     """Read official weights, check that every tensor fits, and write a femb checkpoint.
 
     Args:
-        source: a file, a folder with one network and what belongs to it, or "owner/name" on the Hugging Face Hub.
+        source: a file, a folder with one network and what belongs to it, or "owner/name" on the Hugging Face Hub. What
+            femb itself has written keeps its card.
         destination: the checkpoint folder to make.
         family_name: a key of `FAMILIES` or the beginning of one; None to recognise it by the tensors.
         overwrite: replace an existing folder.
@@ -67,16 +70,34 @@ def convert_checkpoint(
     family = family_named(family_name) if family_name else None
     on_hub = is_hub_id(Path(source))
     files = find_files(download_weights(str(source), say) if on_hub else Path(source))
-    converted = _convert_onnx(files, family) if files.network.suffix == ".onnx" else _convert(files, family, say)
     where = str(files.network)
+    if files.network.suffix == ".onnx":
+        converted = _convert_onnx(files, family)
+    elif family is None and (card := _own_card(files.network)) is not None:
+        converted = Converted(None, load_file(files.network), card)
+    else:
+        converted = _convert(files, family, say)
     _refuse_non_finite(converted, where)
     backbone = assemble_backbone(converted.card.backbone, converted.tensors, where=where)
-    card = converted.card.with_source(**_source(converted.family, files))
+    card = converted.card
+    if card.fingerprint:
+        check_fingerprint(backbone, card.preprocessing, card.fingerprint, where)
+    if converted.family is not None:
+        card = card.with_source(**_source(converted.family, files))
     if on_hub:
         card = card.with_source(hub=str(source), revision=files.network.parent.name)
     classifier = None if converted.class_weights is None else {"weight": converted.class_weights.float()}
     save_checkpoint(destination, backbone, card, classifier=classifier, overwrite=overwrite)
     return open_checkpoint(destination).card
+
+
+def _own_card(file: Path) -> ModelCard | None:
+    """The card of a safetensors file that femb wrote, from the Hub say; None for any other file."""
+    try:
+        metadata = read_metadata(file)
+    except FembError:
+        return None
+    return ModelCard.from_metadata(metadata, str(file)) if metadata.get("format") == FORMAT else None
 
 
 def _convert(files: OfficialFiles, family: Family | None, say: Callable[[str], None]) -> Converted:
@@ -115,7 +136,7 @@ def _convert_onnx(files: OfficialFiles, family: Family | None) -> Converted:
     network = read_onnx_network(files.network)
     if network.metadata.get("format") == FORMAT:
         card = replace(ModelCard.from_metadata(network.metadata, str(files.network)), backbone=network.config)
-        return Converted(INSIGHTFACE, network.tensors, card)
+        return Converted(None, network.tensors, card)
     usual = INSIGHTFACE.preprocessing
     preprocessing = Preprocessing(
         input_size=network.config.input_size, mean=network.mean or usual.mean, std=network.std or usual.std
