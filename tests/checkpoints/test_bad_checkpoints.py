@@ -11,8 +11,6 @@ from femb_cli.checkpoints.official import convert_checkpoint
 from femb_cli.errors import FembError
 from femb_cli.inference import load_embedder
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def bad(shared, tmp_path_factory):
