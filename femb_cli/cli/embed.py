@@ -41,6 +41,7 @@ def embed(
       find faces -name '*.jpg' | femb embed - -o faces.npy
     """
     from femb_cli.inference.embed_job import EmbedJob, run_embedding
+    from femb_cli.inference.processes import check_processes
     from femb_cli.training.launch import launch
     from femb_cli.training.run import runs_folder
 
@@ -65,6 +66,7 @@ def embed(
     if (warning := job.check()) is not None:
         output.warn(warning)
     several = processes or gpus or 1
+    check_processes(several, gpus, device)
     try:
         with output.progress("embedding") as progress:
             result = launch(run_embedding, several, job, configure_logging, quiet, progress if several == 1 else None)

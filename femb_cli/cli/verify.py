@@ -158,9 +158,11 @@ def verify(
         results = [verify_embeddings(pairs, embeddings, rule or "arcface")]
     else:
         from femb_cli.evaluation.benchmarks import DEFAULT_BENCHMARK
+        from femb_cli.inference.processes import check_processes
         from femb_cli.inference.verify_job import VerifyJob
         from femb_cli.training.run import runs_folder
 
+        check_processes(several, gpus, device)
         job = VerifyJob(
             datasets=tuple(dataset or (DEFAULT_BENCHMARK,)),
             pairs=pairs,

@@ -12,7 +12,7 @@ from femb_cli.checkpoints.layout import CONFIG, RUN_SUMMARY, run_checkpoints
 from femb_cli.config.load import config_path, dump_config, load_config
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.errors import FembError, UsageError
-from femb_cli.ranks import inside_launcher, is_main_process
+from femb_cli.ranks import is_main_process
 from femb_cli.training.launch import launch
 from femb_cli.training.plan import Plan, make_plan
 from femb_cli.training.run import (
@@ -255,23 +255,13 @@ def _refuse_own_start(run: Path, config: TrainConfig) -> None:
 
 
 def _check_hardware(request: Request) -> None:
-    import torch
-
     from femb_cli.inference.embedder import pick_device
+    from femb_cli.inference.processes import check_processes
 
     pick_device(request.device)
-    gpus = torch.cuda.device_count()
     if request.device not in (None, "cpu", "cuda"):
         raise UsageError(
             f"femb train runs on cpu or cuda, not on {request.device!r}",
             hint="CUDA_VISIBLE_DEVICES chooses among several GPUs",
         )
-    if request.gpus is not None and request.gpus > gpus:
-        raise UsageError(
-            f"{request.gpus} GPUs were asked for, but this machine has {gpus}",
-            hint="--processes N --device cpu trains on the CPU with N processes",
-        )
-    if gpus and not inside_launcher() and request.device != "cpu" and request.processes > gpus:
-        raise UsageError(
-            f"{request.processes} processes cannot share {gpus} GPUs", hint="--device cpu trains on the CPU"
-        )
+    check_processes(request.processes, request.gpus, request.device)
