@@ -63,10 +63,10 @@ def embed(
         plan = job.describe()
         output.facts(plan)
         return
-    if (warning := job.check()) is not None:
-        output.warn(warning)
     several = processes or gpus or 1
     check_processes(several, gpus, device)
+    if (warning := job.check()) is not None:
+        output.warn(warning)
     try:
         with output.progress("embedding") as progress:
             result = launch(run_embedding, several, job, configure_logging, quiet, progress if several == 1 else None)
