@@ -15,12 +15,14 @@ from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import IResNetConfig, SGDConfig
+from femb_cli.data.preprocess import Preprocessing
 from femb_cli.headers import build_header
 from femb_cli.training.optimizers import build_optimizer
 from femb_cli.training.shards import whole_classifier, whole_optimizer
 from femb_cli.training.state import load_state, save_state, seed_step
 
 CONFIG = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625)
+CARD = ModelCard(CONFIG, Preprocessing(CONFIG.input_size))
 IMAGES = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([0, 1, 2, 6, 5, 4])
 NUM_IDENTITIES = 7
@@ -44,7 +46,7 @@ def train(start: Path | None, end: Path, steps: range, rank: int = 0, world_size
     tensors, state = whole_classifier(classifier), whole_optimizer(optimizer, classifier)
     if rank == 0:
         write_state = partial(save_state, step=steps.stop, optimizer=state, scaler=None)
-        save_checkpoint(end, backbone, ModelCard(CONFIG), classifier=tensors, write_state=write_state)
+        save_checkpoint(end, backbone, CARD, classifier=tensors, write_state=write_state)
 
 
 def overflow_on_one(folder: Path, rank: int) -> None:

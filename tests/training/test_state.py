@@ -10,12 +10,14 @@ from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import IResNetConfig, SGDConfig
+from femb_cli.data.preprocess import Preprocessing
 from femb_cli.errors import FembError
 from femb_cli.headers import build_header
 from femb_cli.training.optimizers import build_optimizer
 from femb_cli.training.state import load_state, save_state, seed_step
 
 CONFIG = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625)
+CARD = ModelCard(CONFIG, Preprocessing(CONFIG.input_size))
 IMAGES = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
 
@@ -37,7 +39,7 @@ def train(backbone, classifier, optimizer, steps):
 
 def save(path, backbone, classifier, optimizer, step):
     write_state = partial(save_state, step=step, optimizer=optimizer.state_dict(), scaler=None)
-    save_checkpoint(path, backbone, ModelCard(CONFIG), classifier=classifier.state_dict(), write_state=write_state)
+    save_checkpoint(path, backbone, CARD, classifier=classifier.state_dict(), write_state=write_state)
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(stopped):
 
 def test_a_checkpoint_without_state_cannot_be_continued(tmp_path):
     run = parts(seed=1)
-    save_checkpoint(tmp_path / "plain", run[0], ModelCard(CONFIG))
+    save_checkpoint(tmp_path / "plain", run[0], CARD)
     with pytest.raises(FembError, match="no state/") as caught:
         load_state(open_checkpoint(tmp_path / "plain"), *run, scaler=None)
     assert "not trained further" in caught.value.hint
@@ -87,9 +89,7 @@ def test_the_scaler_is_continued(tmp_path):
     # The scale becomes a tensor, and part of the state, when it is first used.
     _ = [scaler.scale(torch.ones(())) for scaler in scalers]
     write_state = partial(save_state, step=1, optimizer=optimizer.state_dict(), scaler=scalers[0])
-    save_checkpoint(
-        tmp_path / "c", backbone, ModelCard(CONFIG), classifier=classifier.state_dict(), write_state=write_state
-    )
+    save_checkpoint(tmp_path / "c", backbone, CARD, classifier=classifier.state_dict(), write_state=write_state)
     load_state(open_checkpoint(tmp_path / "c"), backbone, classifier, optimizer, scaler=scalers[1])
     assert scalers[1].get_scale() == 8.0
 
