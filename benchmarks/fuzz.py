@@ -4,12 +4,12 @@
     python benchmarks/fuzz.py --format zip --case 4711 --seed 1
 
 A case is a small set whose files were mutated: it is opened, every image read, checked and decoded, and now and then
-the whole set converted. Of the format `checkpoint` it is official weights: they are converted, and the result is loaded
-and inspected. A failure is any exception but `FembError`, a case of more than ten seconds, one that takes more than a
-gigabyte, one that ends its process, or one that starts a program, reaches for the network or writes outside of its
-folder; its files, its traceback and the command that repeats it are kept. Each case has four GiB of address space more
-than its process has when it begins. A case depends on its format, its number and the seed alone, and on the golden
-files where `--shared` adds them.
+the whole set converted. Of the format `checkpoint` it is weights: they are converted, and the result, like whatever is
+femb's own, is loaded and inspected. A failure is any exception but `FembError`, a case of more than ten seconds, one
+that takes more than a gigabyte, one that ends its process, or one that starts a program, reaches for the network or
+writes outside of its folder; its files, its traceback and the command that repeats it are kept. Each case has four GiB
+of address space more than its process has when it begins. A case depends on its format, its number and the seed alone,
+and on the golden files where `--shared` adds them.
 """
 
 import argparse
@@ -65,6 +65,7 @@ SECONDS_PER_LINE = 15
 MOST_GROWTH = 10**9
 STARTS = ("os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "subprocess.Popen", "pickle.find_class")
 REACHES = ("socket.connect", "socket.bind", "socket.getaddrinfo", "urllib.Request", "webbrowser.open")
+TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 WRITES = ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.link", "os.truncate", "shutil.rmtree")
 
 
@@ -152,15 +153,31 @@ def examine_pairs(path: Path, copy: Path | None) -> Outcome:
 
 
 def examine_checkpoint(path: Path) -> Outcome:
-    """Convert official weights and load the result; load femb's own and its ONNX files as they are, too."""
-    own = path if (path / MODEL).is_file() else path.with_name("converted")
-    if own != path:
-        convert_checkpoint(path, own, say=lambda text: None)
-    load_embedder(own, "cpu")
-    inspect_model(own)
-    if path.suffix == ".onnx":
-        load_embedder(path, "cpu")
-    return Outcome.WHOLE
+    """Convert weights, load and inspect the result; load and inspect femb's own and ONNX files as they are, too.
+
+    Raises:
+        AssertionError: something is left of a conversion that was refused, or what was converted is not sound.
+    """
+    converted, is_own_folder = path.with_name("converted"), (path / MODEL).is_file()
+    # Beside class weights of femb's own, the network must be named.
+    official = path / MODEL if is_own_folder else path
+    done = [succeeds(lambda: convert_checkpoint(official, converted, say=lambda text: None))]
+    assert converted.exists() == done[0], "something is left of a conversion that was refused"
+    if done[0]:
+        assert succeeds(lambda: load_embedder(converted, "cpu")), "what was converted cannot be loaded"
+        assert inspect_model(converted)["problem"] is None, "what was converted is not sound"
+    if path.suffix == ".onnx" or is_own_folder:
+        done += [succeeds(lambda: load_embedder(path, "cpu")), succeeds(lambda: inspect_model(path))]
+    return Outcome.WHOLE if all(done) else Outcome.PARTLY if any(done) else Outcome.REFUSED
+
+
+def succeeds(step: Callable[[], object]) -> bool:
+    """Whether a step ends without femb's own error."""
+    try:
+        step()
+    except FembError:
+        return False
+    return True
 
 
 class Watch:
@@ -180,7 +197,7 @@ class Watch:
         """Take an audit event of the interpreter."""
         if not self.is_on:
             return
-        is_write = event in WRITES or (event == "open" and bool(set(str(arguments[1])) & set("wax+")))
+        is_write = event in WRITES or (event == "open" and bool(int(str(arguments[2])) & TO_WRITE))
         if event in STARTS + REACHES or (is_write and not self._is_allowed(event, arguments)):
             self.seen.append(f"{event} {arguments!r}"[:300])
 

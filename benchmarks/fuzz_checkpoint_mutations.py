@@ -8,18 +8,23 @@ read it gives back as it is.
 
 import io
 import json
+import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
 import torch
-from fuzz_mutations import MUTATIONS, Mutation, replace_value
+from fuzz_mutations import MUTATIONS, Mutation, replace_value, write_token
+from safetensors.torch import load as from_safetensors
+from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 CODE = (
-    *(b"cposix\nsystem\n(S'touch executed'\ntR0", b"cbuiltins\nexec\n(S'import os'\ntR0", b"(S'id'\nios\nsystem\n0"),
-    *(b"cbuiltins\neval\n(S'1'\ntR0", b"csubprocess\nPopen\n(S'id'\ntR0", b"cos\nmkdir\n(S'executed'\ntR0"),
+    *(b"cposix\nsystem\n(S'touch executed'\ntR0", b"(S'id'\nios\nsystem\n0"),
+    *(b'cbuiltins\n%s\n(S\'__import__("os").mkdir("executed")\'\ntR0' % name for name in (b"exec", b"eval")),
+    *(b"csubprocess\nPopen\n(S'id'\ntR0", b"cos\nmkdir\n(S'executed'\ntR0"),
     *(b"ctorch.hub\nload\n(S'a'\ntR0", b"ctorch\nload\n(S'a'\ntR0", b"cpathlib\nPath\n(S'a'\ntR0"),
     *(b"cnumpy\nload\n(S'a'\ntR0", b"cnumpy.lib.npyio\nNpzFile\n(S'a'\ntR(dtb0", b"cargparse\nNamespace\n)\x81}b0"),
     *(b"cpytorch_lightning.core\nModule\n)R(tb0", b"clightning\nx\n]0", b"ccollections\nOrderedDict\n)R(tb0"),
@@ -27,6 +32,25 @@ CODE = (
 """Pickle that calls something, and leaves nothing on the stack."""
 
 ODD_CONTENTS: tuple[Any, ...] = (None, 1, "text", [], {}, [1.0], {"a": torch.ones(1)}, b"bytes", (1, 2), True, 2**70)
+
+
+NUMBER_TYPES = (
+    *(torch.half, torch.bfloat16, torch.double, torch.int8, torch.bool, torch.cfloat),
+    *(torch.float8_e4m3fn, torch.float8_e8m0fnu, torch.uint16, torch.uint64),
+)
+
+ODD_NUMBERS = (0, -1, 17, 48, 2047, 10**5, 2**40, 2**62, 2**63, 10**400, 1e9, 1e300, 1e-320, float("nan"), True)
+
+ODD_YAML = (
+    *(b"!!int ''", b"!!bool x", b"!!float ''", b"!!timestamp x", b"!!binary x", b"0x" + b"f" * 5000, b"[" * 9999),
+    *(b"&a [*a]", b"*a", b"!!python/object/apply:os.system [id]", b"!!set {RGB}", b"[RGB]", b"rgb", b"{? [a] : b}"),
+)
+
+ODD_NODES = (
+    *(("Identity", {}), ("ReduceSum", {"keepdims": 0}), ("Shape", {}), ("SequenceConstruct", {}), ("Optional", {})),
+    *(("Cast", {"to": number}) for number in range(1, 20)),
+)
+"""Operators of one input, with attributes."""
 
 
 def change_member(data: bytes, other: bytes, chance: Random) -> bytes:
@@ -38,7 +62,7 @@ def change_member(data: bytes, other: bytes, chance: Random) -> bytes:
     name = chance.choice(pickles if pickles and chance.random() < 0.7 else sorted(members))
     if members[name]:
         members[name] = chance.choice(MUTATIONS)(members[name], members[name], chance)
-    return _zipped(members)
+    return _zipped(members, chance.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)))
 
 
 def insert_code(data: bytes, other: bytes, chance: Random) -> bytes:
@@ -46,8 +70,10 @@ def insert_code(data: bytes, other: bytes, chance: Random) -> bytes:
     members = _members(data)
     code = chance.choice(CODE)
     if not members:
-        # The old format starts with a pickle, too.
-        return data[:2] + code + data[2:]
+        # The old format is several pickles, one after the other.
+        starts = [match.end() for match in re.finditer(rb"\x80\x02", data[:200_000])]
+        place = chance.choice(starts or [0])
+        return data[:place] + code + data[place:]
     for name in members:
         if name.endswith(".pkl"):
             content = members[name]
@@ -58,7 +84,7 @@ def insert_code(data: bytes, other: bytes, chance: Random) -> bytes:
 def change_tensors(data: bytes, other: bytes, chance: Random) -> bytes:
     """Change some tensors as tensors, and save the whole again in either format."""
     try:
-        content = torch.load(io.BytesIO(data), weights_only=True)
+        content, metadata = _load(data)
     except Exception:
         return data
     holder = content
@@ -72,12 +98,28 @@ def change_tensors(data: bytes, other: bytes, chance: Random) -> bytes:
     else:
         for _ in range(chance.choice((1, 1, 2, 5))):
             _change_entry(holder, chance)
-    buffer = io.BytesIO()
     try:
-        torch.save(content, buffer, _use_new_zipfile_serialization=chance.random() < 0.8)
+        return _save(content, metadata, is_old=chance.random() < 0.2)
     except Exception:
         return data
-    return buffer.getvalue()
+
+
+def change_card(data: bytes, other: bytes, chance: Random) -> bytes:
+    """Change what a safetensors file of femb's own says about its network."""
+    length = int.from_bytes(data[:8], "little")
+    try:
+        header = json.loads(data[8 : 8 + length])
+        header["__metadata__"] = _changed_metadata(header["__metadata__"], chance)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return data
+    changed = json.dumps(header).encode()
+    return len(changed).to_bytes(8, "little") + changed + data[8 + length :]
+
+
+def change_settings(data: bytes, other: bytes, chance: Random) -> bytes:
+    """Put odd YAML in the place of the last value."""
+    start, colon, _ = data.rpartition(b": ")
+    return start + colon + chance.choice(ODD_YAML) + b"\n"
 
 
 def change_header(data: bytes, other: bytes, chance: Random) -> bytes:
@@ -98,7 +140,7 @@ def change_header(data: bytes, other: bytes, chance: Random) -> bytes:
 
 
 def change_graph(data: bytes, other: bytes, chance: Random) -> bytes:
-    """Change a node, a constant or the metadata of an ONNX file."""
+    """Change a node, a constant, the metadata, the input or the output of an ONNX file."""
     import onnx
 
     try:
@@ -110,7 +152,7 @@ def change_graph(data: bytes, other: bytes, chance: Random) -> bytes:
         if not graph.node or not graph.initializer:
             break
         node, constant = chance.choice(graph.node), chance.choice(graph.initializer)
-        match chance.randrange(8):
+        match chance.randrange(12):
             case 0:
                 graph.node.remove(node)
             case 1:
@@ -123,16 +165,31 @@ def change_graph(data: bytes, other: bytes, chance: Random) -> bytes:
                 constant.raw_data = constant.raw_data[: chance.randrange(len(constant.raw_data) + 1)]
             case 5:
                 constant.data_type = chance.randrange(24)
-            case 6 if model.metadata_props:
-                chance.choice(model.metadata_props).value = chance.choice(("", "x", "[]", "{}", "1e999", "null"))
+            case 6:
+                constant.data_location = onnx.TensorProto.EXTERNAL
+                constant.external_data.add(key="location", value=chance.choice(("/etc/passwd", "../x", "x")))
+            case 7 if graph.input:
+                sizes = graph.input[0].type.tensor_type.shape.dim
+                sizes[chance.randrange(len(sizes))].dim_value = chance.choice((0, -1, 1, 48, 2**40))
+            case 8 if graph.output:
+                _compute_otherwise(graph, chance)
+            case 9:
+                model.opset_import[0].version = chance.choice((0, 1, 6, 13, 99, 2**40))
+            case 10:
+                metadata = _changed_metadata({entry.key: entry.value for entry in model.metadata_props}, chance)
+                del model.metadata_props[:]
+                for key, value in metadata.items():
+                    model.metadata_props.add(key=key, value=value)
             case _ if node.attribute:
-                chance.choice(node.attribute).i = chance.choice((0, -1, 2**40))
+                attribute = chance.choice(node.attribute)
+                attribute.i, attribute.f = chance.choice((0, -1, 2**40)), chance.choice((0.0, -1.0, float("nan")))
     return bytes(model.SerializeToString())
 
 
 FURTHER: dict[str, tuple[Mutation, ...]] = {
     **dict.fromkeys((".pt", ".pth", ".ckpt"), (*(change_tensors,) * 14, *(change_member,) * 10, *(insert_code,) * 3)),
-    ".safetensors": (change_header,) * 20,
+    ".safetensors": (*(change_header,) * 10, *(change_card,) * 14, *(change_tensors,) * 14),
+    ".yaml": (*(change_settings,) * 12, *(write_token,) * 6),
     ".onnx": (change_graph,) * 20,
 }
 """Of mutations by file endings; the more often one stands there, the more often it is taken."""
@@ -142,16 +199,61 @@ def _members(data: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError, RuntimeError, KeyError):
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, KeyError):
         return {}
 
 
-def _zipped(members: dict[str, bytes]) -> bytes:
+def _zipped(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     return buffer.getvalue()
+
+
+def _load(data: bytes) -> tuple[Any, dict[str, str] | None]:
+    """The contents of a file, and the metadata of a safetensors file."""
+    if data[8:9] != b"{":
+        return torch.load(io.BytesIO(data), weights_only=True), None
+    length = int.from_bytes(data[:8], "little")
+    return from_safetensors(data), json.loads(data[8 : 8 + length]).get("__metadata__", {})
+
+
+def _save(content: Any, metadata: dict[str, str] | None, *, is_old: bool) -> bytes:
+    if metadata is not None:
+        return to_safetensors({name: tensor.contiguous() for name, tensor in content.items()}, metadata)
+    buffer = io.BytesIO()
+    torch.save(content, buffer, _use_new_zipfile_serialization=not is_old)
+    return buffer.getvalue()
+
+
+def _changed_metadata(metadata: dict[str, str], chance: Random) -> dict[str, str]:
+    """Change one text of a card; a number of the backbone wherever it stands."""
+    changed, key = dict(metadata), chance.choice(sorted(metadata))
+    match chance.randrange(3):
+        case 0:
+            backbone, number = json.loads(metadata["backbone"]), chance.choice(ODD_NUMBERS)
+            field = chance.choice(sorted(backbone))
+            changed |= {"backbone": json.dumps({**backbone, field: number})}
+            changed |= {field: str(number)} if field in metadata else {}
+        case 1:
+            changed[key] = replace_value(metadata[key].encode(), b"", chance).decode()
+        case _:
+            texts = ("", "x", "é", "AAAA", "[" * 9999, "9" * 5000, json.dumps([chance.choice(ODD_NUMBERS)] * 3))
+            changed[key] = chance.choice(texts)
+    return changed
+
+
+def _compute_otherwise(graph: Any, chance: Random) -> None:
+    """Let the output be an inner value, or what one more node makes of it."""
+    from onnx.helper import make_node
+
+    inner, output = chance.choice(graph.node).output[0], graph.output[0]
+    operator, attributes = chance.choice(ODD_NODES)
+    graph.node.append(make_node(operator, [chance.choice((inner, output.name))], ["odd"], **attributes))
+    output.name = chance.choice((inner, "odd", "odd"))
+    if chance.random() < 0.8:
+        output.type.Clear()
 
 
 def _change_entry(holder: dict[Any, Any], chance: Random) -> None:
@@ -181,10 +283,13 @@ def _changed_tensor(tensor: Tensor, chance: Random) -> Tensor:
         lambda t: t[:0] if t.ndim else t,
         lambda t: t.reshape(-1)[0] if t.numel() else t,
         lambda t: t[None],
-        lambda t: t.to(chance.choice((torch.half, torch.bfloat16, torch.double, torch.int8, torch.bool, torch.cfloat))),
+        lambda t: t.to(chance.choice(NUMBER_TYPES)),
+        lambda t: t.new_empty((10 ** chance.randrange(1, 12), *t.shape[1:-1], 0)),
+        lambda t: t.new_ones((1,) * t.ndim).expand([size * 10 ** chance.randrange(7) for size in t.shape]),
+        lambda t: torch.nested.nested_tensor([t.float(), t.float()]),
         lambda t: torch.full_like(t, chance.choice((float("nan"), float("inf"), 1e38)), dtype=torch.float32),
         lambda t: t.float().to_sparse() if t.ndim else t,
-        lambda t: torch.ones(1).expand(10 ** chance.randrange(1, 8)),
+        lambda t: torch.ones(1).expand(10 ** chance.randrange(1, 12)),
         lambda t: t.expand(3, *t.shape),
         lambda t: torch.nn.Parameter(t.float()),
         lambda t: torch.quantize_per_tensor(t.float(), 0.1, 0, torch.qint8),
@@ -193,7 +298,7 @@ def _changed_tensor(tensor: Tensor, chance: Random) -> Tensor:
     )
     try:
         return chance.choice(changes)(tensor)
-    except (RuntimeError, NotImplementedError):
+    except (RuntimeError, NotImplementedError, IndexError):
         return tensor
 
 

@@ -4,6 +4,7 @@ All hold the same IResNet-18 of a sixteenth of the width, with random weights of
 """
 
 import io
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -46,9 +47,15 @@ def checkpoint_seeds() -> Iterator[Seed]:
     head = {"head.kernel": class_weights.T, "head.t": torch.tensor(0.01)}
     yield _file("adaface.ckpt", {"state_dict": {**ir, **head}, "hyper_parameters": {"head": "adaface", "m": 0.4}})
     cvlface = {f"net.{name}": tensor for name, tensor in _as_ir(network).items()}
-    yield Seed({"model.pt": _saved(cvlface), "model.yaml": b"name: ir18\ncolor_space: BGR\n"})
+    yield Seed({"model.pt": _saved(cvlface), "model.yaml": b"name: ir18\ncolor_space: BGR\n"}, "model.pt")
+    yield Seed({"model.pt": _saved(cvlface), "config.json": b'{"conf": {"color_space": "BGR"}}'}, "model.pt")
+    evolve = {
+        "backbone_Epoch_1.pth": _saved(_as_evolve(network)),
+        "Head_Epoch_1.pth": _saved({"weight": class_weights}),
+    }
+    yield Seed(evolve, "backbone_Epoch_1.pth")
     parts = {f"rank_{rank}_softmax_weight.pt": _saved(class_weights[rank::2].clone()) for rank in (0, 1)}
-    yield Seed({"backbone.pth": _saved(network), **parts})
+    yield Seed({"backbone.pth": _saved(network), **parts}, "backbone.pth")
     states = [{"epoch": 3, "state_dict_backbone": network, "state_dict_softmax_fc": {"weight": class_weights}}] * 2
     yield Seed({f"checkpoint_gpu_{rank}.pt": _saved(state) for rank, state in enumerate(states)})
     yield Seed({"1backbone.pth": _saved(network), "1header.pth": _saved({"kernel": class_weights.T})}, "1backbone.pth")
@@ -56,13 +63,16 @@ def checkpoint_seeds() -> Iterator[Seed]:
 
 
 def _own_seeds() -> Iterator[Seed]:
-    """A checkpoint of femb's own, and an ONNX file of it."""
+    """Checkpoints of femb's own, without and with class weights, and an ONNX file."""
     backbone = build_configured_backbone(CONFIG)
     backbone.load_state_dict(_network())
     with tempfile.TemporaryDirectory() as folder:
         path, exported = Path(folder) / "saved", Path(folder) / "network.onnx"
-        save_checkpoint(path, backbone, ModelCard(CONFIG, Preprocessing(input_size=32)))
-        yield Seed({"model.safetensors": (path / "model.safetensors").read_bytes()})
+        classifier = {"weight": torch.linspace(-1, 1, 8000).reshape(1000, 8)}
+        save_checkpoint(path, backbone, ModelCard(CONFIG, Preprocessing(input_size=32)), classifier=classifier)
+        files = {file.name: file.read_bytes() for file in path.iterdir()}
+        yield Seed({"model.safetensors": files["model.safetensors"]})
+        yield Seed(files)
         export_checkpoint(open_checkpoint(path), exported, ExportPlan("onnx"))
         yield Seed({"network.onnx": exported.read_bytes()}, "network.onnx")
 
@@ -81,6 +91,16 @@ def _as_ir(network: Mapping[str, Tensor]) -> dict[str, Tensor]:
         names |= {f"{block}.{own}": f"body.{number}.{official}" for official, own in SHORTCUT.items()}
     parts = {name: name.rpartition(".") for name in network if not name.startswith("layer1.0.downsample")}
     return {f"{names[module]}.{leaf}": network[name] for name, (module, _, leaf) in parts.items()}
+
+
+def _as_evolve(network: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under face.evoLVe's names, which has no norm between a block's first convolution and its PReLU."""
+    before, after = re.compile(r"res_layer\.2\."), re.compile(r"res_layer\.([345])\.")
+    return {
+        after.sub(lambda match: f"res_layer.{int(match[1]) - 1}.", name): tensor
+        for name, tensor in _as_ir(network).items()
+        if not before.search(name)
+    }
 
 
 def _file(name: str, content: Any, *, old: bool = False) -> Seed:

@@ -10,9 +10,12 @@ from femb_cli import __version__
 from femb_cli.config.load import parse_entry
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.data.preprocess import Preprocessing
-from femb_cli.errors import FembError
+from femb_cli.errors import FembError, UsageError
 
 FORMAT = "femb-checkpoint-1"
+
+LARGEST_INPUT = 2048
+"""Pixels; a larger image would take gigabytes before the network is even asked."""
 
 QUALITY_HEADERS = ("magface", "adaface")
 """Headers under which a longer embedding means a better image."""
@@ -87,6 +90,8 @@ class ModelCard:
                 raise ValueError(f"magnitude_is_quality {magnitude!r}")
             backbone = parse_entry(json.loads(metadata["backbone"]), BackboneConfig, "backbone")
             preprocessing = _preprocessing(metadata)
+            if backbone.input_size > LARGEST_INPUT:
+                raise ValueError(f"input_size {backbone.input_size}, above {LARGEST_INPUT}")
             if preprocessing.input_size != backbone.input_size:
                 raise ValueError(f"input_size {preprocessing.input_size} for a backbone of {backbone.input_size}")
             return cls(
@@ -99,8 +104,10 @@ class ModelCard:
                 magnitude_is_quality=magnitude == "true",
                 fingerprint=metadata.get("fingerprint", ""),
             )
-        except (KeyError, ValueError, TypeError, RecursionError) as error:
-            raise FembError(f"{where} has damaged metadata: {error!r}") from error
+        except UsageError as error:
+            raise FembError(f"{where} has damaged metadata: {error.message[:500]}") from error
+        except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise FembError(f"{where} has damaged metadata: {error!r}"[:500]) from error
 
     def with_source(self, **facts: str) -> "ModelCard":
         """The same card with facts about its source added."""

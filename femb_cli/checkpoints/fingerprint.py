@@ -35,8 +35,14 @@ def fingerprint(network: Backbone, preprocessing: Preprocessing) -> str:
     Args:
         network: preprocessed images (B, 3, H, W) to embeddings (B, D), on the CPU, in float32; its mode is kept.
         preprocessing: what it expects of its images.
+
+    Raises:
+        FembError: the embedding is not finite, so that nothing could be compared with it.
     """
-    return base64.b64encode(_answer(network, preprocessing).astype("<f4").tobytes()).decode("ascii")
+    answer_D = _answer(network, preprocessing)
+    if not np.isfinite(answer_D).all():
+        raise FembError("the network embeds a fixed image in numbers that are not finite: its weights overflow")
+    return base64.b64encode(answer_D.astype("<f4").tobytes()).decode("ascii")
 
 
 def check_fingerprint(network: Backbone, preprocessing: Preprocessing, stated: str, where: str) -> None:

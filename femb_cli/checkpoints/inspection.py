@@ -5,13 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
-from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.layout import CLASSIFIER, CONFIG, RUN_SUMMARY, STATE, checkpoint_step
-from femb_cli.checkpoints.store import Checkpoint, open_checkpoint
+from femb_cli.checkpoints.store import Checkpoint, empty_backbone, open_checkpoint
 from femb_cli.config.load import read_yaml
 from femb_cli.errors import FembError
 
@@ -40,8 +38,7 @@ def inspect_model(path: Path) -> dict[str, Any]:
 
 def _card_facts(card: ModelCard, file: Path) -> dict[str, Any]:
     """What the card says, and the size of the network."""
-    with torch.device("meta"):
-        backbone = build_configured_backbone(card.backbone)
+    backbone = empty_backbone(card.backbone, where=str(file))
     return {
         "file": str(file),
         "bytes": file.stat().st_size,
@@ -84,15 +81,19 @@ def _run_facts(run: Path) -> dict[str, Any]:
         return {}
     try:
         return {"summary": json.loads(file.read_text(encoding="utf-8"))}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FembError(f"{file} is damaged: {error}") from error
 
 
 def _num_class_weights(file: Path) -> int | None:
     if not file.is_file():
         return None
-    with safe_open(file, "pt") as tensors:
-        return int(tensors.get_slice("weight").get_shape()[0])
+    try:
+        with safe_open(file, "pt") as tensors:
+            num_identities, _ = tensors.get_slice("weight").get_shape()
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FembError(f"{file} holds no class weights that can be read: {error}") from error
+    return int(num_identities)
 
 
 def _onnx_metadata(path: Path) -> dict[str, str]:

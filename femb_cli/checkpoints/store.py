@@ -44,10 +44,11 @@ class Checkpoint:
         """The network on the CPU, in evaluation mode, its weights mapped from the file.
 
         Raises:
-            FembError: a tensor does not fit, or the network does not answer as its fingerprint says.
+            FembError: the file is damaged, a tensor does not fit, or the network does not answer as its fingerprint
+                says.
         """
         where = str(self.model_file)
-        backbone = assemble_backbone(self.card.backbone, load_file(self.model_file), where=where)
+        backbone = assemble_backbone(self.card.backbone, _read_tensors(self.model_file), where=where)
         if self.card.fingerprint:
             check_fingerprint(backbone, self.card.preprocessing, self.card.fingerprint, where)
         return backbone
@@ -132,6 +133,31 @@ def read_metadata(file: Path) -> dict[str, str]:
         ) from error
 
 
+def _read_tensors(file: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(file)
+    # The header may state shapes that safetensors accepts and torch has no numbers for.
+    except (SafetensorError, OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        raise FembError(f"{file} is not a readable safetensors file: {str(error).splitlines()[0]}") from error
+
+
+def empty_backbone(config: BackboneConfig, *, where: str) -> Backbone:
+    """A network on the meta device, whose tensors have shapes and no numbers.
+
+    Args:
+        config: how to build it.
+        where: what to call the configuration's origin in an error.
+
+    Raises:
+        FembError: its layers are larger than torch can count.
+    """
+    try:
+        with torch.device("meta"), _WithoutDraws():
+            return build_configured_backbone(config)
+    except (RuntimeError, TypeError, OverflowError) as error:
+        raise FembError(f"{where} describes a network too large to build: {config}"[:500]) from error
+
+
 def assemble_backbone(config: BackboneConfig, tensors: Mapping[str, Tensor], *, where: str) -> Backbone:
     """A network, on the CPU and in evaluation mode, made of given tensors: none is initialised or copied in vain.
 
@@ -143,8 +169,7 @@ def assemble_backbone(config: BackboneConfig, tensors: Mapping[str, Tensor], *, 
     Raises:
         FembError: a tensor is missing, left over or of another shape.
     """
-    with torch.device("meta"), _WithoutDraws():
-        backbone = build_configured_backbone(config)
+    backbone = empty_backbone(config, where=where)
     load_strictly(backbone, tensors, where=where)
     return backbone.eval()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -87,21 +88,32 @@ def open_onnx(path: Path, device: str | torch.device | None = "cpu") -> Exported
     except ImportError as error:
         raise FembError("reading ONNX files needs onnxruntime", hint="pip install 'femb[onnx]'") from error
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors
+    options.log_severity_level = 4  # none: errors are raised, too
     providers = _providers(device, onnxruntime.get_available_providers())
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        # Falling back is falling back to the same, and printed where a result belongs.
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers, enable_fallback=False)
+        metadata = dict(session.get_modelmeta().custom_metadata_map)
     except Exception as error:  # onnxruntime's errors share no base class of their own
-        raise FembError(f"{path} is not a readable ONNX file: {str(error).splitlines()[0]}") from error
-    (graph_input, *others) = session.get_inputs()
-    if others:
-        raise FembError(f"{path} takes {1 + len(others)} inputs, not one of images")
+        raise FembError(f"{path} is not a readable ONNX file: {_first_line(error)}") from error
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise FembError(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs, not one each: images, embeddings")
 
-    def run(inputs: Tensor) -> Tensor:
-        return torch.from_numpy(session.run(None, {graph_input.name: inputs.numpy()})[0])
+    def run(images: Tensor) -> Tensor:
+        try:
+            embeddings = session.run(None, {inputs[0].name: images.numpy()})[0]
+        except Exception as error:
+            raise FembError(f"{path} cannot be run: {_first_line(error)}") from error
+        if not isinstance(embeddings, np.ndarray) or embeddings.dtype.kind != "f" or embeddings.ndim != 2:
+            raise FembError(f"{path} gives no embeddings (images, numbers), but {outputs[0].type} {outputs[0].shape}")
+        return torch.from_numpy(embeddings)
 
-    metadata = dict(session.get_modelmeta().custom_metadata_map)
-    return ExportedNetwork(run, metadata, takes_pixels=graph_input.type == "tensor(uint8)")
+    return ExportedNetwork(run, metadata, takes_pixels=inputs[0].type == "tensor(uint8)")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _providers(device: str | torch.device | None, available: list[str]) -> list[Any]:

@@ -60,6 +60,7 @@ def test_missing_metadata_names_file_and_key(key):
         ("mean", "[0, 0, NaN]"),
         ("std", "[1, 1, 0]"),
         ("input_size", "100000"),
+        pytest.param("mean", f"[1{'0' * 400}, 0, 0]", id="mean-beyond-float"),
         pytest.param("source", "[" * 100_000, id="source-nested"),
         ("backbone", "{"),
         ("backbone", "null"),

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from femb_cli.checkpoints.card import FORMAT, QUALITY_HEADERS, ModelCard
@@ -20,8 +19,9 @@ from femb_cli.checkpoints.official.ir import reverse_input_channels
 from femb_cli.checkpoints.official.onnx_graph import read_onnx_network
 from femb_cli.checkpoints.official.reading import read_plain
 from femb_cli.checkpoints.official.recognise import Recognised, family_named, recognise
+from femb_cli.checkpoints.official.state_dict import refuse_unusual
 from femb_cli.checkpoints.official.stated import stated_colours, stated_training
-from femb_cli.checkpoints.store import assemble_backbone, open_checkpoint, read_metadata, save_checkpoint
+from femb_cli.checkpoints.store import assemble_backbone, read_metadata, save_checkpoint
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.data.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
@@ -74,7 +74,7 @@ def convert_checkpoint(
     if files.network.suffix == ".onnx":
         converted = _convert_onnx(files, family)
     elif family is None and (card := _own_card(files.network)) is not None:
-        converted = Converted(None, load_file(files.network), card)
+        converted = _convert_own(files.network, card)
     else:
         converted = _convert(files, family, say)
     _refuse_non_finite(converted, where)
@@ -87,8 +87,9 @@ def convert_checkpoint(
     if on_hub:
         card = card.with_source(hub=str(source), revision=files.network.parent.name)
     classifier = None if converted.class_weights is None else {"weight": converted.class_weights.float()}
-    save_checkpoint(destination, backbone, card, classifier=classifier, overwrite=overwrite)
-    return open_checkpoint(destination).card
+    # As it will be read, so that nothing is written which is refused later.
+    card = ModelCard.from_metadata(card.to_metadata(), where)
+    return save_checkpoint(destination, backbone, card, classifier=classifier, overwrite=overwrite)
 
 
 def _own_card(file: Path) -> ModelCard | None:
@@ -98,6 +99,12 @@ def _own_card(file: Path) -> ModelCard | None:
     except FembError:
         return None
     return ModelCard.from_metadata(metadata, str(file)) if metadata.get("format") == FORMAT else None
+
+
+def _convert_own(file: Path, card: ModelCard) -> Converted:
+    tensors = read_plain(file)
+    refuse_unusual(tensors, str(file))
+    return Converted(None, tensors, card)
 
 
 def _convert(files: OfficialFiles, family: Family | None, say: Callable[[str], None]) -> Converted:

@@ -51,6 +51,10 @@ def ir_to_iresnet(tensors: StateDict, bn_eps: float, layers: Sequence[str]) -> d
         tensors: under the official names.
         bn_eps: epsilon of the batch norms.
         layers: `WITH_INNER_NORM` or `WITHOUT_INNER_NORM`.
+
+    Raises:
+        KeyError: a tensor is missing that tells how many channels there are.
+        ValueError: the first block has not as many as the layer before it.
     """
     blocks = _blocks(tensors)
     modules = dict(OUTSIDE_BLOCKS)
@@ -58,7 +62,7 @@ def ir_to_iresnet(tensors: StateDict, bn_eps: float, layers: Sequence[str]) -> d
         modules |= {f"{block.official}.res_layer.{index}": f"{block.own}.{name}" for index, name in enumerate(layers)}
         modules |= {f"{block.official}.{theirs}": f"{block.own}.{ours}" for theirs, ours in SHORTCUT.items()}
     renamed = {_rename(name, modules): tensor for name, tensor in tensors.items()}
-    renamed |= _identity_shortcut(length(tensors, "input_layer.0.weight"), bn_eps)
+    renamed |= _identity_shortcut(_first_channels(tensors), bn_eps)
     if "features.running_mean" in renamed:
         embedding_dim = length(renamed, "features.running_mean")
         renamed.setdefault("features.weight", torch.ones(embedding_dim))
@@ -90,6 +94,14 @@ def _blocks(tensors: StateDict) -> list[_Block]:
 def _rename(name: str, modules: dict[str, str]) -> str:
     module, _, leaf = name.rpartition(".")
     return f"{modules[module]}.{leaf}" if module in modules else name
+
+
+def _first_channels(tensors: StateDict) -> int:
+    """Channels of the first block, whose first convolution is as large as an identity matrix or the file is no IR."""
+    channels, shape = length(tensors, "input_layer.0.weight"), tuple(tensors["body.0.res_layer.1.weight"].shape)
+    if shape != (channels, channels, 3, 3):
+        raise ValueError(f"body.0.res_layer.1.weight has the shape {shape} behind {channels} channels")
+    return channels
 
 
 def _identity_shortcut(channels: int, bn_eps: float) -> dict[str, Tensor]:

@@ -15,6 +15,9 @@ from safetensors.torch import load_file
 from femb_cli.checkpoints.official.bystanders import stand_ins
 from femb_cli.errors import FembError
 
+MOST_UNPACKED = 20
+"""How many times a compressed archive may be larger than its file; weights are hardly compressible."""
+
 UNREADABLE = (
     *(pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
     *(RuntimeError, ValueError, LookupError, TypeError, AssertionError, AttributeError, ArithmeticError, MemoryError),
@@ -55,6 +58,9 @@ def read_plain(file: Path) -> Any:
 def _is_sound_and_stored(file: Path) -> bool:
     """Whether no entry of the archive is compressed, so that tensors can be mapped; mapping checks no sum by itself."""
     with zipfile.ZipFile(file) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > MOST_UNPACKED * file.stat().st_size:
+            raise zipfile.BadZipFile(f"it would unpack to {unpacked} bytes")
         if damaged := archive.testzip():
             raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
         return all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())

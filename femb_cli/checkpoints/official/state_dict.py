@@ -32,18 +32,27 @@ def is_state_dict(content: Any) -> bool:
 
 
 def refuse_unusual(tensors: StateDict, where: str) -> None:
-    """Refuse tensors that are no plain numbers in memory: sparse, quantised, complex, or without any data.
+    """Refuse tensors that are no plain numbers in memory, or fewer numbers than they pretend to be.
 
     Raises:
         FembError: naming the first of them.
     """
     for name, tensor in tensors.items():
-        is_plain = tensor.layout is torch.strided and tensor.device.type == "cpu"
-        if not is_plain or tensor.is_quantized or tensor.is_complex():
+        if not _is_plain(tensor):
             raise FembError(
                 f"{where}: the tensor {name} is not made of plain numbers"
                 f" ({tensor.dtype}, {tensor.layout}, {tensor.device})"
             )
+        # A file of a few bytes could otherwise ask for any memory: torch.ones(1).expand(10**10).
+        if tensor.numel() * tensor.itemsize > tensor.untyped_storage().nbytes():
+            raise FembError(f"{where}: the tensor {name} {tuple(tensor.shape)} repeats fewer numbers than it has")
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether torch computes with it: it is not sparse, nested, quantised, complex, of 8 bits or without any data."""
+    is_in_memory = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_nested
+    is_short = tensor.is_floating_point() and tensor.itemsize < 2
+    return is_in_memory and not (tensor.is_quantized or tensor.is_complex() or is_short)
 
 
 def without_prefix(tensors: StateDict, prefix: str) -> dict[str, Tensor]:
@@ -56,8 +65,8 @@ def length(tensors: StateDict, name: str) -> int:
 
     Raises:
         KeyError: there is no such tensor.
-        ValueError: it has no dimensions.
+        ValueError: it has no dimensions, or no numbers, so that its shape could be anything.
     """
-    if not tensors[name].ndim:
-        raise ValueError(f"{name} is a single number")
+    if not tensors[name].ndim or not tensors[name].numel():
+        raise ValueError(f"{name} has the shape {tuple(tensors[name].shape)}")
     return len(tensors[name])

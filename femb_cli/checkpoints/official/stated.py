@@ -51,8 +51,9 @@ def stated_colours(settings: Path | None) -> Literal["RGB", "BGR"] | None:
     try:
         text = settings.read_text(encoding="utf-8")
         stated = json.loads(text) if settings.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise FembError(f"{settings} cannot be read: {error}") from error
+    # PyYAML lets lookups fail in a value that does not fit its tag, as in `!!bool x`.
+    except (OSError, ValueError, LookupError, AttributeError, RecursionError, yaml.YAMLError) as error:
+        raise FembError(f"{settings} cannot be read: {error!r}"[:500]) from error
     stated = stated.get("conf", stated) if isinstance(stated, Mapping) else {}
     match stated.get("color_space") if isinstance(stated, Mapping) else None:
         case "RGB":
@@ -61,8 +62,11 @@ def stated_colours(settings: Path | None) -> Literal["RGB", "BGR"] | None:
             return "BGR"
         case None:
             return None
+        case str(other):
+            raise FembError(f"{settings} states the color_space {other[:50]!r}, which is neither RGB nor BGR")
         case other:
-            raise FembError(f"{settings} states the color_space {other!r}, which is neither RGB nor BGR")
+            # Not shown: a few lines of YAML can stand for gigabytes.
+            raise FembError(f"{settings} states a color_space of type {type(other).__name__}, not RGB or BGR")
 
 
 def _header(given: Mapping[str, Any]) -> dict[str, Any]:
