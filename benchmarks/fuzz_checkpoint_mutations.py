@@ -230,10 +230,13 @@ def _save(content: Any, metadata: dict[str, str] | None, *, is_old: bool) -> byt
 def _changed_metadata(metadata: dict[str, str], chance: Random) -> dict[str, str]:
     """Change one text of a card; a number of the backbone wherever it stands."""
     changed, key = dict(metadata), chance.choice(sorted(metadata))
+    try:
+        backbone = json.loads(metadata["backbone"])
+    except (KeyError, ValueError, RecursionError):
+        backbone = None  # changed before
     match chance.randrange(3):
-        case 0:
-            backbone, number = json.loads(metadata["backbone"]), chance.choice(ODD_NUMBERS)
-            field = chance.choice(sorted(backbone))
+        case 0 if isinstance(backbone, dict) and backbone:
+            field, number = chance.choice(sorted(backbone)), chance.choice(ODD_NUMBERS)
             changed |= {"backbone": json.dumps({**backbone, field: number})}
             changed |= {field: str(number)} if field in metadata else {}
         case 1:
