@@ -41,6 +41,9 @@ NUMBER_TYPES = (
 
 ODD_NUMBERS = (0, -1, 17, 48, 2047, 10**5, 2**40, 2**62, 2**63, 10**400, 1e9, 1e300, 1e-320, float("nan"), True)
 
+MOST_NUMBERS = 10**7
+"""In a safetensors file that is made here."""
+
 ODD_YAML = (
     *(b"!!int ''", b"!!bool x", b"!!float ''", b"!!timestamp x", b"!!binary x", b"0x" + b"f" * 5000, b"[" * 9999),
     *(b"&a [*a]", b"*a", b"!!python/object/apply:os.system [id]", b"!!set {RGB}", b"[RGB]", b"rgb", b"{? [a] : b}"),
@@ -221,6 +224,9 @@ def _load(data: bytes) -> tuple[Any, dict[str, str] | None]:
 
 def _save(content: Any, metadata: dict[str, str] | None, *, is_old: bool) -> bytes:
     if metadata is not None:
+        # Here a view becomes all that it stands for.
+        if sum(tensor.numel() for tensor in content.values()) > MOST_NUMBERS:
+            raise ValueError("too large for a file")
         return to_safetensors({name: tensor.contiguous() for name, tensor in content.items()}, metadata)
     buffer = io.BytesIO()
     torch.save(content, buffer, _use_new_zipfile_serialization=not is_old)
