@@ -18,8 +18,8 @@ def measure(keep: bool, batch: int) -> float:
     """Milliseconds of CPU time per image of MobileFaceNet, one thread, batches of 112 x 112 images."""
     import torch
 
-    from femb_cli.allocator import keep_freed_memory
     from femb_cli.backbones import build_backbone
+    from femb_cli.runtime.allocator import keep_freed_memory
 
     if keep:
         keep_freed_memory()

@@ -35,7 +35,7 @@ OFFICIAL = "arcface_torch"
 FEMB: dict[str, dict[str, Any]] = {
     "femb, plain": {},
     "femb, in blocks": {"chunk": DEFAULT_CHUNK},
-    "femb, in blocks, bfloat16 products": {"chunk": DEFAULT_CHUNK, "products": torch.bfloat16},
+    "femb, in blocks, bfloat16 products": {"chunk": DEFAULT_CHUNK, "matmul_precision": torch.bfloat16},
 }
 PLAIN, BLOCKS, BFLOAT16 = FEMB
 

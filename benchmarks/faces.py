@@ -8,7 +8,7 @@ import sys
 
 from PIL import Image
 
-from femb_cli.data.synthetic import photograph
+from femb_cli.data.synthetic.faces import photograph
 
 PEOPLE, PHOTOGRAPHS, SIZE = range(20, 24), range(10), 112
 

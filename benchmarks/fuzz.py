@@ -42,16 +42,17 @@ from fuzz_seeds import SEEDS as DATA_SEEDS
 from fuzz_seeds import Seed, golden_seeds
 
 from femb_cli.checkpoints.inspection import inspect_model
-from femb_cli.checkpoints.layout import MODEL
 from femb_cli.checkpoints.official import convert_checkpoint
-from femb_cli.data.convert import convert
-from femb_cli.data.dataset import check_identities, read_facts
-from femb_cli.data.decode import decode_image
-from femb_cli.data.encoded import check_image
-from femb_cli.data.folder import FileListSource
-from femb_cli.data.opening import open_source
-from femb_cli.data.source import HasExtraColumns, ReadsMany
-from femb_cli.data.verification_set import read_verification_set, write_benchmark
+from femb_cli.checkpoints.runs import MODEL
+from femb_cli.data.conversion.benchmark import write_benchmark
+from femb_cli.data.conversion.convert import convert
+from femb_cli.data.files.folder import FileListSource
+from femb_cli.data.huggingface.dataset_info import read_dataset_info
+from femb_cli.data.images.decode import decode_image
+from femb_cli.data.images.encoded import check_image
+from femb_cli.data.open import open_source
+from femb_cli.data.source import HasExtraColumns, ReadsMany, check_identities
+from femb_cli.data.verification_bin.verification_set import read_verification_set
 from femb_cli.errors import FembError
 from femb_cli.inference import load_embedder
 
@@ -134,7 +135,7 @@ def examine(path: Path, format: str, *, copy: Path | None) -> Outcome:
         if isinstance(source, HasExtraColumns) and (extra := source.extra(rows_N)) is not None:
             extra.to_pylist()
         if format == "arrow":
-            read_facts(path)
+            read_dataset_info(path)
         if copy is not None and format != "image":
             convert(source, copy, on_error="skip")
             check_identities(source)

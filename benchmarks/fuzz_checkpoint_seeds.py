@@ -18,11 +18,11 @@ from torch import Tensor
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
-from femb_cli.checkpoints.official.ir import OUTSIDE_BLOCKS, SHORTCUT, WITH_INNER_NORM
+from femb_cli.checkpoints.official.networks.ir import OUTSIDE_BLOCKS, SHORTCUT, WITH_INNER_NORM
 from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
 from femb_cli.config.schema import IResNetConfig
-from femb_cli.data.preprocess import Preprocessing
-from femb_cli.inference.export import ExportPlan, export_checkpoint
+from femb_cli.data.images.preprocess import Preprocessing
+from femb_cli.export import ExportPlan, export_checkpoint
 
 CONFIG = IResNetConfig("iresnet18", width=1 / 16, embedding_dim=8, input_size=32)
 NUM_IDENTITIES = 5

@@ -13,7 +13,7 @@ from typing import Any
 
 from fuzz_seeds import Seed
 
-from femb_cli.data.recordio_format import MAGIC
+from femb_cli.data.recordio.format import MAGIC
 
 EXTREMES = (0, 1, 2, 4, 255, 2**16 - 1, 2**24, 2**29 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63 - 1, 2**64 - 1)
 TOKENS = [

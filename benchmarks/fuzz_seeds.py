@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from femb_cli.data.dataset_writer import DatasetWriter
-from femb_cli.data.facts import INFO_FILE, STATE_FILE
-from femb_cli.data.recordio_format import FIRST, LAST, LENGTH_BITS, MAGIC, MIDDLE, WHOLE
-from femb_cli.data.shards import Format
+from femb_cli.data.conversion.dataset_writer import DatasetWriter
+from femb_cli.data.conversion.shards import Format
+from femb_cli.data.huggingface.dataset_info import INFO_FILE, STATE_FILE
+from femb_cli.data.recordio.format import FIRST, LAST, LENGTH_BITS, MAGIC, MIDDLE, WHOLE
 
 NAMES = ["ann", "bea"]
 LABELS = [0, 0, 1, 1]
@@ -175,7 +175,7 @@ def verification_seeds() -> Iterator[Seed]:
 
 
 def arrow_seeds() -> Iterator[Seed]:
-    """Data sets of femb's own, and others with labels as text, further columns and compressed buffers."""
+    """Datasets of femb's own, and others with labels as text, further columns and compressed buffers."""
     yield _written("arrow", shard_bytes=10**6)
     yield _written("arrow", shard_bytes=1)
     for compression, names in ((None, NAMES), ("zstd", NAMES), (None, None)):
@@ -199,7 +199,7 @@ def parquet_seeds() -> Iterator[Seed]:
 
 
 def _written(format: Format, shard_bytes: int) -> Seed:
-    """Write a data set and take its files up."""
+    """Write a dataset and take its files up."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "set"
         with DatasetWriter(path, NAMES, source="seed", format=format, shard_bytes=shard_bytes) as writer:

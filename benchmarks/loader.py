@@ -1,4 +1,4 @@
-"""How fast images reach the training: encoded bytes to normalised batches, beside arcface_torch's own data set.
+"""How fast images reach the training: encoded bytes to normalised batches, beside arcface_torch's own dataset.
 
     python benchmarks/loader.py --records records --rival-python PYTHON --arcface-torch CHECKOUT
 
@@ -95,8 +95,8 @@ def _arrivals(way: str, data: Path, seconds: float) -> list[float]:
     """When each normalised batch is there."""
     import torch
 
-    from femb_cli.allocator import keep_freed_memory
-    from femb_cli.data.preprocess import Preprocessing
+    from femb_cli.data.images.preprocess import Preprocessing
+    from femb_cli.runtime.allocator import keep_freed_memory
 
     keep_freed_memory()  # as the command line does
     torch.set_num_threads(1)
@@ -111,9 +111,9 @@ def _arrivals(way: str, data: Path, seconds: float) -> list[float]:
 
 
 def _batches(way: str, data: Path) -> Iterator["torch.Tensor"]:  # noqa: F821
-    from femb_cli.data import decode
-    from femb_cli.data.loader import ShuffledBatches, TrainingImages, training_batches
-    from femb_cli.data.opening import open_source
+    from femb_cli.data.images import decode
+    from femb_cli.data.loading.loader import ShuffledBatches, TrainingImages, training_batches
+    from femb_cli.data.open import open_source
 
     images = TrainingImages(open_source(data))
     rows = ShuffledBatches(len(images), BATCH, start=0, stop=10**9, seed=0, groups=images.groups)

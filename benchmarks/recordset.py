@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from femb_cli.data.opening import open_source
+from femb_cli.data.open import open_source
 
 MAGIC = 0xCED7230A
 FACES, QUALITY, IMAGES_PER_IDENTITY = 2000, 96, 100

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.evaluation.templates import TemplateMode, template_figures, template_scores
+from femb_cli.evaluation.templates.features import TemplateMode, template_metrics, template_scores
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, float]:
         seconds = time.perf_counter() - start
         scoring_peak = _peak_megabytes()
         start = time.perf_counter()
-        template_figures(
+        template_metrics(
             scores, genuine, num_templates=len(features), num_images=len(features), mode=TemplateMode(flip=None)
         )
         extra = {"figures_s": time.perf_counter() - start, "scoring_mb": scoring_peak}

@@ -9,7 +9,7 @@ from typing import Any
 from femb_cli import __version__
 from femb_cli.config.load import parse_entry
 from femb_cli.config.schema import BackboneConfig
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
 
 FORMAT = "femb-checkpoint-1"

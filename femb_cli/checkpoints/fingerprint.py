@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from femb_cli.backbones import Backbone
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 
 TOLERANCE = 1e-4

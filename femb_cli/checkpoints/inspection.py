@@ -8,7 +8,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from femb_cli.checkpoints.card import ModelCard
-from femb_cli.checkpoints.layout import CLASSIFIER, CONFIG, RUN_SUMMARY, STATE, checkpoint_step
+from femb_cli.checkpoints.runs import CLASSIFIER, CONFIG, RUN_SUMMARY, STATE, checkpoint_step
 from femb_cli.checkpoints.store import Checkpoint, empty_backbone, open_checkpoint
 from femb_cli.config.load import read_yaml
 from femb_cli.errors import FembError

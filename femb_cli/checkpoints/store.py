@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from femb_cli.backbones import Backbone, build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.fingerprint import check_fingerprint, fingerprint
-from femb_cli.checkpoints.layout import CLASSIFIER, CONFIG, MODEL, STATE, run_checkpoints
+from femb_cli.checkpoints.runs import CLASSIFIER, CONFIG, MODEL, STATE, run_checkpoints
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.errors import FembError
 from femb_cli.files import new_folder

@@ -10,21 +10,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from femb_cli.classifier.collectives import (
-    add_up,
-    count_rows,
-    gather,
-    gather_rows,
-    multiply_gradient,
-    rank,
-    share,
-    world_size,
-)
 from femb_cli.classifier.sampling import sample_rows
 from femb_cli.classifier.streaming import EPSILON, Classes, streamed_cosines
 from femb_cli.config.schema import DEFAULT_CHUNK
 from femb_cli.errors import UsageError
 from femb_cli.headers import Header
+from femb_cli.runtime.collectives import (
+    all_gather,
+    all_gather_counts,
+    all_gather_detached,
+    all_reduce,
+    all_reduce_gradient,
+    rank,
+    scale_gradient,
+    world_size,
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class MarginClassifier(nn.Module):
         sparse_gradient: whether classes that were not sampled have no gradient, which leaves them as they are
             (see `training.optimizers`), or a gradient of zeros, so that weight decay and momentum still move them, as
             in arcface_torch.
-        products: dtype of the factors in matrix products, `torch.bfloat16` or None for the embeddings' own.
+        matmul_precision: dtype of the factors in matrix products: `torch.bfloat16`, or None for that of the
+            embeddings.
 
     Raises:
         UsageError: chunk or sample_rate does not fit.
@@ -101,7 +102,7 @@ class MarginClassifier(nn.Module):
         chunk: int | None = None,
         sample_rate: float = 1.0,
         sparse_gradient: bool = True,
-        products: torch.dtype | None = None,
+        matmul_precision: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         if chunk is not None and chunk < 1:
@@ -115,7 +116,7 @@ class MarginClassifier(nn.Module):
         self.chunk = chunk or DEFAULT_CHUNK
         self.sample_rate = sample_rate
         self.sparse_gradient = sparse_gradient
-        self.products = products
+        self.matmul_precision = matmul_precision
         self.weight = nn.Parameter(torch.empty(self.shard.size, embedding_dim))
         self.generator = torch.Generator()
         self.reset_weight()
@@ -173,10 +174,10 @@ class MarginClassifier(nn.Module):
     def _gather(self, embeddings_BD: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The batch of all processes."""
         if world_size() > 1:
-            embeddings_BD = multiply_gradient(embeddings_BD, world_size())
+            embeddings_BD = scale_gradient(embeddings_BD, world_size())
         embeddings_BD, magnitude_B = self._normalize(embeddings_BD)
-        counts = count_rows(labels_B)
-        return gather(embeddings_BD, counts), gather(magnitude_B, counts), gather_rows(labels_B, counts)
+        counts = all_gather_counts(labels_B)
+        return all_gather(embeddings_BD, counts), all_gather(magnitude_B, counts), all_gather_detached(labels_B, counts)
 
     def _local(self, labels_B: Tensor) -> tuple[Tensor, Tensor]:
         """Row numbers in this shard, and which of them are in it."""
@@ -192,7 +193,7 @@ class MarginClassifier(nn.Module):
         if self.header.normalized:
             weight_D = F.normalize(weight_D, eps=EPSILON)
         own_B[is_here_B] = (embeddings_BD[is_here_B] * weight_D).sum(1)
-        return add_up(own_B)
+        return all_reduce(own_B)
 
     def _streamed_cross_entropy(
         self, embeddings_BD: Tensor, magnitude_B: Tensor, labels_B: Tensor, own_B: Tensor
@@ -200,15 +201,15 @@ class MarginClassifier(nn.Module):
         scale = self.header.logit_scale(magnitude_B)
         scale_B = scale if isinstance(scale, Tensor) else torch.full_like(magnitude_B, scale)
         own_B, log_sum_B = streamed_cosines(
-            share(embeddings_BD),
+            all_reduce_gradient(embeddings_BD),
             self.weight,
             own_B,
-            share(scale_B),
+            all_reduce_gradient(scale_B),
             self.header,
             self._classes(labels_B),
-            self.products,
+            self.matmul_precision,
         )
-        negatives_B = gather(log_sum_B[None], [1] * world_size()).logsumexp(0)
+        negatives_B = all_gather(log_sum_B[None], [1] * world_size()).logsumexp(0)
         target_B = self.header.target(own_B, magnitude_B) * scale_B
         # Beyond 40, log(1 + exp(x)) is x in float64, too.
         return F.softplus(negatives_B - target_B, threshold=40).mean()

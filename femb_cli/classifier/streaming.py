@@ -51,7 +51,7 @@ def streamed_cosines(
     scale_B: Tensor,
     header: Header,
     classes: Classes,
-    products: torch.dtype | None = None,
+    matmul_precision: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The two numbers of each sample that the loss is made of.
 
@@ -62,13 +62,13 @@ def streamed_cosines(
         scale_B: factor from cosines to logits.
         header: what it does to the negatives.
         classes: which classes take part.
-        products: dtype of the factors in matrix products, if not the embeddings' own. What is added up over blocks
-            is of the embeddings' dtype always.
+        matmul_precision: dtype of the factors in matrix products, if not the embeddings'; sums over blocks
+            always have the embeddings' dtype.
 
     Returns:
         `own_B` with a gradient, and the log-sum-exp of the other local classes' logits, (B,): -inf without any.
     """
-    stream = _Stream(header, classes, products or embeddings_BD.dtype, embeddings_BD.dtype)
+    stream = _Stream(header, classes, matmul_precision or embeddings_BD.dtype, embeddings_BD.dtype)
     return cast(tuple[Tensor, Tensor], _StreamedCosines.apply(embeddings_BD, weight_CD, own_B, scale_B, stream))
 
 
@@ -87,20 +87,20 @@ class _Block:
 class _Stream:
     header: Header
     classes: Classes
-    products: torch.dtype
+    matmul_precision: torch.dtype
     dtype: torch.dtype
 
     def factor(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.products)
+        return tensor.to(self.matmul_precision)
 
     def multiply(self, left: Tensor, right: Tensor, out: Tensor | None = None) -> Tensor:
-        if self.products == self.dtype:
+        if self.matmul_precision == self.dtype:
             return torch.mm(left, right, out=out)
         product = torch.mm(left, right)
         return product.to(self.dtype) if out is None else out.copy_(product)
 
     def multiply_and_add(self, total: Tensor, left: Tensor, right: Tensor) -> None:
-        if self.products == self.dtype:
+        if self.matmul_precision == self.dtype:
             total.addmm_(left, right)
         else:
             total.add_(torch.mm(left, right))

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from femb_cli import __version__
-from femb_cli.allocator import keep_freed_memory
 from femb_cli.cli import config, convert, convert_checkpoint, embed, env, export, identify, inspect, train, verify
 from femb_cli.cli import list as listing
 from femb_cli.errors import FembError
+from femb_cli.runtime.allocator import keep_freed_memory
 
 app = typer.Typer(
     name="femb",

@@ -24,7 +24,7 @@ class OnError(StrEnum):
 
 
 class Format(StrEnum):
-    """How a data set lies on the disk."""
+    """How a dataset lies on the disk."""
 
     arrow = "arrow"
     parquet = "parquet"
@@ -34,7 +34,7 @@ def convert(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SRC", help="RecordIO directory or .rec, folder of people, zip, list, .bin, data set, or Hub id."
+            metavar="SRC", help="RecordIO directory or .rec, folder of people, zip, list, .bin, dataset, or Hub id."
         ),
     ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The directory to make.")],
@@ -46,9 +46,7 @@ def convert(
     min_images: Annotated[
         int | None, typer.Option("--min-images", min=1, help="Keep people with at least N images.")
     ] = None,
-    split: Annotated[
-        str | None, typer.Option("--split", help="Of a data set that has several: train, test ...")
-    ] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Of a dataset that has several: train, test ...")] = None,
     images: Annotated[
         Path | None, typer.Option("--images", help="Where the images of a list are. Default: found beside it.")
     ] = None,
@@ -63,7 +61,7 @@ def convert(
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Convert a face data set to a Hugging Face dataset, image bytes untouched.
+    """Convert a face dataset to a Hugging Face dataset, image bytes untouched.
 
     What SRC is, and how it is laid out, is found out. A verification set (.bin) becomes a benchmark: images and pairs.
     Interrupted, the same command goes on. (femb convert-checkpoint is for weights.)
@@ -89,7 +87,7 @@ def convert(
         _refuse_for_pairs(**selection, split=split, images=images)
         _convert_pairs(Path(source), destination, output, writing, dry_run=dry_run)
         return
-    from femb_cli.data.convert import read_identity_list
+    from femb_cli.data.conversion.convert import read_identity_list
 
     opened = _open_source(source, split, images, output)
     selection["identities"] = read_identity_list(identities) if identities else None
@@ -101,36 +99,36 @@ def convert(
 
 
 def _holds_pairs(path: Path) -> bool:
-    from femb_cli.data.verification_set import is_verification_set
+    from femb_cli.data.verification_bin.verification_set import is_verification_set
 
     return path.is_file() and (path.suffix == ".bin" or is_verification_set(path))
 
 
 def _open_source(source: str, split: str | None, images: Path | None, output: Output) -> "ImageSource":
-    from femb_cli.data.hub import download_dataset, is_hub_id
-    from femb_cli.data.opening import open_source
+    from femb_cli.data.huggingface.hub import download_dataset, is_hub_id
+    from femb_cli.data.open import open_source
 
     path = download_dataset(source, split=split, say=output.say) if is_hub_id(source) else source
     return open_source(path, split=split, images=images)
 
 
 def _plan(source: "ImageSource", destination: Path, output: Output, selection: dict[str, Any]) -> None:
-    from femb_cli.data.convert import plan_conversion
+    from femb_cli.data.conversion.convert import plan_conversion
 
     plan = plan_conversion(source, **selection)
     facts = {
         "source_kind": source.kind,
         "num_images": plan.num_images,
         "num_identities": plan.num_identities,
-        "num_nameless": len(plan.nameless_M),
-        "num_unselected": len(source) - plan.num_images - len(plan.nameless_M),
+        "num_unlabeled": len(plan.unlabeled_M),
+        "num_unselected": len(source) - plan.num_images - len(plan.unlabeled_M),
         "path": str(destination),
     }
     output.facts(facts)
 
 
 def _convert_images(source: "ImageSource", destination: Path, output: Output, settings: dict[str, Any]) -> None:
-    from femb_cli.data.convert import convert as convert_source
+    from femb_cli.data.conversion.convert import convert as convert_source
 
     with output.progress("converting") as progress:
         done = convert_source(source, destination, **settings, progress=progress)
@@ -149,7 +147,8 @@ def _convert_images(source: "ImageSource", destination: Path, output: Output, se
 
 
 def _convert_pairs(source: Path, destination: Path, output: Output, settings: dict[str, Any], *, dry_run: bool) -> None:
-    from femb_cli.data.verification_set import read_verification_set, write_benchmark
+    from femb_cli.data.conversion.benchmark import write_benchmark
+    from femb_cli.data.verification_bin.verification_set import read_verification_set
 
     pairs = read_verification_set(source)
     if dry_run:
@@ -180,7 +179,7 @@ def _refuse_for_pairs(**chosen: object) -> None:
 
 def _warn_of_skipped(output: Output, skipped: list[tuple[str, str]], path: Path) -> None:
     """Name the first few; all are in the file."""
-    from femb_cli.data.skipped import SKIPPED_FILE
+    from femb_cli.data.conversion.skipped import SKIPPED_FILE
 
     for name, reason in skipped[:MOST_WARNINGS]:
         output.warn(f"left out {name}: {reason}")

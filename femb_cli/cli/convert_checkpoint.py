@@ -24,7 +24,7 @@ def convert_checkpoint(
 ) -> None:
     """Convert official weights to a femb checkpoint.
 
-    (femb convert is for data sets.) Class weights beside the network come along. The converted weights keep their
+    (femb convert is for datasets.) Class weights beside the network come along. The converted weights keep their
     authors' licence, mostly non-commercial.
 
     \b
@@ -42,7 +42,7 @@ def convert_checkpoint(
     facts = {
         "path": str(destination),
         "backbone": card.backbone.name,
-        "embedding_size": card.backbone.embedding_dim,
+        "embedding_dim": card.backbone.embedding_dim,
         **({} if card.num_identities is None else {"num_identities": card.num_identities}),
         **card.source,
     }

@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.output import Output, configure_logging, format_pairs
+from femb_cli.cli.output import Output, format_pairs
 from femb_cli.errors import UsageError
+from femb_cli.runtime.logging import configure_logging
 
 
 def embed(
     images: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGES...", help="A folder, zip or data set, image files, or - for a list on stdin."),
+        typer.Argument(metavar="IMAGES...", help="A folder, zip or dataset, image files, or - for a list on stdin."),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="The .npy file to make; names go to .txt beside it.")
@@ -40,10 +41,10 @@ def embed(
       femb embed lfw_aligned_112.zip -o lfw.npy --model runs/lfw --flip
       find faces -name '*.jpg' | femb embed - -o faces.npy
     """
+    from femb_cli.checkpoints.runs import runs_folder
     from femb_cli.inference.embed_job import EmbedJob, run_embedding
-    from femb_cli.inference.processes import check_processes
-    from femb_cli.training.launch import launch
-    from femb_cli.training.run import runs_folder
+    from femb_cli.runtime.devices import check_processes
+    from femb_cli.runtime.launch import launch
 
     output = Output(json=json, quiet=quiet)
     output.load_libraries()

@@ -11,8 +11,8 @@ from femb_cli.cli.output import Output
 
 if TYPE_CHECKING:
     from femb_cli.checkpoints.store import Checkpoint
-    from femb_cli.inference.export.parity import Comparison
-    from femb_cli.inference.export.plan import ExportPlan
+    from femb_cli.export.parity import Comparison
+    from femb_cli.export.plan import ExportPlan
 
 
 class Format(StrEnum):
@@ -73,10 +73,9 @@ def export(
       femb export runs/arcface_iresnet50_ms1mv3_1 -o backbone.pth --format arcface
       femb export mobilefacenet -o mobilefacenet_hub --format hub
     """
-    from femb_cli.checkpoints.layout import newest_finished_run
+    from femb_cli.checkpoints.runs import newest_finished_run, runs_folder
     from femb_cli.checkpoints.store import open_checkpoint
-    from femb_cli.inference.export import ExportPlan, default_target, export_checkpoint, format_of
-    from femb_cli.training.run import runs_folder
+    from femb_cli.export import ExportPlan, default_target, export_checkpoint, format_of
 
     output = Output(json=json, quiet=quiet)
     output.load_libraries()
@@ -107,7 +106,7 @@ def _describe(checkpoint: "Checkpoint", plan: "ExportPlan") -> dict[str, Any]:
     return {
         "backbone": checkpoint.card.backbone.name,
         "input": f"(batch, {size}, {size}, 3)" if plan.with_preprocessing else f"(batch, 3, {size}, {size})",
-        "embedding_size": checkpoint.card.backbone.embedding_dim,
+        "embedding_dim": checkpoint.card.backbone.embedding_dim,
         "channel_order": "RGB" if plan.with_preprocessing else pixels.channel_order,
         "mean": list(pixels.mean),
         "std": list(pixels.std),

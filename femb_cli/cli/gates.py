@@ -1,4 +1,4 @@
-"""Gates of `femb verify`: figures that end the command with exit code 1 if they are missed."""
+"""Gates of `femb verify`: metrics that end the command with exit code 1 if they are missed."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,8 +9,8 @@ from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from femb_cli.evaluation.verify_templates import TemplateVerification
-    from femb_cli.inference.verify import Verification
+    from femb_cli.evaluation.templates.verify import TemplateVerification
+    from femb_cli.evaluation.verification.result import Verification
 
 _DEFAULT_FMR = "1e-3"
 
@@ -43,16 +43,16 @@ class FnmrLimit(NamedTuple):
 def missed_accuracy(results: "Sequence[Verification]", min_accuracy: float) -> list[str]:
     """Say which results are below the accuracy."""
     return [
-        f"{result.model} on {result.benchmark}: accuracy {result.figures.accuracy:.4f} ({result.figures.protocol}) "
+        f"{result.model} on {result.benchmark}: accuracy {result.metrics.accuracy:.4f} ({result.metrics.protocol}) "
         f"is below {min_accuracy}"
         for result in results
-        if result.figures.accuracy < min_accuracy
+        if result.metrics.accuracy < min_accuracy
     ]
 
 
 def missed_fnmr(results: "Sequence[Verification | TemplateVerification]", limit: FnmrLimit) -> list[str]:
     """Say which results are above the FNMR."""
-    from femb_cli.evaluation.metrics import fnmr_at_fmr, roc_curve
+    from femb_cli.evaluation.metrics.roc import fnmr_at_fmr, roc_curve
 
     missed = []
     for result in results:

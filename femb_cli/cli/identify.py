@@ -29,8 +29,8 @@ def identify(
       femb embed gallery/ -o gallery.npy && femb embed probes/ -o probes.npy
       femb identify probes.npy gallery.npy
     """
-    from femb_cli.evaluation.identification import rank_rate, search, tpir_at_fpir
-    from femb_cli.evaluation.stored import read_embeddings
+    from femb_cli.evaluation.embeddings_file import read_embeddings
+    from femb_cli.evaluation.metrics.identification import rank_rate, search, tpir_at_fpir
 
     output = Output(json=json, quiet=quiet)
     (probe_rows, probe_names), (gallery_rows, gallery_names) = map(read_embeddings, (probes, gallery))

@@ -31,8 +31,7 @@ def inspect(
       femb inspect runs/arcface_iresnet18_synthetic_1
       femb inspect mobilefacenet --json
     """
-    from femb_cli.checkpoints.layout import newest_finished_run
-    from femb_cli.training.run import runs_folder
+    from femb_cli.checkpoints.runs import newest_finished_run, runs_folder
 
     output = Output(json=json)
     path = model or newest_finished_run(runs_folder())
@@ -131,7 +130,7 @@ def _training(facts: Mapping[str, Any]) -> str:
 
 
 def _results(summary: Mapping[str, Any] | None) -> dict[str, str]:
-    """The figures of a finished run."""
+    """The metrics of a finished run."""
     if summary is None:
         return {}
     from femb_cli.cli.verify import percent

@@ -54,7 +54,7 @@ def _entries(kind: Kind) -> dict[str, str]:
 
             return {name: family.repository for name, family in FAMILIES.items()}
         case Kind.benchmarks:
-            from femb_cli.evaluation.benchmarks import BENCHMARKS
+            from femb_cli.evaluation.verification.benchmarks import BENCHMARKS
 
             return {name: benchmark.title for name, benchmark in BENCHMARKS.items()}
 

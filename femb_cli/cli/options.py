@@ -33,7 +33,7 @@ DataDir = Annotated[
 
 def benchmark_names(incomplete: str) -> list[str]:
     """Complete the name of a benchmark."""
-    from femb_cli.evaluation.benchmarks import BENCHMARKS
+    from femb_cli.evaluation.verification.benchmarks import BENCHMARKS
 
     return [name for name in BENCHMARKS if name.startswith(incomplete)]
 

@@ -1,17 +1,18 @@
 """Everything that femb says: results on stdout, and notes, progress and logs on stderr."""
 
 import json as json_module
-import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import typer
 
-from femb_cli.ranks import is_main_process
+from femb_cli.progress import Progress
+from femb_cli.runtime.logging import configure_logging
+from femb_cli.runtime.ranks import is_main_process
 
 
 class Output:
@@ -53,31 +54,20 @@ class Output:
             self.say("loading torch ...")
 
     @contextmanager
-    def progress(self, label: str) -> Iterator[Callable[[int, int], None] | None]:
+    def progress(self, label: str) -> Iterator[Progress | None]:
         """Yield a function of (done, total) that moves a bar on stderr; None where nobody would see it."""
         hidden = self.quiet or self.json or os.environ.get("FEMB_NO_PROGRESS") or not sys.stderr.isatty()
         if hidden or not is_main_process():
             yield None
             return
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as ProgressBar
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(label, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total or None)
-
-
-def configure_logging(*, quiet: bool = False) -> None:
-    """Send femb's log to stderr, bare; the main process only."""
-    logger = logging.getLogger("femb")
-    logger.setLevel(logging.WARNING if quiet or not is_main_process() else logging.INFO)
-    logger.propagate = False
-    for handler in list(logger.handlers):
-        logger.removeHandler(handler)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logger.addHandler(handler)
 
 
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.output import Output, configure_logging, format_pairs
+from femb_cli.cli.output import Output, format_pairs
+from femb_cli.runtime.logging import configure_logging
 
 
 def train(
@@ -54,7 +55,7 @@ def train(
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a network: a face data set in, a run with checkpoints, metrics and figures out.
+    """Train a network: a face dataset in, a run with checkpoints, metrics and plots out.
 
     Without arguments it trains a small network on procedural faces, in about a minute on a laptop.
 
@@ -66,8 +67,8 @@ def train(
       femb train --init magface_r50 --header magface --data my_people --lr 1e-3
       femb train arcface_r50_ms1mv3 --data ms1mv3 --gpus 4
     """
-    from femb_cli.ranks import num_processes
-    from femb_cli.training.launch import on_main_process
+    from femb_cli.runtime.launch import on_main_process
+    from femb_cli.runtime.ranks import num_processes
     from femb_cli.training.session import Request, describe, prepare, start
 
     output = Output(json=json, quiet=quiet)

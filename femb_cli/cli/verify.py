@@ -16,9 +16,9 @@ from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from femb_cli.evaluation.intervals import Interval
-    from femb_cli.evaluation.verify_templates import TemplateVerification
-    from femb_cli.inference.verify import Verification
+    from femb_cli.evaluation.metrics.intervals import Interval
+    from femb_cli.evaluation.templates.verify import TemplateVerification
+    from femb_cli.evaluation.verification.result import Verification
     from femb_cli.inference.verify_extras import Confidence
     from femb_cli.inference.verify_job import VerifyJob
 
@@ -56,7 +56,7 @@ def verify(
         Path | None, typer.Option("--pairs", help="A pair list of your own: LFW's format, or CSV ref,probe,mated.")
     ] = None,
     images: Annotated[
-        Path | None, typer.Option("--images", help="Folder, zip or data set with the pairs' images.")
+        Path | None, typer.Option("--images", help="Folder, zip or dataset with the pairs' images.")
     ] = None,
     embeddings: Annotated[
         Path | None, typer.Option("--embeddings", help="What femb embed wrote, instead of images.")
@@ -93,7 +93,7 @@ def verify(
     ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images at a time.")] = 64,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="DIR", help="Write a page with curves, and the figures.")
+        Path | None, typer.Option("--report", metavar="DIR", help="Write a page with curves, and the metrics.")
     ] = None,
     quality: Annotated[
         Path | None,
@@ -102,7 +102,7 @@ def verify(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Add 95 % confidence intervals; a report always has them.")
     ] = False,
-    recall: Annotated[
+    use_cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Keep embeddings, and take those that were kept.")
     ] = True,
     min_accuracy: Annotated[
@@ -148,19 +148,19 @@ def verify(
     if report is not None:
         refuse_existing(report, overwrite=overwrite)
     several = processes or gpus or 1
-    if several > 1 and not recall:
+    if several > 1 and not use_cache:
         raise UsageError("--no-cache goes with one process", hint="several hand their embeddings over in the cache")
     output.load_libraries()
     rule = None if protocol is None else protocol.value
     if pairs is not None and embeddings is not None:
-        from femb_cli.inference.verify import verify_embeddings
+        from femb_cli.evaluation.verification.result import verify_embeddings
 
         results = [verify_embeddings(pairs, embeddings, rule or "arcface")]
     else:
-        from femb_cli.evaluation.benchmarks import DEFAULT_BENCHMARK
-        from femb_cli.inference.processes import check_processes
+        from femb_cli.checkpoints.runs import runs_folder
+        from femb_cli.evaluation.verification.benchmarks import DEFAULT_BENCHMARK
         from femb_cli.inference.verify_job import VerifyJob
-        from femb_cli.training.run import runs_folder
+        from femb_cli.runtime.devices import check_processes
 
         check_processes(several, gpus, device)
         job = VerifyJob(
@@ -173,7 +173,7 @@ def verify(
             protocol=rule,
             flip=None if flip is None else flip.value,
             batch_size=batch_size,
-            recall=recall,
+            use_cache=use_cache,
             device=device,
         )
         results = _verify_images(job, several, output)
@@ -221,10 +221,10 @@ def _check_template_usage(embeddings: Path | None, *others: object) -> None:
 
 def _verify_images(job: "VerifyJob", several: int, output: Output) -> "list[Verification]":
     """Verify on this process, of embeddings that several may have made; nothing on any but the main one."""
-    from femb_cli.cli.output import configure_logging
     from femb_cli.inference.verify_job import keep_embeddings
-    from femb_cli.ranks import inside_launcher, is_main_process
-    from femb_cli.training.launch import launch, on_main_process
+    from femb_cli.runtime.launch import launch, on_main_process
+    from femb_cli.runtime.logging import configure_logging
+    from femb_cli.runtime.ranks import inside_launcher, is_main_process
 
     if inside_launcher():
         # One of them fetches the benchmarks, before all open them.
@@ -240,19 +240,19 @@ def _verify_images(job: "VerifyJob", several: int, output: Output) -> "list[Veri
 
 def _warn(output: Output, results: "Sequence[Verification | TemplateVerification]") -> None:
     """Say what is odd about the pairs, once for all models."""
-    from femb_cli.evaluation.metrics import unsupported_rates
+    from femb_cli.evaluation.metrics.roc import unsupported_rates
 
-    remarks = [remark for result in results for remark in result.remarks]
+    warnings = [warning for result in results for warning in result.warnings]
     for result in results:
         num_impostor = int((~result.genuine_N).sum())
-        remarks += [
+        warnings += [
             f"{result.benchmark} has {num_impostor} impostor pairs, too few for FAR {rate.rate:g}: not one false accept"
             f" is allowed, and {rate.needed_impostor_pairs} pairs would be needed for a figure to rely on"
             for rate in unsupported_rates(num_impostor, WARNED_RATES)
             if not rate.allowed_false_accepts
         ]
-    for remark in dict.fromkeys(remarks):
-        output.warn(remark)
+    for warning in dict.fromkeys(warnings):
+        output.warn(warning)
 
 
 def _confidence(results: "list[Verification]") -> "list[Confidence]":
@@ -273,15 +273,15 @@ def _show(output: Output, results: "list[Verification]", known: "list[Confidence
             result.benchmark,
             result.model,
             result.flip,
-            str(result.figures.num_pairs),
-            result.figures.protocol,
-            f"{percent(result.figures.accuracy)} ± {100 * result.figures.accuracy_std:.2f}"
+            str(result.metrics.num_pairs),
+            result.metrics.protocol,
+            f"{percent(result.metrics.accuracy)} ± {100 * result.metrics.accuracy_std:.2f}"
             + _between(intervals.get("accuracy"), 100, 2),
-            percent(result.figures.tar_at_far["1e-2"]) + _between(intervals.get("tar_at_far_1e-2"), 100, 2),
-            percent(result.figures.tar_at_far["1e-3"]) + _between(intervals.get("tar_at_far_1e-3"), 100, 2),
-            percent(result.figures.eer) + _between(intervals.get("eer"), 100, 2),
-            f"{result.figures.auc:.4f}" + _between(intervals.get("auc"), 1, 4),
-            f"{result.figures.threshold:.3f}",
+            percent(result.metrics.tar_at_far["1e-2"]) + _between(intervals.get("tar_at_far_1e-2"), 100, 2),
+            percent(result.metrics.tar_at_far["1e-3"]) + _between(intervals.get("tar_at_far_1e-3"), 100, 2),
+            percent(result.metrics.eer) + _between(intervals.get("eer"), 100, 2),
+            f"{result.metrics.auc:.4f}" + _between(intervals.get("auc"), 1, 4),
+            f"{result.metrics.threshold:.3f}",
         )
         for result, (intervals, _) in zip(results, known or [({}, "")] * len(results), strict=True)
     ]
@@ -305,10 +305,10 @@ def _write_report(
     *,
     overwrite: bool,
 ) -> None:
-    from femb_cli.evaluation.report import write_report
-    from femb_cli.inference.verify_extras import report_extras
+    from femb_cli.evaluation.report.write import write_report
+    from femb_cli.inference.verify_extras import report_contents
 
-    extras = [report_extras(result, confidence, quality) for result, confidence in zip(results, known, strict=True)]
+    extras = [report_contents(result, confidence, quality) for result, confidence in zip(results, known, strict=True)]
     command = shlex.join(["femb", *sys.argv[1:]])
     write_report(report, results, extras, command=command, overwrite=overwrite)
     output.say(f"report: {report / 'report.html'}")
@@ -318,17 +318,17 @@ def _verify_templates(
     directory: Path, embeddings: Path, ijb_mode: str | None, fnmr_limit: FnmrLimit | None, output: Output
 ) -> None:
     """Verify templates from stored embeddings, and show the official rates beside the exact ones."""
-    from femb_cli.evaluation.templates import TemplateMode
-    from femb_cli.evaluation.verify_templates import verify_templates
+    from femb_cli.evaluation.templates.features import TemplateMode
+    from femb_cli.evaluation.templates.verify import verify_templates
 
     mode = None if ijb_mode is None else TemplateMode.parse(ijb_mode)
     result = verify_templates(directory, embeddings, mode)
     _warn(output, [result])
-    figures = result.figures
-    columns = (f"{result.benchmark}, {figures.mode}", *figures.official_tpr_at_fpr)
+    metrics = result.metrics
+    columns = (f"{result.benchmark}, {metrics.mode}", *metrics.official_tpr_at_fpr)
     rows = [
-        ("TPR at the nearest FPR", *(percent(rate) for rate in figures.official_tpr_at_fpr.values())),
-        ("TAR at FAR", *(percent(rate) for rate in figures.tar_at_far.values())),
+        ("TPR at the nearest FPR", *(percent(rate) for rate in metrics.official_tpr_at_fpr.values())),
+        ("TAR at FAR", *(percent(rate) for rate in metrics.tar_at_far.values())),
     ]
     output.table(result.to_json(), columns, rows)
     end_if_missed([] if fnmr_limit is None else missed_fnmr([result], fnmr_limit), output)

@@ -252,7 +252,7 @@ class SyntheticConfig:
 
 @dataclass(frozen=True)
 class DatasetConfig:
-    """A data set on disk, as `femb convert` writes it."""
+    """A dataset on disk, as `femb convert` writes it."""
 
     name: Literal["dataset"] = "dataset"
     path: str = ""
@@ -299,7 +299,7 @@ class ClassifierConfig:
     """Share of the identities in each step (Partial FC)."""
     update: Literal["sampled", "all"] = "sampled"
     """Whom a step moves: the sampled identities, or, as arcface_torch, all (weight decay and momentum)."""
-    products: Literal["fp32", "bf16"] = "fp32"
+    matmul_precision: Literal["fp32", "bf16"] = "fp32"
     """Precision of the factors in matrix products; sums and softmax are always float32."""
 
 

@@ -1,1 +1,1 @@
-"""Data: sources of images, the on-disk data set, and the way of an image to the network."""
+"""Data: sources of images, the on-disk dataset, and the way of an image to the network."""

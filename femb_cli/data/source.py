@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
 import numpy as np
 
+from femb_cli.data.identities import Identities
 from femb_cli.errors import FembError
 
 if TYPE_CHECKING:
@@ -14,19 +15,6 @@ if TYPE_CHECKING:
 
 Encoded = bytes | memoryview
 """An image as it is stored: JPEG, PNG ..."""
-
-
-@dataclass(frozen=True)
-class Identities:
-    """Who is on the images of a source.
-
-    Attributes:
-        names: One name for each identity.
-        labels_N: int32 or int64, into `names`, one for each image; -1 where the source does not say who it is.
-    """
-
-    names: list[str]
-    labels_N: np.ndarray
 
 
 class ImageSource(Protocol):
@@ -76,6 +64,29 @@ class HasExtraColumns(Protocol):
 
     def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
         """Return the further columns of some rows, None if there are none after all."""
+        ...
+
+
+@dataclass(frozen=True)
+class RowGroups:
+    """Neighbouring rows that can only be read together, as in Parquet.
+
+    Attributes:
+        starts: First row of each group, ascending, then N; int64, (G + 1,).
+        at_once: How many groups memory holds.
+    """
+
+    starts: np.ndarray
+    at_once: int
+
+
+@runtime_checkable
+class HasRowGroups(Protocol):
+    """A source whose rows are read fast only by the group, as in Parquet."""
+
+    @property
+    def groups(self) -> RowGroups:
+        """Which rows are read together."""
         ...
 
 
@@ -135,3 +146,28 @@ def read_or_error(source: ImageSource, row: int) -> bytes | FembError:
         return source.read(row)
     except FembError as error:
         return error
+
+
+def check_identities(source: ImageSource) -> None:
+    """Check that the labels of a source can be trained on: each image has one, and each identity an image.
+
+    Raises:
+        FembError: Naming the first image without an identity, or the first label without an image.
+    """
+    if source.identities is None:
+        raise FembError(f"{source.path} does not say who is on its images")
+    labels_N, names = source.identities.labels_N, source.identities.names
+    unknown = np.flatnonzero(labels_N < 0)
+    if len(unknown):
+        raise FembError(
+            f"{len(unknown)} of {len(labels_N)} images of {source.path} have no identity,"
+            f" the first is {source.names[int(unknown[0])]!r}",
+            hint="leave them out with femb convert --on-error skip",
+        )
+    missing = np.flatnonzero(np.bincount(labels_N, minlength=len(names)) == 0)
+    if len(missing):
+        raise FembError(
+            f"{len(missing)} of {len(names)} labels of {source.path} have no image,"
+            f" the first is {missing[0]} ({names[missing[0]]!r})",
+            hint="number the identities anew with femb convert",
+        )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,14 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
-from femb_cli.data.decode import ALIGNED_SIZE, decode_image
+from femb_cli.data.images.decode import ALIGNED_SIZE, decode_image
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
-from femb_cli.evaluation.stored import names_path
+from femb_cli.evaluation.embeddings_file import names_path
 from femb_cli.files import new_file, refuse_existing
 from femb_cli.inference.embedder import Embedder
+from femb_cli.progress import Progress
 
-Progress = Callable[[int, int], None]
 CHUNK = 4096
 """Images between two saves of a long embedding."""
 

@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from femb_cli.checkpoints.layout import newest_finished_run
+from femb_cli.checkpoints.runs import newest_finished_run
 from femb_cli.checkpoints.store import open_checkpoint
-from femb_cli.data.decode import ALIGNED_SIZE, decode_image
-from femb_cli.data.folder import FileListSource
-from femb_cli.data.layout import is_image_name
-from femb_cli.data.opening import open_source
+from femb_cli.data.files.folder import FileListSource
+from femb_cli.data.files.naming import is_image_name
+from femb_cli.data.images.decode import ALIGNED_SIZE, decode_image
+from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
-from femb_cli.evaluation.stored import names_path
+from femb_cli.evaluation.embeddings_file import names_path
 from femb_cli.files import refuse_existing
 from femb_cli.inference.embed import write_embeddings
 from femb_cli.inference.embedder import is_onnx, load_embedder
-from femb_cli.inference.processes import join_processes
-from femb_cli.ranks import is_main_process
+from femb_cli.progress import Progress
+from femb_cli.runtime.devices import join_processes
+from femb_cli.runtime.ranks import is_main_process
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class EmbedJob:
     overwrite: bool
 
     def open_images(self) -> ImageSource:
-        """One folder, archive, list or data set as a whole; else the files as they are listed."""
+        """One folder, archive, list or dataset as a whole; else the files as they are listed."""
         only = self.images[0] if len(self.images) == 1 else None
         if only is not None and not (only.is_file() and is_image_name(only.name)):
             return open_source(only)
@@ -63,7 +64,7 @@ class EmbedJob:
         embedder = load_embedder(model, "cpu")
         return {
             "num_images": len(self.open_images()),
-            "embedding_size": embedder.embedding_dim,
+            "embedding_dim": embedder.embedding_dim,
             "model": str(model),
             "path": str(self.out),
             "names_path": str(names_path(self.out)),
@@ -88,7 +89,7 @@ def run_embedding(
     job: EmbedJob,
     set_up_logging: Callable[..., None],
     quiet: bool,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> dict[str, Any] | None:
     """Do a job, on each of its processes; the result on the main process, None on others."""
     set_up_logging(quiet=quiet)
@@ -113,7 +114,7 @@ def run_embedding(
     return {
         "num_images": len(result.indices_N),
         "num_failed": len(result.failed),
-        "embedding_size": embedder.embedding_dim,
+        "embedding_dim": embedder.embedding_dim,
         "path": str(job.out),
         "names_path": str(names_path(job.out)),
         "images_per_second": round(len(source) / max(seconds, 1e-9), 1),

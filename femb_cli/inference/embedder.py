@@ -12,9 +12,10 @@ from torch import Tensor
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.fingerprint import check_fingerprint
 from femb_cli.checkpoints.store import open_checkpoint
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
-from femb_cli.inference.exported import ExportedBackbone, open_onnx
+from femb_cli.inference.onnx_runtime import ExportedBackbone, open_onnx
+from femb_cli.runtime.devices import pick_device
 
 
 class Embedder:
@@ -136,22 +137,6 @@ def embedder_of(
         device=device,
         card=card,
     )
-
-
-def pick_device(device: str | torch.device | None) -> torch.device:
-    """The device that a person asked for, or the best there is.
-
-    Raises:
-        FembError: torch cannot use that device here.
-    """
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        raise FembError(f"cannot use the device {str(device)!r}: {str(error).splitlines()[0]}") from error
-    return chosen
 
 
 def _load_onnx(path: Path, device: str | torch.device | None) -> Embedder:

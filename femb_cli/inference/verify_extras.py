@@ -1,4 +1,4 @@
-"""What a verification can say beyond its figures: intervals, and everything that a report shows.
+"""What a verification can say beyond its metrics: intervals, and everything that a report shows.
 
 Shape suffix: N pairs.
 """
@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.data.decode import decode_image
+from femb_cli.data.images.decode import decode_image
 from femb_cli.errors import FembError
-from femb_cli.evaluation.extras import gather_extras
-from femb_cli.evaluation.intervals import Interval, accuracy_interval, verification_intervals
-from femb_cli.evaluation.metrics import roc_curve
-from femb_cli.evaluation.quality import magnitudes, pair_quality, read_quality_scores
-from femb_cli.evaluation.reported import ReportExtras
-from femb_cli.evaluation.resampling import Resamples, resample_pairs, resample_subjects
-from femb_cli.evaluation.score import accuracy_over_folds
-from femb_cli.inference.verify import Verification
+from femb_cli.evaluation.metrics.intervals import Interval, accuracy_interval, verification_intervals
+from femb_cli.evaluation.metrics.quality import magnitudes, pair_quality, read_quality_scores
+from femb_cli.evaluation.metrics.resampling import Resamples, resample_pairs, resample_subjects
+from femb_cli.evaluation.metrics.roc import roc_curve
+from femb_cli.evaluation.report.contents import ReportContents
+from femb_cli.evaluation.report.extras import gather_extras
+from femb_cli.evaluation.verification.result import Verification
+from femb_cli.evaluation.verification.score import accuracy_over_folds
 
 Confidence = tuple[dict[str, Interval], str]
 """Intervals by the name of their figure, and how they were made."""
@@ -30,7 +30,7 @@ _SEED = 0
 
 
 def confidence_intervals(result: Verification) -> Confidence:
-    """Return the 95 % intervals of a result's figures by name, and how they were made.
+    """Return the 95 % intervals of a result's metrics by name, and how they were made.
 
     Subjects are drawn where they are known, since pairs of one person are alike; else pairs, which makes the intervals
     too narrow where a person is in many pairs.
@@ -64,15 +64,15 @@ class _Trials(NamedTuple):
 def _intervals(
     result: Verification, draw: Callable[[NDArray[Any]], Iterator[Resamples]], trials: _Trials
 ) -> dict[str, Interval]:
-    """Intervals of all figures, from resamples of the scores and of the decisions."""
-    folds = accuracy_over_folds(result.scores_N, result.pairs, result.figures.protocol, result.embedded)
+    """Intervals of all metrics, from resamples of the scores and of the decisions."""
+    folds = accuracy_over_folds(result.scores_N, result.pairs, result.metrics.protocol, result.embedded)
     decided = draw(folds.accepted_N.astype(np.float32))
     return {
         "accuracy": accuracy_interval(decided, folds.accuracy, trials=trials.all),
         **verification_intervals(
             roc_curve(result.scores_N, result.genuine_N),
             draw(result.scores_N),
-            list(result.figures.tar_at_far),
+            list(result.metrics.tar_at_far),
             genuine_trials=trials.genuine,
         ),
     }
@@ -82,8 +82,8 @@ def _generator() -> np.random.Generator:
     return np.random.default_rng(_SEED)
 
 
-def report_extras(result: Verification, confidence: Confidence, quality_file: Path | None = None) -> ReportExtras:
-    """Compute what a report shows of a result beyond its figures.
+def report_contents(result: Verification, confidence: Confidence, quality_file: Path | None = None) -> ReportContents:
+    """Compute what a report shows of a result beyond its metrics.
 
     Args:
         result: the result.
@@ -104,7 +104,7 @@ def report_extras(result: Verification, confidence: Confidence, quality_file: Pa
         intervals=intervals,
         interval_kind=interval_kind,
         card=result.card,
-        remarks=result.remarks,
+        warnings=result.warnings,
     )
 
 

@@ -5,10 +5,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from femb_cli.checkpoints.layout import newest_finished_run
+from femb_cli.checkpoints.runs import newest_finished_run
+from femb_cli.evaluation.verification.open import PairSet, open_benchmark, open_pairs
+from femb_cli.evaluation.verification.result import Verification
 from femb_cli.inference.embedder import load_embedder
-from femb_cli.inference.processes import join_processes
-from femb_cli.inference.verify import Flip, PairSet, Progress, Verification, open_benchmark, open_pairs, verify
+from femb_cli.inference.verify import Flip, verify
+from femb_cli.progress import Progress, Say
+from femb_cli.runtime.devices import join_processes
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,10 @@ class VerifyJob:
     protocol: str | None
     flip: Flip | None
     batch_size: int
-    recall: bool
+    use_cache: bool
     device: str | None
 
-    def open_pair_sets(self, say: Callable[[str], None], progress: Progress | None = None) -> list[PairSet]:
+    def open_pair_sets(self, say: Say, progress: Progress | None = None) -> list[PairSet]:
         """The pair list of one's own, or the benchmarks, fetched or drawn where they are not here yet."""
         if self.pairs is not None and self.images is not None:
             return [open_pairs(self.pairs, self.images, self.protocol or "arcface")]
@@ -51,7 +54,7 @@ class VerifyJob:
                             pair_set,
                             flip=self.flip,
                             batch_size=self.batch_size,
-                            recall=self.recall,
+                            use_cache=self.use_cache,
                             progress=progress,
                         )
                     )

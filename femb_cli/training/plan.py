@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
-from femb_cli.data.facts import has_facts, read_facts
-from femb_cli.data.opening import open_source
+from femb_cli.data.huggingface.dataset_info import has_dataset_info, read_dataset_info
+from femb_cli.data.open import open_source
 from femb_cli.errors import FembError, UsageError
 from femb_cli.training.softmax import Softmax, choose_softmax
 
@@ -44,7 +44,7 @@ def make_plan(config: TrainConfig, processes: int = 1) -> Plan:
 
     Raises:
         UsageError: the batch cannot be shared out evenly.
-        FembError: the data set is missing, has no identities or is smaller than a batch.
+        FembError: the dataset is missing, has no identities or is smaller than a batch.
     """
     num_images, num_identities = count_data(config.data)
     batch_size = config.batch_size
@@ -55,7 +55,7 @@ def make_plan(config: TrainConfig, processes: int = 1) -> Plan:
         )
     if batch_size > num_images:
         raise FembError(
-            f"a batch of {batch_size} images is larger than the data set of {num_images}",
+            f"a batch of {batch_size} images is larger than the dataset of {num_images}",
             hint=f"--batch-size {max(1, num_images // 2)}",
         )
     steps_per_epoch = num_images / batch_size
@@ -70,8 +70,8 @@ def count_data(data: SyntheticConfig | DatasetConfig) -> tuple[int, int]:
     """Images and identities of a training set, from its metadata where it has any."""
     if isinstance(data, SyntheticConfig):
         return data.num_identities * data.images_per_identity, data.num_identities
-    if has_facts(Path(data.path)):
-        facts = read_facts(data.path)
+    if has_dataset_info(Path(data.path)):
+        facts = read_dataset_info(data.path)
         if facts.num_images is not None and facts.num_identities is not None:
             return facts.num_images, facts.num_identities
     source = open_source(data.path)

@@ -8,29 +8,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from femb_cli.checkpoints.layout import CONFIG, RUN_SUMMARY, run_checkpoints
-from femb_cli.config.load import config_path, dump_config, load_config
-from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
-from femb_cli.errors import FembError, UsageError
-from femb_cli.ranks import is_main_process
-from femb_cli.training.launch import launch
-from femb_cli.training.plan import Plan, make_plan
-from femb_cli.training.run import (
+from femb_cli.checkpoints.runs import (
+    CONFIG,
+    RUN_SUMMARY,
     create_run,
     is_run,
     newest_unfinished_run,
+    run_checkpoints,
     run_path,
     write_config,
     write_summary,
 )
+from femb_cli.config.load import config_path, dump_config, load_config
+from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
+from femb_cli.errors import FembError, UsageError
+from femb_cli.progress import Progress, Say
+from femb_cli.runtime.launch import launch
+from femb_cli.runtime.ranks import is_main_process
+from femb_cli.training.plan import Plan, make_plan
 
 logger = logging.getLogger("femb")
 
 DEFAULT_CONFIG = "quickstart"
 NUM_SAMPLES = 6
-
-Say = Callable[[str], None]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _resolve_new(request: Request) -> TrainConfig:
     if config.init.checkpoint is None:
         return config
     from femb_cli.checkpoints.store import open_checkpoint
-    from femb_cli.training.initial import load_config_from
+    from femb_cli.training.warm_start import load_config_from
 
     initial = open_checkpoint(Path(config.init.checkpoint))
     return load_config_from(initial, request.config, DEFAULT_CONFIG, request.settings, request.overrides)
@@ -101,7 +101,7 @@ def _resolve_new(request: Request) -> TrainConfig:
 
 def _check_classifier(config: TrainConfig, plan: Plan) -> None:
     """Check that the class weights that a run is to start from fit its data."""
-    from femb_cli.training.initial import check_classifier, initial_checkpoint
+    from femb_cli.training.warm_start import check_classifier, initial_checkpoint
 
     if initial := initial_checkpoint(config):
         check_classifier(initial, (plan.num_identities, config.backbone.embedding_dim))
@@ -144,10 +144,10 @@ def prepare(request: Request, *, say: Say, progress: Progress | None = None) -> 
     Raises:
         FembError: something is missing or does not fit; nothing has been written then.
     """
-    from femb_cli.data.dataset import check_identities
-    from femb_cli.data.opening import open_source
-    from femb_cli.data.synthetic_sets import synthetic_training_set
-    from femb_cli.inference.verify import open_benchmark
+    from femb_cli.data.open import open_source
+    from femb_cli.data.source import check_identities
+    from femb_cli.data.synthetic.sets import synthetic_training_set
+    from femb_cli.evaluation.verification.open import open_benchmark
 
     config, resumed = resolve(request)
     plan = make_plan(config, request.processes)
@@ -199,8 +199,8 @@ def work(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[str
     """What each process of a session does."""
     set_up_logging(quiet=quiet)
     from femb_cli.checkpoints.store import open_checkpoint
-    from femb_cli.inference.verify import open_benchmark
-    from femb_cli.training.trainer import train
+    from femb_cli.evaluation.verification.open import open_benchmark
+    from femb_cli.training.loop import train
 
     started = time.perf_counter()
     benchmarks = [open_benchmark(name, job.data_dir, say=logger.info) for name in job.benchmarks]
@@ -232,7 +232,7 @@ def _as_one(verifications: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _leave_samples(run: Path) -> None:
     """Copy a few images of the synthetic benchmark into the run, to try `femb embed` on."""
-    from femb_cli.data.synthetic_sets import synthetic_benchmark
+    from femb_cli.data.synthetic.sets import synthetic_benchmark
 
     images = sorted((synthetic_benchmark(say=logger.info) / "images").glob("*/*.jpg"))[:NUM_SAMPLES]
     (run / "samples").mkdir(exist_ok=True)
@@ -255,8 +255,7 @@ def _refuse_own_start(run: Path, config: TrainConfig) -> None:
 
 
 def _check_hardware(request: Request) -> None:
-    from femb_cli.inference.embedder import pick_device
-    from femb_cli.inference.processes import check_processes
+    from femb_cli.runtime.devices import check_processes, pick_device
 
     pick_device(request.device)
     if request.device not in (None, "cpu", "cuda"):

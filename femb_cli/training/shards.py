@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from femb_cli.classifier import MarginClassifier
-from femb_cli.classifier.collectives import assemble_rows
+from femb_cli.runtime.collectives import gather_to_main
 
 WEIGHT = "weight"
 """The class weights' name among the classifier's tensors."""
@@ -52,7 +52,7 @@ def _change_rows(
 
 
 def _whole(value: Any, classifier: MarginClassifier) -> Any:
-    return assemble_rows(value) if _is_per_row(value, classifier.shard.size) else value
+    return gather_to_main(value) if _is_per_row(value, classifier.shard.size) else value
 
 
 def _own(value: Any, classifier: MarginClassifier) -> Any:

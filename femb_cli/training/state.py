@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch.optim import Optimizer
 
 from femb_cli.backbones import Backbone
-from femb_cli.checkpoints.layout import CLASSIFIER, STATE
+from femb_cli.checkpoints.runs import CLASSIFIER, STATE
 from femb_cli.checkpoints.store import Checkpoint, load_strictly
 from femb_cli.classifier import MarginClassifier
 from femb_cli.errors import FembError

@@ -6,7 +6,7 @@ import pytest
 
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.config.schema import IResNetConfig, MobileFaceNetConfig
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 
 CARDS = [

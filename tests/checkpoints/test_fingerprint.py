@@ -12,7 +12,7 @@ from femb_cli.checkpoints.fingerprint import check_fingerprint, fingerprint, fix
 from femb_cli.checkpoints.official import convert_checkpoint
 from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.config.schema import IResNetConfig
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 
 CONFIG = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625)

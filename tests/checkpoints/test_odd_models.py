@@ -12,7 +12,7 @@ from femb_cli.checkpoints.card import LARGEST_INPUT, ModelCard
 from femb_cli.checkpoints.inspection import inspect_model
 from femb_cli.checkpoints.store import read_metadata, save_checkpoint
 from femb_cli.config.schema import IResNetConfig
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 from femb_cli.inference import load_embedder
 

@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.fingerprint import fingerprint
-from femb_cli.checkpoints.layout import CLASSIFIER, CONFIG, MODEL, STATE
+from femb_cli.checkpoints.runs import CLASSIFIER, CONFIG, MODEL, STATE
 from femb_cli.checkpoints.store import assemble_backbone, load_strictly, open_checkpoint, read_metadata, save_checkpoint
 from femb_cli.config.schema import IResNetConfig, MobileFaceNetConfig, ViTConfig
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 
 SMALL = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625, bn_eps=2e-5)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from processes import Processes
+from gloo_processes import Processes
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from cases import NUM_IDENTITIES, Batch, assert_close, batch_of, classifier_of, results_of
+from classifier_cases import NUM_IDENTITIES, Batch, assert_close, batch_of, classifier_of, results_of
 
 from femb_cli.classifier.sampling import sample_rows
 from femb_cli.errors import UsageError

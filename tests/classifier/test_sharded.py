@@ -3,13 +3,23 @@
 import pytest
 import torch
 import torch.distributed as distributed
-from cases import DIM, HEADERS, NUM_IDENTITIES, TOLERANCE, Batch, assert_close, batch_of, classifier_of, results_of
+from classifier_cases import (
+    DIM,
+    HEADERS,
+    NUM_IDENTITIES,
+    TOLERANCE,
+    Batch,
+    assert_close,
+    batch_of,
+    classifier_of,
+    results_of,
+)
 from torch.nn.parallel import DistributedDataParallel
 
 from femb_cli.classifier import MarginClassifier
-from femb_cli.classifier.collectives import assemble_rows
 from femb_cli.classifier.margin import Shard
 from femb_cli.headers import build_header
+from femb_cli.runtime.collectives import gather_to_main
 
 EVERY_HEADER = pytest.mark.parametrize("case", HEADERS)
 WORLD_SIZES = pytest.mark.parametrize("world_size", [2, 3])
@@ -102,7 +112,7 @@ def test_shards_follow_each_other_and_differ_by_one_class_at_most(world_size, nu
 
 
 def assembled_weight(num_identities):
-    return assemble_rows(initial_weight(num_identities))
+    return gather_to_main(initial_weight(num_identities))
 
 
 @WORLD_SIZES

@@ -2,7 +2,17 @@
 
 import pytest
 import torch
-from cases import DIM, HEADERS, NUM_IDENTITIES, TOLERANCE, Batch, assert_close, batch_of, classifier_of, results_of
+from classifier_cases import (
+    DIM,
+    HEADERS,
+    NUM_IDENTITIES,
+    TOLERANCE,
+    Batch,
+    assert_close,
+    batch_of,
+    classifier_of,
+    results_of,
+)
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -139,8 +149,8 @@ def test_a_magnitude_of_ten_thousand_equals_the_plain_matrix(case):
 def test_bfloat16_products_are_close(case):
     """Factors of 8 bits put a cosine off by 0.002 or so, and a logit at scale 64 by 0.1."""
     exact, rounded = (
-        results_of(classifier_of(case, torch.float32, chunk=7, products=products), batch_of())
-        for products in (None, torch.bfloat16)
+        results_of(classifier_of(case, torch.float32, chunk=7, matmul_precision=matmul_precision), batch_of())
+        for matmul_precision in (None, torch.bfloat16)
     )
     assert rounded["loss"].dtype == rounded["dE"].dtype == rounded["dW"].dtype == torch.float32
     assert rounded["loss"] != exact["loss"]

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from femb_cli.data.verification_set import read_verification_set, write_benchmark
+from femb_cli.data.conversion.benchmark import write_benchmark
+from femb_cli.data.verification_bin.verification_set import read_verification_set
 
 
 @pytest.fixture
@@ -20,10 +21,10 @@ def benchmark(shared, tmp_path):
 def test_a_converted_verification_set_is_scored(femb, trained, benchmark):
     result = femb("verify", "--dataset", benchmark, "-m", trained, "--json")
     assert result.code == 0, result.err
-    figures = json.loads(result.out)
-    assert figures["benchmark"] == "lfw_tiny"
-    assert figures["protocol"] == "arcface"
-    assert (figures["num_pairs"], figures["num_genuine"], figures["num_folds"]) == (120, 60, 10)
+    metrics = json.loads(result.out)
+    assert metrics["benchmark"] == "lfw_tiny"
+    assert metrics["protocol"] == "arcface"
+    assert (metrics["num_pairs"], metrics["num_genuine"], metrics["num_folds"]) == (120, 60, 10)
 
 
 def test_a_verification_set_is_scored_as_it_is(femb, shared, trained, benchmark):
@@ -38,14 +39,14 @@ def test_a_verification_set_is_scored_as_it_is(femb, shared, trained, benchmark)
 @pytest.mark.parametrize("written", ["cfp_fp", "CFP-FP"])
 def test_insightfaces_sets_have_names(femb, shared, trained, tmp_path, written):
     shutil.copy(shared / "data" / "records" / "lfw_tiny120pairs_lfw2pack.bin", tmp_path / "cfp_fp.bin")
-    figures = json.loads(femb("verify", "--dataset", written, "--data-dir", ".", "-m", trained, "--json").out)
-    assert (figures["benchmark"], figures["num_pairs"]) == ("cfp_fp", 120)
+    metrics = json.loads(femb("verify", "--dataset", written, "--data-dir", ".", "-m", trained, "--json").out)
+    assert (metrics["benchmark"], metrics["num_pairs"]) == ("cfp_fp", 120)
 
 
 def test_lfw_may_be_insightfaces_set(femb, shared, trained, tmp_path):
     shutil.copy(shared / "data" / "records" / "lfw_tiny120pairs_lfw2pack.bin", tmp_path / "lfw.bin")
-    figures = json.loads(femb("verify", "--dataset", "lfw", "--data-dir", ".", "-m", trained, "--json").out)
-    assert (figures["benchmark"], figures["num_pairs"]) == ("lfw", 120)
+    metrics = json.loads(femb("verify", "--dataset", "lfw", "--data-dir", ".", "-m", trained, "--json").out)
+    assert (metrics["benchmark"], metrics["num_pairs"]) == ("lfw", 120)
 
 
 def test_a_named_set_that_is_not_here_says_where_it_comes_from(femb, trained):

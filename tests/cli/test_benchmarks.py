@@ -12,10 +12,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from femb_cli.data.synthetic import photograph
+from femb_cli.data.synthetic.faces import photograph
 from femb_cli.errors import FembError
-from femb_cli.evaluation.benchmarks import BENCHMARKS
-from femb_cli.evaluation.download import download
+from femb_cli.evaluation.verification.benchmarks import BENCHMARKS
+from femb_cli.evaluation.verification.download import download
 
 FOLDS, PAIRS = 10, 2
 
@@ -81,17 +81,17 @@ def test_xqlfw_is_the_default_is_fetched_once_and_scored(femb, trained, server, 
     monkeypatch.setenv("FEMB_MIRROR", server)
     first = femb("verify", "--data-dir", "data", "-m", trained, "--json")
     assert first.code == 0, first.err
-    figures = json.loads(first.out)
-    assert figures["benchmark"] == "xqlfw"
-    assert figures["protocol"] == "xqlfw"
-    assert figures["num_pairs"] == FOLDS * PAIRS * 2
+    metrics = json.loads(first.out)
+    assert metrics["benchmark"] == "xqlfw"
+    assert metrics["protocol"] == "xqlfw"
+    assert metrics["num_pairs"] == FOLDS * PAIRS * 2
     archive = published / "xqlfw_aligned_112.zip"
     assert f"{archive.stat().st_size:,} bytes" in first.err
     assert hashlib.sha256(archive.read_bytes()).hexdigest() in first.err
     assert "not those of XQLFW" in first.err  # this pair list is not the published one
     monkeypatch.setenv("FEMB_MIRROR", "http://127.0.0.1:9")
     again = femb("verify", "--dataset", "xqlfw", "--data-dir", "data", "-m", trained, "--json")
-    assert json.loads(again.out) == figures
+    assert json.loads(again.out) == metrics
 
 
 def test_the_figures_are_those_of_the_same_pairs_over_the_unpacked_folder(femb, trained, published):
@@ -167,8 +167,8 @@ def test_the_name_completion_knows_every_benchmark():
 
 
 def test_the_synthetic_benchmark_s_people_are_in_one_fold_each():
-    from femb_cli.data.synthetic_sets import synthetic_benchmark
-    from femb_cli.evaluation.pairs import read_pairs
+    from femb_cli.data.synthetic.sets import synthetic_benchmark
+    from femb_cli.evaluation.verification.pairs import read_pairs
 
     pairs = read_pairs(synthetic_benchmark(say=lambda _: None) / "pairs.txt")
     folds: dict[str, set[int]] = {}

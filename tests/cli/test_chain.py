@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 from tiny import TINY
 
-from femb_cli.data.synthetic import photograph
+from femb_cli.data.synthetic.faces import photograph
 
 TRAIN = ("train", *TINY)
 
@@ -35,7 +35,7 @@ def test_a_run_is_verified_embedded_and_exported_without_naming_it(femb, tmp_pat
     names = (tmp_path / "embeddings.txt").read_text().splitlines()
     rows = np.load(tmp_path / "embeddings.npy")
     assert names == sorted(path.name for path in samples.iterdir())
-    assert rows.shape == (embedded["num_images"], embedded["embedding_size"]) == (6, 128)
+    assert rows.shape == (embedded["num_images"], embedded["embedding_dim"]) == (6, 128)
     assert rows.dtype == np.float32
 
     assert femb("export", "-o", "model.safetensors").code == 0

@@ -1,4 +1,4 @@
-"""`femb convert`: whatever the source is, one command, and figures that add up."""
+"""`femb convert`: whatever the source is, one command, and metrics that add up."""
 
 import json
 import pickle
@@ -9,10 +9,10 @@ import pytest
 import records
 from pictures import encode, people, tree
 
-from femb_cli.data import batch
-from femb_cli.data.convert import convert as convert_source
-from femb_cli.data.folder import FolderSource
-from femb_cli.data.opening import open_source
+from femb_cli.data.conversion import batch
+from femb_cli.data.conversion.convert import convert as convert_source
+from femb_cli.data.files.folder import FolderSource
+from femb_cli.data.open import open_source
 
 COUNTS = {"ann": 3, "bob": 2, "cleo": 4}
 NUM_IMAGES = 9
@@ -97,7 +97,7 @@ def test_a_dry_run_counts_and_writes_nothing(femb, tmp_path, kind, make):
         "source_kind": kind,
         "num_images": 7,
         "num_identities": 2,
-        "num_nameless": 0,
+        "num_unlabeled": 0,
         "num_unselected": 2,
         "path": "out",
     }
@@ -124,8 +124,8 @@ def test_a_verification_set_becomes_a_benchmark(femb, tmp_path):
     assert not (tmp_path / "out").exists()
     result = femb("convert", source, "out", "--json")
     assert result.code == 0, result.err
-    figures = {"num_pairs": 4, "num_genuine": 2, "num_images": 8, "num_skipped": 0}
-    assert json.loads(result.out) == {**figures, "path": "out"}
+    metrics = {"num_pairs": 4, "num_genuine": 2, "num_images": 8, "num_skipped": 0}
+    assert json.loads(result.out) == {**metrics, "path": "out"}
     assert (tmp_path / "out" / "pairs.csv").is_file()
     assert "femb verify --dataset out" in result.err
 

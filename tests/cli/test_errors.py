@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tiny import TINY
 
-from femb_cli.data.synthetic import photograph
+from femb_cli.data.synthetic.faces import photograph
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def people(tmp_path) -> Path:
         (["train", "--set", "optimizer.lr=fast"], 2, ["optimizer.lr", "'fast'"]),
         (["train", "missing.yaml"], 2, ["missing.yaml"]),
         (["train", "--data", "missing"], 1, ["missing"]),
-        (["train", "--set", "batch_size=100000"], 1, ["100000", "larger than the data set of 4000", "--batch-size"]),
+        (["train", "--set", "batch_size=100000"], 1, ["100000", "larger than the dataset of 4000", "--batch-size"]),
         (["train", "--batch-size", "15", "--processes", "2"], 2, ["15", "--batch-size 16"]),
         (["train", "--resume", "nowhere"], 1, ["nowhere"]),
         (["train", "--resume"], 1, ["no unfinished run"]),

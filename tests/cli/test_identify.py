@@ -20,10 +20,10 @@ def test_rank_rates_are_of_probes_with_a_mate(femb, save):
     save("probes", [("p/anna/2.jpg", (1, 0.1)), ("p/bert/2.jpg", (0.9, 1))])
     result = femb("identify", "probes.npy", "gallery.npy", "--json")
     assert result.code == 0, result.err
-    figures = json.loads(result.out)
-    assert (figures["num_probes"], figures["num_mated"], figures["num_gallery"]) == (2, 2, 3)
-    assert figures["rank_rate"] == {"1": 0.5, "5": 1.0, "10": 1.0, "20": 1.0}
-    assert "tpir_at_fpir" not in figures
+    metrics = json.loads(result.out)
+    assert (metrics["num_probes"], metrics["num_mated"], metrics["num_gallery"]) == (2, 2, 3)
+    assert metrics["rank_rate"] == {"1": 0.5, "5": 1.0, "10": 1.0, "20": 1.0}
+    assert "tpir_at_fpir" not in metrics
 
 
 def test_strangers_make_it_an_open_set(femb, save):

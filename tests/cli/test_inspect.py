@@ -11,7 +11,7 @@ from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.store import read_metadata, save_checkpoint
 from femb_cli.config.schema import IResNetConfig
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.data.images.preprocess import Preprocessing
 
 SMALL = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625, bn_eps=2e-5)
 CARD = ModelCard(

@@ -31,8 +31,8 @@ def test_talking_commands_load_no_torch(arguments, tmp_path):
 
 
 def test_a_dry_run_of_a_data_set_loads_no_torch(tmp_path):
-    from femb_cli.data.dataset import DatasetWriter
-    from femb_cli.data.synthetic import photograph
+    from femb_cli.data.conversion.dataset_writer import DatasetWriter
+    from femb_cli.data.synthetic.faces import photograph
 
     with DatasetWriter(tmp_path / "set", ["a", "b"]) as writer:
         for row in range(8):

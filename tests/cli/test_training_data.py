@@ -1,4 +1,4 @@
-"""A training reads its data set in whichever form it lies."""
+"""A training reads its dataset in whichever form it lies."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from femb_cli.data.synthetic import photograph
+from femb_cli.data.synthetic.faces import photograph
 
 
 @pytest.fixture(scope="module")

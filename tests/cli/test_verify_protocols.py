@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from femb_cli.evaluation.protocols import PROTOCOL_NAMES
+from femb_cli.evaluation.metrics.protocols import PROTOCOL_NAMES
 
 ROWS = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]]
 NAMES = ["a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"]
@@ -38,8 +38,8 @@ def lfw(shared, tmp_path):
 def test_every_protocol_is_said_with_its_accuracy(femb, protocol):
     result = femb(*store(), "--protocol", protocol, "--json")
     assert result.code == 0, result.err
-    figures = json.loads(result.out)
-    assert (figures["protocol"], figures["accuracy"]) == (protocol, 1.0)
+    metrics = json.loads(result.out)
+    assert (metrics["protocol"], metrics["accuracy"]) == (protocol, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -59,19 +59,19 @@ def test_golden_accuracies_on_real_faces(femb, lfw, protocol, file, key):
     assert result.code == 0, result.err
     for part in key:
         expected = expected[part]
-    figures = json.loads(result.out)
-    assert figures["accuracy"] == pytest.approx(expected["acc_mean"], abs=1e-12)
-    assert figures["accuracy_std"] == pytest.approx(expected["acc_std"], abs=1e-12)
+    metrics = json.loads(result.out)
+    assert metrics["accuracy"] == pytest.approx(expected["acc_mean"], abs=1e-12)
+    assert metrics["accuracy_std"] == pytest.approx(expected["acc_std"], abs=1e-12)
 
 
 def test_arcface_torchs_own_tar_has_its_own_name(femb, lfw):
     pairs, expected = lfw
     result = femb("verify", "--pairs", pairs, "--embeddings", "lfw_flip.npy", "--json")
-    official, figures = expected["arcface_torch"]["val_at_far_1e3"], json.loads(result.out)
-    assert figures["arcface_torch_val_at_far_1e3"] == pytest.approx(
+    official, metrics = expected["arcface_torch"]["val_at_far_1e3"], json.loads(result.out)
+    assert metrics["arcface_torch_val_at_far_1e3"] == pytest.approx(
         {key: official[key] for key in ("val", "val_std", "far")}, abs=1e-12
     )
-    assert figures["tar_at_far"]["1e-3"] != pytest.approx(official["val"], abs=1e-4)
+    assert metrics["tar_at_far"]["1e-3"] != pytest.approx(official["val"], abs=1e-4)
 
 
 def test_a_benchmark_may_be_scored_by_another_rule_than_its_own(femb, trained):
@@ -168,11 +168,11 @@ def test_golden_template_rates(femb, templates, mode):
     options = () if mode is None else ("--ijb-mode", mode)
     result = femb("verify", "--templates", folder, "--embeddings", "features.npy", *options, "--json")
     assert result.code == 0, result.err
-    figures = json.loads(result.out)
+    metrics = json.loads(result.out)
     golden = expected[mode or "N1D1F1"]
-    assert figures["mode"] == (mode or "N1D1F1")
-    assert figures["auc"] == pytest.approx(golden["auc"], abs=1e-9)
-    for row, rate in zip(golden["official_unrounded"], figures["official_tpr_at_fpr"].values(), strict=True):
+    assert metrics["mode"] == (mode or "N1D1F1")
+    assert metrics["auc"] == pytest.approx(golden["auc"], abs=1e-9)
+    for row, rate in zip(golden["official_unrounded"], metrics["official_tpr_at_fpr"].values(), strict=True):
         assert any(rate == pytest.approx(tpr, abs=1e-12) for tpr in row.get("equally_near_tpr", [row["tpr"]]))
 
 

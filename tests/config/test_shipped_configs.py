@@ -8,8 +8,8 @@ import torch
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.config.load import dump_config, load_config, shipped_configs
 from femb_cli.headers import build_configured_header
-from femb_cli.training.optimizers import build_optimizer
-from femb_cli.training.schedule import learning_rate_factor
+from femb_cli.training.optim.optimizers import build_optimizer
+from femb_cli.training.optim.schedule import learning_rate_factor
 
 FILES = sorted((Path(__file__).parents[2] / "configs").rglob("*.yaml"))
 

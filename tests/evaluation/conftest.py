@@ -1,4 +1,4 @@
-"""Scored pairs of real faces, with the figures that official evaluators gave for them."""
+"""Scored pairs of real faces, with the metrics that official evaluators gave for them."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from femb_cli.evaluation.pairs import PairList, read_pairs
+from femb_cli.evaluation.verification.pairs import PairList, read_pairs
 
 
 @dataclass(frozen=True)

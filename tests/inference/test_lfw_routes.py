@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
-from femb_cli.data.opening import open_source
-from femb_cli.evaluation.pairs import read_pairs
+from femb_cli.data.open import open_source
+from femb_cli.evaluation.verification.pairs import read_pairs
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
-from femb_cli.data.dataset_writer import DatasetWriter
+from femb_cli.data.conversion.dataset_writer import DatasetWriter
 from femb_cli.errors import FembError, UsageError
 from femb_cli.training.plan import make_plan
 

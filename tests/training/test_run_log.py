@@ -6,9 +6,9 @@ import logging
 import pytest
 import torch
 
+from femb_cli.checkpoints.runs import METRICS
 from femb_cli.classifier import ClassifierOutput
-from femb_cli.training.log import Means, RunLog, duration
-from femb_cli.training.run import METRICS
+from femb_cli.training.run_log import Means, RunLog, duration
 
 FIGURES = {"loss": 18.241, "lr": 0.0951, "gradient_norm": 3.2}
 

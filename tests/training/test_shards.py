@@ -15,9 +15,9 @@ from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import IResNetConfig, SGDConfig
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.headers import build_header
-from femb_cli.training.optimizers import build_optimizer
+from femb_cli.training.optim.optimizers import build_optimizer
 from femb_cli.training.shards import whole_classifier, whole_optimizer
 from femb_cli.training.state import load_state, save_state, seed_step
 

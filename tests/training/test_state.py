@@ -10,10 +10,10 @@ from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import IResNetConfig, SGDConfig
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 from femb_cli.headers import build_header
-from femb_cli.training.optimizers import build_optimizer
+from femb_cli.training.optim.optimizers import build_optimizer
 from femb_cli.training.state import load_state, save_state, seed_step
 
 CONFIG = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from femb_cli.checkpoints.official.family import ClassWeights, Family
-from femb_cli.checkpoints.official.reading import read_plain
-from femb_cli.checkpoints.official.state_dict import refuse_unusual
+from femb_cli.checkpoints.official.files.reading import read_plain
+from femb_cli.checkpoints.official.files.state_dict import refuse_unusual
 from femb_cli.errors import FembError
 
 RESUME_KEY = "state_dict_softmax_fc"

@@ -1,7 +1,7 @@
 """From official weights to a femb checkpoint."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,19 +13,20 @@ from femb_cli.checkpoints.fingerprint import check_fingerprint
 from femb_cli.checkpoints.official.class_weights import class_weights_beside, class_weights_inside, name_beside
 from femb_cli.checkpoints.official.families import CVLFACE, INSIGHTFACE
 from femb_cli.checkpoints.official.family import Family
-from femb_cli.checkpoints.official.files import OfficialFiles, find_files
-from femb_cli.checkpoints.official.hub import download_weights, is_hub_id
-from femb_cli.checkpoints.official.ir import reverse_input_channels
-from femb_cli.checkpoints.official.onnx_graph import read_onnx_network
-from femb_cli.checkpoints.official.reading import read_plain
+from femb_cli.checkpoints.official.files.checkpoint_files import OfficialFiles, find_files
+from femb_cli.checkpoints.official.files.hub import download_weights, is_hub_id
+from femb_cli.checkpoints.official.files.reading import read_plain
+from femb_cli.checkpoints.official.files.sidecar import stated_colours, stated_training
+from femb_cli.checkpoints.official.files.state_dict import refuse_unusual
+from femb_cli.checkpoints.official.networks.ir import reverse_input_channels
+from femb_cli.checkpoints.official.onnx.network import read_onnx_network
 from femb_cli.checkpoints.official.recognise import Recognised, family_named, recognise
-from femb_cli.checkpoints.official.state_dict import refuse_unusual
-from femb_cli.checkpoints.official.stated import stated_colours, stated_training
 from femb_cli.checkpoints.store import assemble_backbone, read_metadata, save_checkpoint
 from femb_cli.config.schema import BackboneConfig
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
 from femb_cli.files import file_sha256, refuse_existing
+from femb_cli.progress import Say
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def convert_checkpoint(
     family_name: str | None = None,
     *,
     overwrite: bool = False,
-    say: Callable[[str], None] = warnings.warn,
+    say: Say = warnings.warn,
 ) -> ModelCard:
     """Read official weights, check that every tensor fits, and write a femb checkpoint.
 
@@ -61,7 +62,7 @@ def convert_checkpoint(
         destination: the checkpoint folder to make.
         family_name: a key of `FAMILIES` or the beginning of one; None to recognise it by the tensors.
         overwrite: replace an existing folder.
-        say: called with remarks on what the files do not tell.
+        say: called with warnings on what the files do not tell.
 
     Raises:
         FembError: the files are no checkpoint, of no known family, or their tensors do not fit.
@@ -107,7 +108,7 @@ def _convert_own(file: Path, card: ModelCard) -> Converted:
     return Converted(None, tensors, card)
 
 
-def _convert(files: OfficialFiles, family: Family | None, say: Callable[[str], None]) -> Converted:
+def _convert(files: OfficialFiles, family: Family | None, say: Say) -> Converted:
     """Convert what torch.save or safetensors wrote."""
     where = files.network
     content = read_plain(where)
@@ -151,7 +152,7 @@ def _convert_onnx(files: OfficialFiles, family: Family | None) -> Converted:
     return Converted(INSIGHTFACE, network.tensors, ModelCard(network.config, preprocessing, INSIGHTFACE.flip))
 
 
-def _preprocessing(found: Recognised, files: OfficialFiles, say: Callable[[str], None]) -> Preprocessing:
+def _preprocessing(found: Recognised, files: OfficialFiles, say: Say) -> Preprocessing:
     """The family's; CVLface states the order of colours for every network."""
     preprocessing = found.family.preprocessing
     if found.family is not CVLFACE:

@@ -1,11 +1,11 @@
 """The families of official weights that femb converts."""
 
 from femb_cli.checkpoints.official.family import ClassWeights, Family
-from femb_cli.checkpoints.official.ir import IR, IR_WITHOUT_INNER_NORM
-from femb_cli.checkpoints.official.iresnet import IRESNET
-from femb_cli.checkpoints.official.mobilefacenet import MOBILEFACENET, WIDE_MOBILEFACENET
-from femb_cli.checkpoints.official.vit import VIT
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.checkpoints.official.networks.ir import IR, IR_WITHOUT_INNER_NORM
+from femb_cli.checkpoints.official.networks.iresnet import IRESNET
+from femb_cli.checkpoints.official.networks.mobilefacenet import MOBILEFACENET, WIDE_MOBILEFACENET
+from femb_cli.checkpoints.official.networks.vit import VIT
+from femb_cli.data.images.preprocess import Preprocessing
 
 ARCFACE_TORCH = Family(
     name="arcface_torch",

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from femb_cli.checkpoints.official.architecture import Architecture
-from femb_cli.data.preprocess import Preprocessing
+from femb_cli.checkpoints.official.networks.architecture import Architecture
+from femb_cli.data.images.preprocess import Preprocessing
 
 
 @dataclass(frozen=True)

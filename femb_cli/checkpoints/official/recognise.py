@@ -1,18 +1,18 @@
 """Whose weights these are, by the names of the tensors; never by the name of the file."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from femb_cli.checkpoints.official.architecture import Architecture
 from femb_cli.checkpoints.official.families import ARCFACE_TORCH, FAMILIES
 from femb_cli.checkpoints.official.family import Family
-from femb_cli.checkpoints.official.state_dict import StateDict, find_state_dict, refuse_unusual, without_prefix
+from femb_cli.checkpoints.official.files.state_dict import StateDict, find_state_dict, refuse_unusual, without_prefix
+from femb_cli.checkpoints.official.networks.architecture import Architecture
 from femb_cli.errors import FembError, UsageError
+from femb_cli.progress import Say
 
 SQUEEZE_AND_EXCITATION = re.compile(r".*(se_block|res_layer\.\d+\.fc1)\..*")
 
@@ -46,9 +46,7 @@ def family_named(name: str) -> Family:
     return matches[0]
 
 
-def recognise(
-    content: Any, family: Family | None, class_weights: str | None, where: Path, say: Callable[[str], None]
-) -> Recognised:
+def recognise(content: Any, family: Family | None, class_weights: str | None, where: Path, say: Say) -> Recognised:
     """Find the network in a file's contents.
 
     Args:
@@ -56,7 +54,7 @@ def recognise(
         family: the only one to try; None tries all.
         class_weights: the name of the tensor in the file of class weights beside it; None if there is no such file.
         where: the file, for messages.
-        say: called with a remark where the tensors alone do not tell.
+        say: called with a warning where the tensors alone do not tell.
 
     Raises:
         FembError: no family, or not the one that was asked for, has such tensors; or several have.
@@ -104,7 +102,7 @@ def _choose(
     class_weights: str | None,
     architecture: Architecture,
     where: Path,
-    say: Callable[[str], None],
+    say: Say,
 ) -> Family:
     """The only candidate, or the one whose class weights are called so; arcface_torch for a plain IResNet."""
     if class_weights is not None:

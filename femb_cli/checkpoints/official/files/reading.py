@@ -1,0 +1,91 @@
+"""Reading a file of official weights as plain contents: tensors, numbers, texts. Nothing in it is ever run."""
+
+import pickle
+import re
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from femb_cli.checkpoints.official.files.pickle_stubs import pickle_stubs
+from femb_cli.errors import FembError
+
+MOST_UNPACKED = 20
+"""How many times a compressed archive may be larger than its file; weights are hardly compressible."""
+
+UNREADABLE = (
+    *(pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(RuntimeError, ValueError, LookupError, TypeError, AssertionError, AttributeError, ArithmeticError, MemoryError),
+)
+"""What the readers raise for a damaged file, or for one that would run code."""
+
+
+def read_plain(file: Path) -> Any:
+    """Read what torch.save (in its old format, too) or safetensors wrote.
+
+    Tensors are mapped from the file where its format allows that: those that nobody uses, an optimizer's say, take no
+    memory. They are on the CPU whatever device they were saved from.
+
+    Raises:
+        FembError: the file is missing, damaged, no checkpoint, or holds more than tensors and plain values.
+    """
+    if not file.is_file():
+        raise FembError(f"no file at {file}")
+    with file.open("rb") as stream:
+        head = stream.read(9)
+    try:
+        if head[8:] == b"{":
+            return load_file(file)
+        if head.startswith(b"PK"):
+            mmap = _is_sound_and_stored(file)
+            with torch.serialization.safe_globals(pickle_stubs(file)):
+                return torch.load(file, map_location="cpu", weights_only=True, mmap=mmap)
+        if head.startswith(pickle.PROTO):
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except UNREADABLE as error:
+        raise _refusal(file, error) from error
+    raise FembError(
+        f"{file} is not a checkpoint: {_appearance(head)}",
+        hint="femb reads what torch.save and safetensors write, and .onnx files; download it again",
+    )
+
+
+def _is_sound_and_stored(file: Path) -> bool:
+    """Whether no entry of the archive is compressed, so that tensors can be mapped; mapping checks no sum by itself."""
+    with zipfile.ZipFile(file) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > MOST_UNPACKED * file.stat().st_size:
+            raise zipfile.BadZipFile(f"it would unpack to {unpacked} bytes")
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
+        return all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
+
+
+def _appearance(head: bytes) -> str:
+    if not head:
+        return "it is empty"
+    if head.lstrip().startswith(b"<"):
+        return "it is a web page, as a failed download leaves it"
+    return f"it starts with {head!r}"
+
+
+def _refusal(file: Path, error: Exception) -> FembError:
+    """Say in a sentence what torch says in a page."""
+    if refused := re.search(r"GLOBAL (\S+)", str(error)):
+        return FembError(
+            f"{file} is not a checkpoint that can be loaded safely: it refers to {refused[1]}, not to tensors and plain"
+            " values only",
+            hint="femb reads state dicts and never runs the code of a file. If it is a whole network, save its state"
+            " dict where that code is at home: torch.save(network.state_dict(), 'weights.pth')",
+        )
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return FembError(
+        f"{file} is not a checkpoint that can be loaded safely: it is incomplete, damaged or of another kind"
+        f" ({reason[:200]})",
+        hint="download it again; femb reads state dicts and never runs the code that a pickled file may hold",
+    )

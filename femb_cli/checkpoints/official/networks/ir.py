@@ -1,0 +1,143 @@
+"""IR, the improved residual network under the names of AdaFace, CVLface, TFace and face.evoLVe, as an IResNet.
+
+Both are the same function; three things differ in how it is written down.
+
+- The stages are one list, `body`. A block with a convolution in its shortcut opens a stage, as does the first block.
+- The first block's shortcut has no tensors: it takes every second pixel. IResNet has a 1x1 convolution with stride 2
+  and a batch norm there: the convolution becomes the identity matrix and the norm an identity, too.
+- The last batch norm may lack weight and bias (then they are 1 and 0), and face.evoLVe has no norm between a block's
+  first convolution and its PReLU (then it becomes an identity).
+
+A batch norm computes weight (x - mean) / sqrt(variance + eps) + bias: it is the identity for a mean and bias of 0, a
+weight of 1 and a variance of 1 - eps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from femb_cli.checkpoints.official.files.state_dict import StateDict, length
+from femb_cli.checkpoints.official.networks.architecture import Architecture
+from femb_cli.checkpoints.official.networks.iresnet import iresnet_config
+
+OUTSIDE_BLOCKS = {
+    "input_layer.0": "conv1",
+    "input_layer.1": "bn1",
+    "input_layer.2": "prelu",
+    "output_layer.0": "bn2",
+    "output_layer.3": "fc",
+    "output_layer.4": "features",
+}
+SHORTCUT = {"shortcut_layer.0": "downsample.0", "shortcut_layer.1": "downsample.1"}
+WITH_INNER_NORM = ("bn1", "conv1", "bn2", "prelu", "conv2", "bn3")
+WITHOUT_INNER_NORM = ("bn1", "conv1", "prelu", "conv2", "bn3")
+"""What `res_layer.0`, `res_layer.1` and so on are in an IResNet's block."""
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A block's name in either network, such as `body.2` and `layer2.0`."""
+
+    official: str
+    own: str
+
+
+def ir_to_iresnet(tensors: StateDict, bn_eps: float, layers: Sequence[str]) -> dict[str, Tensor]:
+    """Rename an IR's tensors and add those of the identities; names that no IR has are kept.
+
+    Args:
+        tensors: under the official names.
+        bn_eps: epsilon of the batch norms.
+        layers: `WITH_INNER_NORM` or `WITHOUT_INNER_NORM`.
+
+    Raises:
+        KeyError: a tensor is missing that tells how many channels there are.
+        ValueError: the first block has not as many as the layer before it.
+    """
+    blocks = _blocks(tensors)
+    modules = dict(OUTSIDE_BLOCKS)
+    for block in blocks:
+        modules |= {f"{block.official}.res_layer.{index}": f"{block.own}.{name}" for index, name in enumerate(layers)}
+        modules |= {f"{block.official}.{theirs}": f"{block.own}.{ours}" for theirs, ours in SHORTCUT.items()}
+    renamed = {_rename(name, modules): tensor for name, tensor in tensors.items()}
+    renamed |= _identity_shortcut(_first_channels(tensors), bn_eps)
+    if "features.running_mean" in renamed:
+        embedding_dim = length(renamed, "features.running_mean")
+        renamed.setdefault("features.weight", torch.ones(embedding_dim))
+        renamed.setdefault("features.bias", torch.zeros(embedding_dim))
+    if layers == WITHOUT_INNER_NORM:
+        for block in blocks:
+            channels = length(tensors, f"{block.official}.res_layer.1.weight")
+            renamed |= _identity_norm(f"{block.own}.bn2", channels, bn_eps)
+    return renamed
+
+
+def reverse_input_channels(tensors: StateDict) -> dict[str, Tensor]:
+    """An IResNet that gives for RGB what the given one gives for BGR (its mean and std being alike for all three)."""
+    return {**tensors, "conv1.weight": tensors["conv1.weight"].flip(1)}
+
+
+def _blocks(tensors: StateDict) -> list[_Block]:
+    """The blocks in order."""
+    blocks: list[_Block] = []
+    stage = index_in_stage = 0
+    while f"body.{len(blocks)}.res_layer.0.weight" in tensors:
+        official = f"body.{len(blocks)}"
+        opens_stage = not blocks or f"{official}.shortcut_layer.0.weight" in tensors
+        stage, index_in_stage = (stage + 1, 0) if opens_stage else (stage, index_in_stage + 1)
+        blocks.append(_Block(official, f"layer{stage}.{index_in_stage}"))
+    return blocks
+
+
+def _rename(name: str, modules: dict[str, str]) -> str:
+    module, _, leaf = name.rpartition(".")
+    return f"{modules[module]}.{leaf}" if module in modules else name
+
+
+def _first_channels(tensors: StateDict) -> int:
+    """Channels of the first block, whose first convolution is as large as an identity matrix or the file is no IR."""
+    channels, shape = length(tensors, "input_layer.0.weight"), tuple(tensors["body.0.res_layer.1.weight"].shape)
+    if shape != (channels, channels, 3, 3):
+        raise ValueError(f"body.0.res_layer.1.weight has the shape {shape} behind {channels} channels")
+    return channels
+
+
+def _identity_shortcut(channels: int, bn_eps: float) -> dict[str, Tensor]:
+    identity = {"layer1.0.downsample.0.weight": torch.eye(channels)[:, :, None, None]}
+    return identity | _identity_norm("layer1.0.downsample.1", channels, bn_eps)
+
+
+def _identity_norm(name: str, channels: int, bn_eps: float) -> dict[str, Tensor]:
+    """A batch norm that changes nothing, in float64 either.
+
+    The float32 number nearest to 1 - eps is 1e-8 off, and 50 layers add that up. So the weight is not 1 but the one
+    among the float32 numbers just below whose square less eps is nearest to a float32: 1e-12 off and less.
+    """
+    weights = 1 - torch.arange(2**14, dtype=torch.float64) / 2**24
+    variances = (weights**2 - bn_eps).float()
+    best = ((variances.double() + bn_eps) / weights**2 - 1).abs().argmin()
+    return {
+        f"{name}.weight": torch.full((channels,), weights[best].item()),
+        f"{name}.bias": torch.zeros(channels),
+        f"{name}.running_mean": torch.zeros(channels),
+        f"{name}.running_var": torch.full((channels,), variances[best].item()),
+        f"{name}.num_batches_tracked": torch.tensor(0),
+    }
+
+
+IR = Architecture(
+    "IR",
+    marker="body.0.res_layer.2.running_mean",
+    config=iresnet_config,
+    rename=lambda tensors, bn_eps: ir_to_iresnet(tensors, bn_eps, WITH_INNER_NORM),
+    folds_colours=True,
+)
+IR_WITHOUT_INNER_NORM = Architecture(
+    "IR without a batch norm inside its blocks",
+    marker="body.0.res_layer.4.running_mean",
+    config=iresnet_config,
+    rename=lambda tensors, bn_eps: ir_to_iresnet(tensors, bn_eps, WITHOUT_INNER_NORM),
+    folds_colours=True,
+)

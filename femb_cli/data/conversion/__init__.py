@@ -1,0 +1,1 @@
+"""Conversion: from any source to a training set or a benchmark directory, image bytes unchanged."""

@@ -1,0 +1,167 @@
+"""Write a verification set as a benchmark directory: the images as files, the pairs as CSV, and a README.
+
+Shape suffix: P pairs.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from femb_cli.data.conversion.skipped import SKIPPED_FILE, skipped_text
+from femb_cli.data.images.encoded import JPEG_START, check_image
+from femb_cli.data.verification_bin.verification_set import VerificationSet
+from femb_cli.errors import FembError
+from femb_cli.files import new_folder
+from femb_cli.progress import Progress
+
+_NUM_FOLDS = 10
+_STARTS = {JPEG_START: ".jpg", b"\x89PNG": ".png", b"BM": ".bmp", b"RIFF": ".webp", b"II*\0": ".tif"}
+_STARTS |= {b"MM\0*": ".tif", b"P5": ".ppm", b"P6": ".ppm"}
+
+
+@dataclass(frozen=True)
+class BenchmarkConversion:
+    """What a conversion wrote.
+
+    Attributes:
+        path: The benchmark directory.
+        num_images: Files written.
+        num_pairs: Pairs written.
+        num_genuine: Those of them that show one person.
+        num_skipped: Pairs left out because something was wrong with an image.
+        skipped: Name and reason of each pair left out.
+    """
+
+    path: Path
+    num_images: int
+    num_pairs: int
+    num_genuine: int
+    num_skipped: int
+    skipped: list[tuple[str, str]]
+
+
+def write_benchmark(
+    verification_set: VerificationSet,
+    destination: Path,
+    *,
+    source: str,
+    on_error: Literal["stop", "skip"] = "stop",
+    verify: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> BenchmarkConversion:
+    """Write a verification set as a benchmark directory, image bytes untouched.
+
+    Args:
+        verification_set: The pairs.
+        destination: The directory to make.
+        source: The file's name, for the directory's README.
+        on_error: What to do about an image that is none: stop, or leave its pair out and list it in `skipped.txt`.
+        verify: Decode every image, rather than look at its header and end only.
+        overwrite: Replace an existing directory.
+        progress: Called with the number of pairs done and of all.
+
+    Raises:
+        FembError: `destination` exists, no pair remains, or, with `on_error` "stop", the first image that is none.
+    """
+    with new_folder(destination, overwrite=overwrite) as folder:
+        writer = _ImageWriter(folder / "images", verification_set.images)
+        kept: list[tuple[str, str, bool]] = []
+        skipped: list[tuple[str, str]] = []
+        for pair, genuine in enumerate(verification_set.genuine_N.tolist()):
+            try:
+                kept.append((*writer.write_pair(pair, decode=verify), genuine))
+            except ValueError as error:
+                if on_error == "stop":
+                    raise FembError(f"{source}: {error}", hint="--on-error skip leaves such pairs out") from error
+                skipped.append((f"pair {pair}", str(error)))
+            if progress is not None:
+                progress(pair + 1, len(verification_set))
+        if not kept:
+            raise FembError(f"{source}: every pair has an image that is none; the first: {skipped[0][1]}")
+        conversion = BenchmarkConversion(
+            path=destination,
+            num_images=writer.num_written,
+            num_pairs=len(kept),
+            num_genuine=sum(genuine for *_, genuine in kept),
+            num_skipped=len(skipped),
+            skipped=skipped,
+        )
+        _write_pairs(folder / "pairs.csv", kept)
+        _write_notes(folder, conversion, source, verification_set.sha256)
+    return conversion
+
+
+class _ImageWriter:
+    """Writes the images of pairs, identical ones once, named by where in the set they are first used, from 1."""
+
+    def __init__(self, folder: Path, images: list[bytes]) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._images = images
+        self._names: dict[bytes, str] = {}
+
+    @property
+    def num_written(self) -> int:
+        return len(self._names)
+
+    def write_pair(self, pair: int, *, decode: bool) -> tuple[str, str]:
+        """Write what is not written yet, and return the names of both files.
+
+        Raises:
+            ValueError: One of the images is none; neither is written then. The message is the reason.
+        """
+        left, right = 2 * pair, 2 * pair + 1
+        for index in (left, right):
+            self._check(index, decode)
+        return self._write(left), self._write(right)
+
+    def _check(self, index: int, decode: bool) -> None:
+        if self._images[index] in self._names:
+            return
+        try:
+            check_image(self._images[index], decode=decode)
+        except ValueError as error:
+            raise ValueError(f"image {index} (from 0), of pair {index // 2}, {error}") from error
+
+    def _write(self, index: int) -> str:
+        image = self._images[index]
+        if image not in self._names:
+            name = f"{index + 1:06d}{_ending(image)}"
+            (self._folder / name).write_bytes(image)
+            self._names[image] = name
+        return self._names[image]
+
+
+def _ending(image: bytes) -> str:
+    """A file ending by content; what is rare gets the most common one, since decoders go by content as well."""
+    return next((ending for start, ending in _STARTS.items() if image.startswith(start)), ".jpg")
+
+
+def _write_pairs(path: Path, pairs: list[tuple[str, str, bool]]) -> None:
+    """Write the list of pairs, with the folds that arcface_torch cuts it into: by order, the first ones longer."""
+    folds = np.array_split(np.arange(len(pairs)), min(_NUM_FOLDS, len(pairs)))
+    fold_P = np.repeat(np.arange(len(folds)), [len(fold) for fold in folds])
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("ref", "probe", "mated", "fold"))
+        for (left, right, genuine), fold in zip(pairs, fold_P.tolist(), strict=True):
+            writer.writerow((left, right, int(genuine), fold))
+
+
+def _write_notes(folder: Path, conversion: BenchmarkConversion, source: str, sha256: str) -> None:
+    """Write what the directory is, and which pairs were left out."""
+    left_out = f"\n{conversion.num_skipped} pairs were left out, see {SKIPPED_FILE}.\n" if conversion.skipped else ""
+    (folder / "README.md").write_text(
+        f"# {source}\n\n"
+        f"A face verification benchmark, converted by femb from `{source}` (SHA-256 `{sha256}`).\n\n"
+        f"{conversion.num_pairs} pairs in `pairs.csv`, {conversion.num_genuine} of them genuine (`mated` is 1); "
+        f"{conversion.num_images} images in `images/`, their bytes as they were, identical ones once.\n{left_out}\n"
+        f"Score a model on it with\n\n    femb verify --dataset {conversion.path.name} --model MODEL\n",
+        encoding="utf-8",
+    )
+    if conversion.skipped:
+        (folder / SKIPPED_FILE).write_text(skipped_text(conversion.skipped), encoding="utf-8")

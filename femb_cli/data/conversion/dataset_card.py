@@ -1,0 +1,55 @@
+"""The README.md of a training set: for people, and for the Hub, which reads how to load it from its first lines."""
+
+from typing import Any
+
+import yaml
+
+from femb_cli.data.conversion.shards import Format
+from femb_cli.data.huggingface.dataset_info import DatasetInfo
+
+CARD_FILE = "README.md"
+_SIZES = [(10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M")]
+_LOADS = {
+    "arrow": 'datasets.load_from_disk("PATH")',
+    "parquet": 'datasets.load_dataset("PATH", split="train")  # PATH or its id on the Hub',
+}
+
+
+def dataset_card(name: str, facts: DatasetInfo, format: Format, extra: list[str]) -> str:
+    """Write the card of a dataset that is called `name` and has `extra` columns beside image and label."""
+    size = f"{facts.image_size[0]} x {facts.image_size[1]} pixels" if facts.image_size else "of several sizes"
+    columns = "".join(f"- `{column}`: as in the source\n" for column in extra)
+    return f"""---
+{yaml.safe_dump(_front_matter(name, facts, format), sort_keys=False, allow_unicode=True).rstrip()}
+---
+
+# {name}
+
+{facts.num_images:,} images of {facts.num_identities:,} identities, {size}, made from {facts.source_kind or "images"}
+`{facts.source or name}` by femb. The encoded images are those of the source, byte for byte.
+
+- `image`: the image
+- `label`: the identity, from 0 on; its name is the one that the source gave
+{columns}
+```python
+{_LOADS[format]}
+```
+
+Checksum of all images in their order (XXH3, 128 bits): `{facts.checksum}`.
+
+The data keep the licence of their source, and the people on them their rights.
+"""
+
+
+def _front_matter(name: str, facts: DatasetInfo, format: Format) -> dict[str, Any]:
+    images = facts.num_images or 0
+    front_matter: dict[str, Any] = {
+        "pretty_name": name,
+        "task_categories": ["image-feature-extraction"],
+        "tags": ["face-recognition"],
+        "size_categories": [next((text for most, text in _SIZES if images < most), "n>10M")],
+    }
+    if format == "parquet":
+        data_files = [{"split": "train", "path": "data/train-*.parquet"}]
+        front_matter["configs"] = [{"config_name": "default", "data_files": data_files}]
+    return front_matter

@@ -1,0 +1,1 @@
+"""Images as files: folders, zip archives and lists of files."""

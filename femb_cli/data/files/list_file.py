@@ -1,0 +1,284 @@
+"""Images named by a list: a text file with a path and an identity on each line, in any of the forms in use.
+
+Shapes: N lines, U different images, R lines that repeat one, C identities.
+"""
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from femb_cli.data.files.folder import common_folder, read_file
+from femb_cli.data.files.list_format import ListForm, check_header, numbered_by, recognise, split_line
+from femb_cli.data.files.naming import IMAGE_ENDINGS
+from femb_cli.data.identities import identities_from_values
+from femb_cli.data.source import ComputedNames
+from femb_cli.errors import FembError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ABSOLUTE_OR_CLIMBING = r"^/|(^|/)\.\.(/|$)"
+_FIRST_LINE_BYTES = 2**16
+_BLOCK_LINES = 2**16
+
+
+class ListFileSource:
+    """The images that a list names, in its order, and their identities.
+
+    Identities that are numbers are named by their number and sorted as numbers, others by code point. Relative paths
+    start from `root`, else from the list's folder, or from the one folder in it that holds the first image. `names`
+    are the paths as written where all of them are relative and none climbs with '..', else relative to the deepest
+    folder that holds all images.
+
+    Raises:
+        FembError: The list cannot be read or is none, or one of its lines is not like the first, names no identity,
+            or gives an image another identity than an earlier line. Whether the images exist is not looked at.
+
+    Warns:
+        UserWarning: The list names an image more than once; it is kept once, where it came first.
+    """
+
+    kind = "list"
+
+    def __init__(self, path: str | Path, root: Path | None = None) -> None:
+        self.path = Path(path)
+        self._given_root = root
+        rows = _read_rows(self.path)
+        self._root = root or _find_root(self.path.parent, rows.paths[0].as_py())
+        names = _names_of(rows.paths, self._root)
+        rows_U = _first_mentions(names, rows, self.path)
+        if len(rows_U) < len(names):
+            names, rows = names.take(rows_U), rows.take(rows_U)
+        self._names, self._paths, self._lines_N = names, rows.paths, rows.lines_N
+        self._extra = _with_numbers(rows.extra)
+        self.identities = identities_from_values(rows.identities)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __reduce__(self) -> tuple[type["ListFileSource"], tuple[Path, Path | None]]:
+        return ListFileSource, (self.path, self._given_root)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Unique names, looked up when asked for."""
+        return ComputedNames(len(self), lambda index: self._names[index].as_py())
+
+    def read(self, index: int) -> bytes:
+        """Return the encoded bytes of one image.
+
+        Raises:
+            FembError: The image cannot be read.
+        """
+        try:
+            return read_file(self._root / self._paths[index].as_py())
+        except FembError as error:
+            raise FembError(
+                f"line {self._lines_N[index]} of {self.path}: {error.message}",
+                hint="--images DIR says where the paths of the list start from",
+            ) from error
+
+    def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
+        """Return the list's further columns for some rows, int64 or float64 where all of a column are numbers.
+
+        Returns:
+            None if the list has no further columns.
+        """
+        return self._extra.take(rows_N) if self._extra.num_columns else None
+
+
+def is_list_file(path: Path) -> bool:
+    """Whether `path` is a text file whose first line, blank ones aside, has a form that femb knows."""
+    return _form_of(path) is not None
+
+
+def has_extra_columns(path: Path) -> bool:
+    """Whether `path` is a list with more columns than path and identity."""
+    form = _form_of(path)
+    return form is not None and bool(form.extra)
+
+
+def _form_of(path: Path) -> ListForm | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        lines = file.read(_FIRST_LINE_BYTES).splitlines()
+    try:
+        texts = (line.decode("utf-8-sig") for line in lines)
+        first = next((text for text in texts if text.strip()), "")
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in first else recognise(first)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What the lines of a list say.
+
+    Attributes:
+        paths: large_string, (N,), as written.
+        identities: int64 or large_string, (N,).
+        lines_N: int64, the lines' numbers, from 1.
+        extra: The further columns, large_string.
+    """
+
+    paths: "pa.Array"
+    identities: "pa.Array"
+    lines_N: np.ndarray
+    extra: "pa.Table"
+
+    def take(self, rows_U: np.ndarray) -> "_Rows":
+        return _Rows(
+            self.paths.take(rows_U), self.identities.take(rows_U), self.lines_N[rows_U], self.extra.take(rows_U)
+        )
+
+
+def _read_rows(path: Path) -> _Rows:
+    import pyarrow as pa
+
+    form, lines = _open_list(path)
+    batches = []
+    while block := list(islice(lines, _BLOCK_LINES)):
+        batches.append(_read_block(block, form, path))
+    table = pa.Table.from_batches(batches).combine_chunks()
+    paths, identities, lines_N = (table.column(column).chunk(0) for column in range(3))
+    return _Rows(paths, identities, lines_N.to_numpy(), table.select(range(3, table.num_columns)))
+
+
+def _open_list(path: Path) -> tuple[ListForm, Iterator[tuple[int, str]]]:
+    """Return the form of a list and its numbered lines, without the header."""
+    lines = _read_lines(path)
+    first = next(lines, None)
+    if first is None:
+        raise FembError(f"the list {path} is empty")
+    form = recognise(first[1])
+    if form is None:
+        raise FembError(
+            f"line {first[0]} of {path} is no line of a list that femb knows: {first[1]!r}",
+            hint=f"write 'path identity', where path ends in {', '.join(sorted(IMAGE_ENDINGS))},"
+            " or a table with the columns path and identity",
+        )
+    if form.has_header:
+        check_header(form, path)
+        first = next(lines, None)
+        if first is None:
+            raise FembError(f"the list {path} has a header and nothing below it")
+    identity = split_line(*first, form, path)[form.identity]
+    return numbered_by(identity, form), chain([first], lines)
+
+
+def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are not blank, each after its number, without their ends."""
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                if text.strip():
+                    yield number, text
+    except OSError as error:
+        raise FembError(f"cannot read the list {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise FembError(
+            f"line {number} of {path} is no UTF-8 text: {line[:80]!r}", hint="save the list as UTF-8"
+        ) from error
+
+
+def _read_block(block: list[tuple[int, str]], form: ListForm, path: Path) -> "pa.RecordBatch":
+    """Turn lines into the columns path, identity, line number and those that are kept besides."""
+    import pyarrow as pa
+
+    columns = list(zip(*(split_line(*line, form, path) for line in block), strict=True))
+    texts = {column: pa.array(columns[column], pa.large_string()) for column in (form.path, *form.extra)}
+    names = columns[form.identity]
+    if form.is_numbered:
+        identities = pa.array([int(name.partition(".")[0]) for name in names], pa.int64())
+    else:
+        identities = pa.array(names, pa.large_string())
+    numbers = pa.array([number for number, _ in block], pa.int64())
+    return pa.record_batch(
+        [texts[form.path], identities, numbers, *(texts[column] for column in form.extra)],
+        names=["path", "identity", "line", *form.extra.values()],
+    )
+
+
+def _find_root(folder: Path, first: str) -> Path:
+    """Return where the first path starts from: the list's folder, or the only folder in it where that is a file."""
+    if _is_file(folder / first):
+        return folder
+    fitting = [inner for inner in folder.iterdir() if _is_file(inner / first)]
+    return fitting[0] if len(fitting) == 1 else folder
+
+
+def _is_file(path: Path) -> bool:
+    """Whether `path` is a file, not so also where nobody may look."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file() raises in folders that are closed to this user
+
+
+def _names_of(paths: "pa.Array", root: Path) -> "pa.Array":
+    """Return the names of the images, large_string, (N,)."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pc.any(pc.match_substring_regex(paths, _ABSOLUTE_OR_CLIMBING)).as_py():
+        return paths
+    blocks = (paths[start : start + _BLOCK_LINES].to_pylist() for start in range(0, len(paths), _BLOCK_LINES))
+    absolute = pa.concat_arrays([pa.array(_absolute(root, block), pa.large_string()) for block in blocks])
+    ends = pc.min_max(absolute).as_py()
+    top = common_folder(ends["min"], ends["max"])
+    return pc.utf8_slice_codeunits(absolute, start=len(top.rstrip("/")) + 1)
+
+
+def _absolute(root: Path, paths: list[str]) -> list[str]:
+    """Join as text: making a `Path` of each of many millions of lines would take minutes."""
+    start = os.path.abspath(root)  # noqa: PTH100 - resolve() would follow links
+    return [os.path.normpath(os.path.join(start, path)) for path in paths]  # noqa: PTH118
+
+
+def _first_mentions(names: "pa.Array", rows: _Rows, path: Path) -> np.ndarray:
+    """Return the rows that name an image first, int64, ascending; warn of others and refuse contradictions."""
+    encoded = names.dictionary_encode()
+    if len(encoded.dictionary) == len(names):
+        return np.arange(len(names))
+    codes_N = encoded.indices.to_numpy()
+    # Codes count up in the order of first mention, so these rows ascend.
+    rows_U = np.unique(codes_N, return_index=True)[1]
+    again_R = np.setdiff1d(np.arange(len(names)), rows_U, assume_unique=True)
+    for again, first in zip(again_R, rows_U[codes_N[again_R]], strict=True):
+        if rows.identities[again] != rows.identities[first]:
+            raise FembError(
+                f"{path} gives {names[again].as_py()!r} the identity {rows.identities[first]} in line"
+                f" {rows.lines_N[first]} and {rows.identities[again]} in line {rows.lines_N[again]}",
+                hint="remove one of the two lines",
+            )
+    line, name = rows.lines_N[again_R[0]], names[again_R[0]].as_py()
+    warnings.warn(
+        f"{path} repeats images; lines left out: {len(again_R)}, the first is line {line} with {name!r}",
+        stacklevel=3,
+    )
+    return rows_U
+
+
+def _with_numbers(extra: "pa.Table") -> "pa.Table":
+    """Turn columns of text into int64 or float64 where all their cells are numbers."""
+    import pyarrow as pa
+
+    return pa.table({name: _numbers_or_text(extra[name]) for name in extra.column_names})
+
+
+def _numbers_or_text(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    import pyarrow as pa
+
+    try:
+        numbers = column.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return column
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return numbers

@@ -1,0 +1,131 @@
+"""Images inside a zip archive, read member by member without extracting anything.
+
+Python's `zipfile` reads the table of contents; the members' bytes are taken from a memory map, which threads and
+forked processes may share, and inflated to no more than the size that the table states.
+"""
+
+import mmap
+import stat
+import struct
+import zipfile
+import zlib
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from femb_cli.data.files.naming import check_text, is_image_name
+from femb_cli.data.identities import identities_from_names
+from femb_cli.data.images.encoded import MAX_IMAGE_BYTES
+from femb_cli.errors import FembError
+
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, length of the name, length of the extra field
+
+
+class ZipSource:
+    """The images of a zip archive, sorted by name in code-point order.
+
+    `names` are the full member names; identities come from their folders as in `FolderSource`.
+
+    Raises:
+        FembError: The archive is damaged, holds no image, or holds a member that no honest set of images has:
+            names that leave the archive, links and devices, encrypted, overlapping or doubled members, or an
+            image of more than 64 MiB.
+    """
+
+    kind = "zip"
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        members = _read_contents(self.path)
+        images = [member for member in members if is_image_name(member.filename)]
+        if not images:
+            raise FembError(f"no images in {self.path}", hint="images end in .jpg, .png, .bmp, .webp, .ppm or .tif")
+        for member in images:
+            _check_image(member, self.path)
+        self._members = sorted(images, key=lambda member: member.filename)
+        self.names = [member.filename for member in self._members]
+        self.identities = identities_from_names(self.names)
+        with self.path.open("rb") as file:
+            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __reduce__(self) -> tuple[type["ZipSource"], tuple[Path]]:
+        return ZipSource, (self.path,)
+
+    def read(self, index: int) -> bytes:
+        """Return the encoded bytes of one image."""
+        member = self._members[index]
+        try:
+            image = self._inflate(member)
+        except (struct.error, zlib.error) as error:
+            raise _refusal(member, self.path, f"is damaged ({error})") from error
+        if len(image) != member.file_size:
+            raise _refusal(member, self.path, f"does not unpack to the {member.file_size} bytes that it claims")
+        if zlib.crc32(image) != member.CRC:
+            raise _refusal(member, self.path, "is damaged (wrong checksum)")
+        return image
+
+    def _inflate(self, member: zipfile.ZipInfo) -> bytes:
+        """Unpack one member, to one byte more than it claims at most."""
+        signature, name_length, extra_length = _LOCAL_HEADER.unpack_from(self._data, member.header_offset)
+        if signature != b"PK\x03\x04":
+            raise zlib.error("no member starts at its offset")
+        start = member.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+        packed = self._data[start : start + member.compress_size]
+        if member.compress_type == zipfile.ZIP_STORED:
+            return packed
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, member.file_size + 1)
+
+
+def _read_contents(path: Path) -> list[zipfile.ZipInfo]:
+    """Return the members of an archive whose table of contents can be trusted."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            end_of_members = archive.start_dir
+    # A damaged table of contents raises any of these.
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
+        raise FembError(
+            f"{path} is no whole zip archive ({error})", hint="it may be cut short: fetch it again"
+        ) from error
+    for member in members:
+        _check_member(member, path)
+    name, times = Counter(member.filename for member in members).most_common(1)[0] if members else ("", 0)
+    if times > 1:
+        raise FembError(f"{path} holds the name {name!r} {times} times")
+    _check_overlap(members, end_of_members, path)
+    return members
+
+
+def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
+    """Refuse what could do harm if the archive were ever extracted."""
+    name = member.filename
+    check_text(name, path)
+    if "\\" in name or ".." in name.split("/") or PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive:
+        raise _refusal(member, path, "has a name that leads out of the archive")
+    if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise _refusal(member, path, "is a link or a device")
+
+
+def _check_image(member: zipfile.ZipInfo, path: Path) -> None:
+    if member.flag_bits & 0x1:
+        raise _refusal(member, path, "is encrypted")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise _refusal(member, path, f"is packed by method {member.compress_type}; femb reads stored and deflated")
+    if member.file_size > MAX_IMAGE_BYTES:
+        raise _refusal(member, path, f"claims {member.file_size} bytes, too many for one image")
+
+
+def _check_overlap(members: list[zipfile.ZipInfo], end_of_members: int, path: Path) -> None:
+    """Refuse members that share bytes: the trick by which a small archive claims to hold terabytes."""
+    in_file_order = sorted(members, key=lambda member: member.header_offset)
+    starts = [member.header_offset for member in in_file_order] + [end_of_members]
+    for member, (start, following) in zip(in_file_order, pairwise(starts), strict=True):
+        if start + _LOCAL_HEADER.size + member.compress_size > following:
+            raise _refusal(member, path, "overlaps another part of the archive")
+
+
+def _refusal(member: zipfile.ZipInfo, path: Path, reason: str) -> FembError:
+    return FembError(f"{member.filename!r} in {path} {reason}")

@@ -1,0 +1,105 @@
+"""The training set on disk: a directory that `datasets.load_from_disk` opens, read here without that library.
+
+femb writes the columns `image`, the encoded bytes and the path they came from, and `label`, into the names of the
+identities; in other people's sets they are found by their types and names, see `columns.py`.
+
+Shapes: N images, C identities.
+"""
+
+import json
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from femb_cli.data.huggingface.columns import are_unique, find_columns, identities_of
+from femb_cli.data.huggingface.dataset_info import (
+    INFO_FILE,
+    STATE_FILE,
+    check_dataset,
+    read_json,
+)
+from femb_cli.data.source import ComputedNames, row_names
+from femb_cli.errors import FembError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class DatasetSource:
+    """The images of a dataset directory, memory-mapped.
+
+    `names` are the images' stored paths if all of them have one and no two the same, else the row numbers.
+
+    Raises:
+        FembError: The directory is no dataset, is damaged, or lacks images or labels.
+    """
+
+    kind = "dataset"
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        check_dataset(self.path)
+        self._table = _map_table(self.path)
+        self._columns = find_columns(self._table.schema, self.path)
+        images = [chunk for chunk in self._table[self._columns.image].chunks if len(chunk)]
+        if not images:
+            raise FembError(f"{self.path} holds no images")
+        has_paths = self._columns.has_paths
+        self._bytes = [chunk.field("bytes") if has_paths else chunk for chunk in images]
+        self._paths = [chunk.field("path") for chunk in images] if has_paths else []
+        self._starts = np.cumsum([0] + [len(chunk) for chunk in images]).tolist()
+        self.identities = identities_of(self._table[self._columns.label], self._columns.label_names, self.path)
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __reduce__(self) -> tuple[type["DatasetSource"], tuple[Path]]:
+        return DatasetSource, (self.path,)
+
+    def read(self, index: int) -> bytes:
+        """Return the encoded bytes of one image."""
+        image = self._value(self._bytes, index)
+        if image is None:
+            raise FembError(
+                f"row {index} of {self.path} has no image bytes, only a path",
+                hint="save the dataset again with its images inside",
+            )
+        return image
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        """Unique names, looked up when asked for."""
+        import pyarrow as pa
+
+        if self._paths and are_unique(pa.chunked_array(self._paths)):
+            return ComputedNames(len(self), lambda index: self._value(self._paths, index))
+        return row_names(len(self))
+
+    def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
+        """Return all columns but the images and labels; None if there are none."""
+        if not self._columns.further:
+            return None
+        return self._table.select(list(self._columns.further)).take(rows_N)
+
+    def _value(self, chunks: "list[pa.Array]", index: int) -> Any:
+        chunk = bisect_right(self._starts, index) - 1
+        return chunks[chunk][index - self._starts[chunk]].as_py()
+
+
+def _map_table(path: Path) -> "pa.Table":
+    """Map all shards into memory as one table, with what the JSON beside them says of its columns."""
+    import pyarrow as pa
+
+    try:
+        shards = [path / entry["filename"] for entry in read_json(path / STATE_FILE)["_data_files"]]
+        table = pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(shard))).read_all() for shard in shards])
+        # Arrow trusts what it maps: an offset that is wrong would end the process when it is followed.
+        table.validate(full=True)
+    except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
+        raise FembError(f"cannot read the dataset {path}: {error}", hint="it is damaged: make it again") from error
+    features = read_json(path / INFO_FILE).get("features") or {}
+    return table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})

@@ -1,0 +1,163 @@
+"""Which columns of a table are the images and who is on them, and what the labels in them mean.
+
+Shapes: N images, C identities.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from femb_cli.data.identities import Identities, identities_from_values
+from femb_cli.errors import FembError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LABEL_COLUMNS = ("label", "labels", "identity", "id", "person", "target", "class")
+_LARGEST_LABEL = 2**23
+_DAMAGED = "they are damaged: make the dataset again"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table of images.
+
+    Attributes:
+        image: name of the column of encoded images.
+        has_paths: whether an image is a struct of `bytes` and `path`, rather than plain bytes.
+        label: name of the column that says who is on an image.
+        label_names: one for each label, None where the labels are text or plain numbers.
+        further: names of all other columns.
+    """
+
+    image: str
+    has_paths: bool
+    label: str
+    label_names: tuple[str, ...] | None
+    further: tuple[str, ...]
+
+
+def find_columns(schema: "pa.Schema", place: object) -> Columns:
+    """Find the images and the labels by their types and names.
+
+    The images are the only column of structs with `bytes` and `path`, or the only one of bytes where there is none
+    of structs; where there are several, the one that is called `image`. The label is the first of `LABEL_COLUMNS`
+    that holds integers or text.
+
+    Args:
+        schema: of the table, with Hugging Face's metadata if it has any.
+        place: where the table is, for the error.
+
+    Raises:
+        FembError: No column or several could be the images, or none the label; or a name is no text.
+    """
+    import pyarrow as pa
+
+    try:
+        _decode_names(pa.struct(list(schema)))
+    except UnicodeDecodeError as error:
+        raise FembError(f"{place} has a column whose name is no text: {error}", hint=_DAMAGED) from error
+    structs = [field.name for field in schema if _is_image_struct(field.type)]
+    candidates = structs or [field.name for field in schema if _is_binary(field.type)]
+    images = candidates if len(candidates) == 1 else [name for name in candidates if name == "image"]
+    if not images:
+        found = f"{len(candidates)} columns of images" if candidates else "no column of images"
+        raise FembError(
+            f"{place} has {found}; its columns are {_describe(schema)}",
+            hint="let one column hold encoded images (a struct of bytes and path, or binary), and name it image",
+        )
+    labels = [name for name in LABEL_COLUMNS if name in schema.names and _is_label(schema.field(name).type)]
+    if not labels:
+        raise FembError(
+            f"{place} has no column that says who is on the images; its columns are {_describe(schema)}",
+            hint="name the column of identities, integers or text, label",
+        )
+    names = _class_names(schema, labels[0], place)
+    further = tuple(name for name in schema.names if name not in (images[0], labels[0]))
+    return Columns(images[0], bool(structs), labels[0], names, further)
+
+
+def identities_of(labels_N: "pa.ChunkedArray", names: tuple[str, ...] | None, place: object) -> Identities:
+    """Read a column of labels: text names the identities, integers count them; null is an image of nobody known.
+
+    Integers are taken as stored: a gap in them is a fact about the dataset.
+
+    Args:
+        labels_N: text or integers.
+        names: one for each integer; None names them by their numbers.
+        place: where the labels are, for the error.
+
+    Raises:
+        FembError: A label is beyond the names, or too large to count up to.
+    """
+    if is_text(labels_N.type):
+        return identities_from_values(labels_N)
+    numbers_N = labels_N.cast("int64").fill_null(-1).to_numpy()
+    largest = int(numbers_N.max(initial=-1))
+    if largest >= (_LARGEST_LABEL if names is None else len(names)):
+        reason = ", too large to count up to" if names is None else f", but names for {len(names)} only"
+        raise FembError(f"{place} has the label {largest}{reason}", hint="labels should count from 0")
+    return Identities([str(label) for label in range(largest + 1)] if names is None else list(names), numbers_N)
+
+
+def are_unique(values: "pa.ChunkedArray") -> bool:
+    """Whether none of the values is null, and no two are the same."""
+    import pyarrow.compute as pc
+
+    return values.null_count == 0 and pc.count_distinct(values).as_py() == len(values)
+
+
+def is_text(kind: "pa.DataType") -> bool:
+    """Whether a column of this type holds text."""
+    import pyarrow.types as types
+
+    return types.is_string(kind) or types.is_large_string(kind)
+
+
+def _is_binary(kind: "pa.DataType") -> bool:
+    import pyarrow.types as types
+
+    return types.is_binary(kind) or types.is_large_binary(kind)
+
+
+def _is_image_struct(kind: "pa.DataType") -> bool:
+    import pyarrow.types as types
+
+    if not types.is_struct(kind):
+        return False
+    fields = {field.name: field.type for field in kind}
+    return "path" in fields and "bytes" in fields and _is_binary(fields["bytes"])
+
+
+def _is_label(kind: "pa.DataType") -> bool:
+    import pyarrow.types as types
+
+    return types.is_integer(kind) or is_text(kind)
+
+
+def _decode_names(kind: "pa.DataType") -> None:
+    """Look at the name of every field, however deep: Arrow decodes it only then."""
+    for field in map(kind.field, range(kind.num_fields)):
+        _ = field.name
+        _decode_names(field.type)
+
+
+def _class_names(schema: "pa.Schema", label: str, place: object) -> tuple[str, ...] | None:
+    """Return the names that Hugging Face's metadata give the classes of a column."""
+    metadata = (schema.metadata or {}).get(b"huggingface")
+    if metadata is None:
+        return None
+    try:
+        names = json.loads(metadata)["info"]["features"].get(label, {}).get("names")
+    # What is no JSON of this form raises any of these.
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise FembError(f"{place} has Hugging Face metadata that make no sense: {error!r}", hint=_DAMAGED) from error
+    if names is None:
+        return None
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise FembError(f"{place} has names of labels that are no list of text", hint=_DAMAGED)
+    return tuple(names)
+
+
+def _describe(schema: "pa.Schema") -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)

@@ -1,0 +1,142 @@
+"""What a dataset directory states about itself, read from its JSON files alone."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from femb_cli.errors import FembError
+
+FEMB_INFO_FILE = "femb.json"
+INFO_FILE = "dataset_info.json"
+STATE_FILE = "state.json"
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """Facts about a dataset; None is what nothing in it states.
+
+    Attributes:
+        num_images: How many images.
+        num_identities: How many identities; labels are 0 ... num_identities - 1.
+        image_size: Width and height in pixels, None also where the images differ.
+        bytes: Of all encoded images.
+        source: Name of what the dataset was made from.
+        source_kind: Its kind, as in `ImageSource`.
+        checksum: XXH3 (128 bits, hexadecimal) over the encoded bytes of all images in order.
+    """
+
+    num_images: int | None = None
+    num_identities: int | None = None
+    image_size: tuple[int, int] | None = None
+    bytes: int | None = None
+    source: str | None = None
+    source_kind: str | None = None
+    checksum: str | None = None
+
+
+_KINDS = {
+    "num_images": int,
+    "num_identities": int,
+    "image_size": tuple,
+    "bytes": int,
+    "source": str,
+    "source_kind": str,
+    "checksum": str,
+}
+
+
+def is_dataset(path: Path) -> bool:
+    """Whether `path` is a directory that looks like a Hugging Face dataset, or several of them."""
+    return any((path / name).is_file() for name in (STATE_FILE, INFO_FILE, "dataset_dict.json"))
+
+
+def has_dataset_info(path: Path) -> bool:
+    """Whether femb has written facts beside a dataset, Arrow or Parquet."""
+    return (path / FEMB_INFO_FILE).is_file()
+
+
+def read_dataset_info(path: str | Path) -> DatasetInfo:
+    """Read what a dataset directory states, in milliseconds whatever its size.
+
+    A directory that femb did not write states the names of its labels at most: Hugging Face's number of examples
+    may be that of the dataset which this one was selected from.
+
+    Raises:
+        FembError: `path` is no dataset, or a JSON file in it is damaged.
+    """
+    path = Path(path)
+    if has_dataset_info(path):
+        return _parse_dataset_info(read_json(path / FEMB_INFO_FILE), path / FEMB_INFO_FILE)
+    names = label_names(path)
+    return DatasetInfo(num_identities=None if names is None else len(names))
+
+
+def _parse_dataset_info(stated: dict[str, Any], path: Path) -> DatasetInfo:
+    """Take facts from JSON, in which anything may stand."""
+    facts = {name: stated.get(name) for name in _KINDS}
+    match facts["image_size"]:
+        case [int() as width, int() as height]:
+            facts["image_size"] = (width, height)
+    for name, kind in _KINDS.items():
+        if not isinstance(facts[name], kind | None):
+            raise FembError(f"{path} states {name} as {facts[name]!r}", hint="the dataset is damaged: make it again")
+    return DatasetInfo(**facts)
+
+
+def write_dataset_info(path: Path, facts: DatasetInfo) -> None:
+    """Write the facts beside the data that they are about."""
+    write_json(path / FEMB_INFO_FILE, asdict(facts))
+
+
+def label_names(path: Path) -> list[str] | None:
+    """Return the names of the `label` column, None if it has no names.
+
+    Raises:
+        FembError: `path` is no dataset.
+    """
+    check_dataset(path)
+    match read_json(path / INFO_FILE):
+        case {"features": {"label": {"names": list() as names}}}:
+            return names
+    return None
+
+
+def check_dataset(path: Path) -> None:
+    """Refuse a directory that is not one Hugging Face dataset.
+
+    Raises:
+        FembError: It is none, or a dictionary of several.
+    """
+    if (path / "dataset_dict.json").is_file():
+        stated = read_json(path / "dataset_dict.json").get("splits")
+        splits = [str(split) for split in stated] if isinstance(stated, list) else []
+        raise FembError(
+            f"{path} holds several datasets: {', '.join(splits)}",
+            hint=f"name one of them: {path}/{(splits or ['train'])[0]}",
+        )
+    missing = [name for name in (STATE_FILE, INFO_FILE) if not (path / name).is_file()]
+    if missing:
+        raise FembError(
+            f"{path} is no dataset: it has no {' and no '.join(missing)}", hint="make one with femb convert"
+        )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        FembError: The file cannot be read or is no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise FembError(f"cannot read {path}: {error}", hint="the dataset is damaged: make it again") from error
+    if not isinstance(content, dict):
+        raise FembError(f"{path} is no JSON object", hint="the dataset is damaged: make it again")
+    return content
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON object, readable by people."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,116 @@
+"""The Parquet files of a dataset, and which of its splits each belongs to, as the Hugging Face Hub lays them out."""
+
+import re
+from collections import defaultdict
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from femb_cli.data.files.naming import is_clutter
+from femb_cli.data.huggingface.dataset_info import STATE_FILE
+from femb_cli.errors import FembError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+ENDING = ".parquet"
+SPLIT_WORDS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+NO_SPLIT = "default"
+_SPLIT_OF_WORD = {word: split for split, words in SPLIT_WORDS.items() for word in words}
+_NUMBERED_SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?")
+_CONVERTED_SHARD = re.compile(r"(.+)/(?:partial-)?([^/]+)/\d{4}\.parquet")  # as the Hub's own conversion names them
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether `path` is a Parquet file, or a folder with such files that is no Arrow dataset.
+
+    They lie in it, in its folders (data/train-00000-of-00001.parquet) or in theirs (default/train/0000.parquet).
+    """
+    if path.is_file():
+        return path.suffix == ENDING
+    if (path / STATE_FILE).is_file():
+        return False
+    levels = chain.from_iterable(path.glob(f"{above}*{ENDING}") for above in ("", "*/", "*/*/"))
+    return any(not is_clutter(file.relative_to(path).parts[0]) for file in levels)
+
+
+def find_files(path: str, split: str | None, filesystem: "AbstractFileSystem | None") -> list[str]:
+    """Return the full paths of a split's Parquet files, sorted.
+
+    Args:
+        path: of one file or a folder, separated by '/'.
+        split: "train", for example; None takes the only one that there is.
+        filesystem: where `path` is, None for this machine.
+
+    Raises:
+        FembError: There is no such file or split, or there are several to choose from.
+    """
+    files = _list_files(path, filesystem)
+    if files == [path]:
+        return files
+    names = {file.removeprefix(path).lstrip("/"): file for file in files}
+    seen = [name for name in names if not any(map(is_clutter, PurePosixPath(name).parts))]
+    return [names[name] for name in _choose_files(seen, split, path)]
+
+
+def _choose_files(names: list[str], split: str | None, place: str) -> list[str]:
+    """Return those of the names, relative to `place`, that belong to a split, sorted."""
+    sets: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for name in sorted(names):
+        folder, its_split = _parse(name)
+        sets[its_split][folder].append(name)
+    if not sets:
+        raise FembError(f"there are no Parquet files in {place}", hint=f"their names end in {ENDING}")
+    chosen = _choose_split(sorted(sets), split, place)
+    folders = sorted(sets[chosen])
+    if len(folders) > 1:
+        raise FembError(
+            f"{place} holds several datasets: {', '.join(folder or '.' for folder in folders)}",
+            hint=f"name the folder of one of them, as in {place}/{folders[-1]}",
+        )
+    return sets[chosen][folders[0]]
+
+
+def _choose_split(splits: list[str], split: str | None, place: str) -> str:
+    if split is None and len(splits) == 1:
+        return splits[0]
+    if split is None:
+        raise FembError(f"{place} holds several splits: {', '.join(splits)}", hint=f"choose one: --split {splits[-1]}")
+    wanted = _SPLIT_OF_WORD.get(split, split)
+    if wanted not in splits:
+        raise FembError(
+            f"{place} has no split {split!r}; its splits are {', '.join(splits)}", hint=f"try --split {splits[-1]}"
+        )
+    return wanted
+
+
+def _parse(name: str) -> tuple[str, str]:
+    """Return the folder that a file's dataset lies in, and the split that its name or its folder states.
+
+    A file that states no split belongs to the dataset at the top: its folders are but partitions.
+    """
+    if match := _CONVERTED_SHARD.fullmatch(name):
+        return match[1], match[2]
+    *folders, file = PurePosixPath(name).parts
+    stem = file.removesuffix(ENDING)
+    if match := _NUMBERED_SHARD.fullmatch(stem):
+        return "/".join(folders), _SPLIT_OF_WORD.get(match[1], match[1])
+    for word in re.split("[^a-z]+", stem.lower()):
+        if word in _SPLIT_OF_WORD:
+            return "/".join(folders), _SPLIT_OF_WORD[word]
+    for depth, folder in reversed(list(enumerate(folders))):
+        if folder in _SPLIT_OF_WORD:
+            return "/".join(folders[:depth]), _SPLIT_OF_WORD[folder]
+    return "", NO_SPLIT
+
+
+def _list_files(path: str, filesystem: "AbstractFileSystem | None") -> list[str]:
+    """Return the Parquet files below a folder, or `path` where it is one itself."""
+    if filesystem is not None:
+        return [file for file in filesystem.find(path) if file.endswith(ENDING)]
+    top = Path(path)
+    return [path] if top.is_file() else [file.as_posix() for file in top.rglob(f"*{ENDING}")]

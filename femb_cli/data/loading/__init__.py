@@ -1,0 +1,1 @@
+"""The training loader: shuffled batches, decoded ahead of the network."""

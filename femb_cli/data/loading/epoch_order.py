@@ -1,0 +1,51 @@
+"""In which order an epoch visits the images.
+
+Shapes: N images, G groups of neighbouring rows.
+"""
+
+import numpy as np
+
+from femb_cli.data.source import RowGroups
+
+MOST_LANES = 32
+
+
+def epoch_order(num_images: int, seed: tuple[int, ...], groups: RowGroups | None = None) -> np.ndarray:
+    """Return a permutation of the rows, int32 or int64, (N,), that `seed` decides.
+
+    With groups, an even permutation would read a whole group for each image. Then the groups are permuted and dealt
+    out to lanes, each lane is shuffled within windows of a few groups, and the order takes one row from each lane in
+    turn. So few groups are in use at any time, and where the number of processes divides that of the lanes, no two
+    processes read the same ones.
+
+    Args:
+        num_images: N.
+        seed: of the permutation.
+        groups: which rows can only be read together.
+    """
+    random = np.random.default_rng(seed)
+    dtype = np.int32 if num_images < 2**31 else np.int64
+    if groups is None:
+        return random.permutation(np.arange(num_images, dtype=dtype))
+    num_lanes = max(1, min(MOST_LANES, groups.at_once))
+    window = max(1, groups.at_once // num_lanes)
+    dealt = random.permutation(len(groups.starts) - 1)
+    lanes = [_lane(dealt[lane::num_lanes], groups.starts, window, random, dtype) for lane in range(num_lanes)]
+    return _take_turns([lane for lane in lanes if len(lane)])
+
+
+def _lane(groups: np.ndarray, starts: np.ndarray, window: int, random: np.random.Generator, dtype: type) -> np.ndarray:
+    """Return the rows of some groups, shuffled within windows."""
+    windows = []
+    for first in range(0, len(groups), window):
+        together = groups[first : first + window]
+        rows = [np.arange(starts[group], starts[group + 1], dtype=dtype) for group in together]
+        windows.append(random.permutation(np.concatenate(rows)))
+    return np.concatenate(windows) if windows else np.empty(0, dtype=dtype)
+
+
+def _take_turns(lanes: list[np.ndarray]) -> np.ndarray:
+    """Return one row of each lane, then the next of each, and so on; lanes that are at their end are passed over."""
+    turn = np.concatenate([np.arange(len(lane)) for lane in lanes])
+    lane_number = np.repeat(np.arange(len(lanes)), [len(lane) for lane in lanes])
+    return np.concatenate(lanes)[np.lexsort((lane_number, turn))]

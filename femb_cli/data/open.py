@@ -1,0 +1,76 @@
+"""What a path holds, and the source that reads it."""
+
+import zipfile
+from pathlib import Path
+
+from femb_cli.data.files.folder import FolderSource
+from femb_cli.data.files.list_file import ListFileSource, is_list_file
+from femb_cli.data.files.zip import ZipSource
+from femb_cli.data.huggingface.arrow import DatasetSource
+from femb_cli.data.huggingface.dataset_info import is_dataset
+from femb_cli.data.huggingface.hub import is_hub_id, stream_dataset
+from femb_cli.data.huggingface.parquet import ParquetSource
+from femb_cli.data.huggingface.parquet_files import is_parquet
+from femb_cli.data.recordio.record_source import RecordSource
+from femb_cli.data.source import ImageSource
+from femb_cli.data.verification_bin.verification_set import is_verification_set
+from femb_cli.errors import FembError
+
+
+def open_source(path: str | Path, *, split: str | None = None, images: Path | None = None) -> ImageSource:
+    """Open whatever `path` is: RecordIO, zip, folder, list, Hugging Face dataset or Parquet files, here or on the Hub.
+
+    Args:
+        path: A file, a folder or the id of a dataset on the Hub, which is read from there as it is needed.
+        split: The part to take of a dataset that has several.
+        images: Where the images of a list are, if the list does not tell.
+
+    Raises:
+        FembError: There is nothing at `path`, nothing that femb reads, or no image in it.
+    """
+    if not Path(path).exists():
+        if is_hub_id(str(path)):
+            return stream_dataset(str(path), split=split)
+        raise FembError(f"there is nothing at {path}")
+    path = Path(path)
+    return _open_folder(path, split) if path.is_dir() else _open_file(path, split, images)
+
+
+def _open_folder(path: Path, split: str | None) -> ImageSource:
+    if split is not None and (path / split).is_dir():
+        path = path / split
+    if is_dataset(path):
+        return DatasetSource(path)
+    if is_parquet(path):
+        return ParquetSource(path, split=split)
+    records = sorted(path.glob("*.rec"))
+    if len(records) > 1:
+        raise FembError(
+            f"{path} holds {len(records)} record files: {', '.join(file.name for file in records)}",
+            hint=f"name one of them, as in {records[0]}",
+        )
+    if not records and (nested := sorted(path.glob("*/*.rec"))):
+        raise FembError(f"{path} holds record files in its folders", hint=f"name one of them, as in {nested[0]}")
+    return RecordSource(records[0]) if records else FolderSource(path)
+
+
+def _open_file(path: Path, split: str | None, images: Path | None) -> ImageSource:
+    if path.suffix == ".rec":
+        return RecordSource(path)
+    if is_parquet(path):
+        return ParquetSource(path, split=split)
+    with path.open("rb") as file:
+        starts_as_zip = file.read(4) == b"PK\x03\x04"
+    if starts_as_zip or path.suffix == ".zip" or zipfile.is_zipfile(path):
+        return ZipSource(path)
+    if path.suffix == ".bin" or is_verification_set(path):
+        raise FembError(
+            f"{path} looks like a verification set (pairs of images), which says nothing of identities",
+            hint="femb convert makes a benchmark of it; a training set is a .rec file, a zip, a list or a folder",
+        )
+    if is_list_file(path):
+        return ListFileSource(path, images)
+    raise FembError(
+        f"{path} is no source of images that femb reads",
+        hint="give a .rec file, a zip, a list, a dataset's directory or a folder of images",
+    )

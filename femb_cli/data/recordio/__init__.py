@@ -1,0 +1,1 @@
+"""RecordIO, the record files of MXNet and InsightFace, read without either library."""

@@ -1,0 +1,90 @@
+"""The sets of procedural faces that femb builds in: a training set of any size, and a benchmark of other people.
+
+Both are drawn once, into the cache, in the same formats as any real data.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from femb_cli.config.schema import SyntheticConfig
+from femb_cli.data.conversion.dataset_writer import DatasetWriter
+from femb_cli.data.synthetic.faces import photograph
+from femb_cli.files import cache_folder, new_folder
+from femb_cli.progress import Progress, Say
+
+VERSION = 1
+"""Raised whenever the drawing changes, so that no cache serves old faces."""
+
+BENCHMARK_SEED = 0
+BENCHMARK_FIRST_IDENTITY = 1_000_000
+"""No training set reaches this number: the benchmark's people are never trained on."""
+BENCHMARK_IDENTITIES = 120
+BENCHMARK_IMAGES = 6
+FOLDS, PAIRS_PER_FOLD = 10, 60
+
+
+def synthetic_training_set(config: SyntheticConfig, *, say: Say, progress: Progress | None = None) -> Path:
+    """The dataset of a configuration, drawn if the cache does not have it."""
+    name = f"synthetic-v{VERSION}-{config.num_identities}x{config.images_per_identity}-seed{config.seed}"
+    path = cache_folder() / name
+    if not path.is_dir():
+        total = config.num_identities * config.images_per_identity
+        say(f"drawing {total:,} procedural faces of {config.num_identities} people into {path}")
+        names = [f"face_{identity:05d}" for identity in range(config.num_identities)]
+        with DatasetWriter(path, names, source="femb's procedural faces", source_kind="synthetic") as writer:
+            for row in range(total):
+                identity, index = divmod(row, config.images_per_identity)
+                face = photograph(config.seed, identity, index)
+                writer.write(face.jpeg, identity, f"{names[identity]}/{names[identity]}_{index + 1:04d}.jpg")
+                if progress is not None:
+                    progress(row + 1, total)
+    return path
+
+
+def synthetic_benchmark(*, say: Say, progress: Progress | None = None) -> Path:
+    """The benchmark's folder: `images/`, `pairs.txt` in LFW's format, and the known `qualities.csv`."""
+    path = cache_folder() / f"synthetic-benchmark-v{VERSION}"
+    if not path.is_dir():
+        total = BENCHMARK_IDENTITIES * BENCHMARK_IMAGES
+        say(f"drawing the synthetic benchmark, {total} faces of {BENCHMARK_IDENTITIES} people, into {path}")
+        with new_folder(path) as folder:
+            _draw_benchmark(folder, progress)
+            (folder / "pairs.txt").write_text(_draw_pairs(), encoding="utf-8")
+    return path
+
+
+def _draw_benchmark(folder: Path, progress: Progress | None) -> None:
+    qualities = ["image,quality"]
+    for row in range(BENCHMARK_IDENTITIES * BENCHMARK_IMAGES):
+        person, index = divmod(row, BENCHMARK_IMAGES)
+        face = photograph(BENCHMARK_SEED, BENCHMARK_FIRST_IDENTITY + person, index)
+        file = folder / "images" / _person(person) / f"{_person(person)}_{index + 1:04d}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(face.jpeg)
+        qualities.append(f"{file.parent.name}/{file.name},{face.quality:.4f}")
+        if progress is not None:
+            progress(row + 1, BENCHMARK_IDENTITIES * BENCHMARK_IMAGES)
+    (folder / "qualities.csv").write_text("\n".join(qualities) + "\n", encoding="utf-8")
+
+
+def _draw_pairs() -> str:
+    """Folds of disjoint people, as in LFW View 2: a fold's threshold is chosen on people that it does not have."""
+    rng = np.random.default_rng(BENCHMARK_SEED)
+    lines = [f"{FOLDS}\t{PAIRS_PER_FOLD}"]
+    for people in rng.permutation(BENCHMARK_IDENTITIES).reshape(FOLDS, -1):
+        genuine = [(person, a, b) for person in people for a in range(BENCHMARK_IMAGES) for b in range(a)]
+        for chosen in rng.choice(len(genuine), PAIRS_PER_FOLD, replace=False):
+            person, a, b = genuine[chosen]
+            lines.append(f"{_person(person)}\t{a + 1}\t{b + 1}")
+        seen: set[tuple[int, ...]] = set()
+        while len(seen) < PAIRS_PER_FOLD:
+            left, right = sorted(rng.choice(people, 2, replace=False).tolist())
+            a, b = rng.integers(BENCHMARK_IMAGES, size=2).tolist()
+            seen.add((left, a, right, b))
+        lines += [f"{_person(left)}\t{a + 1}\t{_person(right)}\t{b + 1}" for left, a, right, b in sorted(seen)]
+    return "\n".join(lines) + "\n"
+
+
+def _person(number: int) -> str:
+    return f"stranger_{number:03d}"

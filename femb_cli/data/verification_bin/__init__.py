@@ -1,0 +1,1 @@
+"""InsightFace's verification sets (`.bin`), read without executing the pickle."""

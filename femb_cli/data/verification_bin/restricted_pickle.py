@@ -1,0 +1,284 @@
+"""Reading the pickles of verification sets without obeying them.
+
+A pickle is a program for a small stack machine; Python's own machine calls whatever function the program names and
+makes room for whatever length it announces. The machine here knows only the opcodes that lists of images and labels
+are written with, in protocols 0 to 5 and by Python 2 and 3. It believes no length and calls nothing that the program
+names. The opcodes are described in Python's standard library, Lib/pickletools.py.
+"""
+
+import codecs
+import mmap
+import pickle
+import pickletools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from femb_cli.data.verification_bin.pickled_values import Allowance, Global, RefusedError, build, find_global, kind
+from femb_cli.errors import FembError
+
+_HIGHEST_PROTOCOL = 5
+_FREE_OPCODES, _BYTES_PER_OPCODE = 1_000_000, 16
+_LONGEST_LINE, _LONGEST_INTEGER = 100, 8
+_INTEGER = re.compile(rb"(-?[0-9]{1,19})L?")
+
+
+def load_set(path: Path) -> object:
+    """Read the object in a pickle of lists, tuples, bytes, text, integers, bools, None and NumPy's integer arrays.
+
+    Nothing in the file is executed, and what is made of it takes little more memory than twice the file. A bytearray
+    and a string of Python 2 come out as bytes, NumPy's bools as integers. Lists may hold themselves, or each other so
+    often that walking through all of them never ends.
+
+    Raises:
+        FembError: The file cannot be read, is no pickle or cut short, or needs more than a verification set does; with
+            the opcode or the name, and its place.
+    """
+    try:
+        with path.open("rb") as file:
+            if not path.stat().st_size:
+                raise FembError(f"{path} is empty: 0 bytes", hint="copy or download it again")
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return _Machine(content).run(path)
+    except OSError as error:
+        raise FembError(f"cannot read {path}: {error.strerror}", hint="check the path") from error
+
+
+class _Machine:
+    """The stack machine: reads instructions from a file, one after the other, until STOP."""
+
+    def __init__(self, content: mmap.mmap) -> None:
+        self.content = content
+        self.size = len(content)
+        self.position = 0
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Any] = {}
+        # Twice: an array of protocol 2 is made from bytes that are made from text.
+        self.allowance = Allowance(2 * self.size)
+
+    def run(self, path: Path) -> object:
+        """Return what the program leaves on the stack."""
+        start = 0
+        # An opcode takes one byte of the file and up to a hundred of memory; sets consist of images, not of opcodes.
+        max_opcodes = _FREE_OPCODES + self.size // _BYTES_PER_OPCODE
+        try:
+            for _ in range(max_opcodes):
+                start = self.position
+                opcode = self.take(1)
+                if opcode == pickle.STOP:
+                    return self.pop()
+                if opcode not in _INSTRUCTIONS:
+                    raise RefusedError(f"is {_opcode_name(opcode)}, which no verification set needs")
+                _INSTRUCTIONS[opcode](self)
+            raise RefusedError(f"has more than {max_opcodes} instructions")
+        except RefusedError as refused:
+            raise FembError(
+                f"{path} is no sound verification set: byte {start} {refused}",
+                hint="nothing in the file was executed; a verification set is a pickle of a list of encoded images,"
+                " as bytes or NumPy arrays of bytes, and a list of labels",
+            ) from refused
+
+    def take(self, length: int) -> bytes:
+        """The next bytes of the file."""
+        self.expect(length)
+        self.position += length
+        return self.content[self.position - length : self.position]
+
+    def expect(self, length: int) -> None:
+        """Refuse a length that the file does not have."""
+        left = self.size - self.position
+        if length > left:
+            raise RefusedError(f"needs {length} bytes more where the file, which is cut short, has {left}")
+
+    def take_number(self, size: int, *, signed: bool = False) -> int:
+        """The next bytes as a little-endian integer."""
+        return int.from_bytes(self.take(size), "little", signed=signed)
+
+    def take_counted(self, size: int) -> bytes:
+        """As many bytes as the integer of `size` bytes before them says."""
+        return self.take(self.take_number(size))
+
+    def take_line(self, longest: int | None = None) -> bytes:
+        """The bytes up to the end of the line, without it."""
+        limit = self.size if longest is None else self.position + longest
+        end = self.content.find(b"\n", self.position, limit)
+        if end < 0:
+            raise RefusedError("starts a line without an end" + (f" in {longest} bytes" if longest else ""))
+        return self.take(end + 1 - self.position)[:-1]
+
+    def push(self, value: object) -> None:
+        """Lay a value on the stack."""
+        self.stack.append(value)
+
+    def pop(self) -> Any:
+        """Take a value off the stack."""
+        if not self.stack:
+            raise RefusedError("finds nothing to work on")
+        return self.stack.pop()
+
+    def pop_many(self, count: int) -> tuple[Any, ...]:
+        """Take values off the stack, in the order that they were laid on it."""
+        return tuple([self.pop() for _ in range(count)][::-1])
+
+    def pop_to_mark(self) -> list[Any]:
+        """Take off the stack all that was laid on it since the last mark."""
+        if not self.marks:
+            raise RefusedError("finds no mark")
+        start = self.marks.pop()
+        items = self.stack[start:]
+        del self.stack[start:]
+        return items
+
+    def remember(self, key: int) -> None:
+        """Note what lies on top of the stack."""
+        value = self.pop()
+        self.memo[key] = value
+        self.push(value)
+
+    def recall(self, key: int) -> None:
+        """Push what was noted."""
+        if key not in self.memo:
+            raise RefusedError(f"refers to {key}, which nothing has")
+        self.push(self.memo[key])
+
+    def extend(self, items: list[Any]) -> None:
+        """Add items to the list on top of the stack."""
+        target = self.pop()
+        if not isinstance(target, list):
+            raise RefusedError(f"adds to {kind(target)}")
+        target.extend(items)
+        self.push(target)
+
+    def name(self, module: object, name: object) -> None:
+        """Push the stand-in of a global."""
+        if not (isinstance(module, str) and isinstance(name, str) and len(module) + len(name) < _LONGEST_LINE):
+            raise RefusedError("names something by no text, or a long one")
+        self.push(find_global(module, name))
+
+    def call(self) -> None:
+        """Push what a global's stand-in makes of its arguments."""
+        function, arguments = self.pop_many(2)
+        if not isinstance(function, Global) or function.call is None or not isinstance(arguments, tuple):
+            raise RefusedError(f"calls {kind(function)} with {kind(arguments)}")
+        self.push(function.call(arguments, self.allowance))
+
+    def build(self) -> None:
+        """Give the array or the type of elements on top of the stack its state."""
+        target, state = self.pop_many(2)
+        build(target, state, self.allowance)
+        self.push(target)
+
+
+def _line_as_integer(machine: _Machine) -> int:
+    line = machine.take_line(_LONGEST_LINE)
+    # The bools of protocols 0 and 1.
+    if line in (b"00", b"01"):
+        return line == b"01"
+    return _parse_integer(line)
+
+
+def _line_as_key(machine: _Machine) -> int:
+    return _parse_integer(machine.take_line(_LONGEST_LINE))
+
+
+def _parse_integer(line: bytes) -> int:
+    match = _INTEGER.fullmatch(line)
+    if not match:
+        raise RefusedError("has an integer that is none, or too long for 64 bits")
+    return int(match[1])
+
+
+def _counted_integer(machine: _Machine) -> int:
+    size = machine.take_number(1)
+    if size > _LONGEST_INTEGER:
+        raise RefusedError(f"has an integer of {size} bytes, too long for 64 bits")
+    return machine.take_number(size, signed=True)
+
+
+def _quoted_string(machine: _Machine) -> bytes:
+    """A string literal of Python 2."""
+    line = machine.take_line()
+    if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"'):
+        raise RefusedError("has a string without its quotes")
+    try:
+        return codecs.escape_decode(line[1:-1])[0]
+    except ValueError as error:
+        raise RefusedError("has a string with a broken escape") from error
+
+
+def _decode(content: bytes, codec: str = "utf-8") -> str:
+    try:
+        return content.decode(codec)
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"has text that is not {codec}") from error
+
+
+def _name_in_two_lines(machine: _Machine) -> None:
+    module, name = machine.take_line(_LONGEST_LINE), machine.take_line(_LONGEST_LINE)
+    machine.name(_decode(module), _decode(name))
+
+
+def _check_protocol(machine: _Machine) -> None:
+    protocol = machine.take_number(1)
+    if protocol > _HIGHEST_PROTOCOL:
+        raise RefusedError(f"announces protocol {protocol}; known are 0 to {_HIGHEST_PROTOCOL}")
+
+
+def _opcode_name(opcode: bytes) -> str:
+    names = {known.code: known.name for known in pickletools.opcodes}
+    character = opcode.decode("latin1")
+    return f"the opcode {names[character]}" if character in names else repr(opcode)
+
+
+_INSTRUCTIONS: dict[bytes, Callable[[_Machine], None]] = {
+    pickle.PROTO: _check_protocol,
+    pickle.FRAME: lambda machine: machine.expect(machine.take_number(8)),
+    pickle.MARK: lambda machine: machine.marks.append(len(machine.stack)),
+    # Constants and integers.
+    pickle.NONE: lambda machine: machine.push(None),
+    pickle.NEWTRUE: lambda machine: machine.push(True),
+    pickle.NEWFALSE: lambda machine: machine.push(False),
+    pickle.INT: lambda machine: machine.push(_line_as_integer(machine)),
+    pickle.LONG: lambda machine: machine.push(_line_as_integer(machine)),
+    pickle.LONG1: lambda machine: machine.push(_counted_integer(machine)),
+    pickle.BININT: lambda machine: machine.push(machine.take_number(4, signed=True)),
+    pickle.BININT1: lambda machine: machine.push(machine.take_number(1)),
+    pickle.BININT2: lambda machine: machine.push(machine.take_number(2)),
+    # Bytes, among them the strings of Python 2, and text.
+    pickle.STRING: lambda machine: machine.push(_quoted_string(machine)),
+    pickle.BINSTRING: lambda machine: machine.push(machine.take_counted(4)),
+    pickle.SHORT_BINSTRING: lambda machine: machine.push(machine.take_counted(1)),
+    pickle.BINBYTES: lambda machine: machine.push(machine.take_counted(4)),
+    pickle.SHORT_BINBYTES: lambda machine: machine.push(machine.take_counted(1)),
+    pickle.BINBYTES8: lambda machine: machine.push(machine.take_counted(8)),
+    pickle.BYTEARRAY8: lambda machine: machine.push(machine.take_counted(8)),
+    pickle.UNICODE: lambda machine: machine.push(_decode(machine.take_line(), "raw-unicode-escape")),
+    pickle.BINUNICODE: lambda machine: machine.push(_decode(machine.take_counted(4))),
+    pickle.SHORT_BINUNICODE: lambda machine: machine.push(_decode(machine.take_counted(1))),
+    pickle.BINUNICODE8: lambda machine: machine.push(_decode(machine.take_counted(8))),
+    # Lists and tuples.
+    pickle.EMPTY_LIST: lambda machine: machine.push([]),
+    pickle.LIST: lambda machine: machine.push(machine.pop_to_mark()),
+    pickle.APPEND: lambda machine: machine.extend([machine.pop()]),
+    pickle.APPENDS: lambda machine: machine.extend(machine.pop_to_mark()),
+    pickle.EMPTY_TUPLE: lambda machine: machine.push(()),
+    pickle.TUPLE: lambda machine: machine.push(tuple(machine.pop_to_mark())),
+    pickle.TUPLE1: lambda machine: machine.push(machine.pop_many(1)),
+    pickle.TUPLE2: lambda machine: machine.push(machine.pop_many(2)),
+    pickle.TUPLE3: lambda machine: machine.push(machine.pop_many(3)),
+    # The memo.
+    pickle.PUT: lambda machine: machine.remember(_line_as_key(machine)),
+    pickle.BINPUT: lambda machine: machine.remember(machine.take_number(1)),
+    pickle.LONG_BINPUT: lambda machine: machine.remember(machine.take_number(4)),
+    pickle.MEMOIZE: lambda machine: machine.remember(len(machine.memo)),
+    pickle.GET: lambda machine: machine.recall(_line_as_key(machine)),
+    pickle.BINGET: lambda machine: machine.recall(machine.take_number(1)),
+    pickle.LONG_BINGET: lambda machine: machine.recall(machine.take_number(4)),
+    # Named functions.
+    pickle.GLOBAL: _name_in_two_lines,
+    pickle.STACK_GLOBAL: lambda machine: machine.name(*machine.pop_many(2)),
+    pickle.REDUCE: lambda machine: machine.call(),
+    pickle.BUILD: lambda machine: machine.build(),
+}

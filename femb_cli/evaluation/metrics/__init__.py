@@ -1,0 +1,1 @@
+"""Metrics: numbers from scores, without images, files or networks."""

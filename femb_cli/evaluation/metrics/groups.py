@@ -1,0 +1,203 @@
+"""Error rates of groups of pairs at one threshold for all, and how far they lie apart.
+
+A system in use has one threshold, so the groups are compared at that of all pairs together; a group's own TAR at FAR
+stands beside it. Demographic groups should be compared by impostor pairs within the group, which are harder than pairs
+of unlike people.
+
+Sources:
+    P. Grother, M. Ngan and K. Hanaoka, "Face Recognition Vendor Test Part 3: Demographic Effects", NISTIR 8280, 2019.
+    P. Grother, "Face Recognition Vendor Test Part 8: Summarizing Demographic Differentials", NISTIR 8429, 2022: ratio
+        of the largest to the smallest rate, and of the largest to the geometric mean.
+    J. Howard et al., "Evaluating proposed fairness models for face recognition algorithms", ICPR Workshops 2022,
+        https://arxiv.org/abs/2203.05051: the Gini coefficient, corrected for the number of groups.
+    ISO/IEC 19795-10:2024, "Quantifying biometric system performance variation across demographic groups".
+
+Shape suffix: N pairs.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics.roc import checked_scores, roc_curve, tar_at_far
+
+
+@dataclass(frozen=True)
+class GroupErrors:
+    """What the common threshold does to one group; a rate is None where the group lacks that kind of pair.
+
+    Attributes:
+        name: the group.
+        num_genuine: number of its genuine pairs.
+        num_impostor: number of its impostor pairs.
+        false_non_matches: genuine pairs that are rejected.
+        false_matches: impostor pairs that are accepted.
+        fnmr: share of the genuine pairs that is rejected, in [0, 1].
+        fmr: share of the impostor pairs that is accepted, in [0, 1].
+        tar_within: TAR at the stated FAR by a threshold of the group's own, in [0, 1].
+    """
+
+    name: str
+    num_genuine: int
+    num_impostor: int
+    false_non_matches: int
+    false_matches: int
+    fnmr: float | None
+    fmr: float | None
+    tar_within: float | None
+
+
+@dataclass(frozen=True)
+class Differential:
+    """How far the rates of several groups lie apart.
+
+    Attributes:
+        highest: group of the highest rate.
+        lowest: group of the lowest rate.
+        max_over_min: the highest rate over the lowest; None if the lowest is 0.
+        max_over_geometric_mean: the highest rate over the geometric mean of all; None if a rate is 0.
+        gini: mean absolute difference of all ordered pairs of groups, over twice the mean rate, so that 0 is equality
+            and 1 that all errors fall on one group; None if all rates are 0.
+    """
+
+    highest: str
+    lowest: str
+    max_over_min: float | None
+    max_over_geometric_mean: float | None
+    gini: float | None
+
+
+@dataclass(frozen=True)
+class GroupComparison:
+    """The groups of one grouping at a common threshold.
+
+    Attributes:
+        grouping: what sorts the pairs, `sex` say.
+        far: the false accept rate of the threshold, and of each `tar_within`.
+        threshold: score from which on a pair is accepted, by all pairs together.
+        groups: the groups, in the order of their names.
+        fnmr: how far their FNMRs lie apart; None with fewer than two groups with genuine pairs.
+        fmr: the same of their FMRs.
+    """
+
+    grouping: str
+    far: float
+    threshold: float
+    groups: tuple[GroupErrors, ...]
+    fnmr: Differential | None
+    fmr: Differential | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the comparison as plain numbers, text and objects."""
+        return {**asdict(self), "groups": [asdict(group) for group in self.groups]}
+
+
+def compare_groups(
+    scores_N: ArrayLike, genuine_N: ArrayLike, labels_N: Sequence[str], *, grouping: str, far: float = 1e-3
+) -> GroupComparison:
+    """Compare groups of pairs at the threshold that all pairs together need for a FAR.
+
+    Args:
+        scores_N: similarity of each pair, finite.
+        genuine_N: true where both images show the same person.
+        labels_N: group of each pair.
+        grouping: what the groups are called together.
+        far: allowed share of accepted impostor pairs, in [0, 1].
+
+    Raises:
+        FembError: as `checked_scores`, if a label is missing, or `far` is not in [0, 1].
+    """
+    scores, genuine = checked_scores(scores_N, genuine_N)
+    if len(labels_N) != len(scores):
+        raise FembError(f"every pair needs one group: {len(scores)} pairs, {len(labels_N)} groups of {grouping!r}")
+    threshold = tar_at_far(roc_curve(scores, genuine), far).threshold
+    names, places_N = np.unique(np.asarray(labels_N), return_inverse=True)
+    groups = tuple(
+        _group_errors(str(name), scores[places_N == place], genuine[places_N == place], threshold, far)
+        for place, name in enumerate(names)
+    )
+    return GroupComparison(
+        grouping=grouping,
+        far=far,
+        threshold=threshold,
+        groups=groups,
+        fnmr=differential({group.name: group.fnmr for group in groups if group.fnmr is not None}),
+        fmr=differential({group.name: group.fmr for group in groups if group.fmr is not None}),
+    )
+
+
+def differential(rates: dict[str, float]) -> Differential | None:
+    """Summarise how far rates of groups lie apart; None for fewer than two groups.
+
+    Args:
+        rates: rate of each group, in [0, 1].
+    """
+    if len(rates) < 2:
+        return None
+    highest, lowest = max(rates, key=rates.__getitem__), min(rates, key=rates.__getitem__)
+    largest, smallest = rates[highest], rates[lowest]
+    geometric_mean = math.exp(sum(map(math.log, rates.values())) / len(rates)) if smallest > 0.0 else None
+    return Differential(
+        highest=highest,
+        lowest=lowest,
+        max_over_min=largest / smallest if smallest > 0.0 else None,
+        max_over_geometric_mean=None if geometric_mean is None else largest / geometric_mean,
+        gini=_gini(np.array(list(rates.values()))) if largest > 0.0 else None,
+    )
+
+
+def quantile_bins(values_N: ArrayLike, num_bins: int = 4) -> tuple[str, ...]:
+    """Sort pairs into groups of about equal size by a number, quality say.
+
+    Args:
+        values_N: the number of each pair, finite.
+        num_bins: number of groups, 1 to 9; fewer come out where many values are equal, as equal values stay together.
+
+    Returns:
+        The group of each pair (N,), as `1: 9.85 to 13.2`, from the lowest values to the highest.
+
+    Raises:
+        FembError: if a value is not finite.
+    """
+    values = np.asarray(values_N, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise FembError("a value to sort pairs by is not finite", hint="look for NaN in the qualities")
+    ordered = np.sort(values)
+    # The middle of the ranks that equal values take up, so that a large lump of them goes where most of it lies.
+    ranks = (np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right")) / 2
+    _, bins_N = np.unique((ranks * num_bins / len(values)).astype(np.int64), return_inverse=True)
+    members = [values[bins_N == place] for place in range(int(bins_N.max()) + 1)]
+    names = [f"{place}: {inside.min():.4g} to {inside.max():.4g}" for place, inside in enumerate(members, 1)]
+    return tuple(names[place] for place in bins_N)
+
+
+def _group_errors(
+    name: str, scores: NDArray[np.float64], genuine: NDArray[np.bool_], threshold: float, far: float
+) -> GroupErrors:
+    num_genuine = int(np.count_nonzero(genuine))
+    num_impostor = len(genuine) - num_genuine
+    accepted = scores >= threshold
+    false_non_matches = int(np.count_nonzero(genuine & ~accepted))
+    false_matches = int(np.count_nonzero(~genuine & accepted))
+    return GroupErrors(
+        name=name,
+        num_genuine=num_genuine,
+        num_impostor=num_impostor,
+        false_non_matches=false_non_matches,
+        false_matches=false_matches,
+        fnmr=false_non_matches / num_genuine if num_genuine else None,
+        fmr=false_matches / num_impostor if num_impostor else None,
+        tar_within=tar_at_far(roc_curve(scores, genuine), far).tar if num_genuine and num_impostor else None,
+    )
+
+
+def _gini(rates: NDArray[np.float64]) -> float:
+    """The Gini coefficient times n / (n - 1): one group alone in error would give (n - 1) / n without it."""
+    num_groups = len(rates)
+    differences = np.abs(rates[:, None] - rates[None, :]).sum()
+    return float(differences / (2 * num_groups * (num_groups - 1) * rates.mean()))

@@ -1,0 +1,196 @@
+"""Confidence intervals of verification metrics: percentiles over resamples.
+
+B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13. Each metric is computed from the
+weights of a resample (see `resampling`) and, of weights that are all 1, equals the one in `metrics`.
+
+Shape suffixes: N pairs, R resamples, T thresholds, descending.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics.resampling import Resamples
+from femb_cli.evaluation.metrics.roc import RocCurve, allowed_false_accepts, tar_at_far
+
+Metric = Callable[[Resamples], NDArray[np.float64]]
+"""From resamples to the value of a metric in each, (R,)."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval.
+
+    Attributes:
+        low: its lower end.
+        high: its upper end.
+        level: share of such intervals that hold the true metric, in (0, 1).
+    """
+
+    low: float
+    high: float
+    level: float
+
+
+def bootstrap(
+    metrics: Mapping[str, Metric], resamples: Iterable[Resamples], *, level: float = 0.95
+) -> dict[str, Interval]:
+    """Take the percentile interval of each metric over all resamples.
+
+    Of a metric at its edge (a rate of 0 or 1, an AUC of 1) every resample says the same, and the interval is one point
+    that claims too much: `edge_interval` bounds a rate there.
+
+    Args:
+        metrics: the metrics by name.
+        resamples: from `resample_pairs` or `resample_subjects`.
+        level: share of such intervals that are to hold the true metric, in (0, 1).
+
+    Returns:
+        Interval of each metric by its name; a metric without a value in some resample (d' of equal scores) is absent.
+
+    Raises:
+        FembError: if the level is not in (0, 1), or as `resamples` when they are drawn.
+    """
+    if not 0.0 < level < 1.0:
+        raise FembError(f"a confidence level lies between 0 and 1, not at {level}")
+    parts = [{name: metric(some) for name, metric in metrics.items()} for some in resamples]
+    intervals = {}
+    for name in metrics:
+        values = np.concatenate([part[name] for part in parts])
+        if np.isfinite(values).all():
+            low, high = np.quantile(values, [(1.0 - level) / 2, (1.0 + level) / 2])
+            intervals[name] = Interval(float(low), float(high), level)
+    return intervals
+
+
+def edge_interval(count: int, trials: int, *, level: float = 0.95) -> Interval:
+    """Bound a rate at a fixed threshold that was measured as 0 or 1.
+
+    C. Clopper and E. Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
+    Biometrika 26, 1934: of n trials without an error, the rate is at most 1 - (a / 2)^(1/n), a = 1 - level; 3.7 / n at
+    95 %. (The rule of 3 is the one-sided bound, with a in the place of a / 2.)
+
+    Args:
+        count: number of errors, or of right decisions: none, or all trials.
+        trials: number of independent trials, at least 1: pairs, or subjects where pairs of a subject are alike.
+        level: share of such intervals that hold the true rate, in (0, 1).
+    """
+    assert trials > 0 and count in (0, trials), f"{count} of {trials}: use the bootstrap between the edges"
+    bound = 1.0 - ((1.0 - level) / 2) ** (1.0 / trials)
+    return Interval(0.0, bound, level) if count == 0 else Interval(1.0 - bound, 1.0, level)
+
+
+def verification_intervals(
+    curve: RocCurve, resamples: Iterable[Resamples], rates: Sequence[str], *, genuine_trials: int, level: float = 0.95
+) -> dict[str, Interval]:
+    """Return the intervals of all metrics that need no fold.
+
+    Args:
+        curve: the sorted scores.
+        resamples: resamples of the same pairs.
+        rates: false accept rates as text, "1e-3" say.
+        genuine_trials: number of independent genuine trials: pairs, or subjects that have one if subjects are drawn.
+            It bounds a TAR of 0 or 1, where `edge_interval` stands in, as if the threshold had been given.
+        level: share of such intervals that are to hold the true metric.
+
+    Returns:
+        Intervals of `tar_at_far_RATE` and `fnmr_at_fmr_RATE` for each rate, of `eer`, `auc` and `d_prime`.
+
+    Raises:
+        FembError: as `bootstrap` and `tar_at_far`.
+    """
+    metrics: dict[str, Metric] = {"eer": equal_error_rate_of, "auc": auc_of, "d_prime": d_prime_of}
+    tar_figures: dict[str, Metric] = {f"tar_at_far_{rate}": partial(tar_at_far_of, far=float(rate)) for rate in rates}
+    intervals = bootstrap({**tar_figures, **metrics}, resamples, level=level)
+    for rate in rates:
+        tar = tar_at_far(curve, float(rate)).tar
+        if tar in (0.0, 1.0):
+            intervals[f"tar_at_far_{rate}"] = edge_interval(int(tar) * genuine_trials, genuine_trials, level=level)
+        interval = intervals[f"tar_at_far_{rate}"]
+        intervals[f"fnmr_at_fmr_{rate}"] = Interval(1.0 - interval.high, 1.0 - interval.low, level)
+    return intervals
+
+
+def accuracy_interval(decided: Iterable[Resamples], accuracy: float, *, trials: int, level: float = 0.95) -> Interval:
+    """Return the interval of an accuracy over folds.
+
+    The thresholds are taken as they are: the interval holds them fixed, as the mean over equally large folds does.
+
+    Args:
+        decided: resamples of the pairs with their decisions in the place of scores: 1 for a pair that the threshold of
+            its fold accepted, else 0.
+        accuracy: the accuracy of the pairs themselves.
+        trials: number of independent trials, pairs or subjects; it bounds an accuracy of 0 or 1.
+        level: share of such intervals that are to hold the true metric.
+
+    Raises:
+        FembError: as `bootstrap`.
+    """
+    if accuracy in (0.0, 1.0):
+        return edge_interval(int(accuracy) * trials, trials, level=level)
+    return bootstrap({"accuracy": partial(accuracy_of, threshold=0.5)}, decided, level=level)["accuracy"]
+
+
+def tar_at_far_of(resamples: Resamples, far: float) -> NDArray[np.float64]:
+    """Return each resample's largest TAR with at most floor(far x its impostor pairs) false accepts, (R,)."""
+    num_genuine_R, num_impostor_R = resamples.genuine_RT[:, -1], resamples.impostor_RT[:, -1]
+    allowed_R = np.array([allowed_false_accepts(far, num_impostor) for num_impostor in num_impostor_R.tolist()])
+    # The first threshold accepts nothing and is always allowed.
+    lenient_R = np.count_nonzero(resamples.impostor_RT <= allowed_R[:, None], axis=1) - 1
+    return resamples.genuine_RT[np.arange(len(lenient_R)), lenient_R] / num_genuine_R
+
+
+def equal_error_rate_of(resamples: Resamples) -> NDArray[np.float64]:
+    """Return each resample's mean of FMR and FNMR where they are nearest; of two equally near, the stricter, (R,)."""
+    genuine_RT, impostor_RT = resamples.genuine_RT, resamples.impostor_RT
+    num_genuine_R1, num_impostor_R1 = genuine_RT[:, -1:], impostor_RT[:, -1:]
+    # FMR - FNMR times both numbers of pairs: an exact integer, rising with every threshold.
+    excess_RT = impostor_RT * num_genuine_R1 - (num_genuine_R1 - genuine_RT) * num_impostor_R1
+    stricter_R1 = np.count_nonzero(excess_RT <= 0, axis=1)[:, None] - 1
+    around_R2 = np.concatenate((stricter_R1, stricter_R1 + 1), axis=1)
+    nearest = np.abs(np.take_along_axis(excess_RT, around_R2, axis=1)).argmin(axis=1)[:, None]
+    column_R1 = np.take_along_axis(around_R2, nearest, axis=1)
+    fmr_R1 = np.take_along_axis(impostor_RT, column_R1, axis=1) / num_impostor_R1
+    fnmr_R1 = 1.0 - np.take_along_axis(genuine_RT, column_R1, axis=1) / num_genuine_R1
+    return (fmr_R1 + fnmr_R1)[:, 0] / 2
+
+
+def auc_of(resamples: Resamples) -> NDArray[np.float64]:
+    """Return each resample's area under the ROC curve, by the trapezoid rule: ties count one half, (R,)."""
+    tar_RT = resamples.genuine_RT / resamples.genuine_RT[:, -1:]
+    far_RT = resamples.impostor_RT / resamples.impostor_RT[:, -1:]
+    heights = (tar_RT[:, 1:] + tar_RT[:, :-1]) / 2
+    return np.sum(heights * np.diff(far_RT, axis=1), axis=1)
+
+
+def d_prime_of(resamples: Resamples) -> NDArray[np.float64]:
+    """Return each resample's distance of the mean scores in units of their spread; not finite without spread, (R,)."""
+    genuine_mean_R, genuine_variance_R = _mean_and_variance(resamples.genuine_RT, resamples.threshold_T)
+    impostor_mean_R, impostor_variance_R = _mean_and_variance(resamples.impostor_RT, resamples.threshold_T)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (genuine_mean_R - impostor_mean_R) / np.sqrt((genuine_variance_R + impostor_variance_R) / 2)
+
+
+def accuracy_of(resamples: Resamples, threshold: float) -> NDArray[np.float64]:
+    """Return the share of each resample's pairs that a threshold judges right, (R,).
+
+    An accuracy of 1 is at its edge, as for `bootstrap`.
+    """
+    column = np.searchsorted(-resamples.threshold_T, -threshold, side="right") - 1
+    num_genuine_R, num_impostor_R = resamples.genuine_RT[:, -1], resamples.impostor_RT[:, -1]
+    num_right_R = resamples.genuine_RT[:, column] + num_impostor_R - resamples.impostor_RT[:, column]
+    return num_right_R / (num_genuine_R + num_impostor_R)
+
+
+def _mean_and_variance(
+    accepted_RT: NDArray[np.int64], threshold_T: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the scores of one kind, each taken as the highest threshold that accepts it."""
+    share_RT = np.diff(accepted_RT, axis=1) / accepted_RT[:, -1:]
+    score_T = threshold_T[1:]
+    mean_R = share_RT @ score_T
+    return mean_R, np.maximum(share_RT @ np.square(score_T) - np.square(mean_R), 0.0)

@@ -1,0 +1,196 @@
+"""Resamples of scored pairs, drawn by pairs or by subjects, for confidence intervals.
+
+A resample gives every pair a weight: how often it was drawn. No pair is copied; the weights are summed at the
+thresholds of `roc_points`, so that the memory does not grow with the number of resamples, nor, where pairs are drawn,
+with the number of pairs.
+
+Pairs (`resample_pairs`): B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993: genuine and impostor
+pairs are drawn each by themselves, with replacement. This is right only if all pairs are independent. Pairs that share
+a person are not, and the intervals are then too narrow.
+
+Subjects (`resample_subjects`): R. Bolle, N. Ratha and S. Pankanti, "Error analysis of pattern recognition systems: the
+subsets bootstrap", Computer Vision and Image Understanding 93, 2004, draw what is independent. An impostor pair belongs
+to two subjects, and its weight is the product of theirs: A. Owen and D. Eckles, "Bootstrapping data arrays of arbitrary
+order", Annals of Applied Statistics 6, 2012, https://arxiv.org/abs/1106.2125. The variance so estimated errs towards
+the large side: by a factor of up to three where subjects do not matter at all.
+
+Shape suffixes: N pairs, S subjects, R resamples, T thresholds, descending.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics.roc import RocCurve, roc_curve, roc_points
+
+_WEIGHTS_PER_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Resamples:
+    """Some resamples of one list of scored pairs, each as a ROC curve.
+
+    Attributes:
+        threshold_T: float64, descending; infinity first, the lowest score last.
+        genuine_RT: int64, weight of the genuine pairs that score at least the threshold.
+        impostor_RT: int64, the same of the impostor pairs.
+    """
+
+    threshold_T: NDArray[np.float64]
+    genuine_RT: NDArray[np.int64]
+    impostor_RT: NDArray[np.int64]
+
+
+def resample_pairs(
+    curve: RocCurve, generator: np.random.Generator, *, num_resamples: int = 1000
+) -> Iterator[Resamples]:
+    """Draw as many genuine pairs as there are, and as many impostor pairs, with replacement.
+
+    To draw pairs is to draw, at once, how many fall on each threshold: a multinomial distribution.
+
+    Args:
+        curve: the sorted scores.
+        generator: the source of randomness.
+        num_resamples: how many resamples; 1000 suffice for the ends of a 95 % interval.
+
+    Yields:
+        The resamples, in blocks of about a million weights.
+    """
+    points = roc_points(curve)
+    genuine_T = _pairs_at_thresholds(1.0 - points.fnmr_T, len(curve.genuine_G))
+    impostor_T = _pairs_at_thresholds(points.fmr_T, len(curve.impostor_I))
+    for num_rows in _block_rows(num_resamples, len(points.threshold_T)):
+        genuine_RT = _multinomial(genuine_T, num_rows, generator)
+        impostor_RT = _multinomial(impostor_T, num_rows, generator)
+        yield Resamples(points.threshold_T, genuine_RT.cumsum(axis=1), impostor_RT.cumsum(axis=1))
+
+
+def resample_subjects(
+    scores_N: ArrayLike,
+    genuine_N: ArrayLike,
+    left_N: ArrayLike,
+    right_N: ArrayLike,
+    generator: np.random.Generator,
+    *,
+    num_resamples: int = 1000,
+) -> Iterator[Resamples]:
+    """Draw as many subjects as there are, with replacement.
+
+    A genuine pair weighs as often as its subject was drawn, an impostor pair the product of its two subjects' numbers.
+    The time grows with pairs times resamples, unlike that of `resample_pairs`.
+
+    Args:
+        scores_N: similarity of each pair, finite.
+        genuine_N: true where both images show the same person.
+        left_N: subject of the first image of each pair, of any type that can be sorted.
+        right_N: subject of the second image of each pair.
+        generator: the source of randomness.
+        num_resamples: how many resamples.
+
+    Yields:
+        The resamples, in blocks of about a million weights.
+
+    Raises:
+        FembError: as `roc_curve`; if there are not as many subjects as pairs or they contradict the flags; or if a
+            resample has no pair of one kind, because there are too few subjects.
+    """
+    points = roc_points(roc_curve(scores_N, genuine_N))
+    genuine = np.asarray(genuine_N, dtype=bool)
+    left, right, num_subjects = _subject_numbers(left_N, right_N, genuine)
+    # The highest threshold that accepts a pair, counted from the infinite one.
+    ascending = points.threshold_T[::-1].copy()
+    num_thresholds = len(ascending)
+    first_accepting = (num_thresholds - np.searchsorted(ascending, scores_N, side="right")).astype(np.int32)
+    genuine_pairs, impostor_pairs = (
+        _GroupedPairs.of(first_accepting[kind], left[kind], right[kind]) for kind in (genuine, ~genuine)
+    )
+    one_each = np.ones(num_subjects, dtype=np.int64)
+    for num_rows in _block_rows(num_resamples, max(num_thresholds, len(genuine))):
+        drawn_RS = _multinomial(one_each, num_rows, generator).astype(np.int32)
+        genuine_RT = genuine_pairs.accepted(drawn_RS[:, genuine_pairs.left], num_thresholds)
+        impostor_weights = drawn_RS[:, impostor_pairs.left] * drawn_RS[:, impostor_pairs.right]
+        impostor_RT = impostor_pairs.accepted(impostor_weights, num_thresholds)
+        if not (genuine_RT[:, -1].all() and impostor_RT[:, -1].all()):
+            raise FembError(
+                f"{num_subjects} subjects are too few to resample: some draws have no genuine or no impostor pair",
+                hint="resample pairs instead, or use a list with more subjects",
+            )
+        yield Resamples(points.threshold_T, genuine_RT, impostor_RT)
+
+
+@dataclass(frozen=True, eq=False)
+class _GroupedPairs:
+    """Pairs of one kind, those of equal threshold side by side.
+
+    Attributes:
+        left: int32, subject of the first image of each pair.
+        right: int32, subject of the second image.
+        thresholds: place of each group's threshold.
+        starts: place of each group's first pair.
+    """
+
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    thresholds: NDArray[np.int32]
+    starts: NDArray[np.intp]
+
+    @classmethod
+    def of(
+        cls, first_accepting: NDArray[np.int32], left: NDArray[np.int32], right: NDArray[np.int32]
+    ) -> "_GroupedPairs":
+        order = np.argsort(first_accepting, kind="stable")
+        thresholds, starts = np.unique(first_accepting[order], return_index=True)
+        return cls(left[order], right[order], thresholds, starts)
+
+    def accepted(self, weights_RN: NDArray[np.int32], num_thresholds: int) -> NDArray[np.int64]:
+        """Weight of the pairs that each threshold accepts."""
+        weights_RT = np.zeros((len(weights_RN), num_thresholds), dtype=np.int64)
+        weights_RT[:, self.thresholds] = np.add.reduceat(weights_RN, self.starts, axis=1, dtype=np.int64)
+        return weights_RT.cumsum(axis=1)
+
+
+def _subject_numbers(
+    left_N: ArrayLike, right_N: ArrayLike, genuine_N: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+    """The subjects of the pairs, numbered from 0, and how many there are."""
+    left, right = np.asarray(left_N), np.asarray(right_N)
+    if left.shape != genuine_N.shape or right.shape != genuine_N.shape:
+        raise FembError(f"every pair needs two subjects: {genuine_N.shape} pairs, {left.shape} and {right.shape}")
+    contradicting = (left == right) != genuine_N
+    if contradicting.any():
+        pair = int(np.argmax(contradicting))
+        kind = "genuine" if genuine_N[pair] else "an impostor pair"
+        raise FembError(
+            f"pair {pair} (counted from 0) is {kind}, but its subjects are {left[pair]} and {right[pair]}",
+            hint="check the names of the subjects, or resample pairs instead",
+        )
+    subjects = np.union1d(np.unique(left), np.unique(right))
+    left_numbers, right_numbers = (np.searchsorted(subjects, side).astype(np.int32) for side in (left, right))
+    return left_numbers, right_numbers, len(subjects)
+
+
+def _pairs_at_thresholds(accepted_T: NDArray[np.float64], num_pairs: int) -> NDArray[np.int64]:
+    """Number of pairs that each threshold accepts and the next stricter one does not, from shares."""
+    accepted = np.rint(accepted_T * num_pairs).astype(np.int64)
+    # The first threshold is infinite and accepts none.
+    return np.append(np.zeros(1, dtype=np.int64), accepted[1:] - accepted[:-1])
+
+
+def _multinomial(counts_T: NDArray[np.int64], num_rows: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """As many draws as there are counts, with replacement: how often each came, (rows, T)."""
+    drawn_RT = np.zeros((num_rows, len(counts_T)), dtype=np.int64)
+    # The last outcome takes what rounding leaves over, and must not be one that cannot occur.
+    possible = np.flatnonzero(counts_T)
+    num_draws = int(counts_T.sum())
+    drawn_RT[:, possible] = generator.multinomial(num_draws, counts_T[possible] / num_draws, size=num_rows)
+    return drawn_RT
+
+
+def _block_rows(num_resamples: int, weights_per_row: int) -> Iterator[int]:
+    """Number of resamples of each block."""
+    most = max(1, _WEIGHTS_PER_BLOCK // weights_per_row)
+    for start in range(0, num_resamples, most):
+        yield min(most, num_resamples - start)

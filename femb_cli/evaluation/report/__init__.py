@@ -1,0 +1,1 @@
+"""The verification report: what it contains, its plots and its page."""

@@ -1,0 +1,1 @@
+"""Verification: pairs of images, their scores, and the result with its metrics."""

@@ -1,0 +1,201 @@
+"""Scores of image pairs, and all verification metrics of a scored list of pairs.
+
+Shape suffixes: N embeddings, D embedding dimension, P pairs.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics.checks import check_embeddings
+from femb_cli.evaluation.metrics.protocols import FoldAccuracy, arcface_tar_at_far, fold_accuracy, magface
+from femb_cli.evaluation.metrics.roc import auc, d_prime, equal_error_rate, fnmr_at_fmr, roc_curve, tar_at_far
+from femb_cli.evaluation.verification.pairs import PairList
+
+_FALSE_ACCEPT_RATES = {"1e-1": 1e-1, "1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4}
+_BLOCK_ROWS = 256
+"""Pairs at a time: their embeddings in float64 stay in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class VerificationMetrics:
+    """What a list of scored pairs says about a network; rates in [0, 1], thresholds as cosines.
+
+    Attributes:
+        num_pairs: number of pairs.
+        accuracy: mean accuracy over the folds of the protocol.
+        accuracy_std: its standard deviation over the folds, dividing by their number.
+        threshold: mean over folds of the cosine from which on a pair is accepted.
+        tar_at_far: true accept rate at each false accept rate, which is written as "1e-3".
+        fnmr_at_fmr: 1 - `tar_at_far`.
+        eer: mean of FMR and FNMR where they are nearest.
+        auc: probability that a genuine pair scores higher than an impostor pair.
+        d_prime: distance of the mean scores in units of their spread; None if no score differs within its kind.
+        num_genuine: number of genuine pairs.
+        num_impostor: number of impostor pairs.
+        protocol: name of the protocol of the accuracy.
+        num_folds: number of folds.
+        arcface_torch_val_at_far_1e3: what arcface_torch calls `val`, its own interpolated TAR at FAR 1e-3, with
+            `val_std` over the folds and the `far` on the same folds.
+    """
+
+    num_pairs: int
+    accuracy: float
+    accuracy_std: float
+    threshold: float
+    tar_at_far: dict[str, float]
+    fnmr_at_fmr: dict[str, float]
+    eer: float
+    auc: float
+    d_prime: float | None
+    num_genuine: int
+    num_impostor: int
+    protocol: str
+    num_folds: int
+    arcface_torch_val_at_far_1e3: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the metrics as plain numbers, text and objects."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedPairs:
+    """The embeddings that pairs are of, for a protocol that judges more than their scores.
+
+    Attributes:
+        embeddings_ND: embeddings of any float type and any length.
+        left_P: row of the first image of each pair.
+        right_P: row of the second image of each pair.
+    """
+
+    embeddings_ND: NDArray[Any]
+    left_P: NDArray[np.int64]
+    right_P: NDArray[np.int64]
+
+
+def cosine_scores(
+    embeddings_ND: ArrayLike, left_P: ArrayLike, right_P: ArrayLike, *, names: Sequence[str] | None = None
+) -> NDArray[np.float64]:
+    """Compute the cosine of each pair of embeddings, in blocks, so that the memory does not grow with the pairs.
+
+    Args:
+        embeddings_ND: embeddings of any float type and any length; computed with in float64.
+        left_P: row of the first image of each pair.
+        right_P: row of the second image of each pair.
+        names: name of each row, for the error.
+
+    Returns:
+        Cosine of each pair, float64 (P,), in [-1, 1].
+
+    Raises:
+        FembError: if an embedding is zero or not finite, or if there are not as many names as embeddings.
+    """
+    embeddings = np.asarray(embeddings_ND)
+    left, right = np.asarray(left_P, dtype=np.int64), np.asarray(right_P, dtype=np.int64)
+    lengths = _checked_lengths(embeddings, names)
+    scores = np.empty(len(left))
+    for block in _blocks(len(left)):
+        left_rows, right_rows = left[block], right[block]
+        products = _row_products(embeddings[left_rows], embeddings[right_rows])
+        scores[block] = products / (lengths[left_rows] * lengths[right_rows])
+    return scores.clip(-1.0, 1.0)
+
+
+def xnorm(original: EmbeddedPairs, flipped: EmbeddedPairs) -> float:
+    """Return arcface_torch's `XNorm`: the mean length of all embeddings in the pairs, images and mirror images alike.
+
+    An image counts as often as it is in a pair.
+    """
+    means = []
+    for embedded in (original, flipped):
+        lengths_N = np.sqrt(_squared_lengths(embedded.embeddings_ND))
+        means.append(lengths_N[np.concatenate((embedded.left_P, embedded.right_P))].mean())
+    return float(np.mean(means))
+
+
+def score_pairs(
+    scores_P: ArrayLike, pairs: PairList, protocol: str, *, embedded: EmbeddedPairs | None = None
+) -> VerificationMetrics:
+    """Compute all metrics of a list of pairs.
+
+    Args:
+        scores_P: cosine of each pair.
+        pairs: the pairs, in the same order.
+        protocol: how accuracy is measured, one of `PROTOCOL_NAMES`.
+        embedded: the embeddings of the pairs; the protocol `magface` needs them.
+
+    Raises:
+        FembError: as `roc_curve` and `fold_accuracy`.
+    """
+    curve = roc_curve(scores_P, pairs.genuine_N)
+    folds = accuracy_over_folds(scores_P, pairs, protocol, embedded)
+    official = arcface_tar_at_far(scores_P, pairs.genuine_N, pairs.folds_N)
+    return VerificationMetrics(
+        num_pairs=len(pairs),
+        accuracy=folds.accuracy,
+        accuracy_std=folds.accuracy_std,
+        threshold=folds.threshold,
+        tar_at_far={key: tar_at_far(curve, far).tar for key, far in _FALSE_ACCEPT_RATES.items()},
+        fnmr_at_fmr={key: fnmr_at_fmr(curve, fmr) for key, fmr in _FALSE_ACCEPT_RATES.items()},
+        eer=equal_error_rate(curve),
+        auc=auc(curve),
+        d_prime=d_prime(curve),
+        num_genuine=len(curve.genuine_G),
+        num_impostor=len(curve.impostor_I),
+        protocol=protocol,
+        num_folds=pairs.num_folds,
+        arcface_torch_val_at_far_1e3={"val": official.tar, "val_std": official.tar_std, "far": official.far},
+    )
+
+
+def accuracy_over_folds(
+    scores_P: ArrayLike, pairs: PairList, protocol: str, embedded: EmbeddedPairs | None = None
+) -> FoldAccuracy:
+    """Measure accuracy by the protocol: of the embeddings under `magface`, else of the scores.
+
+    Arguments and errors as `score_pairs`.
+    """
+    if protocol == "magface" and embedded is not None:
+        left_PD, right_PD = (embedded.embeddings_ND[rows] for rows in (embedded.left_P, embedded.right_P))
+        return magface(left_PD, right_PD, pairs.genuine_N, pairs.folds_N)
+    return fold_accuracy(protocol, scores_P, pairs.genuine_N, pairs.folds_N)
+
+
+def _checked_lengths(embeddings: NDArray[Any], names: Sequence[str] | None) -> NDArray[np.float64]:
+    """The L2 norm of each row, all of them positive and finite."""
+    if names is not None and len(names) != len(embeddings):
+        raise FembError(f"{len(embeddings)} embeddings, but {len(names)} names")
+    if embeddings.ndim != 2 or embeddings.dtype.kind not in "fiu":
+        raise FembError(
+            f"embeddings are rows of real numbers, not {embeddings.dtype} of shape {embeddings.shape}",
+            hint="give the array that `femb embed` wrote",
+        )
+    squared = _squared_lengths(embeddings)
+    check_embeddings(
+        squared,
+        lambda row: f"the embedding in row {row} (counted from 0)" + ("" if names is None else f", {names[row]!r},"),
+    )
+    return np.sqrt(squared)
+
+
+def _squared_lengths(embeddings: NDArray[Any]) -> NDArray[np.float64]:
+    """The squared L2 norm of each row."""
+    squared = np.empty(len(embeddings))
+    for block in _blocks(len(embeddings)):
+        squared[block] = _row_products(embeddings[block], embeddings[block])
+    return squared
+
+
+def _row_products(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float64]:
+    """Inner product of each row with its partner, in float64."""
+    return np.einsum("pd,pd->p", left.astype(np.float64, copy=False), right.astype(np.float64, copy=False))
+
+
+def _blocks(num_rows: int) -> Iterator[slice]:
+    """Consecutive pieces of `num_rows` rows."""
+    return (slice(start, start + _BLOCK_ROWS) for start in range(0, num_rows, _BLOCK_ROWS))

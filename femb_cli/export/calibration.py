@@ -1,0 +1,28 @@
+"""The images that show an 8-bit network which values its layers have."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from femb_cli.data.images.decode import decode_image
+from femb_cli.data.open import open_source
+from femb_cli.errors import FembError
+
+MOST_IMAGES = 256
+"""More change the ranges hardly any more."""
+
+
+def calibration_images(source: Path, size: int) -> Tensor:
+    """Images of a folder, archive or dataset, evenly spread over it: uint8 RGB (N, size, size, 3).
+
+    Raises:
+        FembError: there are none, or one cannot be read.
+    """
+    images = open_source(source)
+    if not len(images):
+        raise FembError(f"no images in {source} to calibrate with")
+    rows = np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).round().astype(int).tolist()
+    pixels = [decode_image(images.read(row), size, name=str(images.names[row])) for row in rows]
+    return torch.from_numpy(np.stack(pixels))

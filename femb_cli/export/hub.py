@@ -1,0 +1,126 @@
+"""A folder for the Hugging Face Hub: the weights with their metadata, and a card for people."""
+
+import json
+import re
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.runs import MODEL
+from femb_cli.checkpoints.store import Checkpoint
+
+HUB_LICENSES = ("mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0")
+"""Those of the Hub's names for licences that face models come under."""
+
+
+def write_hub_folder(checkpoint: Checkpoint, folder: Path, name: str) -> None:
+    """Fill a folder with `model.safetensors`, `config.json` and `README.md`.
+
+    Args:
+        checkpoint: what to publish; its file is copied as it is.
+        folder: an empty folder.
+        name: what to call the model.
+    """
+    backbone = checkpoint.load_backbone()
+    num_parameters = sum(parameter.numel() for parameter in backbone.parameters())
+    shutil.copyfile(checkpoint.model_file, folder / MODEL)
+    (folder / "config.json").write_text(json.dumps(_config(checkpoint.card), indent=2) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(_readme(checkpoint.card, name, num_parameters), encoding="utf-8")
+
+
+def _config(card: ModelCard) -> dict[str, Any]:
+    """The card as plain values, for programs that do not read safetensors' metadata."""
+    values = {key: value for key, value in asdict(card).items() if key != "fingerprint"}
+    return {"model_type": "femb", "architectures": [card.backbone.name], **values}
+
+
+def _readme(card: ModelCard, name: str, num_parameters: int) -> str:
+    pixels, backbone = card.preprocessing, card.backbone
+    front_matter = yaml.safe_dump(_front_matter(card), sort_keys=False, allow_unicode=True).rstrip()
+    about = (
+        f"A face embedding network, {backbone.name} with {num_parameters / 1e6:.1f} million parameters: an aligned face"
+        f" of {pixels.input_size} x {pixels.input_size} pixels becomes {backbone.embedding_dim} numbers, and the cosine"
+        " of two embeddings says how alike two faces are."
+    )
+    if card.magnitude_is_quality:
+        about += " The longer an embedding, the better the image: its norm is a quality."
+    return f"""---
+{front_matter}
+---
+
+# {name}
+
+{about}
+
+## Use
+
+```python
+from femb_cli.inference import load_embedder  # pip install femb
+
+embedder = load_embedder("PATH OF THIS FOLDER")
+# uint8 RGB (B, {pixels.input_size}, {pixels.input_size}, 3) -> float32 (B, {backbone.embedding_dim}), not normalised
+embeddings = embedder(images)
+```
+
+```
+femb embed photos/ -o embeddings.npy --model PATH
+femb verify --dataset xqlfw --model PATH
+```
+
+## Pixels
+
+femb does all of this by itself; other programs have to.
+
+- faces aligned to the ArcFace template, {pixels.input_size} x {pixels.input_size}
+- colours in the order {pixels.channel_order}
+- (x / 255 - mean) / std with mean {list(pixels.mean)} and std {list(pixels.std)}
+- epsilon of batch norm: {backbone.bn_eps}
+- mirror images in verification: {"their embeddings are added" if card.flip == "sum" else "not used"}
+
+## Training
+
+{_training(card)}
+
+## Source and licence
+
+{_source(card)}
+"""
+
+
+def _front_matter(card: ModelCard) -> dict[str, Any]:
+    """What the Hub reads."""
+    front_matter: dict[str, Any] = {
+        "library_name": "femb",
+        "pipeline_tag": "image-feature-extraction",
+        "tags": ["face-recognition", "face-verification", card.backbone.name],
+    }
+    stated = card.source.get("license", "")
+    if not stated:
+        return {"license": "unknown", **front_matter}
+    if stated.lower() in HUB_LICENSES:
+        return {"license": stated.lower(), **front_matter}
+    link = {"license_link": card.source["repository"]} if card.source.get("repository") else {}
+    slug = re.sub(r"[^a-z0-9.]+", "-", stated.lower()).strip("-")
+    return {"license": "other", "license_name": slug, **link, **front_matter}
+
+
+def _training(card: ModelCard) -> str:
+    data = card.source.get("training_data") or "not stated"
+    identities = f"{card.num_identities:,}" if card.num_identities is not None else "not stated"
+    header = ", ".join(f"{key} = {value}" for key, value in card.header.items()) or "not stated"
+    return f"- data: {data}\n- identities: {identities}\n- header: {header}"
+
+
+def _source(card: ModelCard) -> str:
+    if not card.source.get("license"):
+        licence = "No licence is stated: ask those who trained the network before you use it."
+    else:
+        licence = f"Licence of the weights: {card.source['license']}."
+    facts = [
+        f"- {key}: {value}" for key, value in card.source.items() if value and key not in ("license", "training_data")
+    ]
+    return "\n".join([*facts, "", licence]).strip()

@@ -1,0 +1,76 @@
+"""ONNX files, with the card in the model's metadata."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from femb_cli.errors import FembError
+from femb_cli.export.half import store_as_half
+from femb_cli.inference.onnx_runtime import INPUT, OUTPUT
+
+OPSET = 18
+MOST_BYTES = 2**31 - 2**24
+"""A protobuf holds 2 GiB; the graph needs some of it."""
+
+
+def write_onnx(network: nn.Module, example: Tensor, metadata: Mapping[str, str], file: Path, *, half: bool) -> None:
+    """Write a network for batches of any size.
+
+    Args:
+        network: in evaluation mode.
+        example: an input of two images.
+        metadata: the card and what the input is.
+        file: the file to make.
+        half: store the weights as float16.
+
+    Raises:
+        FembError: a package is missing, or the weights are too large for one file.
+    """
+    try:
+        import onnx
+        import onnxscript
+    except ImportError as error:
+        raise FembError(f"ONNX export needs the package {error.name}", hint="pip install 'femb[onnx]'") from error
+    _refuse_too_large(network, half=half)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network,
+            (example,),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            opset_version=OPSET,
+            dynamo=True,
+            optimize=not half,
+            verbose=False,
+        )
+    assert program is not None, "torch.onnx.export returns a program when dynamo is on"
+    if half:
+        # Without merging norms into convolutions, which would leave other weights than the ones that were rounded.
+        onnxscript.optimizer.fold_constants(program.model)
+        onnxscript.optimizer.remove_unused_nodes(program.model)
+    model = program.model_proto
+    if half:
+        store_as_half(model)
+    _forget_origin(model.graph)
+    onnx.helper.set_model_props(model, dict(metadata))
+    onnx.save(model, file)
+
+
+def _refuse_too_large(network: nn.Module, *, half: bool) -> None:
+    size = sum(tensor.numel() for tensor in network.state_dict().values()) * (2 if half else 4)
+    if size > MOST_BYTES:
+        hint = "--format pt2 or torchscript" if half else "--half stores them in half the bytes; or --format pt2"
+        raise FembError(f"the weights have {size / 2**30:.1f} GiB, and an ONNX file holds 2", hint=hint)
+
+
+def _forget_origin(graph: Any) -> None:
+    """Remove what torch notes at every node, among it the paths of this machine's files."""
+    for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")

@@ -1,6 +1,0 @@
-"""Exporting a network to the formats that other programs read."""
-
-from femb_cli.inference.export.export import export_checkpoint
-from femb_cli.inference.export.plan import ExportPlan, default_target, format_of
-
-__all__ = ["ExportPlan", "default_target", "export_checkpoint", "format_of"]

@@ -1,0 +1,113 @@
+"""Random changes to training images."""
+
+import pytest
+import torch
+
+from femb_cli.config.schema import AugmentConfig
+from femb_cli.data.images.augment import augment
+
+IMAGES = 2 * torch.rand(6, 3, 24, 24, generator=torch.Generator().manual_seed(0)) - 1
+NOTHING = AugmentConfig(flip=0)
+CHANGES = [
+    {"flip": 0.5},
+    {"rotate": 15.0},
+    {"shift": 0.1},
+    {"zoom": 0.2},
+    {"colour": 0.3},
+    {"grey": 1.0},
+    {"low_resolution": 1.0},
+    {"erase": 1.0},
+    {"flip": 0.5, "rotate": 180.0, "shift": 2.0, "zoom": 1.0, "colour": 3.0, "low_resolution": 0.5, "erase": 0.5},
+]
+
+
+def changed(seed=0, images=IMAGES, **strengths):
+    config = AugmentConfig(**{"flip": 0.0} | strengths)
+    return augment(images, config, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("strengths", CHANGES)
+def test_the_generator_decides_everything(strengths):
+    torch.manual_seed(1)
+    first = changed(**strengths)
+    torch.manual_seed(2)
+    assert torch.equal(first, changed(**strengths))
+    assert not torch.equal(first, changed(seed=1, **strengths)) or strengths == {"grey": 1.0}
+
+
+@pytest.mark.parametrize("strengths", CHANGES)
+def test_shape_and_type_stay_and_values_are_finite(strengths):
+    images = changed(**strengths)
+    assert images.shape == IMAGES.shape
+    assert images.dtype == torch.float32
+    assert images.isfinite().all()
+    assert images.abs().max() <= 1.5
+    assert not torch.equal(images, IMAGES)
+
+
+@pytest.mark.parametrize("strengths", CHANGES)
+def test_the_batch_is_not_changed_in_place(strengths):
+    images = IMAGES.clone()
+    changed(images=images, **strengths)
+    assert torch.equal(images, IMAGES)
+
+
+def test_strength_zero_changes_nothing():
+    assert torch.equal(augment(IMAGES, NOTHING, torch.Generator().manual_seed(0)), IMAGES)
+
+
+def test_flip_probability_one_mirrors_every_image():
+    assert torch.equal(changed(flip=1.0), IMAGES.flip(3))
+
+
+def test_mirroring_survives_the_resampling():
+    torch.testing.assert_close(changed(flip=1.0, rotate=1e-6), IMAGES.flip(3), atol=1e-4, rtol=0)
+
+
+def test_about_half_of_the_images_are_mirrored_at_one_half():
+    images = IMAGES[:1].expand(2000, -1, -1, -1)
+    mirrored = (changed(images=images, flip=0.5) != images).flatten(1).any(1)
+    assert 900 < mirrored.sum() < 1100
+
+
+def test_every_image_draws_its_own_change():
+    images = changed(images=IMAGES[:1].expand(5, -1, -1, -1), rotate=15.0)
+    assert len({image.sum().item() for image in images}) == 5
+
+
+def test_grey_images_have_three_equal_channels():
+    images = changed(grey=1.0)
+    torch.testing.assert_close(images[:, 0], images[:, 1])
+    torch.testing.assert_close(images[:, 0], IMAGES.mean(1))
+
+
+def test_rotation_keeps_the_centre_and_turns_no_further_than_asked():
+    images = torch.zeros(50, 3, 65, 65)
+    images[:, :, 32, 60] = 1
+    rows = changed(images=images, rotate=20.0)[:, 0].flatten(1).argmax(1) // 65 - 32
+    assert rows.abs().max() <= 28 * torch.tensor(20.0).deg2rad().sin() + 1
+    assert rows.min() < -3 < 3 < rows.max()
+
+
+def test_shift_is_a_fraction_of_the_side():
+    images = torch.zeros(200, 3, 41, 41)
+    images[:, :, 20, 20] = 1
+    place = changed(images=images, shift=0.2)[:, 0].flatten(1).argmax(1)
+    offsets = torch.stack([place // 41 - 20, place % 41 - 20])
+    assert offsets.abs().max() <= 9
+    assert (offsets.abs().amax(1) >= 6).all()
+
+
+def test_one_rectangle_is_erased_to_the_mean_value():
+    images = changed(images=torch.ones(300, 3, 40, 40), erase=1.0)
+    erased = images[:, 0] == 0
+    assert torch.equal(images == 0, erased[:, None].expand(-1, 3, -1, -1))
+    heights, widths = erased.any(2).sum(1), erased.any(1).sum(1)
+    assert torch.equal(erased.flatten(1).sum(1), heights * widths)
+    assert max(heights.max(), widths.max()) <= 0.4 * 40 + 1
+
+
+def test_low_resolution_keeps_the_mean_and_loses_detail():
+    images = changed(low_resolution=1.0)
+    assert images.std() < 0.7 * IMAGES.std()
+    torch.testing.assert_close(images.mean((2, 3)), IMAGES.mean((2, 3)), atol=0.05, rtol=0)
