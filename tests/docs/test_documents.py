@@ -5,13 +5,13 @@ import tomllib
 
 import pytest
 import typer
-from documents import PAGES, ROOT, anchors, femb_commands, links, python_blocks
+from documents import PAGES, ROOT, anchors, commands_of, links, python_blocks
 
 from femb_cli.cli.app import app, name_bare_resume
 from femb_cli.config.load import load_config
 from femb_cli.evaluation.verification.benchmarks import find_benchmark
 
-COMMANDS = sorted({command for page in PAGES for command in femb_commands(page)})
+COMMANDS = sorted({command for page in PAGES for command in commands_of(page)})
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
@@ -44,6 +44,12 @@ def test_every_command_parses(command):
         chosen = {key: parsed[key] for key in ("header", "backbone", "epochs", "steps") if parsed[key] is not None}
         known = parsed["config"] if parsed["config"] != "CONFIG" else None
         load_config(known or "quickstart", parsed["settings"] or (), chosen)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_script_exists(page):
+    for script, *_ in commands_of(page, "python"):
+        assert (ROOT / script).is_file(), script
 
 
 def test_the_python_of_the_documentation_runs(trained, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import records
-from documents import ROOT, femb_commands
+from documents import ROOT, commands_of
 from tiny import TINY
 
 from femb_cli.data.synthetic.faces import photograph
@@ -34,7 +34,7 @@ def test_every_command_of_the_readme_runs(femb, trained, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.setenv("FEMB_DATA_DIR", str(tmp_path / "benchmarks"))
     make_what_the_readme_names(tmp_path, femb, trained)
-    commands = femb_commands(README)
+    commands = commands_of(README)
     assert len(commands) >= 10
     for command in commands:
         done = femb(*command, *shrunk(command))
