@@ -1,4 +1,4 @@
-.PHONY: format check test slow
+.PHONY: format check test slow docs
 
 format:            ## lay the code out
 	ruff format .
@@ -10,8 +10,11 @@ check:             ## everything that needs no test run
 	mypy
 	lint-imports
 
-test:              ## the default tests, under five minutes on two cores
+test:              ## the default tests, under six minutes on two cores
 	pytest
 
 slow:              ## the long trials
 	pytest -m slow
+
+docs:              ## docs/commands.md, from the command line
+	python docs/generate_commands.py

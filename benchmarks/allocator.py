@@ -1,8 +1,8 @@
-"""What keeping freed memory is worth: CPU time of a forward pass, with glibc's defaults and without.
+"""Compare the CPU time of a forward pass with glibc's defaults and with freed memory kept.
 
     python benchmarks/allocator.py
 
-Each variant runs in a process of its own, alternating; the figures are medians over the rounds.
+The two variants take turns, each in its own process; the table shows medians over the rounds.
 """
 
 import statistics
@@ -15,7 +15,7 @@ BATCHES = (16, 64)
 
 
 def measure(keep: bool, batch: int) -> float:
-    """Milliseconds of CPU time per image of MobileFaceNet, one thread, batches of 112 x 112 images."""
+    """Return the CPU milliseconds per image of MobileFaceNet: one thread, batches of 112 x 112 images."""
     import torch
 
     from femb_cli.backbones import build_backbone
@@ -35,7 +35,7 @@ def measure(keep: bool, batch: int) -> float:
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure both variants and print the table."""
     print(f"{'batch':>5}   {'default':>10}   {'kept':>10}   ratio    (CPU ms per image, medians of {ROUNDS})")
     for batch in BATCHES:
         times: dict[str, list[float]] = {"0": [], "1": []}

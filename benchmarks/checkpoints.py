@@ -1,10 +1,10 @@
-"""Time and memory of converting a large official checkpoint, by the format of its file.
+"""Measure time and memory of converting a large official checkpoint, for three file formats.
 
     python benchmarks/checkpoints.py --identities 70000
 
-An IResNet-100 with random weights and class weights, as arcface_torch, MagFace (in the old format of torch.save) and
-safetensors would hold them: 404 MB with 70,000 identities. Each conversion has a process of its own; memory is its peak
-less that of a process that has imported torch and nothing else.
+The checkpoint is an IResNet-100 with random weights and class weights: 404 MB with 70,000 identities. The formats are
+those of arcface_torch, MagFace (the old format of torch.save) and safetensors. Each conversion runs in its own process.
+Memory is the peak of that process above its memory after importing torch.
 """
 
 import argparse
@@ -25,7 +25,7 @@ FILES = {
 
 
 def main() -> None:
-    """Write the files, convert each in turns, and print the medians."""
+    """Write the files, convert them in turn and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--identities", type=int, default=70_000)
     parser.add_argument("--rounds", type=int, default=3)
@@ -39,7 +39,7 @@ def main() -> None:
         print(json.dumps(_measure(arguments.convert)))
         return
     with tempfile.TemporaryDirectory(prefix="femb-") as folder:
-        # In a process of its own: one that is started has its starter's peak.
+        # In its own process, because a child process inherits the peak memory of its parent.
         command = [sys.executable, __file__, "--write", folder, "--identities", str(arguments.identities)]
         subprocess.run(command, check=True)
         files = {name: Path(folder) / file for name, file in FILES.items()}
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def _write(folder: Path, num_identities: int) -> None:
-    """The same network and class weights in three formats, each in a folder of its own."""
+    """Write the same network and class weights in three formats, each in its own folder."""
     import torch
     from safetensors.torch import save_file
 
@@ -77,8 +77,8 @@ def _write(folder: Path, num_identities: int) -> None:
 
 
 def _measure(file: Path) -> dict[str, float]:
-    """Seconds of a conversion, and the process's peak less what it had with torch imported."""
-    import torch  # noqa: F401  (the memory that every program with torch has)
+    """Return the seconds of a conversion, and the megabytes of its peak above those after importing torch."""
+    import torch  # noqa: F401  (its memory does not count)
 
     before = _peak_megabytes()
     from femb_cli.checkpoints.official import convert_checkpoint

@@ -1,12 +1,12 @@
-"""Time and memory of the classifier's forward and backward pass, beside arcface_torch's own code.
+"""Measure time and memory of the classifier's forward and backward pass, beside arcface_torch's own code.
 
     git clone https://github.com/deepinsight/insightface CHECKOUT
     python benchmarks/classifier.py CHECKOUT
 
-ArcFace with scale 64 and margin 0.5 in float32, on the same weights and the same batch. Each contestant lives in a
-process of its own, and the contestants of a case take turns, one run each a round; a first round warms up. Time is the
-median of the rounds; memory is their peak, resident or on the GPU, over what the process held before its first run,
-when weights and inputs were there. Where no class is sampled, the losses must agree.
+All compute ArcFace with scale 64 and margin 0.5 in float32, on the same weights and the same batch. Each contestant
+runs in its own process. The contestants of a case take turns, one run in each round; the first round warms up. Time is
+the median of the rounds. Memory is the peak, resident or on the GPU, above what the process held before its first run,
+when weights and inputs were loaded. Without sampling the losses must agree.
 """
 
 import argparse
@@ -45,7 +45,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Case:
-    """One table: its sizes, femb's variants in it, and the ratios to arcface_torch that are asked of them."""
+    """One table: its sizes, femb's variants in it, and the ratios to arcface_torch that they must reach."""
 
     batch: int
     identities: int
@@ -63,7 +63,7 @@ CASES = (
 
 @dataclass(frozen=True)
 class Run:
-    """One forward and backward pass; `peak` in bytes over what weights and inputs take."""
+    """One forward and backward pass; `peak` in bytes above the weights and inputs."""
 
     seconds: float
     peak: int
@@ -71,7 +71,7 @@ class Run:
 
 
 def build_official(case: Case, checkout: Path, device: str) -> tuple[Loss, nn.Parameter]:
-    """PartialFC_V2 and its class weights; it insists on a process group, and on moving its samples to a GPU.
+    """Build PartialFC_V2 and its class weights; it needs a process group, and always moves its samples to a GPU.
 
     Raises:
         FembError: the checkout has no arcface_torch.
@@ -95,7 +95,7 @@ def build_official(case: Case, checkout: Path, device: str) -> tuple[Loss, nn.Pa
 
 
 def build_femb(case: Case, variant: str, device: str) -> tuple[Loss, nn.Parameter]:
-    """Femb's classifier and its class weights."""
+    """Build femb's classifier and its class weights."""
     header = build_header("arcface", scale=SCALE, margin=MARGIN, gradient="official")
     options = FEMB[variant]
     classifier = MarginClassifier(header, DIM, case.identities, sample_rate=case.sample_rate, **options).to(device)
@@ -103,7 +103,7 @@ def build_femb(case: Case, variant: str, device: str) -> tuple[Loss, nn.Paramete
 
 
 def contest(case: Case, contestant: str, checkout: Path, device: str) -> None:
-    """In a process of its own: for each line of standard input, run once and print the `Run` as JSON."""
+    """Run once for each line of standard input and print the `Run` as JSON; called in a contestant's process."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     build = build_official(case, checkout, device) if contestant == OFFICIAL else build_femb(case, contestant, device)
     loss_of, weight_CD = build
@@ -127,17 +127,17 @@ def contest(case: Case, contestant: str, checkout: Path, device: str) -> None:
 
 
 def memory(device: str) -> int:
-    """Bytes that the process, or torch on the GPU, holds now."""
+    """Return the bytes that the process, or torch on the GPU, holds now."""
     return process_memory("VmRSS") if device == "cpu" else torch.cuda.memory_allocated()
 
 
 def peak_memory(device: str) -> int:
-    """The most bytes held since `reset_peak`."""
+    """Return the most bytes held since `reset_peak`."""
     return process_memory("VmHWM") if device == "cpu" else torch.cuda.max_memory_allocated()
 
 
 def reset_peak(device: str) -> None:
-    """Begin to look for a new peak."""
+    """Forget the peak so far."""
     if device == "cpu":
         Path("/proc/self/clear_refs").write_text("5")
     else:
@@ -145,14 +145,14 @@ def reset_peak(device: str) -> None:
 
 
 def process_memory(field: str) -> int:
-    """A figure of /proc/self/status, which counts in KiB."""
+    """Return an entry of /proc/self/status, which counts in KiB, in bytes."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return 1024 * int(status[field].split()[0])
 
 
 @contextlib.contextmanager
 def process_of(contestant: str, arguments: list[str]) -> Iterator[Callable[[], Run]]:
-    """Start a contestant; what is entered asks it for one run."""
+    """Start a contestant and yield a function that asks it for one run."""
     command = [sys.executable, "-W", "ignore", __file__, *arguments, "--contestant", contestant]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         questions, answers = process.stdin, process.stdout
@@ -173,7 +173,7 @@ def process_of(contestant: str, arguments: list[str]) -> Iterator[Callable[[], R
 
 
 def take_turns(case: Case, arguments: list[str], rounds: int) -> dict[str, list[Run]]:
-    """All contestants' runs, without the first round."""
+    """Return the runs of all contestants, without the first round."""
     runs: dict[str, list[Run]] = {}
     with contextlib.ExitStack() as stack:
         contestants = (OFFICIAL, *case.variants)
@@ -185,7 +185,7 @@ def take_turns(case: Case, arguments: list[str], rounds: int) -> dict[str, list[
 
 
 def check_losses(runs: dict[str, list[Run]]) -> None:
-    """Nobody may be fast by computing something else.
+    """Check that all contestants compute the same loss.
 
     Raises:
         FembError: a loss differs from arcface_torch's.
@@ -197,7 +197,7 @@ def check_losses(runs: dict[str, list[Run]]) -> None:
 
 
 def print_table(case: Case, runs: dict[str, list[Run]]) -> None:
-    """A contestant a row; ratios to arcface_torch."""
+    """Print one row for each contestant, with ratios to arcface_torch."""
     rate = "" if case.sample_rate == 1 else f", sample rate {case.sample_rate:g}"
     print(f"\n{case.batch} samples, {case.identities} identities{rate} (asked: {case.asked}):\n")
     print("| what | time, s | ratio | peak over the weights, MB | ratio | loss |\n|---|--:|--:|--:|--:|--:|")
@@ -210,7 +210,7 @@ def print_table(case: Case, runs: dict[str, list[Run]]) -> None:
 
 
 def main() -> None:
-    """Run one case or all; or, in a process started by `process_of`, one contestant."""
+    """Run one case or all cases; in a process that `process_of` started, run one contestant."""
     parser = argparse.ArgumentParser(description="Compare femb's classifier with arcface_torch's.")
     parser.add_argument("checkout", type=Path, help="a clone of github.com/deepinsight/insightface")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")

@@ -1,9 +1,9 @@
-"""What a conversion costs: CPU time and memory of `femb convert`, beside `cp` and the script that it replaces.
+"""Measure CPU time and memory of `femb convert`, beside `cp` and the script that it replaces.
 
     python benchmarks/convert.py --records records --rival-python PYTHON --mxnet2hf mxnet2hf.py
 
-The rival is alexkrz/dataset-container's mxnet2hf.py (commit 1d68e393), in a Python that has mxnet; it runs once, since
-it takes long. The others take turns, each in a process of its own, and every file is written anew.
+The rival is mxnet2hf.py of alexkrz/dataset-container (commit 1d68e393), in a Python that has mxnet. It runs once,
+because it takes long. The others take turns, each in its own process, and every file is written anew.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run: seconds of the processor, seconds on the clock, and the largest resident memory in MB."""
+    """One run: seconds of CPU time, seconds of wall time, and the peak of the resident memory in MB."""
 
     cpu: float
     wall: float
@@ -28,7 +28,7 @@ class Cost:
 
 
 def main() -> None:
-    """Measure and print the table."""
+    """Run all commands and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=Path, required=True, help="folder with train.rec, see recordset.py")
     parser.add_argument("--rival-python", help="a Python with mxnet and datasets; left out: femb and cp alone")
@@ -64,7 +64,7 @@ def _race(arguments: argparse.Namespace, folder: Path) -> dict[str, list[Cost]]:
 
 
 def _run(command: list[str], out: Path, environment: dict[str, str] | None = None) -> Cost:
-    os.sync()  # no run is to pay for what an earlier one has left to be written
+    os.sync()  # otherwise a run would also write what the earlier one left in memory
     started = time.perf_counter()
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **(environment or {})}

@@ -1,4 +1,4 @@
-"""Draw the sheet of procedural faces that the README shows: a person a row, a photograph a column.
+"""Draw the sheet of faces that the README shows: each row is one person, each column one photograph.
 
 python benchmarks/faces.py benchmarks/faces.jpg
 """
@@ -14,7 +14,7 @@ PEOPLE, PHOTOGRAPHS, SIZE = range(20, 24), range(10), 112
 
 
 def main(file: str) -> None:
-    """Write the sheet."""
+    """Draw the faces and write the sheet."""
     sheet = Image.new("RGB", (SIZE * len(PHOTOGRAPHS), SIZE * len(PEOPLE)))
     for row, person in enumerate(PEOPLE):
         for column, index in enumerate(PHOTOGRAPHS):

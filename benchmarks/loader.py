@@ -1,10 +1,10 @@
-"""How fast images reach the training: encoded bytes to normalised batches, beside arcface_torch's own dataset.
+"""Measure the images per second from encoded bytes to normalised batches, beside arcface_torch's own dataset.
 
     python benchmarks/loader.py --records records --rival-python PYTHON --arcface-torch CHECKOUT
 
-The rival runs in a Python that has mxnet, with the checkout's own `MXFaceDataset` (mxnet's reader and decoder, then
-torchvision's transforms) in torch's DataLoader; its DataLoaderX, which copies to the GPU, needs one. The contestants
-take turns, each in a process of its own; a round's first batches do not count. Two cores: two workers, or two threads.
+The rival is the checkout's own `MXFaceDataset` (mxnet's reader and decoder, then torchvision's transforms) in torch's
+DataLoader, in a Python that has mxnet. Its DataLoaderX needs a GPU, so it is not used. The contestants take turns, each
+in its own process, with two workers or two threads. The first batches of a round do not count.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 torch.set_num_threads(1)
 from dataset import MXFaceDataset
 make_tensor = torch.tensor
-# Its labels are float32, of which today's torch makes no integers.
+# The labels are float32, which the current torch does not convert to integers.
 torch.tensor = lambda value, dtype=None: make_tensor(int(value), dtype=dtype)
 images = MXFaceDataset(sys.argv[1], local_rank=0)
 generator = torch.Generator().manual_seed(0)
@@ -42,7 +42,7 @@ WAYS = ("threads, arrow", "threads, recordio", "threads, parquet", "threads, tor
 
 
 def main() -> None:
-    """Let the contestants take turns and print their medians."""
+    """Run the contestants in turn and print their medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=Path, required=True, help="folder with train.rec, see recordset.py")
     parser.add_argument("--rival-python", help="a Python with mxnet and torch; left out: femb alone")
@@ -87,12 +87,12 @@ def _race(arguments: argparse.Namespace, folder: Path) -> dict[str, list[float]]
 
 
 def _rate(times: list[float]) -> float:
-    """Images a second, after the first batches, which include starting up and what was read ahead."""
+    """Return the images per second after the first batches, which include the start and the batches read ahead."""
     return BATCH * (len(times) - 1 - WARM_UP) / (times[-1] - times[WARM_UP])
 
 
 def _arrivals(way: str, data: Path, seconds: float) -> list[float]:
-    """When each normalised batch is there."""
+    """Return the time at which each normalised batch is ready."""
     import torch
 
     from femb_cli.data.images.preprocess import Preprocessing
@@ -125,7 +125,7 @@ def _batches(way: str, data: Path) -> Iterator["torch.Tensor"]:  # noqa: F821
 
 
 def _in_processes(images: "TrainingImages", rows: Iterable["np.ndarray"]) -> Iterator["torch.Tensor"]:  # noqa: F821
-    """The same decoding in the worker processes of torch's DataLoader."""
+    """Decode in the same way in the worker processes of torch's DataLoader."""
     import numpy as np
     import torch
     from torch.utils.data import DataLoader
@@ -140,7 +140,7 @@ def _in_processes(images: "TrainingImages", rows: Iterable["np.ndarray"]) -> Ite
 
 
 class _Torchvision:
-    """torchvision's decoder in the place of simplejpeg's."""
+    """torchvision's decoder with the interface of simplejpeg."""
 
     def decode_jpeg(self, encoded: bytes, colours: str, buffer: "np.ndarray") -> "np.ndarray":  # noqa: F821
         import torch

@@ -3,9 +3,9 @@
     git clone https://github.com/IrvingMeng/MagFace CHECKOUT
     python benchmarks/magface_trajectory.py CHECKOUT [-o FOLDER]
 
-Both trainings start from the same weights and see the same batches; the head is all that differs. The official one
-is `MagLinear` and `MagLoss` as they stand in the checkout, put together as in its run/trainer.py. Prints the table
-of magface_trajectory.md and draws magface_trajectory.png.
+Both trainings start from the same weights and see the same batches; only the head differs. The official head is
+`MagLinear` and `MagLoss` of the checkout, put together as in its run/trainer.py. The script prints the table of
+magface_trajectory.md and draws magface_trajectory.png.
 
 Shapes: T steps, B samples in the batch, F numbers of a sample, D embedding dimension, C identities.
 """
@@ -36,12 +36,12 @@ SCALE, LAMBDA_G = 64.0, 35.0
 BOUNDS = {"l_a": 10.0, "u_a": 110.0, "l_margin": 0.45, "u_margin": 0.8}
 
 Loss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""From embeddings (B, D) and labels (B,) to the loss that is minimised and the regulariser in it, lambda_g included."""
+"""From embeddings (B, D) and labels (B,) to the loss and the regulariser in it, which includes lambda_g."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What the trainings have in common, in float64.
+    """What all trainings share, in float64.
 
     Attributes:
         inputs_TBF: samples; their contrast, and so the embedding's magnitude, varies by a factor of 20.
@@ -57,24 +57,24 @@ class Problem:
 
     @classmethod
     def draw(cls, seed: int) -> "Problem":
-        """Identities are random directions, samples noisy copies of them."""
+        """Draw random directions as identities, and noisy copies of them as samples."""
         torch.manual_seed(seed)
         labels_TB = torch.randint(C, (T, B))
         noisy_TBF = torch.randn(C, F, dtype=torch.float64)[labels_TB] + torch.randn(T, B, F, dtype=torch.float64)
         contrast_TB1 = 20 ** (torch.rand(T, B, 1, dtype=torch.float64) - 0.5)
         backbone = new_backbone().state_dict()
-        backbone["2.weight"] *= 8  # else nearly all magnitudes begin below l_a
+        backbone["2.weight"] *= 8  # otherwise nearly all magnitudes start below l_a
         return cls(noisy_TBF * contrast_TB1, labels_TB, backbone, torch.randn(C, D, dtype=torch.float64))
 
     def nudged(self, factor: float) -> "Problem":
-        """The same, but for the first layer's weights, which are multiplied."""
+        """Return the same problem with the weights of the first layer multiplied."""
         backbone = self.backbone | {"0.weight": self.backbone["0.weight"] * factor}
         return Problem(self.inputs_TBF, self.labels_TB, backbone, self.weight_CD)
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """One training, in float64 whatever it was computed in.
+    """One training, converted to float64.
 
     Attributes:
         loss_T: the loss of each step, before its update.
@@ -90,12 +90,12 @@ class Trajectory:
 
 
 def new_backbone() -> nn.Sequential:
-    """A network of one hidden layer, and smooth: at the kink of a ReLU rounding would decide between two trainings."""
+    """Build a smooth network of one hidden layer; at the kink of a ReLU, rounding would separate two trainings."""
     return nn.Sequential(nn.Linear(F, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, D)).double()
 
 
 def load_official(checkout: Path) -> ModuleType:
-    """The official models/magface.py, without the backbones and the coloured output that it imports.
+    """Load the official models/magface.py without the backbones and the coloured output that it imports.
 
     Raises:
         FembError: there is no such file.
@@ -113,11 +113,11 @@ def load_official(checkout: Path) -> ModuleType:
 
 
 def official_loss(official: ModuleType, weight_CD: nn.Parameter) -> Loss:
-    """Its head and its loss, added up as in its run/trainer.py."""
+    """Return the official head and loss, added up as in its run/trainer.py."""
     head = official.MagLinear(D, C, scale=SCALE)
     criterion = official.MagLoss(**BOUNDS, scale=SCALE)
     slope = (BOUNDS["u_margin"] - BOUNDS["l_margin"]) / (BOUNDS["u_a"] - BOUNDS["l_a"])
-    del head.weight  # a parameter can only be replaced by another, and this one is (D, C)
+    del head.weight  # a parameter can only be replaced by a parameter, and weight_CD.T is none
 
     def margin(magnitude_B1: Tensor) -> Tensor:
         return slope * (magnitude_B1 - BOUNDS["l_a"]) + BOUNDS["l_margin"]
@@ -132,7 +132,7 @@ def official_loss(official: ModuleType, weight_CD: nn.Parameter) -> Loss:
 
 
 def femb_loss(weight_CD: nn.Parameter) -> Loss:
-    """Femb's classifier with the same parameters."""
+    """Return the loss of femb's classifier with the same parameters."""
     classifier = MarginClassifier(build_header("magface", scale=SCALE, lambda_g=LAMBDA_G, **BOUNDS), D, C)
     classifier.weight = weight_CD
 
@@ -144,7 +144,7 @@ def femb_loss(weight_CD: nn.Parameter) -> Loss:
 
 
 def train(problem: Problem, make_loss: Callable[[nn.Parameter], Loss], dtype: torch.dtype) -> Trajectory:
-    """SGD with momentum, weight decay and a learning rate that drops twice."""
+    """Train with SGD, momentum, weight decay and a learning rate that drops twice."""
     backbone = new_backbone()
     backbone.load_state_dict(problem.backbone)
     backbone.to(dtype)
@@ -170,7 +170,7 @@ def train(problem: Problem, make_loss: Callable[[nn.Parameter], Loss], dtype: to
 
 
 def table_row(name: str, ours: Trajectory, official: Trajectory) -> str:
-    """Largest absolute difference of each figure, and that as a share of the figure's largest value."""
+    """Return the largest absolute difference of each quantity, and its share of the largest value."""
     cells = []
     for part in ("loss_T", "regularizer_T", "weights"):
         expected = getattr(official, part)
@@ -180,7 +180,7 @@ def table_row(name: str, ours: Trajectory, official: Trajectory) -> str:
 
 
 def describe(official: Trajectory) -> str:
-    """Where the magnitudes went."""
+    """Say how the loss and the magnitudes changed."""
     first, last = official.magnitude_TB[0].mean(), official.magnitude_TB[-1].mean()
     below = (official.magnitude_TB < BOUNDS["l_a"]).double().mean()
     above = (official.magnitude_TB > BOUNDS["u_a"]).double().mean()
@@ -191,7 +191,7 @@ def describe(official: Trajectory) -> str:
 
 
 def draw(path: Path, official: Trajectory, ours: Trajectory, differences: dict[str, Tensor]) -> None:
-    """The two losses on the left; the most that they were apart, as a share of the largest loss, on the right."""
+    """Draw the two losses, and beside them their largest difference so far as a share of the largest loss."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11.6, 4.8), dpi=100, layout="constrained")
     left.plot(official.loss_T, color="moccasin", linewidth=5, label="official MagLinear + MagLoss")
     left.plot(ours.loss_T, color="black", linewidth=1, label="femb magface")
@@ -207,7 +207,7 @@ def draw(path: Path, official: Trajectory, ours: Trajectory, differences: dict[s
 
 
 def compare(official: ModuleType, out: Path) -> None:
-    """Run the five trainings, print the table, draw the picture."""
+    """Run the five trainings, print the table and draw the picture."""
 
     def reference(weight_CD: nn.Parameter) -> Loss:
         return official_loss(official, weight_CD)
@@ -231,7 +231,7 @@ def compare(official: ModuleType, out: Path) -> None:
 
 
 def main() -> None:
-    """Compare with the checkout that the command line names."""
+    """Compare with the checkout in the arguments."""
     parser = argparse.ArgumentParser(description="Compare femb's MagFace training with the official code's.")
     parser.add_argument("checkout", type=Path, help="a clone of github.com/IrvingMeng/MagFace")
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).parent, help="folder of the picture")

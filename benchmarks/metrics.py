@@ -1,13 +1,12 @@
-"""Time and memory of the verification figures, beside arcface_torch's `evaluate` and scikit-learn's `roc_curve`.
+"""Measure time and memory of the verification metrics, beside arcface_torch's `evaluate` and scikit-learn.
 
     git clone https://github.com/deepinsight/insightface CHECKOUT
     python benchmarks/metrics.py --arcface-torch CHECKOUT/recognition/arcface_torch
 
-First 6 000 pairs in ten folds, from unit embeddings to accuracy and to TAR at FAR 1e-3 over the folds. Then as many
-scores as IJB-C has pairs, from scores to figures: scikit-learn gives TAR at six FARs and the AUC; femb these and EER,
-d' and the points of a plot. Each run has a process of its own; the contestants take turns. Time is the processor's,
-without imports and the making of inputs, the median of the rounds; memory is the peak of the whole process. Everyone's
-figures must agree.
+The first table measures 6 000 pairs in ten folds, from unit embeddings to accuracy and to TAR at FAR 1e-3 over the
+folds. The second measures as many scores as IJB-C has pairs. There scikit-learn computes TAR at six FARs and the AUC;
+femb computes these and EER, d' and the points of a plot. The contestants take turns, each run in its own process. Time
+is the median CPU time without imports and inputs. Memory is the peak of the whole process. All metrics must agree.
 """
 
 import argparse
@@ -35,20 +34,20 @@ NUM_PAIRS, NUM_FOLDS, EMBEDDING_DIM = 6_000, 10, 512
 NUM_GENUINE, NUM_IMPOSTOR = 19_557, 15_638_932
 RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
-Figures = dict[str, float]
+Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one contestant took and gave; `peak` in bytes."""
+    """The cost and the metrics of one run; `peak` in bytes."""
 
     cpu_seconds: float
     peak: int
-    figures: Figures
+    metrics: Metrics
 
 
-def folds_by_arcface_torch(folder: Path) -> Callable[[], Figures]:
-    """Its own function, patched so that it runs: without mxnet, and where scipy refuses repeated values."""
+def folds_by_arcface_torch(folder: Path) -> Callable[[], Metrics]:
+    """Return its own function, patched to run without mxnet and with a scipy that refuses repeated values."""
     sys.modules["mxnet"] = MagicMock()
     sys.path.insert(0, str(folder))
     from eval import verification  # type: ignore[import-not-found]
@@ -60,7 +59,7 @@ def folds_by_arcface_torch(folder: Path) -> Callable[[], Figures]:
     verification.interpolate = Patched
     embeddings, genuine = unit_embeddings()
 
-    def run() -> Figures:
+    def run() -> Metrics:
         _, _, accuracies, tar, tar_std, far = verification.evaluate(embeddings, genuine, nrof_folds=NUM_FOLDS)
         return {
             "accuracy": float(accuracies.mean()),
@@ -73,13 +72,13 @@ def folds_by_arcface_torch(folder: Path) -> Callable[[], Figures]:
     return run
 
 
-def folds_by_femb(folder: Path) -> Callable[[], Figures]:
-    """Cosines, the protocol `arcface` and its TAR at a FAR."""
+def folds_by_femb(folder: Path) -> Callable[[], Metrics]:
+    """Return a function that computes cosines, the accuracy under `arcface` and its TAR at a FAR."""
     embeddings, genuine = unit_embeddings()
     left, right = np.arange(0, 2 * NUM_PAIRS, 2), np.arange(1, 2 * NUM_PAIRS, 2)
     folds = contiguous_folds(NUM_PAIRS, NUM_FOLDS)
 
-    def run() -> Figures:
+    def run() -> Metrics:
         scores = cosine_scores(embeddings, left, right)
         accuracy, tar = arcface(scores, genuine, folds), arcface_tar_at_far(scores, genuine, folds, 1e-3)
         return {
@@ -94,7 +93,7 @@ def folds_by_femb(folder: Path) -> Callable[[], Figures]:
 
 
 def unit_embeddings() -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Embeddings (2 x pairs, D), the two of a pair one after the other, and whether each pair is genuine."""
+    """Draw embeddings (2 x pairs, D), those of a pair one after the other, and whether each pair is genuine."""
     generator = np.random.default_rng(0)
     genuine = np.arange(NUM_PAIRS) // (NUM_PAIRS // NUM_FOLDS // 2) % 2 == 0
     embeddings = generator.normal(size=(NUM_PAIRS, 2, EMBEDDING_DIM))
@@ -103,36 +102,36 @@ def unit_embeddings() -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     return embeddings.reshape(2 * NUM_PAIRS, EMBEDDING_DIM), genuine
 
 
-def scores_by_sklearn(dtype: str) -> Callable[[], Figures]:
-    """Its ROC curve, and what is read off it: the last point whose FAR is not above the one asked for."""
-    from sklearn import metrics
+def scores_by_sklearn(dtype: str) -> Callable[[], Metrics]:
+    """Return a function that reads its ROC curve at the last point whose FAR is not above the given one."""
+    from sklearn import metrics as sklearn_metrics
 
     scores, genuine = many_scores(dtype)
 
-    def run() -> Figures:
-        far_T, tar_T, _ = metrics.roc_curve(genuine, scores)
-        figures = {f"TAR at {rate:g}": float(tar_T[np.searchsorted(far_T, rate, side="right") - 1]) for rate in RATES}
-        return {**figures, "AUC": float(metrics.auc(far_T, tar_T))}
+    def run() -> Metrics:
+        far_T, tar_T, _ = sklearn_metrics.roc_curve(genuine, scores)
+        metrics = {f"TAR at {rate:g}": float(tar_T[np.searchsorted(far_T, rate, side="right") - 1]) for rate in RATES}
+        return {**metrics, "AUC": float(sklearn_metrics.auc(far_T, tar_T))}
 
     return run
 
 
-def scores_by_femb(dtype: str) -> Callable[[], Figures]:
-    """All exact figures, and the points of the curve that a plot needs."""
+def scores_by_femb(dtype: str) -> Callable[[], Metrics]:
+    """Return a function that computes all exact metrics, and the points of the curve that a plot needs."""
     scores, genuine = many_scores(dtype)
 
-    def run() -> Figures:
+    def run() -> Metrics:
         curve = roc_curve(scores, genuine)
-        figures = {f"TAR at {rate:g}": tar_at_far(curve, rate).tar for rate in RATES}
-        figures["AUC"] = auc(curve)
+        metrics = {f"TAR at {rate:g}": tar_at_far(curve, rate).tar for rate in RATES}
+        metrics["AUC"] = auc(curve)
         equal_error_rate(curve), d_prime(curve), roc_points(curve)
-        return figures
+        return metrics
 
     return run
 
 
 def many_scores(dtype: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Normally distributed scores, genuine pairs anywhere among them; made without a second list of scores."""
+    """Draw normally distributed scores with the genuine pairs at random places, without a second copy."""
     generator = np.random.default_rng(0)
     num_pairs = NUM_GENUINE + NUM_IMPOSTOR
     genuine = np.zeros(num_pairs, dtype=bool)
@@ -142,7 +141,7 @@ def many_scores(dtype: str) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     return scores, genuine
 
 
-CONTESTANTS: dict[str, Callable[[Path], Callable[[], Figures]]] = {
+CONTESTANTS: dict[str, Callable[[Path], Callable[[], Metrics]]] = {
     "arcface_torch": folds_by_arcface_torch,
     "femb": folds_by_femb,
     "scikit-learn, float64": lambda _: scores_by_sklearn("float64"),
@@ -156,23 +155,23 @@ FLOAT32 = ("scikit-learn, float32", "femb, float32")
 
 
 def contest(contestant: str, folder: Path) -> None:
-    """In a process of its own: print the `Run` as JSON. Few pairs run twice, so that the first warms up."""
+    """Run one contestant and print the `Run` as JSON; a run on few pairs is repeated, so the first warms up."""
     run = CONTESTANTS[contestant](folder)
     if contestant in FOLDS:
         run()
     started = time.process_time()
-    figures = run()
-    print(json.dumps(vars(Run(time.process_time() - started, peak_memory(), figures))))
+    metrics = run()
+    print(json.dumps(vars(Run(time.process_time() - started, peak_memory(), metrics))))
 
 
 def peak_memory() -> int:
-    """The most bytes that this process has held; /proc counts in KiB."""
+    """Return the most bytes that this process has held; /proc counts in KiB."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return 1024 * int(status["VmHWM"].split()[0])
 
 
 def take_turns(contestants: tuple[str, ...], folder: Path, rounds: int) -> dict[str, list[Run]]:
-    """All contestants' runs."""
+    """Return the runs of all contestants."""
     runs: dict[str, list[Run]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name in contestants:
@@ -183,28 +182,25 @@ def take_turns(contestants: tuple[str, ...], folder: Path, rounds: int) -> dict[
 
 
 def print_table(title: str, runs: dict[str, list[Run]], tolerance: float) -> None:
-    """A contestant a row, with its ratio to the first; then the figures, which must agree."""
+    """Print one row for each contestant with its ratio to the first, then the metrics, which must agree."""
     print(f"\n{title}\n\n| what | CPU, s | times faster | peak of the process, MB |\n|---|--:|--:|--:|")
     rival, *_ = runs
     seconds = {name: statistics.median(run.cpu_seconds for run in of_one) for name, of_one in runs.items()}
     for name, of_one in runs.items():
         peak = max(run.peak for run in of_one) / 1e6
         print(f"| {name} | {seconds[name]:.4f} | {seconds[rival] / seconds[name]:.1f} | {peak:.0f} |")
-    expected = runs[rival][0].figures
-    print("\n" + ", ".join(f"{figure} {value:.10g}" for figure, value in expected.items()))
+    expected = runs[rival][0].metrics
+    print("\n" + ", ".join(f"{name} {value:.10g}" for name, value in expected.items()))
     differences = [
-        abs(run.figures[figure] - value)
-        for of_one in runs.values()
-        for run in of_one
-        for figure, value in expected.items()
+        abs(run.metrics[name] - value) for of_one in runs.values() for run in of_one for name, value in expected.items()
     ]
     if max(differences) > tolerance:
-        raise SystemExit(f"the figures differ by up to {max(differences):.2g}")
-    print(f"largest difference of a figure: {max(differences):.2g}", flush=True)
+        raise SystemExit(f"the metrics differ by up to {max(differences):.2g}")
+    print(f"largest difference of a metric: {max(differences):.2g}", flush=True)
 
 
 def main() -> None:
-    """Run all contestants; or, in a process of its own, one."""
+    """Run all contestants; in a contestant's process, run that one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arcface-torch", type=Path, required=True, help="insightface/recognition/arcface_torch")
     parser.add_argument("--rounds", type=int, default=5)

@@ -1,9 +1,9 @@
-"""Makes a record file of real faces, InsightFace's layout, for the benchmarks of conversion and loading.
+"""Make a record file of real faces in InsightFace's layout, for the benchmarks of conversion and loading.
 
     python benchmarks/recordset.py --faces lfw_aligned_112.zip --out records --images 50000
 
-Faces are taken from any source that femb reads, saved once more as JPEGs of about 5 kB, and repeated until there are
-enough: 100 images an identity.
+The faces come from any source that femb reads. They are encoded again as JPEGs of about 5 kB and repeated until there
+are enough, with 100 images for each identity.
 """
 
 import argparse
@@ -20,7 +20,7 @@ FACES, QUALITY, IMAGES_PER_IDENTITY = 2000, 96, 100
 
 
 def encode_faces(path: Path) -> list[bytes]:
-    """The first faces of a source, as JPEGs of about 5 kB."""
+    """Return the first faces of a source as JPEGs of about 5 kB."""
     source = open_source(path)
     faces = []
     for index in range(min(FACES, len(source))):
@@ -50,7 +50,7 @@ def write_records(folder: Path, faces: list[bytes], images: int) -> None:
 
 
 def main() -> None:
-    """Make the set that the arguments ask for."""
+    """Write the record file and print its size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=Path, required=True, help="zip, folder ... of aligned faces")
     parser.add_argument("--out", type=Path, required=True, help="folder to make")

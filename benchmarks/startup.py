@@ -1,4 +1,4 @@
-"""CPU time (user and system) of commands that only talk: the minimum and median of several runs.
+"""Measure the CPU time (user and system) of commands that load no network: minimum and median of several runs.
 
 python benchmarks/startup.py
 """
@@ -13,7 +13,7 @@ COMMANDS = (["--help"], ["train", "--help"], ["list", "headers"], ["train", "--d
 
 
 def cpu_seconds(arguments: list[str]) -> float:
-    """Of one run."""
+    """Return the CPU seconds of one run."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-m", "femb_cli", *arguments], capture_output=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -21,7 +21,7 @@ def cpu_seconds(arguments: list[str]) -> float:
 
 
 def main() -> None:
-    """Print the table."""
+    """Run the commands and print the table."""
     for arguments in COMMANDS:
         times = [cpu_seconds(arguments) for _ in range(RUNS)]
         print(f"femb {' '.join(arguments):<20} {min(times):.3f} s   median {statistics.median(times):.3f} s")

@@ -1,12 +1,12 @@
-"""Time and memory of scoring template pairs as many as IJB-C's, beside a checkout of arcface_torch.
+"""Measure time and memory of scoring as many template pairs as IJB-C has, beside arcface_torch.
 
     python benchmarks/templates.py --arcface-torch insightface/recognition/arcface_torch
 
-The rival is eval_ijbc.py's own `verification`, cut out of the file, which is a script; its features are float64, and so
-are those of `femb verify --templates`. Each contestant runs in a process of its own, whose peak memory is the system's
-count; they take turns. The pairs are as many as IJB-C's and of its shape: 15,658,489 of the 69 million that 3,531
-templates of a gallery and 19,593 probes can form, of random unit vectors of 512 numbers. `--gallery 0` draws both sides
-from all templates instead.
+The rival is the function `verification` of eval_ijbc.py, taken out of the file because the file is a script. It uses
+float64, as `femb verify --templates` does. The contestants take turns, each in its own process; the system counts their
+peak memory. The pairs have IJB-C's number and shape: 15,658,489 of the 69 million that 3,531 templates of a gallery
+and 19,593 probes can form. The templates are random unit vectors of 512 numbers. `--gallery 0` draws both sides from
+all templates instead.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from femb_cli.evaluation.templates.features import TemplateMode, template_metric
 
 
 def main() -> None:
-    """Let the contestants take turns and print their medians."""
+    """Run the contestants in turn and print their medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--arcface-torch", type=Path, help="insightface/recognition/arcface_torch; left out: femb alone"
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _measure(arguments: argparse.Namespace) -> dict[str, float]:
-    """One contestant's time, the process's peak memory and the largest deviation from scores in float64."""
+    """Return a contestant's time, its peak memory and the largest deviation of its scores from float64."""
     features, left, right, genuine = _templates(arguments.templates, arguments.gallery, arguments.pairs)
     if arguments.contestant != "arcface_torch":
         features = features.astype(arguments.contestant.split()[1])
@@ -67,7 +67,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, float]:
         template_metrics(
             scores, genuine, num_templates=len(features), num_images=len(features), mode=TemplateMode(flip=None)
         )
-        extra = {"figures_s": time.perf_counter() - start, "scoring_mb": scoring_peak}
+        extra = {"metrics_s": time.perf_counter() - start, "scoring_mb": scoring_peak}
     else:
         verification = _official_verification(arguments.arcface_torch / "eval_ijbc.py")
         wide, numbers = features.astype(np.float64), np.arange(len(features))
@@ -84,7 +84,7 @@ def _measure(arguments: argparse.Namespace) -> dict[str, float]:
 def _templates(
     num_templates: int, num_gallery: int, num_pairs: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]:
-    """Random unit vectors and pairs of them, sorted by the first, about one in 800 called genuine as on IJB-C."""
+    """Draw unit vectors and pairs of them, sorted by the first; as on IJB-C, about one in 800 is genuine."""
     generator = np.random.default_rng(0)
     features = generator.standard_normal((num_templates, 512), dtype=np.float32)
     features /= np.linalg.norm(features, axis=1, keepdims=True)
@@ -96,7 +96,7 @@ def _templates(
 
 
 def _official_verification(script: Path) -> Callable[..., NDArray[Any]]:
-    """The function `verification` of a script that cannot be imported."""
+    """Return the function `verification` of a script that cannot be imported."""
     tree = ast.parse(script.read_text(encoding="utf-8"))
     function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "verification")
     scope: dict[str, Any] = {"np": np}
@@ -109,9 +109,9 @@ def _peak_megabytes() -> float:
 
 
 def _print_table(results: dict[str, list[dict[str, float]]]) -> None:
-    """Medians, and how many times the time of femb."""
+    """Print the medians, and each time as a multiple of femb's in float64."""
     femb = statistics.median(result["s"] for result in results["femb float64"])
-    print("| who | scoring, s | times femb float64 | peak while scoring, MB | peak with all figures, MB | deviation |")
+    print("| who | scoring, s | times femb float64 | peak while scoring, MB | peak with all metrics, MB | deviation |")
     print("|---|--:|--:|--:|--:|--:|")
     for name, runs in results.items():
         medians = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
