@@ -62,7 +62,7 @@ def embed(
     )
     if dry_run:
         plan = job.describe()
-        output.facts(plan)
+        output.fields(plan)
         return
     several = processes or gpus or 1
     check_processes(several, gpus, device)

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from femb_cli.config.section import ByName, Section
 from femb_cli.errors import UsageError
 
 Positive = Annotated[float, Gt(0)]
@@ -21,7 +22,7 @@ Count = Annotated[int, Gt(0)]
 
 
 @dataclass(frozen=True)
-class LinearConfig:
+class LinearConfig(Section):
     """Plain softmax: the raw inner product of embedding and class weight, no margin."""
 
     name: Literal["linear"] = "linear"
@@ -29,7 +30,7 @@ class LinearConfig:
 
 
 @dataclass(frozen=True)
-class ArcFaceConfig:
+class ArcFaceConfig(Section):
     """ArcFace (Deng et al., CVPR 2019): the margin is an angle added to the target's."""
 
     name: Literal["arcface"] = "arcface"
@@ -43,7 +44,7 @@ class ArcFaceConfig:
 
 
 @dataclass(frozen=True)
-class CosFaceConfig:
+class CosFaceConfig(Section):
     """CosFace (Wang et al., CVPR 2018): the margin is subtracted from the target's cosine."""
 
     name: Literal["cosface"] = "cosface"
@@ -55,7 +56,7 @@ class CosFaceConfig:
 
 
 @dataclass(frozen=True)
-class CombinedConfig:
+class CombinedConfig(Section):
     """The margins of SphereFace, ArcFace and CosFace together (Deng et al., CVPR 2019): cos(m1 theta + m2) - m3."""
 
     name: Literal["combined"] = "combined"
@@ -74,7 +75,7 @@ class CombinedConfig:
 
 
 @dataclass(frozen=True)
-class SphereFaceConfig:
+class SphereFaceConfig(Section):
     """SphereFace (Liu et al., CVPR 2017): the margin multiplies the target's angle."""
 
     name: Literal["sphereface"] = "sphereface"
@@ -100,7 +101,7 @@ class SphereFaceConfig:
 
 
 @dataclass(frozen=True)
-class MagFaceConfig:
+class MagFaceConfig(Section):
     """MagFace (Meng et al., CVPR 2021): the margin grows with the magnitude, which a regulariser makes a quality."""
 
     name: Literal["magface"] = "magface"
@@ -132,7 +133,7 @@ class MagFaceConfig:
 
 
 @dataclass(frozen=True)
-class ElasticFaceConfig:
+class ElasticFaceConfig(Section):
     """ElasticFace (Boutros et al., CVPRW 2022): every sample draws its margin from a normal distribution."""
 
     name: Literal["elasticface"] = "elasticface"
@@ -155,7 +156,7 @@ class ElasticFaceConfig:
 
 
 @dataclass(frozen=True)
-class AdaFaceConfig:
+class AdaFaceConfig(Section):
     """AdaFace (Kim et al., CVPR 2022): the margin turns from angle to cosine with the image's quality (magnitude)."""
 
     name: Literal["adaface"] = "adaface"
@@ -169,7 +170,7 @@ class AdaFaceConfig:
 
 
 @dataclass(frozen=True)
-class CurricularFaceConfig:
+class CurricularFaceConfig(Section):
     """CurricularFace (Huang et al., CVPR 2020): ArcFace that turns to the hard negatives as training goes on."""
 
     name: Literal["curricularface"] = "curricularface"
@@ -180,7 +181,7 @@ class CurricularFaceConfig:
     implementation: ClassVar[str] = "femb_cli.headers.curricularface:CurricularFace"
 
 
-HeaderConfig = (
+HeaderConfig = Annotated[
     ArcFaceConfig
     | LinearConfig
     | CosFaceConfig
@@ -189,14 +190,15 @@ HeaderConfig = (
     | MagFaceConfig
     | ElasticFaceConfig
     | AdaFaceConfig
-    | CurricularFaceConfig
-)
+    | CurricularFaceConfig,
+    ByName(),
+]
 
 # --- backbones -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class IResNetConfig:
+class IResNetConfig(Section):
     """The improved residual network of ArcFace, by depth."""
 
     name: Literal["iresnet18", "iresnet34", "iresnet50", "iresnet100", "iresnet200"] = "iresnet50"
@@ -210,7 +212,7 @@ class IResNetConfig:
 
 
 @dataclass(frozen=True)
-class MobileFaceNetConfig:
+class MobileFaceNetConfig(Section):
     """MobileFaceNet: as in the paper (`mobilefacenet`), or arcface_torch's variants `mbf` and `mbf_large`."""
 
     name: Literal["mobilefacenet", "mbf", "mbf_large"] = "mbf"
@@ -221,7 +223,7 @@ class MobileFaceNetConfig:
 
 
 @dataclass(frozen=True)
-class ViTConfig:
+class ViTConfig(Section):
     """arcface_torch's vision transformer by size, tiny to huge: patches of 9 pixels, no class token."""
 
     name: Literal["vit_t", "vit_s", "vit_b", "vit_l", "vit_h"] = "vit_t"
@@ -235,13 +237,13 @@ class ViTConfig:
     implementation: ClassVar[str] = "femb_cli.backbones.vit:ViT"
 
 
-BackboneConfig = IResNetConfig | MobileFaceNetConfig | ViTConfig
+BackboneConfig = Annotated[IResNetConfig | MobileFaceNetConfig | ViTConfig, ByName()]
 
 # --- data ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class SyntheticConfig:
+class SyntheticConfig(Section):
     """The built-in procedural faces, drawn once and cached."""
 
     name: Literal["synthetic"] = "synthetic"
@@ -251,18 +253,18 @@ class SyntheticConfig:
 
 
 @dataclass(frozen=True)
-class DatasetConfig:
+class DatasetConfig(Section):
     """A dataset on disk, as `femb convert` writes it."""
 
     name: Literal["dataset"] = "dataset"
     path: str = ""
 
 
-DataConfig = SyntheticConfig | DatasetConfig
+DataConfig = Annotated[SyntheticConfig | DatasetConfig, ByName()]
 
 
 @dataclass(frozen=True)
-class AugmentConfig:
+class AugmentConfig(Section):
     """Random changes to a training image; a strength of 0 switches one off. Applied on the device."""
 
     flip: Probability = 0.5
@@ -290,7 +292,7 @@ DEFAULT_CHUNK = 1024
 
 
 @dataclass(frozen=True)
-class ClassifierConfig:
+class ClassifierConfig(Section):
     """How the softmax over all identities is computed. What is null follows from the sizes; a run says what and why."""
 
     chunk: Annotated[int, Ge(0)] | None = None
@@ -307,7 +309,7 @@ class ClassifierConfig:
 
 
 @dataclass(frozen=True)
-class SGDConfig:
+class SGDConfig(Section):
     """Stochastic gradient descent with Nesterov's or plain momentum; biases and norms are not decayed."""
 
     name: Literal["sgd"] = "sgd"
@@ -324,7 +326,7 @@ class SGDConfig:
 
 
 @dataclass(frozen=True)
-class AdamWConfig:
+class AdamWConfig(Section):
     """AdamW; biases and norms are not decayed."""
 
     name: Literal["adamw"] = "adamw"
@@ -333,11 +335,11 @@ class AdamWConfig:
     implementation: ClassVar[str] = "torch.optim:AdamW"
 
 
-OptimizerConfig = SGDConfig | AdamWConfig
+OptimizerConfig = Annotated[SGDConfig | AdamWConfig, ByName()]
 
 
 @dataclass(frozen=True)
-class ScheduleConfig:
+class ScheduleConfig(Section):
     """The learning rate's course, as a factor on the optimizer's `lr`."""
 
     name: Literal["polynomial", "cosine", "step", "constant"] = "polynomial"
@@ -350,7 +352,7 @@ class ScheduleConfig:
 
 
 @dataclass(frozen=True)
-class InitConfig:
+class InitConfig(Section):
     """What a run starts from, if not from random weights."""
 
     checkpoint: str | None = None
@@ -365,7 +367,7 @@ class InitConfig:
 
 
 @dataclass(frozen=True)
-class ValidationConfig:
+class ValidationConfig(Section):
     """Which benchmarks a run verifies on: at its end, and every so many steps."""
 
     benchmarks: tuple[str, ...] | None = None
@@ -375,7 +377,7 @@ class ValidationConfig:
 
 
 @dataclass(frozen=True)
-class CheckpointConfig:
+class CheckpointConfig(Section):
     """When a run saves what it needs to be continued."""
 
     every: Count = 2000
@@ -385,7 +387,7 @@ class CheckpointConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Section):
     """Everything that a training run depends on. The defaults are the published one-GPU ArcFace recipe."""
 
     data: DataConfig = field(default_factory=SyntheticConfig)
@@ -394,7 +396,7 @@ class TrainConfig:
     header: HeaderConfig = field(default_factory=ArcFaceConfig)
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     optimizer: OptimizerConfig = field(default_factory=SGDConfig)
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    schedule: Annotated[ScheduleConfig, ByName()] = field(default_factory=ScheduleConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from femb_cli.config.load import build, choices, dump_config, load_config, make, parse_setting, to_tree
+from femb_cli.config.load import dump_config, load_config, parse_setting, to_tree
+from femb_cli.config.registry import build, make
+from femb_cli.config.section import choices
 from femb_cli.config.schema import (
     AdamWConfig,
     ArcFaceConfig,
