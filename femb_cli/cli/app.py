@@ -54,6 +54,8 @@ def _options(
 
 def main() -> None:
     """Run `femb` with the arguments of this process, and exit with its exit code."""
+    # pydantic would search all installed packages for plugins, which takes 20 ms of every command that it serves.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     keep_freed_memory()
     sys.exit(run(sys.argv[1:]))
 
