@@ -40,6 +40,13 @@ def check(tree: Any, schema: Any, where: str = "") -> Any:
         raise _explain(details[0], schema, where) from error
 
 
+def with_lists(value: Any) -> Any:
+    """The value with lists in place of its tuples, as YAML and JSON have them."""
+    if isinstance(value, dict):
+        return {key: with_lists(item) for key, item in value.items()}
+    return [with_lists(item) for item in value] if isinstance(value, tuple) else value
+
+
 def did_you_mean(text: str, known: Iterable[str], where: str = "") -> str | None:
     """A hint that names the closest known spelling, or None if nothing is close."""
     matches = difflib.get_close_matches(text, list(known), n=1)
@@ -52,7 +59,7 @@ def _adapter(schema: Any) -> TypeAdapter[Any]:
 
 
 def _with_tuples(value: Any) -> Any:
-    """YAML and JSON have lists where the frozen dataclasses have tuples."""
+    """The value with tuples in place of its lists, as the frozen dataclasses have them."""
     if isinstance(value, dict):
         return {key: _with_tuples(item) for key, item in value.items()}
     return tuple(_with_tuples(item) for item in value) if isinstance(value, list) else value
@@ -60,7 +67,7 @@ def _with_tuples(value: Any) -> Any:
 
 def _explain(error: ErrorDetails, schema: Any, where: str) -> UsageError:
     """Say an error of pydantic's in our words."""
-    location, value = error["loc"], error["input"]
+    location, value = error["loc"], with_lists(error["input"])
     if error["type"] in UNKNOWN_KEY:
         path, section = _locate(location[:-1], schema, where)
         key, known = str(location[-1]), [item.name for item in fields(section)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from femb_cli.config.check import check, did_you_mean
+from femb_cli.config.check import check, did_you_mean, with_lists
 from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import UsageError
 
@@ -64,7 +64,7 @@ def dump_config(config: TrainConfig) -> str:
 
 def to_tree(config: TrainConfig) -> dict[str, Any]:
     """The whole configuration as plain mappings, lists and values."""
-    return _with_lists(asdict(config))
+    return with_lists(asdict(config))
 
 
 def shipped_configs() -> dict[str, Path]:
@@ -154,9 +154,3 @@ def assign(tree: dict[str, Any], key: str, value: Any) -> None:
 
 def _read(text: str) -> Any:
     return yaml.load(text, Loader=ConfigLoader)
-
-
-def _with_lists(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _with_lists(item) for key, item in value.items()}
-    return [_with_lists(item) for item in value] if isinstance(value, tuple) else value

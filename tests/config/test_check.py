@@ -96,7 +96,7 @@ def test_a_misspelling_is_named_with_its_place_and_the_closest_spelling(tree, me
         ({"last": 3}, "last must be a name or a mapping, not 3"),
         ({"last": {"degrees": float("inf"), "name": "rotate"}}, "last.degrees = inf: input should be a finite number"),
         ({"augmentations": [{"name": "rotate", "centre": [1, "x"]}]}, "augmentations[0].centre[1] = 'x': input should"),
-        ([1], "the configuration must be a mapping, not (1,)"),
+        ([1], "the configuration must be a mapping, not [1]"),
     ],
 )
 def test_a_value_that_does_not_fit_is_named_with_its_place(tree, message):
