@@ -6,10 +6,10 @@ import sys
 import pytest
 
 from femb_cli import __version__
-from femb_cli.cli.app import name_bare_resume, print_error
+from femb_cli.cli.app import app, name_bare_resume, print_error
 from femb_cli.errors import FembError
 
-COMMANDS = "convert train embed verify identify export convert-checkpoint list config inspect env".split()
+COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]
 
 
 def test_help_names_every_command(femb):
