@@ -67,7 +67,7 @@ def all_reduce(tensor: Tensor) -> Tensor:
 def gather_to_main(tensor: Tensor) -> Tensor:
     """Concatenate the rows of all processes on rank 0, in main memory; other ranks get their own tensor back.
 
-    The rows of one process arrive at a time, so that a GPU never holds more than two parts.
+    The processes send one after the other, so that a GPU never holds more than two parts.
     """
     counts = all_gather_counts(tensor)
     if group_rank() > 0:
