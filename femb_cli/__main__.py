@@ -1,4 +1,4 @@
-"""`python -m femb_cli` is `femb`."""
+"""`python -m femb_cli` runs `femb`."""
 
 from femb_cli.cli.app import main
 

@@ -1,11 +1,11 @@
-"""The errors that a user can do something about."""
+"""The errors that a user can fix; every other exception is a bug in femb."""
 
 
 class FembError(Exception):
-    """Something that femb could not do, said so that the user can fix it.
+    """femb could not do something, and the user can fix the cause.
 
-    The message says what is wrong, with the value and the place; the hint says what to do or run.
-    The command line prints both and ends with `exit_code` 1.
+    The message names what is wrong, with the value and the place; the hint says what to do or to run.
+    The command line prints both without a traceback and ends with `exit_code`.
     """
 
     exit_code = 1
@@ -17,6 +17,6 @@ class FembError(Exception):
 
 
 class UsageError(FembError):
-    """A wrong option, or a configuration that does not make sense; ends with `exit_code` 2."""
+    """An option or a configuration is wrong."""
 
     exit_code = 2

@@ -1,28 +1,32 @@
 """Fixtures that every test may use."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tiny import TINY
 
 from femb_cli.cli.app import run
 
+if TYPE_CHECKING:
+    from gloo_processes import Processes
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real data and golden figures, or a skip where there is none."""
+    """The directory of real data and reference values; the test is skipped where there is none."""
     folder = Path(os.environ.get("FEMB_SHARED", Path(__file__).parents[2] / "shared"))
     if not (folder / "golden").is_dir():
-        pytest.skip("needs the shared data: set FEMB_SHARED to its folder")
+        pytest.skip("needs the shared data: set FEMB_SHARED to its directory")
     return folder
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """A cache of the test session's own, and no one else's folders."""
+    """Give the test session a new cache, and hide the directories that the environment names."""
     os.environ["FEMB_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["FEMB_NO_PROGRESS"] = "1"
     for name in ("FEMB_DATA_DIR", "FEMB_RUNS_DIR", "FEMB_MIRROR", "FEMB_DEBUG"):
@@ -31,7 +35,7 @@ def _own_cache(tmp_path_factory):
 
 @dataclass(frozen=True)
 class Result:
-    """What a command said."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -43,7 +47,7 @@ Femb = Callable[..., Result]
 
 @pytest.fixture
 def femb(capfd, tmp_path, monkeypatch) -> Femb:
-    """Run `femb` in this process, in an empty folder."""
+    """A function that runs `femb` in this process, in an empty directory."""
     monkeypatch.chdir(tmp_path)
 
     def command(*arguments: object) -> Result:
@@ -57,7 +61,24 @@ def femb(capfd, tmp_path, monkeypatch) -> Femb:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Path:
-    """A finished tiny run."""
+    """The directory of a finished run, tiny and trained in seconds."""
     path = tmp_path_factory.mktemp("trained") / "run"
     assert run(["train", *TINY, "--out", str(path), "--quiet"]) == 0
     return path
+
+
+@pytest.fixture(scope="session")
+def processes(tmp_path_factory) -> "Iterator[Callable[[int], Processes]]":
+    """A function that returns a group of two or three processes; each group starts when a test first asks for it."""
+    from gloo_processes import Processes
+
+    started: dict[int, Processes] = {}
+
+    def get(world_size: int) -> Processes:
+        if world_size not in started:
+            started[world_size] = Processes(world_size, tmp_path_factory.mktemp("processes"))
+        return started[world_size]
+
+    yield get
+    for group in started.values():
+        group.stop()

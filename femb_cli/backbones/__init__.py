@@ -3,7 +3,7 @@
 from typing import Any
 
 from femb_cli.backbones.backbone import Backbone
-from femb_cli.config.load import build, make
+from femb_cli.config.registry import build, make
 from femb_cli.config.schema import BackboneConfig
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from femb_cli import __version__
-from femb_cli.config.load import parse_entry
+from femb_cli.config.registry import parse_entry
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError

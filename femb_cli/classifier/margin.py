@@ -21,9 +21,9 @@ from femb_cli.runtime.collectives import (
     all_gather_detached,
     all_reduce,
     all_reduce_gradient,
-    rank,
+    group_rank,
+    group_size,
     scale_gradient,
-    world_size,
 )
 
 
@@ -111,8 +111,8 @@ class MarginClassifier(nn.Module):
             raise UsageError(f"sample_rate = {sample_rate}: a share of the classes, above 0 and at most 1")
         self.header = header
         self.num_identities = num_identities
-        self.shard = Shard.of(num_identities, rank(), world_size())
-        self.is_plain = chunk is None and sample_rate == 1 and world_size() == 1
+        self.shard = Shard.of(num_identities, group_rank(), group_size())
+        self.is_plain = chunk is None and sample_rate == 1 and group_size() == 1
         self.chunk = chunk or DEFAULT_CHUNK
         self.sample_rate = sample_rate
         self.sparse_gradient = sparse_gradient
@@ -134,7 +134,7 @@ class MarginClassifier(nn.Module):
 
     def seed(self, seed: int) -> None:
         """Fix what the next batch draws at random: sampled classes, and a header's margins."""
-        self.generator.manual_seed(seed + rank())
+        self.generator.manual_seed(seed + group_rank())
         self.header.seed(seed)
 
     def forward(self, embeddings_BD: Tensor, labels_B: Tensor) -> ClassifierOutput:
@@ -173,8 +173,8 @@ class MarginClassifier(nn.Module):
 
     def _gather(self, embeddings_BD: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The batch of all processes."""
-        if world_size() > 1:
-            embeddings_BD = scale_gradient(embeddings_BD, world_size())
+        if group_size() > 1:
+            embeddings_BD = scale_gradient(embeddings_BD, group_size())
         embeddings_BD, magnitude_B = self._normalize(embeddings_BD)
         counts = all_gather_counts(labels_B)
         return all_gather(embeddings_BD, counts), all_gather(magnitude_B, counts), all_gather_detached(labels_B, counts)
@@ -209,7 +209,7 @@ class MarginClassifier(nn.Module):
             self._classes(labels_B),
             self.matmul_precision,
         )
-        negatives_B = all_gather(log_sum_B[None], [1] * world_size()).logsumexp(0)
+        negatives_B = all_gather(log_sum_B[None], [1] * group_size()).logsumexp(0)
         target_B = self.header.target(own_B, magnitude_B) * scale_B
         # Beyond 40, log(1 + exp(x)) is x in float64, too.
         return F.softplus(negatives_B - target_B, threshold=40).mean()

@@ -18,7 +18,7 @@ def config(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Check a configuration and show every value that it means, the defaults included.
+    """Check a configuration and show all its values, defaults included.
 
     \b
     Examples:

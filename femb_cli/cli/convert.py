@@ -124,7 +124,7 @@ def _plan(source: "ImageSource", destination: Path, output: Output, selection: d
         "num_unselected": len(source) - plan.num_images - len(plan.unlabeled_M),
         "path": str(destination),
     }
-    output.facts(facts)
+    output.fields(facts)
 
 
 def _convert_images(source: "ImageSource", destination: Path, output: Output, settings: dict[str, Any]) -> None:
@@ -141,7 +141,7 @@ def _convert_images(source: "ImageSource", destination: Path, output: Output, se
         "bytes": done.bytes,
         "path": str(done.path),
     }
-    output.facts(facts)
+    output.fields(facts)
     upload = [f"hf upload OWNER/NAME {destination} --repo-type dataset"] if settings["format"] == "parquet" else []
     output.next(f"femb train --data {destination}", *upload)
 
@@ -153,7 +153,7 @@ def _convert_pairs(source: Path, destination: Path, output: Output, settings: di
     pairs = read_verification_set(source)
     if dry_run:
         facts = {"source_kind": "bin", "num_pairs": len(pairs), "num_genuine": int(pairs.genuine_N.sum())}
-        output.facts(facts | {"path": str(destination)})
+        output.fields(facts | {"path": str(destination)})
         return
     with output.progress("converting") as progress:
         done = write_benchmark(pairs, destination, source=source.name, **settings, progress=progress)
@@ -165,7 +165,7 @@ def _convert_pairs(source: Path, destination: Path, output: Output, settings: di
         "num_skipped": done.num_skipped,
         "path": str(done.path),
     }
-    output.facts(facts)
+    output.fields(facts)
     output.next(f"femb verify --dataset {destination}")
 
 

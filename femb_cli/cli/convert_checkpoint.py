@@ -46,7 +46,7 @@ def convert_checkpoint(
         **({} if card.num_identities is None else {"num_identities": card.num_identities}),
         **card.source,
     }
-    output.facts(facts)
+    output.fields(facts)
     if (licence := card.source.get("license", "MIT")) != "MIT":
         output.say(f"these weights keep their licence: {licence} ({card.source.get('repository', '')})")
     output.next(f"femb verify --dataset xqlfw --model {destination}", f"femb inspect {destination}")

@@ -43,7 +43,7 @@ def embed(
     """
     from femb_cli.checkpoints.runs import runs_folder
     from femb_cli.inference.embed_job import EmbedJob, run_embedding
-    from femb_cli.runtime.devices import check_processes
+    from femb_cli.runtime.devices import check_devices
     from femb_cli.runtime.launch import launch
 
     output = Output(json=json, quiet=quiet)
@@ -62,10 +62,10 @@ def embed(
     )
     if dry_run:
         plan = job.describe()
-        output.facts(plan)
+        output.fields(plan)
         return
     several = processes or gpus or 1
-    check_processes(several, gpus, device)
+    check_devices(several, gpus, device)
     if (warning := job.check()) is not None:
         output.warn(warning)
     try:

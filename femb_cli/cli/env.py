@@ -2,17 +2,16 @@
 
 import platform
 import sys
-from importlib import metadata
 
 from femb_cli import __version__
 from femb_cli.cli import options
-from femb_cli.cli.output import Output, format_pairs
+from femb_cli.cli.output import Output
 
 PACKAGES = ("torch", "torchvision", "accelerate", "datasets", "numpy", "safetensors", "typer", "onnx", "onnxruntime")
 
 
 def env(json: options.Json = False) -> None:
-    """Show what this machine is: what a bug report needs.
+    """Show the versions, the processor and the GPUs of this machine, for a bug report.
 
     \b
     Examples:
@@ -23,14 +22,23 @@ def env(json: options.Json = False) -> None:
 
     import torch
 
-    facts = {"femb": __version__, "python": sys.version.split()[0], "platform": platform.platform()}
-    facts |= {package: _version(package) for package in PACKAGES}
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    facts |= {"cpu cores": str(os.cpu_count()), "cuda": torch.version.cuda or "none", "gpus": ", ".join(gpus) or "none"}
-    Output(json=json).result(facts, format_pairs(facts))
+    Output(json=json).fields(
+        {
+            "femb": __version__,
+            "python": sys.version.split()[0],
+            "platform": platform.platform(),
+            **{package: _version(package) for package in PACKAGES},
+            "cpu cores": str(os.cpu_count()),
+            "cuda": torch.version.cuda or "none",
+            "gpus": ", ".join(gpus) or "none",
+        }
+    )
 
 
 def _version(package: str) -> str:
+    from importlib import metadata
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -95,7 +95,7 @@ def export(
         facts |= _measured(target, comparison)
         if comparison is not None:
             output.say(_in_words(comparison, plan))
-    output.facts(facts)
+    output.fields(facts)
     if not dry_run and plan.int8:
         output.next(f"femb verify --dataset xqlfw --model {chosen_model} --model {target}")
 

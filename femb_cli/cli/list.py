@@ -1,29 +1,20 @@
 """`femb list`."""
 
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.output import Output, format_pairs
 
-
-class Kind(StrEnum):
-    """What can be listed."""
-
-    headers = "headers"
-    backbones = "backbones"
-    benchmarks = "benchmarks"
-    configs = "configs"
-    families = "families"
+Kind = Literal["headers", "backbones", "benchmarks", "configs", "families"]
 
 
 def list_entries(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     json: options.Json = False,
 ) -> None:
-    """List what there is.
+    """List the headers, backbones, benchmarks, configurations or checkpoint families that femb knows.
 
     \b
     Examples:
@@ -36,28 +27,35 @@ def list_entries(
 
 
 def _entries(kind: Kind) -> dict[str, str]:
-    from femb_cli.config.load import choices, shipped_configs
-    from femb_cli.config.schema import BackboneConfig, HeaderConfig
-
+    """Name and one-line description of each entry."""
     match kind:
-        case Kind.headers:
-            return {name: _summary(entry.__doc__) for name, entry in choices(HeaderConfig).items()}
-        case Kind.backbones:
-            return {name: _summary(entry.__doc__) for name, entry in choices(BackboneConfig).items()}
-        case Kind.configs:
-            return {
-                name: path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-                for name, path in shipped_configs().items()
-            }
-        case Kind.families:
+        case "headers":
+            from femb_cli.config.schema import HeaderConfig
+
+            return _choices(HeaderConfig)
+        case "backbones":
+            from femb_cli.config.schema import BackboneConfig
+
+            return _choices(BackboneConfig)
+        case "configs":
+            from femb_cli.config.load import shipped_configs
+
+            return {name: _first_line(path.read_text(encoding="utf-8")) for name, path in shipped_configs().items()}
+        case "families":
             from femb_cli.checkpoints.official import FAMILIES
 
             return {name: family.repository for name, family in FAMILIES.items()}
-        case Kind.benchmarks:
+        case "benchmarks":
             from femb_cli.evaluation.verification.benchmarks import BENCHMARKS
 
             return {name: benchmark.title for name, benchmark in BENCHMARKS.items()}
 
 
-def _summary(docstring: str | None) -> str:
-    return (docstring or "").strip().splitlines()[0]
+def _choices(union: object) -> dict[str, str]:
+    from femb_cli.config.section import choices
+
+    return {name: _first_line(section.__doc__) for name, section in choices(union).items()}
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0].lstrip("# ")

@@ -1,4 +1,4 @@
-"""Options that several commands share: one meaning, one spelling."""
+"""The options that several commands share, so that each has the same name and meaning everywhere."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,8 +7,8 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would happen, and do nothing.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")]
 Device = Annotated[
     str | None,
     typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 ... Default: a GPU if there is one."),
@@ -22,33 +22,35 @@ Model = Annotated[
 Processes = Annotated[
     int | None, typer.Option("--processes", min=1, help="Processes to start on this machine. Default: 1.")
 ]
-Gpus = Annotated[int | None, typer.Option("--gpus", min=1, help="GPUs to use, one process each. Default: 1 if any.")]
+Gpus = Annotated[
+    int | None, typer.Option("--gpus", min=1, help="GPUs to use, one process each. Default: 1 if there is one.")
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        "--data-dir", envvar="FEMB_DATA_DIR", help="Folder with the benchmarks' files. Default: femb's cache."
+        "--data-dir", envvar="FEMB_DATA_DIR", help="Directory with the benchmarks' files. Default: femb's cache."
     ),
 ]
 
 
 def benchmark_names(incomplete: str) -> list[str]:
-    """Complete the name of a benchmark."""
+    """The benchmarks whose names begin with the text, for shell completion."""
     from femb_cli.evaluation.verification.benchmarks import BENCHMARKS
 
     return [name for name in BENCHMARKS if name.startswith(incomplete)]
 
 
 def header_names(incomplete: str) -> list[str]:
-    """Complete the name of a header."""
-    from femb_cli.config.load import choices
+    """The headers whose names begin with the text, for shell completion."""
     from femb_cli.config.schema import HeaderConfig
+    from femb_cli.config.section import choices
 
     return [name for name in choices(HeaderConfig) if name.startswith(incomplete)]
 
 
 def backbone_names(incomplete: str) -> list[str]:
-    """Complete the name of a backbone."""
-    from femb_cli.config.load import choices
+    """The backbones whose names begin with the text, for shell completion."""
     from femb_cli.config.schema import BackboneConfig
+    from femb_cli.config.section import choices
 
     return [name for name in choices(BackboneConfig) if name.startswith(incomplete)]

@@ -1,4 +1,4 @@
-"""Everything that femb says: results on stdout, and notes, progress and logs on stderr."""
+"""All output of a command: its result on stdout; notes, progress and logs on stderr."""
 
 import json as json_module
 import os
@@ -16,7 +16,7 @@ from femb_cli.runtime.ranks import is_main_process
 
 
 class Output:
-    """What one command says, given its `--json` and `--quiet`."""
+    """The output of one command, under its `--json` and `--quiet`."""
 
     def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
         self.json, self.quiet = json, quiet
@@ -24,38 +24,43 @@ class Output:
         warnings.showwarning = lambda message, *_, **__: self.warn(str(message))
 
     def say(self, text: str) -> None:
-        """A note, unless quiet."""
+        """Print a note on stderr, unless `--quiet` is given."""
         if not self.quiet:
             typer.echo(text, err=True)
 
     def warn(self, text: str) -> None:
-        """A warning, always."""
+        """Print a warning on stderr, even with `--quiet`."""
         typer.echo(f"warning: {text}", err=True)
 
     def next(self, *commands: str) -> None:
-        """What to run next."""
+        """Print the commands that the user may want to run next."""
         self.say("\nnext:\n" + "\n".join(f"  {command}" for command in commands))
 
     def result(self, data: Any, text: str) -> None:
-        """The result: the data as one JSON document under `--json`, else the text."""
+        """Print the result on stdout: the data as one JSON document with `--json`, else the text."""
         typer.echo(json_module.dumps(data, indent=2, ensure_ascii=False) if self.json else text)
 
-    def facts(self, facts: Mapping[str, Any]) -> None:
-        """A result of one `name   value` a line."""
-        self.result(facts, format_pairs(facts))
+    def fields(self, fields: Mapping[str, Any]) -> None:
+        """Print a result that has one `name   value` on each line."""
+        self.result(fields, format_pairs(fields))
 
     def table(self, data: Any, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A result with several rows."""
+        """Print a result that has rows and columns."""
         self.result(data, format_table(columns, rows))
 
     def load_libraries(self) -> None:
-        """Say that importing torch takes a moment, where a person is waiting."""
+        """Print a note before the slow import of torch, if a person is waiting at a terminal."""
         if "torch" not in sys.modules and sys.stderr.isatty() and not self.json:
             self.say("loading torch ...")
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Progress | None]:
-        """Yield a function of (done, total) that moves a bar on stderr; None where nobody would see it."""
+        """Show a progress bar on stderr while the `with` block runs.
+
+        Yields:
+            The function that moves the bar, or None where no bar is shown: with `--quiet`, `--json` or
+            FEMB_NO_PROGRESS, without a terminal, and on all processes but the main one.
+        """
         hidden = self.quiet or self.json or os.environ.get("FEMB_NO_PROGRESS") or not sys.stderr.isatty()
         if hidden or not is_main_process():
             yield None
@@ -71,7 +76,7 @@ class Output:
 
 
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of text, the first to the left and the others to the right; the same in a file and on a screen."""
+    """Columns of text under their headings: the first aligned to the left, the others to the right."""
     widths = [max(len(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
     lines = [
         "   ".join(
@@ -84,6 +89,6 @@ def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def format_pairs(pairs: Mapping[str, Any]) -> str:
-    """One `name   value` a line."""
+    """One `name   value` on each line, the values below each other."""
     width = max(len(name) for name in pairs)
     return "\n".join(f"{name.ljust(width)}   {value}" for name, value in pairs.items())

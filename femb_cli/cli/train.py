@@ -68,7 +68,7 @@ def train(
       femb train arcface_r50_ms1mv3 --data ms1mv3 --gpus 4
     """
     from femb_cli.runtime.launch import on_main_process
-    from femb_cli.runtime.ranks import num_processes
+    from femb_cli.runtime.ranks import world_size
     from femb_cli.training.session import Request, describe, prepare, start
 
     output = Output(json=json, quiet=quiet)
@@ -87,7 +87,7 @@ def train(
         config=config,
         overrides={key: value for key, value in chosen.items() if value is not None},
         settings=tuple(settings or ()),
-        processes=processes or gpus or num_processes(),
+        processes=processes or gpus or world_size(),
         gpus=gpus,
         out=out,
         resume=resume,

@@ -160,9 +160,9 @@ def verify(
         from femb_cli.checkpoints.runs import runs_folder
         from femb_cli.evaluation.verification.benchmarks import DEFAULT_BENCHMARK
         from femb_cli.inference.verify_job import VerifyJob
-        from femb_cli.runtime.devices import check_processes
+        from femb_cli.runtime.devices import check_devices
 
-        check_processes(several, gpus, device)
+        check_devices(several, gpus, device)
         job = VerifyJob(
             datasets=tuple(dataset or (DEFAULT_BENCHMARK,)),
             pairs=pairs,

@@ -1,1 +1,1 @@
-"""The configuration: its schema and how it is read."""
+"""What can be configured (schema), and how YAML and `--set` become a checked configuration."""

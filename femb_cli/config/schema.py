@@ -1,8 +1,8 @@
-"""What can be configured, and the one place where defaults live.
+"""All settings of a training run, each with its type, its range and its default.
 
-Every section is a frozen dataclass. Headers, backbones, optimizers and data sources are unions: the entry's
-`name` chooses the dataclass (the union's first where it is left out) and its `implementation` says which class
-is built from it, so the union itself is the registry. Angles are radians, magnitudes are L2 norms of raw embeddings.
+Every section is a frozen dataclass. Headers, backbones, data and optimizers are unions: `name` chooses the dataclass
+(the first of the union where it is left out), and `implementation` says which class or function is called to build it.
+A new header is one more dataclass in the union. Angles are in radians, magnitudes are L2 norms of raw embeddings.
 """
 
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from femb_cli.config.section import ByName, Section
 from femb_cli.errors import UsageError
 
 Positive = Annotated[float, Gt(0)]
@@ -21,7 +22,7 @@ Count = Annotated[int, Gt(0)]
 
 
 @dataclass(frozen=True)
-class LinearConfig:
+class LinearConfig(Section):
     """Plain softmax: the raw inner product of embedding and class weight, no margin."""
 
     name: Literal["linear"] = "linear"
@@ -29,101 +30,102 @@ class LinearConfig:
 
 
 @dataclass(frozen=True)
-class ArcFaceConfig:
-    """ArcFace (Deng et al., CVPR 2019): the margin is an angle added to the target's."""
+class ArcFaceConfig(Section):
+    """ArcFace (Deng et al., CVPR 2019): the margin is added to the target's angle."""
 
     name: Literal["arcface"] = "arcface"
     scale: Positive = 64.0
     margin: NonNegative = 0.5
     gradient: Literal["exact", "official"] = "exact"
-    """`exact` is calculus; `official` lets the margin pass the gradient unchanged, as arcface_torch does."""
+    """`exact`: the gradient of the formula; `official`: that of the plain cosine, as in arcface_torch."""
     interclass_filter: Probability | None = None
-    """Cosine above which a foreign class is left out as a mislabelled image of the same person; null: never."""
+    """Ignore other classes whose cosine is above this: probably the same person under two labels; null: ignore none."""
     implementation: ClassVar[str] = "femb_cli.headers.arcface:ArcFace"
 
 
 @dataclass(frozen=True)
-class CosFaceConfig:
+class CosFaceConfig(Section):
     """CosFace (Wang et al., CVPR 2018): the margin is subtracted from the target's cosine."""
 
     name: Literal["cosface"] = "cosface"
     scale: Positive = 64.0
     margin: NonNegative = 0.35
     interclass_filter: Probability | None = None
-    """Cosine above which a foreign class is left out as a mislabelled image of the same person; null: never."""
+    """Ignore other classes whose cosine is above this: probably the same person under two labels; null: ignore none."""
     implementation: ClassVar[str] = "femb_cli.headers.cosface:CosFace"
 
 
 @dataclass(frozen=True)
-class CombinedConfig:
-    """The margins of SphereFace, ArcFace and CosFace together (Deng et al., CVPR 2019): cos(m1 theta + m2) - m3."""
+class CombinedConfig(Section):
+    """SphereFace's, ArcFace's and CosFace's margins combined (Deng et al., CVPR 2019): cos(m1 theta + m2) - m3."""
 
     name: Literal["combined"] = "combined"
     scale: Positive = 64.0
     m1: Positive = 1.0
     """Factor on the target's angle."""
     m2: NonNegative = 0.5
-    """Angle added to it, radians."""
+    """Added to the target's angle, radians."""
     m3: NonNegative = 0.0
-    """Subtracted from the cosine."""
+    """Subtracted from the target's cosine."""
     gradient: Literal["exact", "official"] = "exact"
-    """`exact` is calculus; `official` lets the margins pass the gradient unchanged, as arcface_torch does."""
+    """`exact`: the gradient of the formula; `official`: that of the plain cosine, as in arcface_torch."""
     interclass_filter: Probability | None = None
-    """Cosine above which a foreign class is left out as a mislabelled image of the same person; null: never."""
+    """Ignore other classes whose cosine is above this: probably the same person under two labels; null: ignore none."""
     implementation: ClassVar[str] = "femb_cli.headers.combined:Combined"
 
 
 @dataclass(frozen=True)
-class SphereFaceConfig:
+class SphereFaceConfig(Section):
     """SphereFace (Liu et al., CVPR 2017): the margin multiplies the target's angle."""
 
     name: Literal["sphereface"] = "sphereface"
     scale: Positive | None = 30.0
-    """None: the embedding's own magnitude, as in the paper (A-Softmax)."""
+    """null: the embedding's own magnitude, as in the paper (A-Softmax)."""
     margin: Annotated[float, Ge(1)] = 1.7
     variant: Literal["psi", "capped", "negatives"] = "psi"
-    """`psi` falls over the whole half circle. SphereFace-R's two: the target's angle multiplied but `capped` at 180
-    degrees, or the `negatives`' angles divided instead."""
+    """`psi`: the paper's function, which falls from 0 to 180 degrees. SphereFace-R's two: `capped` multiplies the
+    target's angle up to 180 degrees, `negatives` divides the other classes' angles instead."""
     annealing: NonNegative = 0.0
-    """Weight of the plain target against the one with the margin (lambda of A-Softmax), constant."""
+    """Constant weight of the target without margin against the one with margin (lambda of A-Softmax)."""
     gradient: Literal["exact", "official"] = "exact"
-    """`exact` is calculus; `official` lets the margin pass the gradient unchanged, as opensphere does."""
+    """`exact`: the gradient of the formula; `official`: that of the plain cosine, as in opensphere."""
     implementation: ClassVar[str] = "femb_cli.headers.sphereface:SphereFace"
 
     def __post_init__(self) -> None:
-        """Refuse what would have no effect."""
+        """Refuse an annealing that has no effect."""
         if self.variant == "negatives" and self.annealing:
             raise UsageError(
                 f"sphereface: annealing = {self.annealing:g} has no effect in the variant 'negatives'",
-                hint="it weakens the target's margin, which that variant does not have; leave it at 0",
+                hint="annealing weakens the target's margin, and that variant has none; leave it at 0",
             )
 
 
 @dataclass(frozen=True)
-class MagFaceConfig:
-    """MagFace (Meng et al., CVPR 2021): the margin grows with the magnitude, which a regulariser makes a quality."""
+class MagFaceConfig(Section):
+    """MagFace (Meng et al., CVPR 2021): the margin grows with the magnitude, which becomes a measure of quality."""
 
     name: Literal["magface"] = "magface"
     kind: Literal["arc", "cos"] = "arc"
-    """`arc` adds the margin to the angle, `cos` subtracts it from the cosine (published with an l_margin of 0.35 and
-    a lambda_g of 150)."""
+    """`arc`: the margin is added to the angle; `cos`: it is subtracted from the cosine (published with
+    l_margin 0.35 and lambda_g 150)."""
     scale: Positive = 64.0
     l_a: Positive = 10.0
     """Lower bound of the magnitude."""
     u_a: Positive = 110.0
     """Upper bound of the magnitude."""
     l_margin: NonNegative = 0.45
-    """Margin at the lower bound, radians (arc) or a difference of cosines (cos)."""
+    """Margin at the lower bound: radians for `arc`, a difference of cosines for `cos`."""
     u_margin: NonNegative = 0.8
     """Margin at the upper bound."""
     lambda_g: NonNegative = 35.0
-    """Weight of the magnitude's regulariser; a run warns where it is below the paper's bound, 22.6 by default."""
+    """Weight of the regulariser on the magnitude; a run warns if it is below the paper's bound (22.6 by default)."""
     easy_margin: bool = True
-    """For arc: apply the margin only where the target's angle is below 90 degrees; else continue the curve linearly."""
+    """For `arc`. `true`: apply the margin only to target angles below 90 degrees; `false`: to all, and continue the
+    curve linearly where angle and margin exceed 180 degrees."""
     implementation: ClassVar[str] = "femb_cli.headers.magface:MagFace"
 
     def __post_init__(self) -> None:
-        """Refuse bounds without room between them."""
+        """Refuse a lower bound above the upper one."""
         if self.l_a >= self.u_a or self.l_margin > self.u_margin:
             raise UsageError(
                 f"magface needs l_a < u_a and l_margin <= u_margin, not l_a = {self.l_a}, u_a = {self.u_a},"
@@ -132,45 +134,46 @@ class MagFaceConfig:
 
 
 @dataclass(frozen=True)
-class ElasticFaceConfig:
-    """ElasticFace (Boutros et al., CVPRW 2022): every sample draws its margin from a normal distribution."""
+class ElasticFaceConfig(Section):
+    """ElasticFace (Boutros et al., CVPRW 2022): each sample's margin is drawn from a normal distribution."""
 
     name: Literal["elasticface"] = "elasticface"
     kind: Literal["arc", "cos"] = "arc"
+    """`arc`: the margin is added to the angle; `cos`: it is subtracted from the cosine."""
     scale: Positive = 64.0
     margin: NonNegative | None = None
-    """Mean of the draws; None: as published, 0.5 for arc and 0.35 for cos."""
+    """Mean of the margins; null: as published, 0.5 for `arc` and 0.35 for `cos`."""
     std: NonNegative | None = None
-    """Deviation of the draws; None: as published, 0.05 (arc and cos), 0.0175 (arc plus), 0.02 (cos plus)."""
+    """Standard deviation of the margins; null: as published, 0.05, or with `plus` 0.0175 (arc) and 0.02 (cos)."""
     plus: bool = False
-    """Give the largest margins to the samples farthest from their class."""
+    """ElasticFace+: the largest margins go to the samples farthest from their class."""
     official_order: bool = False
-    """With plus: hand the sorted margins out as the authors' code does, which makes them random again."""
+    """With `plus`: assign the sorted margins as the authors' code does, which in effect makes them random again."""
     implementation: ClassVar[str] = "femb_cli.headers.elasticface:ElasticFace"
 
     def __post_init__(self) -> None:
-        """Refuse what would have no effect."""
+        """Refuse an official_order that has no effect."""
         if self.official_order and not self.plus:
             raise UsageError("elasticface: official_order has no effect without plus", hint="set header.plus=true, too")
 
 
 @dataclass(frozen=True)
-class AdaFaceConfig:
-    """AdaFace (Kim et al., CVPR 2022): the margin turns from angle to cosine with the image's quality (magnitude)."""
+class AdaFaceConfig(Section):
+    """AdaFace (Kim et al., CVPR 2022): the magnitude, as the image's quality, mixes an angle with a cosine margin."""
 
     name: Literal["adaface"] = "adaface"
     scale: Positive = 64.0
     margin: NonNegative = 0.4
     h: Positive = 0.333
-    """Concentration: magnitudes 1/h deviations from the mean count as the poorest and the best quality."""
+    """Concentration: magnitudes 1/h standard deviations from the mean count as the lowest and the highest quality."""
     t_alpha: Probability = 0.01
-    """Weight of the newest batch in the moving averages of the magnitudes' mean and deviation."""
+    """Weight of the newest batch in the moving averages of the magnitudes' mean and standard deviation."""
     implementation: ClassVar[str] = "femb_cli.headers.adaface:AdaFace"
 
 
 @dataclass(frozen=True)
-class CurricularFaceConfig:
-    """CurricularFace (Huang et al., CVPR 2020): ArcFace that turns to the hard negatives as training goes on."""
+class CurricularFaceConfig(Section):
+    """CurricularFace (Huang et al., CVPR 2020): ArcFace that weighs hard negatives more as training proceeds."""
 
     name: Literal["curricularface"] = "curricularface"
     scale: Positive = 64.0
@@ -180,7 +183,7 @@ class CurricularFaceConfig:
     implementation: ClassVar[str] = "femb_cli.headers.curricularface:CurricularFace"
 
 
-HeaderConfig = (
+HeaderConfig = Annotated[
     ArcFaceConfig
     | LinearConfig
     | CosFaceConfig
@@ -189,15 +192,16 @@ HeaderConfig = (
     | MagFaceConfig
     | ElasticFaceConfig
     | AdaFaceConfig
-    | CurricularFaceConfig
-)
+    | CurricularFaceConfig,
+    ByName(),
+]
 
 # --- backbones -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class IResNetConfig:
-    """The improved residual network of ArcFace, by depth."""
+class IResNetConfig(Section):
+    """ArcFace's improved residual network, with 18 to 200 layers."""
 
     name: Literal["iresnet18", "iresnet34", "iresnet50", "iresnet100", "iresnet200"] = "iresnet50"
     embedding_dim: Count = 512
@@ -210,7 +214,7 @@ class IResNetConfig:
 
 
 @dataclass(frozen=True)
-class MobileFaceNetConfig:
+class MobileFaceNetConfig(Section):
     """MobileFaceNet: as in the paper (`mobilefacenet`), or arcface_torch's variants `mbf` and `mbf_large`."""
 
     name: Literal["mobilefacenet", "mbf", "mbf_large"] = "mbf"
@@ -221,28 +225,28 @@ class MobileFaceNetConfig:
 
 
 @dataclass(frozen=True)
-class ViTConfig:
-    """arcface_torch's vision transformer by size, tiny to huge: patches of 9 pixels, no class token."""
+class ViTConfig(Section):
+    """arcface_torch's vision transformer, from tiny to huge: patches of 9 x 9 pixels, no class token."""
 
     name: Literal["vit_t", "vit_s", "vit_b", "vit_l", "vit_h"] = "vit_t"
     embedding_dim: Count = 512
     input_size: Annotated[int, Ge(9)] = 112
     drop_path: Annotated[float, Ge(0), Le(0.95)] = 0.1
-    """Probability that a training image skips half of the last block; earlier blocks have less, the first has 0."""
+    """Probability that an image skips a half of the last block (stochastic depth); it grows from 0 at the first."""
     mask_ratio: Annotated[float, Ge(0), Le(0.95)] = 0.1
-    """Share of the tokens that a training step hides from the blocks."""
+    """Share of the tokens that are left out of a training step."""
     bn_eps: Positive = 2e-5
     implementation: ClassVar[str] = "femb_cli.backbones.vit:ViT"
 
 
-BackboneConfig = IResNetConfig | MobileFaceNetConfig | ViTConfig
+BackboneConfig = Annotated[IResNetConfig | MobileFaceNetConfig | ViTConfig, ByName()]
 
 # --- data ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class SyntheticConfig:
-    """The built-in procedural faces, drawn once and cached."""
+class SyntheticConfig(Section):
+    """Procedural faces, which femb draws once and keeps in its cache."""
 
     name: Literal["synthetic"] = "synthetic"
     num_identities: Annotated[int, Ge(2)] = 250
@@ -251,64 +255,65 @@ class SyntheticConfig:
 
 
 @dataclass(frozen=True)
-class DatasetConfig:
+class DatasetConfig(Section):
     """A dataset on disk, as `femb convert` writes it."""
 
     name: Literal["dataset"] = "dataset"
     path: str = ""
 
 
-DataConfig = SyntheticConfig | DatasetConfig
+DataConfig = Annotated[SyntheticConfig | DatasetConfig, ByName()]
 
 
 @dataclass(frozen=True)
-class AugmentConfig:
-    """Random changes to a training image; a strength of 0 switches one off. Applied on the device."""
+class AugmentConfig(Section):
+    """Random changes of a training image, computed on the device; 0 switches one off."""
 
     flip: Probability = 0.5
-    """Probability of a mirror image."""
+    """Probability of mirroring the image."""
     rotate: NonNegative = 0.0
     """Largest rotation, degrees."""
     shift: NonNegative = 0.0
     """Largest shift, as a fraction of the image's side."""
     zoom: NonNegative = 0.0
-    """Largest change of scale, as a natural logarithm (0.1 is about 10 %)."""
+    """Largest change of scale, as a natural logarithm: 0.1 is about 10 %."""
     colour: NonNegative = 0.0
-    """Largest change of brightness and of contrast and saturation (logarithms)."""
+    """Largest change of brightness, of contrast and of saturation, as natural logarithms."""
     grey: Probability = 0.0
     """Probability of a greyscale image."""
     low_resolution: Probability = 0.0
-    """Probability of a 2- to 4-fold down- and upsampling."""
+    """Probability of scaling the image down 2 to 4 times and up again."""
     erase: Probability = 0.0
-    """Probability of one erased rectangle, 10 to 40 % of the side each way."""
+    """Probability of erasing one rectangle, each side 10 to 40 % of the image's."""
 
 
 # --- classifier ------------------------------------------------------------------------------------------------
 
 DEFAULT_CHUNK = 1024
-"""Classes of one block: large enough for the matrix product, small enough for a processor's cache."""
+"""Classes in one chunk: enough for a fast matrix product, few enough for a processor's cache."""
 
 
 @dataclass(frozen=True)
-class ClassifierConfig:
-    """How the softmax over all identities is computed. What is null follows from the sizes; a run says what and why."""
+class ClassifierConfig(Section):
+    """How the softmax over all identities is computed; femb chooses what is null by size, and the log says why."""
 
     chunk: Annotated[int, Ge(0)] | None = None
-    """Classes looked at together, so that the matrix of all logits never exists; 0: that plain matrix."""
+    """Classes in one chunk, so that the matrix of all logits is never in memory; 0: compute the whole matrix."""
     sample_rate: Annotated[float, Gt(0), Le(1)] | None = None
     """Share of the identities in each step (Partial FC)."""
     update: Literal["sampled", "all"] = "sampled"
-    """Whom a step moves: the sampled identities, or, as arcface_torch, all (weight decay and momentum)."""
+    """Which class weights a step updates: those of the `sampled` identities, or `all` (by weight decay and momentum,
+    as in arcface_torch)."""
     matmul_precision: Literal["fp32", "bf16"] = "fp32"
-    """Precision of the factors in matrix products; sums and softmax are always float32."""
+    """Precision of the inputs of matrix products; their sums and the softmax are always float32."""
 
 
 # --- optimisation ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class SGDConfig:
-    """Stochastic gradient descent with Nesterov's or plain momentum; biases and norms are not decayed."""
+class SGDConfig(Section):
+    """Stochastic gradient descent with plain or Nesterov momentum; no weight decay on biases and norms."""
 
     name: Literal["sgd"] = "sgd"
     lr: Positive = 0.02
@@ -318,14 +323,14 @@ class SGDConfig:
     implementation: ClassVar[str] = "torch.optim:SGD"
 
     def __post_init__(self) -> None:
-        """Refuse what torch refuses."""
+        """Refuse Nesterov without momentum, as torch does."""
         if self.nesterov and not self.momentum:
             raise UsageError("optimizer.nesterov needs an optimizer.momentum above 0")
 
 
 @dataclass(frozen=True)
-class AdamWConfig:
-    """AdamW; biases and norms are not decayed."""
+class AdamWConfig(Section):
+    """AdamW; no weight decay on biases and norms."""
 
     name: Literal["adamw"] = "adamw"
     lr: Positive = 1e-3
@@ -333,60 +338,60 @@ class AdamWConfig:
     implementation: ClassVar[str] = "torch.optim:AdamW"
 
 
-OptimizerConfig = SGDConfig | AdamWConfig
+OptimizerConfig = Annotated[SGDConfig | AdamWConfig, ByName()]
 
 
 @dataclass(frozen=True)
-class ScheduleConfig:
-    """The learning rate's course, as a factor on the optimizer's `lr`."""
+class ScheduleConfig(Section):
+    """How the learning rate changes during the run: a factor on the optimizer's `lr`."""
 
     name: Literal["polynomial", "cosine", "step", "constant"] = "polynomial"
     warmup: Probability = 0.0
-    """Share of the run in which the rate rises linearly from 0."""
+    """Share of the run in which the learning rate rises linearly from 0."""
     power: Positive = 1.0
-    """Exponent of the polynomial decay."""
+    """For `polynomial`: the exponent of the decay."""
     milestones: tuple[Probability, ...] = (0.4, 0.72, 0.88)
-    """Shares of the run at which `step` multiplies the rate by 0.1."""
+    """For `step`: shares of the run at which the learning rate is multiplied by 0.1."""
 
 
 @dataclass(frozen=True)
-class InitConfig:
-    """What a run starts from, if not from random weights."""
+class InitConfig(Section):
+    """The checkpoint whose weights a run starts from."""
 
     checkpoint: str | None = None
-    """Run or checkpoint whose backbone, with its weights and its pixels, the run goes on with; null: random weights."""
+    """Run or checkpoint: its backbone, weights and preprocessing are used; null: random weights."""
     classifier: bool = False
-    """Take its class weights, too: for going on with the very identities that it was trained on, in their order."""
+    """Use its class weights, too. The training set must have the same identities in the same order."""
 
     def __post_init__(self) -> None:
-        """Refuse what would have no effect."""
+        """Refuse class weights without a checkpoint."""
         if self.classifier and not self.checkpoint:
             raise UsageError("init.classifier needs a checkpoint to take the class weights from", hint="--init MODEL")
 
 
 @dataclass(frozen=True)
-class ValidationConfig:
-    """Which benchmarks a run verifies on: at its end, and every so many steps."""
+class ValidationConfig(Section):
+    """The benchmarks that a run verifies its network on, at its end and in between."""
 
     benchmarks: tuple[str, ...] | None = None
-    """None: the synthetic benchmark for synthetic data, else none."""
+    """null: the synthetic benchmark for synthetic data, otherwise none."""
     every: Annotated[int, Ge(0)] = 0
     """Steps between verifications during training; 0: only at the end."""
 
 
 @dataclass(frozen=True)
-class CheckpointConfig:
-    """When a run saves what it needs to be continued."""
+class CheckpointConfig(Section):
+    """When a run saves a checkpoint, from which it can be resumed."""
 
     every: Count = 2000
-    """Steps between checkpoints; the last step always makes one."""
+    """Steps between checkpoints; the last step always saves one."""
     keep: Count = 2
-    """How many of the newest checkpoints stay."""
+    """Number of checkpoints that are kept, the newest ones."""
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """Everything that a training run depends on. The defaults are the published one-GPU ArcFace recipe."""
+class TrainConfig(Section):
+    """All settings of a training run. The defaults are ArcFace's published recipe for one GPU."""
 
     data: DataConfig = field(default_factory=SyntheticConfig)
     backbone: BackboneConfig = field(default_factory=IResNetConfig)
@@ -394,21 +399,22 @@ class TrainConfig:
     header: HeaderConfig = field(default_factory=ArcFaceConfig)
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     optimizer: OptimizerConfig = field(default_factory=SGDConfig)
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    schedule: Annotated[ScheduleConfig, ByName()] = field(default_factory=ScheduleConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     batch_size: Count = 128
-    """Images in one step, over all processes together."""
+    """Images in one step, of all processes together."""
     epochs: Positive | None = 20.0
-    """Passes over the data; either this or `steps`."""
+    """Length of the run in passes over the data; null if `steps` says it."""
     steps: Count | None = None
+    """Length of the run in steps; null if `epochs` says it."""
     clip_gradient: Positive | None = 5.0
     """Largest L2 norm of the backbone's gradient; null: no limit."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Arithmetic of the backbone. Margins and softmax are always float32."""
+    """Floating-point format of the backbone's computations; margins and softmax are always float32."""
     workers: Annotated[int, Ge(0)] = 2
-    """Threads per process that read and decode images; 0: the training thread itself."""
+    """Threads of each process that read and decode images; 0: the training thread does it."""
     log_every: Count = 20
     """Steps between two lines of the log."""
     seed: Annotated[int, Ge(0)] = 42

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from femb_cli.config.load import build, make
+from femb_cli.config.registry import build, make
 from femb_cli.config.schema import HeaderConfig
 from femb_cli.headers.header import Header
 

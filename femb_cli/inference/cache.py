@@ -24,7 +24,7 @@ from femb_cli.files import cache_folder, file_sha256, new_file
 from femb_cli.inference.embed import embed_source
 from femb_cli.inference.embedder import Embedder
 from femb_cli.progress import Progress
-from femb_cli.runtime.ranks import is_main_process, num_processes
+from femb_cli.runtime.ranks import is_main_process, world_size
 
 MAX_BYTES = 2 * 2**30
 """Of all embeddings that are kept; the models that were not used for the longest time give way."""
@@ -97,7 +97,7 @@ def _recall(path: Path, embedding_dim: int) -> dict[bytes, NDArray[np.float32]]:
 def _shared(kept: dict[bytes, NDArray[np.float32]]) -> dict[bytes, NDArray[np.float32]]:
     """What the main process found: processes that disagreed on what is absent would wait for each other for ever."""
     found = [kept]
-    if num_processes() > 1:
+    if world_size() > 1:
         broadcast_object_list(found)
     return found[0]
 

@@ -19,7 +19,7 @@ from femb_cli.files import refuse_existing
 from femb_cli.inference.embed import write_embeddings
 from femb_cli.inference.embedder import is_onnx, load_embedder
 from femb_cli.progress import Progress
-from femb_cli.runtime.devices import join_processes
+from femb_cli.runtime.devices import join_process_group
 from femb_cli.runtime.ranks import is_main_process
 
 
@@ -93,7 +93,7 @@ def run_embedding(
 ) -> dict[str, Any] | None:
     """Do a job, on each of its processes; the result on the main process, None on others."""
     set_up_logging(quiet=quiet)
-    join_processes(job.device)
+    join_process_group(job.device)
     source = job.open_images()
     embedder = load_embedder(job.find_model(), job.device)
     started = time.perf_counter()

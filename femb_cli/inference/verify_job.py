@@ -11,7 +11,7 @@ from femb_cli.evaluation.verification.result import Verification
 from femb_cli.inference.embedder import load_embedder
 from femb_cli.inference.verify import Flip, verify
 from femb_cli.progress import Progress, Say
-from femb_cli.runtime.devices import join_processes
+from femb_cli.runtime.devices import join_process_group
 
 
 @dataclass(frozen=True)
@@ -64,5 +64,5 @@ class VerifyJob:
 def keep_embeddings(job: VerifyJob, set_up_logging: Callable[..., None], quiet: bool) -> None:
     """Embed what a job needs, on each of its processes, and keep it for the process that will score it."""
     set_up_logging(quiet=quiet)
-    join_processes(job.device)
+    join_process_group(job.device)
     job.run(job.open_pair_sets(say=lambda text: None), lambda text: nullcontext())

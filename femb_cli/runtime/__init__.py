@@ -1,1 +1,1 @@
-"""How femb runs on this machine: devices, processes, the collectives between them, logging and memory."""
+"""How femb runs on this machine: devices, processes and the collectives between them, the log, memory."""

@@ -1,7 +1,7 @@
-"""Keeping freed memory: torch on a CPU asks for the same large blocks at every step.
+"""Make glibc keep freed memory: on a CPU, torch allocates the same large blocks again at every step.
 
-glibc gives such blocks back to the kernel when they are freed, and the kernel hands them out again page by page;
-a network's forward pass is then limited by page faults. See `benchmarks/allocator.py` for what this is worth.
+By default glibc returns such blocks to the kernel, which hands them out again page by page, so that page faults limit
+a network's speed. `benchmarks/allocator.py` measures the gain.
 """
 
 import ctypes
@@ -12,10 +12,10 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep what is freed for the next allocation, for the life of this process.
+    """Make glibc keep freed memory for the next allocation, until this process ends.
 
     Returns:
-        Whether there was a glibc to tell.
+        Whether that was possible: False on systems without glibc.
     """
     if not sys.platform.startswith("linux"):
         return False

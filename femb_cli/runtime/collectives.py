@@ -1,8 +1,9 @@
 """Collectives with gradients, for the processes that share a classifier.
 
-Every process computes the same loss from the same batch, so most tensors and their gradients are *replicated*: equal on
-every rank. Where a rank continues with its own class weights alone, the gradient that comes back is only its part of
-the sum: `all_reduce_gradient` adds the parts up. With one process every function returns its input.
+All processes compute the same loss from the same batch, so most tensors and their gradients are *replicated*: equal on
+every rank. Where a rank goes on with its own class weights alone, the gradient that comes back to it is one part of the
+sum over all class weights; `all_reduce_gradient` adds the parts up. In a process that has joined no group, or is alone
+in it, every function returns its input.
 """
 
 from typing import Any
@@ -11,23 +12,25 @@ import torch
 import torch.distributed as distributed
 from torch import Tensor
 
-
-def world_size() -> int:
-    """How many processes there are."""
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+from femb_cli.runtime.ranks import has_joined_group, rank, world_size
 
 
-def rank() -> int:
-    """The number of this one."""
-    return distributed.get_rank() if world_size() > 1 else 0
+def group_size() -> int:
+    """The number of processes that the collectives reach; 1 in a process that has joined no group."""
+    return world_size() if has_joined_group() else 1
+
+
+def group_rank() -> int:
+    """The number of this process among them, from 0."""
+    return rank() if has_joined_group() else 0
 
 
 def all_gather_counts(tensor: Tensor) -> list[int]:
-    """How many rows each process has; they may differ."""
-    if world_size() == 1:
+    """The number of rows that each process has; they may differ."""
+    if group_size() == 1:
         return [len(tensor)]
-    counts = torch.zeros(world_size(), dtype=torch.long, device=tensor.device)
-    counts[rank()] = len(tensor)
+    counts = torch.zeros(group_size(), dtype=torch.long, device=tensor.device)
+    counts[group_rank()] = len(tensor)
     distributed.all_reduce(counts)
     return counts.tolist()
 
@@ -44,27 +47,30 @@ def all_gather_detached(tensor: Tensor, counts: list[int]) -> Tensor:
 
 
 def all_gather(tensor: Tensor, counts: list[int]) -> Tensor:
-    """Concatenate the rows of all processes; each gets back the gradient of its own."""
+    """Concatenate the rows of all processes; each process receives the gradient of its own rows."""
     return tensor if len(counts) == 1 else _AllGather.apply(tensor, counts)
 
 
 def all_reduce_gradient(tensor: Tensor) -> Tensor:
-    """The same tensor, whose gradient is added up over the processes on its way back."""
-    return tensor if world_size() == 1 else _AllReduceGradient.apply(tensor)
+    """Return the tensor itself; in the backward pass its gradient is summed over the processes."""
+    return tensor if group_size() == 1 else _AllReduceGradient.apply(tensor)
 
 
 def all_reduce(tensor: Tensor) -> Tensor:
-    """The sum over the processes, without a gradient."""
+    """Sum the tensor over the processes, without a gradient."""
     total = tensor.detach().clone()
-    if world_size() > 1:
+    if group_size() > 1:
         distributed.all_reduce(total)
     return total
 
 
 def gather_to_main(tensor: Tensor) -> Tensor:
-    """Concatenate the rows of all processes in the first one's main memory, a process at a time; others get theirs."""
+    """Concatenate the rows of all processes on rank 0, in main memory; other ranks get their own tensor back.
+
+    The processes send one after the other, so that a GPU never holds more than two parts.
+    """
     counts = all_gather_counts(tensor)
-    if rank() > 0:
+    if group_rank() > 0:
         distributed.send(tensor.detach().contiguous(), dst=0)
         return tensor
     whole = torch.empty(sum(counts), *tensor.shape[1:], dtype=tensor.dtype)
@@ -78,15 +84,15 @@ def gather_to_main(tensor: Tensor) -> Tensor:
 
 
 def scale_gradient(tensor: Tensor, factor: float) -> Tensor:
-    """The same tensor, whose gradient is multiplied on its way back."""
+    """Return the tensor itself; in the backward pass its gradient is multiplied by the factor."""
     return _ScaleGradient.apply(tensor, factor)
 
 
 class _AllGather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, tensor: Tensor, counts: list[int]) -> Tensor:
-        start = sum(counts[: rank()])
-        ctx.own = slice(start, start + counts[rank()])
+        start = sum(counts[: group_rank()])
+        ctx.own = slice(start, start + counts[group_rank()])
         return all_gather_detached(tensor, counts)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The devices of this machine: which one to compute on, and how many processes can share them."""
+"""Choose the device to compute on, check that the machine has what was asked for, and join the process group."""
 
 import torch
 from accelerate import PartialState
@@ -8,7 +8,7 @@ from femb_cli.runtime.ranks import inside_launcher
 
 
 def pick_device(device: str | torch.device | None) -> torch.device:
-    """The device that a person asked for, or the best there is.
+    """The device that was asked for; None: a GPU if there is one, else the CPU.
 
     Raises:
         FembError: torch cannot use that device here.
@@ -23,16 +23,16 @@ def pick_device(device: str | torch.device | None) -> torch.device:
     return chosen
 
 
-def check_processes(processes: int, gpus: int | None, device: str | None) -> None:
-    """Refuse more GPUs than this machine has, and processes that would have to share one.
+def check_devices(processes: int, gpus: int | None, device: str | None) -> None:
+    """Refuse more GPUs than this machine has, and more processes than GPUs.
 
     Args:
-        processes: how many are to be started.
-        gpus: how many were asked for, if any were.
-        device: the device that was asked for; None: a GPU where there is one.
+        processes: how many processes are to be started.
+        gpus: value of `--gpus`; None: not given.
+        device: value of `--device`; None: a GPU if there is one.
 
     Raises:
-        UsageError: the machine cannot do that.
+        UsageError: the machine has too few GPUs.
     """
     present = torch.cuda.device_count()
     hint = "--processes N --device cpu computes on the CPU with N processes"
@@ -42,10 +42,11 @@ def check_processes(processes: int, gpus: int | None, device: str | None) -> Non
         raise UsageError(f"{processes} processes cannot share {present} GPUs", hint=hint)
 
 
-def join_processes(device: str | None) -> None:
-    """Meet the processes that were started together, each on the GPU that is its own; before any network is moved.
+def join_process_group(device: str | None) -> None:
+    """Join the processes that were started together, each on a GPU of its own; call it before moving a network.
 
     Raises:
         FembError: torch cannot use that device here.
     """
+    # On a machine without a GPU, Accelerate joins the group only with cpu=True.
     PartialState(cpu=pick_device(device).type == "cpu")

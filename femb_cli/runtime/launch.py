@@ -69,9 +69,9 @@ def on_main_process(prepare: Callable[[], Any], device: str | None) -> Any:
         return prepare()
     from accelerate.utils import broadcast_object_list
 
-    from femb_cli.runtime.devices import join_processes
+    from femb_cli.runtime.devices import join_process_group
 
-    join_processes(device)
+    join_process_group(device)
     outcome: list[Any] = [None]
     if is_main_process():
         try:

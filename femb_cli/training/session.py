@@ -255,7 +255,7 @@ def _refuse_own_start(run: Path, config: TrainConfig) -> None:
 
 
 def _check_hardware(request: Request) -> None:
-    from femb_cli.runtime.devices import check_processes, pick_device
+    from femb_cli.runtime.devices import check_devices, pick_device
 
     pick_device(request.device)
     if request.device not in (None, "cpu", "cuda"):
@@ -263,4 +263,4 @@ def _check_hardware(request: Request) -> None:
             f"femb train runs on cpu or cuda, not on {request.device!r}",
             hint="CUDA_VISIBLE_DEVICES chooses among several GPUs",
         )
-    check_processes(request.processes, request.gpus, request.device)
+    check_devices(request.processes, request.gpus, request.device)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from femb_cli.backbones import Backbone, build_backbone
-from femb_cli.config.load import choices
 from femb_cli.config.schema import BackboneConfig
+from femb_cli.config.section import choices
 from femb_cli.errors import UsageError
 
 OFFICIAL = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from femb_cli.config.load import choices
 from femb_cli.config.schema import HeaderConfig
+from femb_cli.config.section import choices
 from femb_cli.errors import FembError, UsageError
 from femb_cli.headers import Header, build_header
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from femb_cli.classifier import MarginClassifier
-from femb_cli.config.load import choices
 from femb_cli.config.schema import HeaderConfig
+from femb_cli.config.section import choices
 from femb_cli.headers import build_header
 
 EMBEDDINGS = torch.tensor([[3.0, 4.0], [30.0, 40.0], [-60.0, 80.0]], dtype=torch.float64)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from femb_cli.classifier import MarginClassifier
-from femb_cli.config.load import choices
 from femb_cli.config.schema import HeaderConfig
+from femb_cli.config.section import choices
 from femb_cli.headers import build_header
 
 DIM = 8

@@ -1,4 +1,4 @@
-"""A few processes that are started once, since that takes seconds, and then share work after work."""
+"""Processes that are started once, because that takes seconds, and then run one function after another together."""
 
 import multiprocessing
 import pickle
@@ -16,7 +16,7 @@ PATIENCE = timedelta(seconds=60)
 
 
 class Processes:
-    """Processes that can talk to each other through gloo."""
+    """Processes in one gloo process group."""
 
     def __init__(self, world_size: int, folder: Path) -> None:
         self.world_size = world_size
@@ -31,12 +31,12 @@ class Processes:
             worker.start()
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        """What `function(*arguments)` returns on each process; it must be importable."""
+        """Run `function(*arguments)`, which must be importable, on all processes; return the results by rank."""
         for connection in self.connections:
             connection.send_bytes(pickle.dumps((function, arguments)))
         results, failures = [], []
         for rank, connection in enumerate(self.connections):
-            assert connection.poll(PATIENCE.total_seconds()), f"process {rank} does not answer"
+            assert connection.poll(PATIENCE.total_seconds()), f"process {rank} did not answer"
             result, failure = pickle.loads(connection.recv_bytes())
             results.append(result)
             failures += [f"process {rank}: {failure}"] if failure else []
@@ -44,14 +44,14 @@ class Processes:
         return results
 
     def stop(self) -> None:
-        """End them."""
+        """End the processes."""
         for worker in self.workers:
             worker.terminate()
             worker.join()
 
 
 def serve(rank: int, world_size: int, folder: Path, connection: Connection) -> None:
-    """Run whatever arrives, and send back its result or what went wrong."""
+    """Join the group, then run each function that arrives and send back its result or its traceback."""
     torch.set_num_threads(1)
     distributed.init_process_group(
         "gloo", f"file://{folder}/store-{world_size}", PATIENCE / 2, rank=rank, world_size=world_size

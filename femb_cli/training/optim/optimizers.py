@@ -3,7 +3,7 @@
 from torch import nn
 from torch.optim import Optimizer
 
-from femb_cli.config.load import build
+from femb_cli.config.registry import build
 from femb_cli.config.schema import OptimizerConfig
 from femb_cli.training.optim.sampled_rows import SampledRows
 

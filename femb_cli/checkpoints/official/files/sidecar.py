@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import yaml
 
-from femb_cli.config.load import choices
 from femb_cli.config.schema import HeaderConfig
+from femb_cli.config.section import choices
 from femb_cli.errors import FembError
 
 IDENTITIES = ("n_classes", "custom_num_class")

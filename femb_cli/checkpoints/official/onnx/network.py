@@ -21,7 +21,7 @@ from femb_cli.backbones.iresnet import BLOCKS
 from femb_cli.checkpoints.official.networks.iresnet import width_of
 from femb_cli.checkpoints.official.onnx.graph import Node, OnnxGraph, read_onnx_file
 from femb_cli.checkpoints.official.onnx.match import HINT, match_tensors
-from femb_cli.config.load import make
+from femb_cli.config.registry import make
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.errors import FembError, UsageError
 

@@ -1,16 +1,14 @@
 """From YAML and settings to a checked configuration."""
 
 import pytest
+import yaml
 
-from femb_cli.config.load import build, choices, dump_config, load_config, make, parse_setting, to_tree
+from femb_cli.config.load import assign, dump_config, load_config, parse_setting, read_yaml, to_tree
 from femb_cli.config.schema import (
     AdamWConfig,
     ArcFaceConfig,
-    BackboneConfig,
     CosFaceConfig,
     DatasetConfig,
-    HeaderConfig,
-    MagFaceConfig,
     SGDConfig,
     TrainConfig,
 )
@@ -187,23 +185,6 @@ def test_a_dumped_configuration_says_every_default():
     assert tree["schedule"]["milestones"] == [0.4, 0.72, 0.88]
 
 
-def test_choices_of_a_union_are_all_its_names():
-    margins = {"linear", "arcface", "cosface", "combined", "sphereface", "magface", "elasticface"}
-    assert set(choices(HeaderConfig)) == margins | {"adaface", "curricularface"}
-    assert {"iresnet18", "iresnet200", "mobilefacenet", "mbf_large"} <= set(choices(BackboneConfig))
-
-
-def test_make_checks_like_a_file():
-    assert make(HeaderConfig, "magface", l_a=5) == MagFaceConfig(l_a=5.0)
-    with pytest.raises(UsageError, match="l_a"):
-        make(HeaderConfig, "magface", l_a=-5)
-
-
-def test_build_calls_the_implementation_with_the_values():
-    header = build(MagFaceConfig(u_a=90.0))
-    assert (type(header).__name__, header.u_a) == ("MagFace", 90.0)
-
-
 @pytest.mark.parametrize("path", ["1e5", "2e10"])
 def test_a_quoted_text_stays_a_text(tmp_path, path):
     assert load(tmp_path, f"data: {{name: dataset, path: '{path}'}}").data == DatasetConfig(path=path)
@@ -218,3 +199,28 @@ def test_a_name_that_is_no_text_is_refused(tmp_path):
 def test_a_value_that_is_no_finite_number_is_refused(setting):
     with pytest.raises(UsageError):
         load_config(None, [setting])
+
+
+def test_a_text_that_looks_like_a_number_survives_a_dump(tmp_path):
+    config = load(tmp_path, "data: {name: dataset, path: '1e5'}")
+    assert load(tmp_path, dump_config(config)).data == DatasetConfig(path="1e5")
+
+
+def test_reading_numbers_leaves_other_users_of_yaml_alone():
+    assert yaml.safe_load("1e-3") == "1e-3"
+    assert parse_setting("a=1e-3") == ("a", 0.001)
+    assert parse_setting("a=[1e3, x1e3, 1e3x]") == ("a", [1000.0, "x1e3", "1e3x"])
+
+
+def test_an_empty_file_and_a_file_of_comments_are_empty_mappings(tmp_path):
+    file = tmp_path / "config.yaml"
+    for text in ("", "# nothing\n"):
+        file.write_text(text)
+        assert read_yaml(file) == {}
+
+
+def test_assigning_a_value_makes_the_sections_above_it():
+    tree = {"header": "arcface"}
+    assign(tree, "header.margin", 0.3)
+    assign(tree, "checkpoint.every", 5)
+    assert tree == {"header": {"name": "arcface", "margin": 0.3}, "checkpoint": {"every": 5}}

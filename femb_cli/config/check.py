@@ -1,0 +1,125 @@
+"""Check plain values (from YAML, `--set` or a checkpoint) against the schema, and build its dataclasses.
+
+pydantic does the checking; this module turns its errors into ours, which name the key path and suggest a spelling.
+"""
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from femb_cli.config.section import ByName, choices
+from femb_cli.errors import UsageError
+
+UNKNOWN_KEY = ("unexpected_keyword_argument", "invalid_key")
+"""pydantic's names for an error about a key, not a value."""
+
+
+def check(tree: Any, schema: Any, where: str = "") -> Any:
+    """Build a dataclass of the schema from plain values.
+
+    Args:
+        tree: mappings, lists and values.
+        schema: a `Section`, or a union of them marked `ByName`.
+        where: key path of the tree, for error messages.
+
+    Raises:
+        UsageError: a key is unknown, a value does not fit, or the dataclass refuses a combination of values.
+    """
+    try:
+        return _adapter(schema).validate_python(_with_tuples(tree))
+    except ValidationError as error:
+        # An unknown key is reported first: it is often a misspelling that explains the other errors.
+        details = sorted(error.errors(), key=lambda item: item["type"] not in UNKNOWN_KEY)
+        raise _explain(details[0], schema, where) from error
+
+
+def with_lists(value: Any) -> Any:
+    """The value with lists in place of its tuples, as YAML and JSON have them."""
+    if isinstance(value, dict):
+        return {key: with_lists(item) for key, item in value.items()}
+    return [with_lists(item) for item in value] if isinstance(value, tuple) else value
+
+
+def did_you_mean(text: str, known: Iterable[str], where: str = "") -> str | None:
+    """A hint that names the closest known spelling, or None if nothing is close."""
+    matches = difflib.get_close_matches(text, list(known), n=1)
+    return f"did you mean {_join(where, matches[0])!r}?" if matches else None
+
+
+@cache
+def _adapter(schema: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(schema)
+
+
+def _with_tuples(value: Any) -> Any:
+    """The value with tuples in place of its lists, as the frozen dataclasses have them."""
+    if isinstance(value, dict):
+        return {key: _with_tuples(item) for key, item in value.items()}
+    return tuple(_with_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _explain(error: ErrorDetails, schema: Any, where: str) -> UsageError:
+    """Say an error of pydantic's in our words."""
+    location, value = error["loc"], with_lists(error["input"])
+    if error["type"] in UNKNOWN_KEY:
+        path, section = _locate(location[:-1], schema, where)
+        key, known = str(location[-1]), [item.name for item in fields(section)]
+        return UsageError(
+            f"unknown setting {_join(path, key)!r}",
+            hint=did_you_mean(key, known, path) or f"known here: {', '.join(known)}",
+        )
+    path, annotation = _locate(location, schema, where)
+    match error["type"]:
+        case "union_tag_invalid":
+            name, names = value["name"], choices(annotation)
+            return UsageError(
+                f"unknown {path or 'entry'} {name!r}: known are {', '.join(names)}", hint=did_you_mean(str(name), names)
+            )
+        case "model_attributes_type":
+            return UsageError(f"{path or 'the entry'} must be a name or a mapping, not {value!r}")
+        case "dataclass_type":
+            return UsageError(f"{path or 'the configuration'} must be a mapping, not {value!r}")
+    return UsageError(f"{path} = {value!r}: {error['msg'].lower()}")
+
+
+def _locate(location: Iterable[int | str], schema: Any, where: str) -> tuple[str, Any]:
+    """The key path that a location of pydantic's stands for, and the schema there.
+
+    Behind a union pydantic's location has the chosen entry's name, which is no part of the key path.
+    """
+    path, annotation = where, schema
+    for step in location:
+        annotation = _without_none(annotation)
+        if _is_by_name(annotation):
+            annotation = choices(annotation)[str(step)]
+        elif is_dataclass(annotation):
+            path = _join(path, str(step))
+            annotation = typing.get_type_hints(annotation, include_extras=True)[str(step)]
+        elif isinstance(step, int):
+            path = f"{path}[{step}]"
+            annotation = typing.get_args(annotation)[0]
+    return path, _without_none(annotation)
+
+
+def _without_none(annotation: Any) -> Any:
+    """`X` of `X | None`."""
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return annotation
+    members = [member for member in typing.get_args(annotation) if member is not types.NoneType]
+    return members[0] if len(members) == 1 else annotation
+
+
+def _is_by_name(annotation: Any) -> bool:
+    is_annotated = typing.get_origin(annotation) is Annotated
+    return is_annotated and any(isinstance(item, ByName) for item in annotation.__metadata__)
+
+
+def _join(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key

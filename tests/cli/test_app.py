@@ -1,0 +1,72 @@
+"""The `femb` command as a whole: help, version, exit codes, and the option without a value."""
+
+import subprocess
+import sys
+
+import pytest
+
+from femb_cli import __version__
+from femb_cli.cli.app import app, name_bare_resume, print_error
+from femb_cli.errors import FembError
+
+COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]
+
+
+def test_help_names_every_command(femb):
+    result = femb("--help")
+    assert result.code == 0
+    assert all(command in result.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_every_command_has_help_with_examples(femb, command, option):
+    result = femb(command, option)
+    assert result.code == 0
+    assert f"femb {command}" in result.out
+    assert "Examples:" in result.out
+
+
+def test_the_version(femb):
+    assert femb("--version").out == f"femb {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["trian"], ["train", "--hedaer", "arcface"], ["list", "nothing"], ["convert"]])
+def test_wrong_usage_ends_with_2(femb, arguments):
+    result = femb(*arguments)
+    assert result.code == 2
+    assert result.out == ""
+    assert "Traceback" not in result.err
+
+
+def test_an_error_and_its_hint_go_to_stderr(capsys):
+    print_error(FembError("no faces", hint="bring some"))
+    print_error(FembError("no light"))
+    assert capsys.readouterr() == ("", "error: no faces\n\nhint: bring some\nerror: no light\n")
+
+
+def test_debugging_shows_the_traceback(femb, monkeypatch):
+    monkeypatch.setenv("FEMB_DEBUG", "1")
+    with pytest.raises(FembError):
+        femb("train", "missing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("given", "completed"),
+    [
+        (["train", "--resume"], ["train", "--resume", "newest"]),
+        (["train", "--resume", "--steps", "9"], ["train", "--resume", "newest", "--steps", "9"]),
+        (["train", "--resume", "runs/a"], ["train", "--resume", "runs/a"]),
+        (["embed", "x", "--resume"], ["embed", "x", "--resume"]),
+        ([], []),
+    ],
+)
+def test_a_resume_without_a_run_means_the_newest(given, completed):
+    before = list(given)
+    assert name_bare_resume(given) == completed
+    assert given == before
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "femb_cli", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"femb {__version__}\n")

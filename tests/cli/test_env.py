@@ -1,0 +1,25 @@
+"""`femb env`: the versions and devices that a bug report needs."""
+
+import json
+import platform
+
+import torch
+
+from femb_cli import __version__
+
+
+def test_versions_and_devices_are_shown(femb):
+    shown = json.loads(femb("env", "--json").out)
+    assert shown["femb"] == __version__
+    assert shown["python"] == platform.python_version()
+    assert shown["torch"] == torch.__version__.split("+")[0]
+    assert (shown["gpus"] == "none") == (torch.cuda.device_count() == 0)
+
+
+def test_the_text_has_the_same_fields(femb):
+    shown = json.loads(femb("env", "--json").out)
+    lines = femb("env").out.splitlines()
+    assert len(lines) == len(shown)
+    for line, (name, value) in zip(lines, shown.items(), strict=True):
+        assert line.startswith(name)
+        assert line.endswith(value)

@@ -1,0 +1,41 @@
+"""`femb list`: everything that can be named, with one line about it."""
+
+import json
+
+import pytest
+
+from femb_cli.config.load import shipped_configs
+from femb_cli.config.schema import BackboneConfig, HeaderConfig
+from femb_cli.config.section import choices
+
+NAMES = {
+    "headers": set(choices(HeaderConfig)),
+    "backbones": set(choices(BackboneConfig)),
+    "configs": set(shipped_configs()),
+    "benchmarks": {"lfw", "xqlfw", "synthetic"},
+    "families": {"adaface", "magface"},
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_every_kind_lists_its_names_with_a_description(femb, kind):
+    result = femb("list", kind, "--json")
+    entries = json.loads(result.out)
+    assert result.code == 0
+    assert {entry["name"] for entry in entries} >= NAMES[kind]
+    assert all(entry["description"] and "\n" not in entry["description"] for entry in entries)
+    lines = femb("list", kind).out.splitlines()
+    assert [line.split()[0] for line in lines] == [entry["name"] for entry in entries]
+
+
+def test_headers_and_configs_are_described_by_their_own_first_line(femb):
+    headers = {entry["name"]: entry["description"] for entry in json.loads(femb("list", "headers", "--json").out)}
+    assert headers["arcface"] == choices(HeaderConfig)["arcface"].__doc__.splitlines()[0]
+    configs = {entry["name"]: entry["description"] for entry in json.loads(femb("list", "configs", "--json").out)}
+    assert f"# {configs['quickstart']}\n" in shipped_configs()["quickstart"].read_text(encoding="utf-8")
+
+
+def test_an_unknown_kind_lists_the_known_ones(femb):
+    result = femb("list", "heads")
+    assert result.code == 2
+    assert "headers" in result.err

@@ -1,0 +1,93 @@
+"""What goes to stdout, what to stderr, and how tables look."""
+
+import io
+import json
+import logging
+import sys
+import warnings
+
+import pytest
+
+from femb_cli.cli.output import Output, format_pairs, format_table
+
+
+@pytest.fixture(autouse=True)
+def _keep_warnings(monkeypatch):
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+
+
+def test_a_result_is_text_or_one_json_document(capsys):
+    Output().result({"a": 1}, "a is 1")
+    Output(json=True).result({"a": [1, "é"]}, "a is 1")
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out.startswith("a is 1\n{")
+    assert json.loads(said.out.removeprefix("a is 1\n")) == {"a": [1, "é"]}
+    assert "é" in said.out
+
+
+def test_fields_are_a_line_each_and_a_table_has_headings(capsys):
+    Output().fields({"num_images": 3, "path": "set"})
+    Output().table([], ("name", "accuracy"), [("lfw", "99.1"), ("cfp", "9.25")])
+    assert capsys.readouterr().out.splitlines() == [
+        "num_images   3",
+        "path         set",
+        "name   accuracy",
+        "lfw        99.1",
+        "cfp        9.25",
+    ]
+
+
+def test_fields_and_tables_are_json_under_json(capsys):
+    Output(json=True).fields({"num_images": 3})
+    assert json.loads(capsys.readouterr().out) == {"num_images": 3}
+    Output(json=True).table([{"name": "lfw"}], ("name",), [("lfw",)])
+    assert json.loads(capsys.readouterr().out) == [{"name": "lfw"}]
+
+
+def test_quiet_silences_notes_but_not_warnings(capsys):
+    for quiet in (False, True):
+        output = Output(quiet=quiet)
+        output.say("a note")
+        output.next("femb train")
+        output.warn("careful")
+        warnings.warn_explicit("from a library", UserWarning, "library.py", 1 + quiet)
+        said = capsys.readouterr()
+        assert said.out == ""
+        notes = [] if quiet else ["a note", "", "next:", "  femb train"]
+        assert said.err.splitlines() == [*notes, "warning: careful", "warning: from a library"]
+
+
+def test_the_log_goes_to_stderr_unless_quiet(capsys):
+    for quiet, expected in ((False, "step 1\n"), (True, "")):
+        Output(quiet=quiet)
+        logging.getLogger("femb").info("step 1")
+        assert capsys.readouterr() == ("", expected)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_shown_to_a_person_only(monkeypatch):
+    with Output().progress("drawing") as progress:
+        assert progress is None
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    for hidden in (Output(json=True), Output(quiet=True), Output()):
+        with hidden.progress("drawing") as progress:  # the tests set FEMB_NO_PROGRESS
+            assert progress is None
+    monkeypatch.delenv("FEMB_NO_PROGRESS")
+    with Output().progress("drawing") as progress:
+        progress(1, 3)
+        progress(2, 0)
+    monkeypatch.setenv("RANK", "1")
+    with Output().progress("drawing") as progress:
+        assert progress is None
+
+
+def test_the_first_column_is_left_and_the_others_right():
+    assert format_table(("a", "number"), [("long name", "1"), ("b", "22")]) == (
+        "a           number\nlong name        1\nb               22"
+    )
+    assert format_pairs({"a": 1, "bcd": "x"}) == "a     1\nbcd   x"

@@ -1,0 +1,69 @@
+"""The device to compute on, what a machine is asked for in vain, and joining the process group."""
+
+import pytest
+import torch
+
+from femb_cli.errors import FembError, UsageError
+from femb_cli.runtime.devices import check_devices, join_process_group, pick_device
+from femb_cli.runtime.launch import launch
+from femb_cli.runtime.ranks import has_joined_group, rank, world_size
+
+
+def test_without_a_wish_it_is_a_gpu_if_there_is_one():
+    assert pick_device(None).type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_a_device_is_what_was_asked_for():
+    assert pick_device("cpu") == pick_device(torch.device("cpu")) == torch.device("cpu")
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", ""])
+def test_a_device_that_is_not_there_is_named(device):
+    with pytest.raises(FembError, match=f"cannot use the device '{device}'"):
+        pick_device(device)
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+
+@pytest.mark.usefixtures("two_gpus")
+@pytest.mark.parametrize(
+    ("processes", "gpus", "device"), [(1, None, None), (2, 2, None), (2, None, None), (8, None, "cpu"), (1, 2, "cpu")]
+)
+def test_what_the_machine_has_is_accepted(processes, gpus, device):
+    check_devices(processes, gpus, device)
+
+
+@pytest.mark.usefixtures("two_gpus")
+@pytest.mark.parametrize(
+    ("processes", "gpus", "device", "message"),
+    [(3, 3, None, "3 GPUs were asked for, but this machine has 2"), (3, None, None, "3 processes cannot share 2 GPUs")],
+)
+def test_more_than_the_machine_has_is_refused(processes, gpus, device, message):
+    with pytest.raises(UsageError, match=message):
+        check_devices(processes, gpus, device)
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_under_a_launcher_the_number_of_processes_is_its_own_affair(monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    check_devices(16, None, None)
+
+
+def before_and_after_joining():
+    before = rank(), world_size(), has_joined_group()
+    join_process_group("cpu")
+    return before, (rank(), world_size(), has_joined_group()), sum(gathered_ranks())
+
+
+def gathered_ranks():
+    from accelerate.utils import gather_object
+
+    return gather_object([rank() + 1])
+
+
+def test_processes_that_were_started_together_join_one_group():
+    assert launch(before_and_after_joining, 2) == ((0, 2, False), (0, 2, True), 3)
