@@ -1,7 +1,7 @@
 """Mutate files of every format that femb reads, and look whether anything but femb's own error comes out.
 
-    python benchmarks/fuzz.py --cases 100000 --processes 2
-    python benchmarks/fuzz.py --format zip --case 4711 --seed 1
+    python fuzzing/fuzz.py --cases 100000 --processes 2
+    python fuzzing/fuzz.py --format zip --case 4711 --seed 1
 
 A case is a small set whose files were mutated: it is opened, every image read, checked and decoded, and now and then
 the whole set converted. Of the format `checkpoint` it is weights: they are converted, and the result, like whatever is
@@ -35,11 +35,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fuzz_checkpoint_mutations import FURTHER as FURTHER_FOR_CHECKPOINTS
-from fuzz_checkpoint_seeds import checkpoint_seeds
-from fuzz_mutations import FURTHER, mutate
-from fuzz_seeds import SEEDS as DATA_SEEDS
-from fuzz_seeds import Seed, golden_seeds
+from checkpoint_mutations import FURTHER as FURTHER_FOR_CHECKPOINTS
+from checkpoint_seeds import checkpoint_seeds
+from mutations import FURTHER, mutate
+from seeds import SEEDS as DATA_SEEDS
+from seeds import Seed, golden_seeds
 
 from femb_cli.checkpoints.inspection import inspect_model
 from femb_cli.checkpoints.official import convert_checkpoint
@@ -99,7 +99,7 @@ class Options:
 
     def command(self, format: str, case: int) -> str:
         """Return the command that repeats a case."""
-        words = ["python", "benchmarks/fuzz.py", "--format", format, "--case", str(case), "--seed", str(self.seed)]
+        words = ["python", "fuzzing/fuzz.py", "--format", format, "--case", str(case), "--seed", str(self.seed)]
         return shlex.join(words + (["--shared", str(self.shared)] if self.shared else []))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from fuzz_seeds import Seed
+from seeds import Seed
 
 from femb_cli.data.recordio.format import MAGIC
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from fuzz_seeds import Seed
 from safetensors.torch import save as to_safetensors
+from seeds import Seed
 from torch import Tensor
 
 from femb_cli.backbones import build_configured_backbone

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 import torch
-from fuzz_mutations import MUTATIONS, Mutation, replace_value, write_token
+from mutations import MUTATIONS, Mutation, replace_value, write_token
 from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
