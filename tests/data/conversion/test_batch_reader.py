@@ -5,10 +5,10 @@ import zlib
 
 import numpy as np
 import pytest
+from femb_cli.data.conversion.batch import EncodedImages, read_batches
 from pictures import encode, people
 
 from femb_cli.data.conversion import batch as batch_module
-from femb_cli.data.conversion.batch import EncodedImages, read_batches
 from femb_cli.data.files.folder import FolderSource
 from femb_cli.data.images.encoded import MAX_PIXELS, quick_size, quick_sizes
 from femb_cli.data.open import open_source
