@@ -42,7 +42,9 @@ def checkpoint_seeds() -> Iterator[Seed]:
     yield _file("dp.pth", {**magface, "state_dict": {**dp, "module.fc.weight": class_weights.T}}, old=True)
     lightning = {f"backbone.{name}": tensor.half() for name, tensor in network.items()}
     settings = {"header": "arcface", "n_classes": NUM_IDENTITIES, "best": np.float64(0.5), "path": Path("runs")}
-    yield _file("seed.ckpt", {"state_dict": {**lightning, "header.weight": class_weights}, "hyper_parameters": settings})
+    yield _file(
+        "seed.ckpt", {"state_dict": {**lightning, "header.weight": class_weights}, "hyper_parameters": settings}
+    )
     ir = {f"model.{name}": tensor for name, tensor in _as_ir(network).items()}
     head = {"head.kernel": class_weights.T, "head.t": torch.tensor(0.01)}
     yield _file("adaface.ckpt", {"state_dict": {**ir, **head}, "hyper_parameters": {"head": "adaface", "m": 0.4}})

@@ -1,4 +1,4 @@
-"""What a source of images is: encoded images in a fixed order, with names and, where known, identities.
+"""The interface of a source of images: encoded images in a fixed order, with names and, where known, identities.
 
 Every format that femb reads has a class that follows the protocol `ImageSource`. The other protocols are capabilities
 that some formats have, such as reading many images at once.
@@ -39,7 +39,7 @@ class ImageSource(Protocol):
 
     @property
     def identities(self) -> Identities | None:
-        """The identity of each image; None if the source has no identities, as a flat folder."""
+        """The identity of each image; None if the source has none, for example a flat folder."""
         ...
 
     def __len__(self) -> int: ...

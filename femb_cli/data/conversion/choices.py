@@ -1,4 +1,4 @@
-"""The choices of a conversion, in a module without imports so that the command line loads it quickly."""
+"""The choices of a conversion, kept apart so that the command line imports nothing heavy."""
 
 from typing import Literal
 

@@ -1,4 +1,6 @@
-"""Write a training set in the directory layout of the library `datasets`, in constant memory and resumable.
+"""Write a training set in the directory layout of the library `datasets`.
+
+Memory does not grow with the number of images, and interrupted work can resume.
 
 Shapes: N images, C identities.
 """

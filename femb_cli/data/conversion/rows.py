@@ -58,7 +58,7 @@ def rows_of(
         labels_N: Label of each, integers.
         names: Path of each; None if it has none.
         extra: The extra columns.
-        schema: Of the rows.
+        schema: The schema of the rows.
     """
     import pyarrow as pa
 

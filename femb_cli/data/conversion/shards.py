@@ -92,7 +92,7 @@ class ShardWriter:
             return
         import pyarrow.parquet as parquet
 
-        # The images are not compressed: they are compressed already.
+        # Image bytes are not compressed a second time.
         compression = dict.fromkeys(("image.path", *schema.names[1:]), "zstd")
         self._stream = parquet.ParquetWriter(
             self._file, schema, compression=compression, use_dictionary=["label"], write_page_index=True

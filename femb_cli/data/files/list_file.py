@@ -1,6 +1,6 @@
 """Images named by a list: a text file with a path and an identity on each line.
 
-Shapes: N lines, U distinct images, R lines that repeat an image, C identities.
+Shapes: N lines, U distinct images, R lines that repeat an image.
 """
 
 import os
@@ -96,7 +96,7 @@ class ListFileSource:
 
 
 def is_list_file(path: Path) -> bool:
-    """Whether `path` is a text file whose first line that is not blank has a format that femb knows."""
+    """Whether `path` is a text file, and its first line with text has a format that femb knows."""
     return _format_of(path) is not None
 
 

@@ -29,7 +29,7 @@ class ListFormat:
 
     Attributes:
         description: The format as text, for error messages.
-        split: Divides a line into its cells; returns none if the line does not have this format.
+        split: Divides a line into its cells; returns () if the line does not have this format.
         num_cells: Cells in each line.
         path: Position of the path among the cells.
         identity: Position of the identity.

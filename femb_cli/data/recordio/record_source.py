@@ -1,7 +1,7 @@
 """Images in a RecordIO file, with the records that InsightFace adds to its datasets.
 
-InsightFace adds records without an image: a header record (key 0), whose labels are the end of the images' keys and
-the end of all keys, and a record for each identity, whose labels are the first key of its images and their end.
+InsightFace adds records without an image. The header record (key 0) has two labels: the end of the images' keys and
+the end of all keys. Each identity has a record with two labels: the first key of its images and the end of their keys.
 
 Shapes: N records or images.
 """
@@ -92,7 +92,7 @@ class RecordSource:
         return RecordSource, (self.path,)
 
     def read(self, index: int) -> bytes:
-        """Return the encoded bytes of one image.
+        """Return one encoded image.
 
         Raises:
             RecordError: The record is damaged.

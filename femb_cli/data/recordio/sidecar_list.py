@@ -1,4 +1,4 @@
-"""The list file beside a record file: it has extra columns, as the ethnicity in BUPT-BalancedFace.
+"""The list file beside a record file: it has extra columns, such as the ethnicity in BUPT-BalancedFace.
 
 Shapes: N images.
 """

@@ -86,7 +86,7 @@ def build(target: object, state: object, budget: ByteBudget) -> None:
 
 
 def kind(value: object) -> str:
-    """Describe a value by its type, for messages; printing a value could never end."""
+    """Describe a value by its type, for messages; the value itself may be too large to print."""
     return value.name if isinstance(value, Global) else _KINDS[type(value)]
 
 
