@@ -1,1 +1,1 @@
-"""Data: sources of images, the on-disk dataset, and the way of an image to the network."""
+"""Images and identities: reading them from any source, converting them to a dataset, and loading them for training."""

@@ -1,4 +1,4 @@
-"""What a path holds, and the source that reads it."""
+"""Open any source of images: detect the format of a path and return the source that reads it."""
 
 import zipfile
 from pathlib import Path
@@ -18,15 +18,15 @@ from femb_cli.errors import FembError
 
 
 def open_source(path: str | Path, *, split: str | None = None, images: Path | None = None) -> ImageSource:
-    """Open whatever `path` is: RecordIO, zip, folder, list, Hugging Face dataset or Parquet files, here or on the Hub.
+    """Open RecordIO, a zip, a folder, a list, a Hugging Face dataset or Parquet files, on this machine or on the Hub.
 
     Args:
-        path: A file, a folder or the id of a dataset on the Hub, which is read from there as it is needed.
-        split: The part to take of a dataset that has several.
-        images: Where the images of a list are, if the list does not tell.
+        path: A file, a folder, or the id of a dataset on the Hub, which is streamed.
+        split: The split to read, if the dataset has several.
+        images: The folder that the paths in a list start from, if it is not beside the list.
 
     Raises:
-        FembError: There is nothing at `path`, nothing that femb reads, or no image in it.
+        FembError: `path` does not exist, has a format that femb does not read, or holds no image.
     """
     if not Path(path).exists():
         if is_hub_id(str(path)):
@@ -65,12 +65,12 @@ def _open_file(path: Path, split: str | None, images: Path | None) -> ImageSourc
         return ZipSource(path)
     if path.suffix == ".bin" or is_verification_set(path):
         raise FembError(
-            f"{path} looks like a verification set (pairs of images), which says nothing of identities",
+            f"{path} looks like a verification set (pairs of images), which has no identities",
             hint="femb convert makes a benchmark of it; a training set is a .rec file, a zip, a list or a folder",
         )
     if is_list_file(path):
         return ListFileSource(path, images)
     raise FembError(
-        f"{path} is no source of images that femb reads",
-        hint="give a .rec file, a zip, a list, a dataset's directory or a folder of images",
+        f"{path} is not a source of images that femb reads",
+        hint="give a .rec file, a zip, a list, a dataset directory or a folder of images",
     )

@@ -1,4 +1,10 @@
-"""Sources of images: a known order, and each image read as the encoded bytes it was stored as."""
+"""The interface of a source of images: encoded images in a fixed order, with names and, where known, identities.
+
+Every format that femb reads has a class that follows the protocol `ImageSource`. The other protocols are capabilities
+that some formats have, such as reading many images at once.
+
+Shapes: N images, G row groups.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,17 +14,15 @@ from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 import numpy as np
 
 from femb_cli.data.identities import Identities
+from femb_cli.data.images.encoded import Encoded
 from femb_cli.errors import FembError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Encoded = bytes | memoryview
-"""An image as it is stored: JPEG, PNG ..."""
-
 
 class ImageSource(Protocol):
-    """Images in a known order, read one at a time; may be pickled, and read in threads and forked processes.
+    """Images in a fixed order, read one at a time; can be pickled, and read by threads and forked processes.
 
     Attributes:
         kind: "recordio", "folder", "zip", "list", "files", "dataset" or "parquet".
@@ -30,50 +34,50 @@ class ImageSource(Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """Unique, relative, separated by '/'; for records the key as text."""
+        """A unique name for each image: its relative path with '/', or its key in a record file."""
         ...
 
     @property
     def identities(self) -> Identities | None:
-        """None where nothing says who is on the images, as in a flat folder."""
+        """The identity of each image; None if the source has none, for example a flat folder."""
         ...
 
     def __len__(self) -> int: ...
 
     def read(self, index: int) -> bytes:
-        """Return the encoded bytes of one image.
+        """Return one encoded image.
 
         Raises:
-            FembError: This image cannot be read; the others may still be sound.
+            FembError: This image cannot be read; others may be readable.
         """
         ...
 
 
 @runtime_checkable
 class ReadsMany(Protocol):
-    """A source that reads many images faster at once than one by one."""
+    """A source that reads many images together faster than one by one."""
 
     def read_many(self, rows_N: np.ndarray) -> list[Encoded | FembError]:
-        """Return the encoded images of some rows, or what is wrong with each."""
+        """Return the encoded image of each row, or the error that reading it raised."""
         ...
 
 
 @runtime_checkable
 class HasExtraColumns(Protocol):
-    """A source that says more of its images than who is on them."""
+    """A source that stores more than the image and its identity, for example an age."""
 
     def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
-        """Return the further columns of some rows, None if there are none after all."""
+        """Return the extra columns of some rows; None if there are none."""
         ...
 
 
 @dataclass(frozen=True)
 class RowGroups:
-    """Neighbouring rows that can only be read together, as in Parquet.
+    """Blocks of consecutive rows that are read as a whole, as in Parquet.
 
     Attributes:
-        starts: First row of each group, ascending, then N; int64, (G + 1,).
-        at_once: How many groups memory holds.
+        starts: First row of each group, ascending, followed by N; int64, (G + 1,).
+        at_once: Number of groups that fit into memory.
     """
 
     starts: np.ndarray
@@ -82,17 +86,17 @@ class RowGroups:
 
 @runtime_checkable
 class HasRowGroups(Protocol):
-    """A source whose rows are read fast only by the group, as in Parquet."""
+    """A source that reads whole row groups, so that reading rows in random order is slow."""
 
     @property
     def groups(self) -> RowGroups:
-        """Which rows are read together."""
+        """The row groups, in the order of their rows."""
         ...
 
 
 @dataclass(frozen=True)
 class ImageName:
-    """The name of an image as text, looked up only if somebody asks."""
+    """The name of an image, looked up only when it is printed."""
 
     source: ImageSource
     row: int
@@ -102,7 +106,13 @@ class ImageName:
 
 
 class ComputedNames(Sequence[str]):
-    """Names that are made when asked for, so that forty million of them need no memory."""
+    """Names that are computed on access: a list of forty million strings would need gigabytes.
+
+    Args:
+        length: N.
+        name_of: Returns the name of one row.
+        names_of: Returns the names of many rows, if that is faster than one by one.
+    """
 
     def __init__(
         self, length: int, name_of: Callable[[int], str], names_of: Callable[[np.ndarray], list[str]] | None = None
@@ -130,7 +140,7 @@ class ComputedNames(Sequence[str]):
 
 
 def row_names(length: int) -> ComputedNames:
-    """Return the numbers of the rows as names, for images that have none of their own."""
+    """Name images by their row numbers, for a source that stores no names."""
     return ComputedNames(length, lambda row: f"{row:09d}")
 
 
@@ -141,7 +151,7 @@ def names_of(source: ImageSource, rows_N: np.ndarray) -> list[str]:
 
 
 def read_or_error(source: ImageSource, row: int) -> bytes | FembError:
-    """Return the encoded bytes of one image, or what is wrong with it."""
+    """Return one encoded image, or the error that reading it raised."""
     try:
         return source.read(row)
     except FembError as error:
@@ -149,19 +159,19 @@ def read_or_error(source: ImageSource, row: int) -> bytes | FembError:
 
 
 def check_identities(source: ImageSource) -> None:
-    """Check that the labels of a source can be trained on: each image has one, and each identity an image.
+    """Check that training can use the labels: every image has an identity, and every identity has an image.
 
     Raises:
-        FembError: Naming the first image without an identity, or the first label without an image.
+        FembError: The source has no identities, an image has none, or an identity has no image.
     """
     if source.identities is None:
-        raise FembError(f"{source.path} does not say who is on its images")
+        raise FembError(f"{source.path} has no identities")
     labels_N, names = source.identities.labels_N, source.identities.names
-    unknown = np.flatnonzero(labels_N < 0)
-    if len(unknown):
+    unlabeled = np.flatnonzero(labels_N < 0)
+    if len(unlabeled):
         raise FembError(
-            f"{len(unknown)} of {len(labels_N)} images of {source.path} have no identity,"
-            f" the first is {source.names[int(unknown[0])]!r}",
+            f"{len(unlabeled)} of {len(labels_N)} images of {source.path} have no identity,"
+            f" the first is {source.names[int(unlabeled[0])]!r}",
             hint="leave them out with femb convert --on-error skip",
         )
     missing = np.flatnonzero(np.bincount(labels_N, minlength=len(names)) == 0)
@@ -169,5 +179,5 @@ def check_identities(source: ImageSource) -> None:
         raise FembError(
             f"{len(missing)} of {len(names)} labels of {source.path} have no image,"
             f" the first is {missing[0]} ({names[missing[0]]!r})",
-            hint="number the identities anew with femb convert",
+            hint="renumber the labels with femb convert",
         )

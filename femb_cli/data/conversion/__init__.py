@@ -1,1 +1,1 @@
-"""Conversion: from any source to a training set or a benchmark directory, image bytes unchanged."""
+"""Conversion: from any source of images to a dataset or a benchmark directory; the image bytes stay the same."""

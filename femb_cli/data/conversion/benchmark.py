@@ -1,15 +1,15 @@
-"""Write a verification set as a benchmark directory: the images as files, the pairs as CSV, and a README.
+"""Write a verification set as a benchmark directory: images as files, pairs as CSV, and a README.
 
-Shape suffix: P pairs.
+Shapes: N pairs of the set, P pairs written.
 """
 
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from femb_cli.data.conversion.choices import OnError
 from femb_cli.data.conversion.skipped import SKIPPED_FILE, skipped_text
 from femb_cli.data.images.encoded import JPEG_START, check_image
 from femb_cli.data.verification_bin.verification_set import VerificationSet
@@ -28,10 +28,10 @@ class BenchmarkConversion:
 
     Attributes:
         path: The benchmark directory.
-        num_images: Files written.
+        num_images: Image files written.
         num_pairs: Pairs written.
-        num_genuine: Those of them that show one person.
-        num_skipped: Pairs left out because something was wrong with an image.
+        num_genuine: Genuine pairs among them.
+        num_skipped: Pairs left out because one of their images is damaged.
         skipped: Name and reason of each pair left out.
     """
 
@@ -48,27 +48,27 @@ def write_benchmark(
     destination: Path,
     *,
     source: str,
-    on_error: Literal["stop", "skip"] = "stop",
+    on_error: OnError = "stop",
     verify: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> BenchmarkConversion:
-    """Write a verification set as a benchmark directory, image bytes untouched.
+    """Write a verification set as a benchmark directory; the image bytes stay the same.
 
     Args:
         verification_set: The pairs.
-        destination: The directory to make.
-        source: The file's name, for the directory's README.
-        on_error: What to do about an image that is none: stop, or leave its pair out and list it in `skipped.txt`.
-        verify: Decode every image, rather than look at its header and end only.
+        destination: The directory to create.
+        source: Name of the file, for the directory's README.
+        on_error: What to do at a damaged image: stop, or leave its pair out.
+        verify: Decode every image instead of checking only its header and its end.
         overwrite: Replace an existing directory.
-        progress: Called with the number of pairs done and of all.
+        progress: Called with the number of pairs done and in all.
 
     Raises:
-        FembError: `destination` exists, no pair remains, or, with `on_error` "stop", the first image that is none.
+        FembError: `destination` exists, every pair has a damaged image, or, with `on_error` "stop", one pair has.
     """
-    with new_folder(destination, overwrite=overwrite) as folder:
-        writer = _ImageWriter(folder / "images", verification_set.images)
+    with new_folder(destination, overwrite=overwrite) as directory:
+        writer = _ImageWriter(directory / "images", verification_set.images)
         kept: list[tuple[str, str, bool]] = []
         skipped: list[tuple[str, str]] = []
         for pair, genuine in enumerate(verification_set.genuine_N.tolist()):
@@ -81,7 +81,7 @@ def write_benchmark(
             if progress is not None:
                 progress(pair + 1, len(verification_set))
         if not kept:
-            raise FembError(f"{source}: every pair has an image that is none; the first: {skipped[0][1]}")
+            raise FembError(f"{source}: every pair has a damaged image; the first: {skipped[0][1]}")
         conversion = BenchmarkConversion(
             path=destination,
             num_images=writer.num_written,
@@ -90,17 +90,17 @@ def write_benchmark(
             num_skipped=len(skipped),
             skipped=skipped,
         )
-        _write_pairs(folder / "pairs.csv", kept)
-        _write_notes(folder, conversion, source, verification_set.sha256)
+        _write_pairs(directory / "pairs.csv", kept)
+        _write_notes(directory, conversion, source, verification_set.sha256)
     return conversion
 
 
 class _ImageWriter:
-    """Writes the images of pairs, identical ones once, named by where in the set they are first used, from 1."""
+    """Writes the images of pairs. Identical images are written once, named by their first position, from 1."""
 
-    def __init__(self, folder: Path, images: list[bytes]) -> None:
-        folder.mkdir()
-        self._folder = folder
+    def __init__(self, directory: Path, images: list[bytes]) -> None:
+        directory.mkdir()
+        self._directory = directory
         self._images = images
         self._names: dict[bytes, str] = {}
 
@@ -109,10 +109,10 @@ class _ImageWriter:
         return len(self._names)
 
     def write_pair(self, pair: int, *, decode: bool) -> tuple[str, str]:
-        """Write what is not written yet, and return the names of both files.
+        """Write both images of a pair, unless they are written already, and return the names of their files.
 
         Raises:
-            ValueError: One of the images is none; neither is written then. The message is the reason.
+            ValueError: One of the images is damaged; then neither is written. The message is the reason.
         """
         left, right = 2 * pair, 2 * pair + 1
         for index in (left, right):
@@ -131,18 +131,18 @@ class _ImageWriter:
         image = self._images[index]
         if image not in self._names:
             name = f"{index + 1:06d}{_ending(image)}"
-            (self._folder / name).write_bytes(image)
+            (self._directory / name).write_bytes(image)
             self._names[image] = name
         return self._names[image]
 
 
 def _ending(image: bytes) -> str:
-    """A file ending by content; what is rare gets the most common one, since decoders go by content as well."""
+    """Return a file ending by content; `.jpg` for rare formats, which decoders recognise by content anyway."""
     return next((ending for start, ending in _STARTS.items() if image.startswith(start)), ".jpg")
 
 
 def _write_pairs(path: Path, pairs: list[tuple[str, str, bool]]) -> None:
-    """Write the list of pairs, with the folds that arcface_torch cuts it into: by order, the first ones longer."""
+    """Write the list of pairs, in ten folds of consecutive pairs as arcface_torch cuts them; the first are longer."""
     folds = np.array_split(np.arange(len(pairs)), min(_NUM_FOLDS, len(pairs)))
     fold_P = np.repeat(np.arange(len(folds)), [len(fold) for fold in folds])
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -152,16 +152,16 @@ def _write_pairs(path: Path, pairs: list[tuple[str, str, bool]]) -> None:
             writer.writerow((left, right, int(genuine), fold))
 
 
-def _write_notes(folder: Path, conversion: BenchmarkConversion, source: str, sha256: str) -> None:
-    """Write what the directory is, and which pairs were left out."""
+def _write_notes(directory: Path, conversion: BenchmarkConversion, source: str, sha256: str) -> None:
+    """Write the README, and the list of pairs that were left out."""
     left_out = f"\n{conversion.num_skipped} pairs were left out, see {SKIPPED_FILE}.\n" if conversion.skipped else ""
-    (folder / "README.md").write_text(
+    (directory / "README.md").write_text(
         f"# {source}\n\n"
         f"A face verification benchmark, converted by femb from `{source}` (SHA-256 `{sha256}`).\n\n"
         f"{conversion.num_pairs} pairs in `pairs.csv`, {conversion.num_genuine} of them genuine (`mated` is 1); "
-        f"{conversion.num_images} images in `images/`, their bytes as they were, identical ones once.\n{left_out}\n"
+        f"{conversion.num_images} images in `images/`, their bytes unchanged, identical ones once.\n{left_out}\n"
         f"Score a model on it with\n\n    femb verify --dataset {conversion.path.name} --model MODEL\n",
         encoding="utf-8",
     )
     if conversion.skipped:
-        (folder / SKIPPED_FILE).write_text(skipped_text(conversion.skipped), encoding="utf-8")
+        (directory / SKIPPED_FILE).write_text(skipped_text(conversion.skipped), encoding="utf-8")

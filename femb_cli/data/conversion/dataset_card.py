@@ -1,10 +1,10 @@
-"""The README.md of a training set: for people, and for the Hub, which reads how to load it from its first lines."""
+"""The README.md of a training set: people read its text, and the Hub reads its front matter to load the files."""
 
 from typing import Any
 
 import yaml
 
-from femb_cli.data.conversion.shards import Format
+from femb_cli.data.conversion.choices import Format
 from femb_cli.data.huggingface.dataset_info import DatasetInfo
 
 CARD_FILE = "README.md"
@@ -15,34 +15,34 @@ _LOADS = {
 }
 
 
-def dataset_card(name: str, facts: DatasetInfo, format: Format, extra: list[str]) -> str:
-    """Write the card of a dataset that is called `name` and has `extra` columns beside image and label."""
-    size = f"{facts.image_size[0]} x {facts.image_size[1]} pixels" if facts.image_size else "of several sizes"
+def dataset_card(name: str, info: DatasetInfo, format: Format, extra: list[str]) -> str:
+    """Return the card of the dataset `name`; `extra` names its columns besides image and label."""
+    size = f"{info.image_size[0]} x {info.image_size[1]} pixels" if info.image_size else "of several sizes"
     columns = "".join(f"- `{column}`: as in the source\n" for column in extra)
     return f"""---
-{yaml.safe_dump(_front_matter(name, facts, format), sort_keys=False, allow_unicode=True).rstrip()}
+{yaml.safe_dump(_front_matter(name, info, format), sort_keys=False, allow_unicode=True).rstrip()}
 ---
 
 # {name}
 
-{facts.num_images:,} images of {facts.num_identities:,} identities, {size}, made from {facts.source_kind or "images"}
-`{facts.source or name}` by femb. The encoded images are those of the source, byte for byte.
+{info.num_images:,} images of {info.num_identities:,} identities, {size}, made from {info.source_kind or "images"}
+`{info.source or name}` by femb. The encoded images are those of the source, byte for byte.
 
 - `image`: the image
-- `label`: the identity, from 0 on; its name is the one that the source gave
+- `label`: the number of the identity, from 0; its name is the one in the source
 {columns}
 ```python
 {_LOADS[format]}
 ```
 
-Checksum of all images in their order (XXH3, 128 bits): `{facts.checksum}`.
+Checksum of all images in their order (XXH3, 128 bits): `{info.checksum}`.
 
-The data keep the licence of their source, and the people on them their rights.
+The data keep the licence of their source, and the people in the images keep their rights.
 """
 
 
-def _front_matter(name: str, facts: DatasetInfo, format: Format) -> dict[str, Any]:
-    images = facts.num_images or 0
+def _front_matter(name: str, info: DatasetInfo, format: Format) -> dict[str, Any]:
+    images = info.num_images or 0
     front_matter: dict[str, Any] = {
         "pretty_name": name,
         "task_categories": ["image-feature-extraction"],

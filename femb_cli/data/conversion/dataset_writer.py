@@ -1,4 +1,6 @@
-"""Writing a training set in the layout of `datasets`, in constant memory and so that a kill costs little.
+"""Write a training set in the directory layout of the library `datasets`.
+
+Memory does not grow with the number of images, and interrupted work can resume.
 
 Shapes: N images, C identities.
 """
@@ -12,21 +14,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import xxhash
 
-from femb_cli.data.conversion.batch import BATCH_BYTES, BATCH_ROWS, EncodedImages
+from femb_cli.data.conversion.batch_reader import BATCH_BYTES, BATCH_ROWS
+from femb_cli.data.conversion.choices import Format
 from femb_cli.data.conversion.dataset_card import CARD_FILE, dataset_card
-from femb_cli.data.conversion.journal import UnfinishedFolder
-from femb_cli.data.conversion.shards import (
-    OWN_COLUMNS,
-    Format,
-    ShardWriter,
-    features_of,
-    find_shard,
-    read_shard,
-    relabel,
-    rows_of,
-    schema_of,
-    shard_path,
-)
+from femb_cli.data.conversion.journal import UnfinishedDirectory
+from femb_cli.data.conversion.rows import OWN_COLUMNS, extra_schema_of, features_of, rows_of, schema_of
+from femb_cli.data.conversion.shards import ShardWriter, find_shard, read_shard, relabel, shard_path
 from femb_cli.data.huggingface.dataset_info import (
     INFO_FILE,
     STATE_FILE,
@@ -36,7 +29,7 @@ from femb_cli.data.huggingface.dataset_info import (
     write_dataset_info,
     write_json,
 )
-from femb_cli.data.images.encoded import quick_sizes
+from femb_cli.data.images.encoded import EncodedImages, quick_sizes
 from femb_cli.errors import FembError
 from femb_cli.files import refuse_existing
 
@@ -47,31 +40,30 @@ SHARD_BYTES = 500 * 10**6
 
 
 class DatasetWriter:
-    """A context manager that takes images; on leaving it without an error the dataset exists.
+    """A context manager that takes images and, when it is left without an error, publishes the dataset.
 
-    Everything is written to a folder beside the target, which takes the target's name at the end. An identity that
-    got no image is then left out and the labels are numbered anew: a dataset has no gap in its labels.
+    Everything is written to a directory beside the target, which is renamed at the end. Identities without an image
+    are then left out and the labels are renumbered, so that a dataset has no gap in its labels.
 
     Args:
-        path: The directory to make.
-        identity_names: One for each label.
-        source: Name of what the images come from, for the facts.
+        path: The directory to create.
+        identity_names: Name of each label, (C,).
+        source: Name of what the images come from, for the dataset info.
         source_kind: Its kind, as in `ImageSource`.
-        format: Arrow, or Parquet.
-        shard_bytes: Bytes of images after which a new file is begun.
-        overwrite: Replace an existing dataset, once the new one is whole.
-        job: A description of the work, plain values. What an interrupted work of the same description had written
-            is kept, and `notes` says how far that is.
+        format: Arrow or Parquet.
+        shard_bytes: Bytes of images after which a new file starts.
+        overwrite: Replace an existing dataset, once the new one is complete.
+        job: A description of the work, as JSON values. Files of interrupted work with the same description are kept,
+            and `notes` states how far it got.
 
     Attributes:
-        folder: Where the dataset is being written.
-        num_bytes: Of all images so far.
-        notes: What `end_shard` was told by an interrupted work of the same description, and by this one.
+        directory: Where the dataset is being written.
+        num_bytes: Bytes of all images so far.
+        notes: The notes passed to `end_shard`, by interrupted work with the same description and by this one.
 
     Raises:
-        FembError: On entering, if `path` exists and is not to be overwritten, or is anything but a dataset, or if
-            what an interrupted work left is damaged; while writing, if the disk refuses; on leaving, if there was no
-            image.
+        FembError: On entering, if `path` exists and must not be overwritten or is not a dataset, or if the files of
+            interrupted work are damaged; while writing, if the disk is full; on leaving, if there was no image.
     """
 
     def __init__(
@@ -90,8 +82,8 @@ class DatasetWriter:
         self._identity_names = list(identity_names)
         self._source, self._source_kind, self._overwrite = source, source_kind, overwrite
         self._format, self._shard_bytes = format, shard_bytes
-        self._unfinished = UnfinishedFolder(self.path, job)
-        self.folder = self._unfinished.folder
+        self._unfinished = UnfinishedDirectory(self.path, job)
+        self.directory = self._unfinished.directory
         self._images_of_C = np.zeros(len(self._identity_names), dtype=np.int64)
         self.num_bytes = 0
         self._image_sizes: set[tuple[int, int]] = set()
@@ -105,12 +97,12 @@ class DatasetWriter:
     def __enter__(self) -> Self:
         refuse_existing(self.path, overwrite=self._overwrite)
         if self.path.exists() and not (is_dataset(self.path) or has_dataset_info(self.path)):
-            raise FembError(f"{self.path} is no dataset, so it is not overwritten", hint="choose another name")
+            raise FembError(f"{self.path} is not a dataset, so it is not overwritten", hint="choose another name")
         with ExitStack() as exits:
             notes = exits.enter_context(self._unfinished).notes
             self.notes = [note["note"] for note in notes]
-            self._take_up(notes)
-            self._shards = exits.enter_context(ShardWriter(self.folder, self._format, start=len(notes)))
+            self._resume(notes)
+            self._shards = exits.enter_context(ShardWriter(self.directory, self._format, start=len(notes)))
             self._exits = exits.pop_all()
         return self
 
@@ -118,42 +110,42 @@ class DatasetWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            # Called before the folder is left, so that an error in it is treated as one while writing.
+            # Runs before the directory is left, so that an error in it is treated as one while writing.
             self._exits.callback(self._finish)
         self._exits.__exit__(kind, error, trace)
 
     @property
     def num_images(self) -> int:
-        """Images so far."""
+        """Number of images so far."""
         return int(self._images_of_C.sum())
 
     @property
     def num_identities(self) -> int:
-        """Identities with an image so far."""
+        """Number of identities that have an image so far."""
         return int((self._images_of_C > 0).sum())
 
     @property
     def shard_is_full(self) -> bool:
-        """Whether the open file should be ended."""
+        """Whether the open file has reached its size."""
         return self._shards.open_bytes >= self._shard_bytes
 
     def end_shard(self, note: dict[str, Any]) -> None:
-        """End the open file, so that an interrupted work goes on from here, with `note` among its `notes`."""
+        """Close the open file durably; interrupted work resumes from here, with `note` as the last of `notes`."""
         self._shards.close(durably=True)
         sizes = sorted(map(list, self._image_sizes))
         self._unfinished.note({"note": note, "bytes": self.num_bytes, "sizes": sizes})
 
     def attach(self, name: str, text: str) -> None:
-        """Put a text file into the dataset."""
+        """Add a text file to the dataset."""
         self._attachments[name] = text
 
     def write(self, image: bytes, label: int, name: str | None = None) -> None:
         """Add one image.
 
         Args:
-            image: As encoded; stored as it is.
-            label: Into `identity_names`.
-            name: The path that it is known by.
+            image: The encoded image, stored unchanged.
+            label: Index into `identity_names`.
+            name: Path of the image, stored beside it.
         """
         self._rows.append((image, label, name))
         self._row_bytes += len(image)
@@ -172,14 +164,14 @@ class DatasetWriter:
         """Add images.
 
         Args:
-            images: As encoded; stored as they are.
-            labels_N: Into `identity_names`.
-            names: The path that each is known by.
-            sizes_N2: Width and height in pixels, zeros where they are not known.
-            extra: Further columns, the same ones in every call.
+            images: The encoded images, stored unchanged.
+            labels_N: Index into `identity_names` for each.
+            names: Path of each image, stored beside it.
+            sizes_N2: Width and height in pixels, zeros if unknown.
+            extra: Extra columns, the same ones in every call.
 
         Raises:
-            FembError: A further column is called image or label, or the disk refuses.
+            FembError: An extra column is called image or label.
         """
         if not len(images):
             return
@@ -198,34 +190,33 @@ class DatasetWriter:
             )
 
     def _write_rows(self) -> None:
-        """Write the images that came one by one."""
+        """Write the images that were added one by one."""
         images, labels, names = zip(*self._rows, strict=True)
         joined = EncodedImages.join(images)
-        sizes_N2 = quick_sizes(joined.data, joined.ends_N)
-        self.write_batch(joined, np.array(labels), list(names), sizes_N2=sizes_N2)
+        self.write_batch(joined, np.array(labels), list(names), sizes_N2=quick_sizes(joined))
         self._rows, self._row_bytes = [], 0
         if self.shard_is_full:
             self.end_shard({})
 
-    def _take_up(self, notes: list[dict[str, Any]]) -> None:
-        """Go on from the files that an interrupted work has ended."""
-        shards = [find_shard(self.folder, self._format, number) for number in range(len(notes))]
+    def _resume(self, notes: list[dict[str, Any]]) -> None:
+        """Keep the complete files of interrupted work, and remove the others."""
+        shards = [find_shard(self.directory, self._format, number) for number in range(len(notes))]
         self._unfinished.clear(keep=set(shards))
         if not notes:
             return
         try:
             self._count_rows(shards, notes[-1]["bytes"])
-            self._extra = self._extra_of(shards[0])
+            self._extra = extra_schema_of(next(read_shard(shards[0])).schema)
         except (OSError, ValueError) as error:
             raise FembError(
-                f"cannot go on from {self.folder}, which an interrupted conversion left: {error}",
-                hint="remove that folder to start anew",
+                f"cannot resume from {self.directory}, the files of an interrupted conversion: {error}",
+                hint="remove that directory to start again",
             ) from error
         self._image_sizes = {(width, height) for width, height in notes[-1]["sizes"]}
         self._schema = self._schema_for(self._identity_names)
 
     def _count_rows(self, shards: list[Path], num_bytes: int) -> None:
-        """Take what was written before into the counts and checksums; it has to be `num_bytes` of images."""
+        """Add existing files to the counts and checksums, and check that they hold `num_bytes` of images."""
         for batch in (batch for shard in shards for batch in read_shard(shard)):
             labels_N = batch.column("label").to_numpy()
             self._images_of_C += np.bincount(labels_N, minlength=len(self._images_of_C))
@@ -237,27 +228,27 @@ class DatasetWriter:
             raise ValueError(f"{self.num_bytes} bytes of images instead of {num_bytes}")
 
     def _finish(self) -> None:
-        """Close the last file, leave out empty identities, write the files beside them and publish."""
+        """Close the last file, leave out identities without an image, add the other files and publish."""
         if self._rows:
             self._write_rows()
         self._shards.close()
-        kept_C = self._images_of_C > 0
-        if not kept_C.any():
+        is_kept_C = self._images_of_C > 0
+        if not is_kept_C.any():
             raise FembError(f"there is no image to write to {self.path}")
-        names = [name for name, kept in zip(self._identity_names, kept_C, strict=True) if kept]
-        folder = self.folder if kept_C.all() else self._relabelled(np.cumsum(kept_C) - 1, names)
-        files = self._name_shards(folder)
-        facts = self._facts()
-        write_dataset_info(folder, facts)
+        names = [name for name, is_kept in zip(self._identity_names, is_kept_C, strict=True) if is_kept]
+        directory = self.directory if is_kept_C.all() else self._relabel_shards(np.cumsum(is_kept_C) - 1, names)
+        files = self._name_shards(directory)
+        info = self._info()
+        write_dataset_info(directory, info)
         extra = [] if self._extra is None else self._extra.names
-        self.attach(CARD_FILE, dataset_card(self.path.name, facts, self._format, extra))
+        self.attach(CARD_FILE, dataset_card(self.path.name, info, self._format, extra))
         for name, text in self._attachments.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            (directory / name).write_text(text, encoding="utf-8")
         if self._format == "arrow":
-            self._write_arrow_files(folder, files, names)
-        self._unfinished.publish(folder)
+            self._write_arrow_files(directory, files, names)
+        self._unfinished.publish(directory)
 
-    def _facts(self) -> DatasetInfo:
+    def _info(self) -> DatasetInfo:
         size = next(iter(self._image_sizes)) if len(self._image_sizes) == 1 else (0, 0)
         return DatasetInfo(
             num_images=self.num_images,
@@ -269,29 +260,29 @@ class DatasetWriter:
             checksum=self._checksum.hexdigest(),
         )
 
-    def _relabelled(self, new_label_C: np.ndarray, names: list[str]) -> Path:
-        """Write all files anew with other labels, to a folder inside: a kill meanwhile spoils none of them."""
-        folder = self.folder / "final"
-        folder.mkdir(exist_ok=True)
+    def _relabel_shards(self, new_label_C: np.ndarray, names: list[str]) -> Path:
+        """Copy all files with new labels to a subdirectory, so that a kill leaves the originals intact."""
+        directory = self.directory / "final"
+        directory.mkdir(exist_ok=True)
         schema = self._schema_for(names)
-        with ShardWriter(folder, self._format) as shards:
+        with ShardWriter(directory, self._format) as shards:
             for number in range(self._shards.count):
-                relabel(find_shard(self.folder, self._format, number), shards, new_label_C, schema)
-        return folder
+                relabel(find_shard(self.directory, self._format, number), shards, new_label_C, schema)
+        return directory
 
-    def _name_shards(self, folder: Path) -> list[str]:
-        """Give the files the names that Hugging Face gives them, now that their number is known."""
+    def _name_shards(self, directory: Path) -> list[str]:
+        """Give the files the names that Hugging Face uses, now that their number is known."""
         count = self._shards.count
-        paths = [shard_path(folder, self._format, number, count) for number in range(count)]
+        paths = [shard_path(directory, self._format, number, count) for number in range(count)]
         for number, path in enumerate(paths):
-            find_shard(folder, self._format, number).rename(path)
+            find_shard(directory, self._format, number).rename(path)
         return [path.name for path in paths]
 
-    def _write_arrow_files(self, folder: Path, shards: list[str], names: list[str]) -> None:
-        """Write what `datasets.load_from_disk` reads beside the shards."""
+    def _write_arrow_files(self, directory: Path, shards: list[str], names: list[str]) -> None:
+        """Write the JSON files that `datasets.load_from_disk` needs beside the shards."""
         features = features_of(names, self._extra)
         info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
-        write_json(folder / INFO_FILE, info)
+        write_json(directory / INFO_FILE, info)
         content = f"{self._checksum.hexdigest()} {self._labels_checksum.hexdigest()} {names}"
         state: dict[str, object] = {
             "_data_files": [{"filename": name} for name in shards],
@@ -302,27 +293,18 @@ class DatasetWriter:
             "_output_all_columns": False,
             "_split": None,
         }
-        write_json(folder / STATE_FILE, state)
+        write_json(directory / STATE_FILE, state)
 
     def _schema_for(self, names: list[str]) -> "pa.Schema":
         return schema_of(self._extra, features_of(names, self._extra))
 
     def _checked(self, extra: "pa.Schema") -> "pa.Schema":
-        """Refuse further columns that are called like the dataset's own."""
+        """Refuse extra columns with the name of one of femb's columns."""
         taken = [name for name in extra.names if name in OWN_COLUMNS]
         if taken:
             raise FembError(
-                f"a further column of {self._source or 'the images'} is called {taken[0]!r}, like one of the data"
-                " set's own",
+                f"an extra column of {self._source or 'the images'} is called {taken[0]!r}, as one of the dataset's"
+                " columns",
                 hint="rename or remove it in the source",
             )
         return extra
-
-    @staticmethod
-    def _extra_of(shard: Path) -> "pa.Schema | None":
-        """Return the schema of the further columns of a shard."""
-        import pyarrow as pa
-
-        schema = next(read_shard(shard)).schema
-        fields = [field for field in schema if field.name not in OWN_COLUMNS]
-        return pa.schema(fields, metadata=schema.metadata) if fields else None

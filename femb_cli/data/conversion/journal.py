@@ -1,4 +1,4 @@
-"""A folder that is written aside and survives a kill: what its journal lists is whole, the rest is written again."""
+"""A directory under construction, with a journal, so that interrupted work resumes where it stopped."""
 
 import json
 import os
@@ -14,36 +14,38 @@ from femb_cli.files import make_parent, publish
 JOURNAL_FILE = "journal.jsonl"
 
 
-class UnfinishedFolder:
-    """A context manager over the folder `.NAME.unfinished` beside the target.
+class UnfinishedDirectory:
+    """A context manager over the directory `.NAME.unfinished` beside the target.
 
-    On leaving it the folder is gone: it has become the target (`publish`), or is removed. It stays where an error or
-    a kill ends the work after something was noted in the journal, for the next work of the same description.
+    On success, `publish` renames the directory to the target. After an error or a kill it stays, if the journal has
+    an entry, and the next work with the same description resumes from there. Otherwise it is removed. Only one
+    process can write to it at a time; the lock ends with the process.
 
     Args:
-        target: What the folder is to become.
-        job: A description of the work, plain values: notes of any other work are not gone on from. None: never.
+        target: The directory to create.
+        job: A description of the work, as JSON values. Work resumes only if the descriptions are equal. With None it
+            never resumes.
 
     Attributes:
-        folder: Where to write.
-        notes: Of an earlier, interrupted work of the same description, in order; and of this one.
+        directory: Where to write.
+        notes: The entries of the journal, in order: those of the interrupted work, then those of this one.
 
     Raises:
-        FembError: On entering, if the folder cannot be made, or another process is writing there; on leaving, in place
-            of an error of the system's.
+        FembError: On entering, if the directory cannot be created or another process writes there; on leaving, in
+            place of an `OSError`.
     """
 
     def __init__(self, target: Path, job: dict[str, Any] | None = None) -> None:
         self.target = target
-        self.folder = target.with_name(f".{target.name}.unfinished")
+        self.directory = target.with_name(f".{target.name}.unfinished")
         self._job = job
         self.notes: list[dict[str, Any]] = []
 
     def __enter__(self) -> Self:
-        make_parent(self.folder)
+        make_parent(self.directory)
         try:
-            self.folder.mkdir(exist_ok=True)
-            self._journal = (self.folder / JOURNAL_FILE).open("a+", encoding="utf-8", errors="replace")
+            self.directory.mkdir(exist_ok=True)
+            self._journal = (self.directory / JOURNAL_FILE).open("a+", encoding="utf-8", errors="replace")
             self._lock()
             self.notes = self._read_notes()
             self._write_notes()
@@ -57,50 +59,44 @@ class UnfinishedFolder:
         with suppress(OSError):
             self._journal.close()
         if kind is None or not self.notes or self._job is None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.directory, ignore_errors=True)
         if isinstance(error, OSError):
             raise self._refusal(error) from error
 
     def note(self, entry: dict[str, Any]) -> None:
-        """Add to the journal, once what the entry speaks of is safely on the disk."""
+        """Add an entry to the journal; call it only when the files that the entry describes are on the disk."""
         self.notes.append(entry)
         self._journal.write(json.dumps(entry) + "\n")
         self._sync()
 
     def publish(self, content: Path) -> None:
-        """Give `content`, the folder or one in it, the target's name; a target that is there already is replaced."""
+        """Rename `content`, this directory or one in it, to the target; an existing target is replaced."""
         self._journal.close()
-        (self.folder / JOURNAL_FILE).unlink(missing_ok=True)
+        (self.directory / JOURNAL_FILE).unlink(missing_ok=True)
         publish(content, self.target)
 
     def clear(self, keep: set[Path]) -> None:
-        """Remove every file but some and the journal."""
-        keep = keep | {self.folder / JOURNAL_FILE}
-        for path in sorted(self.folder.rglob("*"), reverse=True):
+        """Remove all files except those to keep and the journal."""
+        keep = keep | {self.directory / JOURNAL_FILE}
+        for path in sorted(self.directory.rglob("*"), reverse=True):
             if path.is_dir() and not any(path in kept.parents for kept in keep):
                 path.rmdir()
             elif not path.is_dir() and path not in keep:
                 path.unlink()
 
     def _refusal(self, error: OSError) -> FembError:
-        return FembError(f"cannot write to {self.folder}: {error}", hint="is the disk full, or not to be written to?")
+        return FembError(f"cannot write to {self.directory}: {error}", hint="is the disk full or write-protected?")
 
     def _lock(self) -> None:
-        """Refuse a second process; the system lifts the lock whatever ends the first."""
-        try:
-            import fcntl
-        except ImportError:  # Windows, where a file that is open cannot be removed anyway
-            return
-        try:
-            fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        """Lock the journal, so that no second process writes here."""
+        from filelock import lock_descriptor
+
+        if not lock_descriptor(self._journal.fileno(), blocking=False):
             self._journal.close()
-            raise FembError(
-                f"another process is writing {self.target}", hint="wait for it, or choose another name"
-            ) from error
+            raise FembError(f"another process is writing {self.target}", hint="wait for it, or choose another name")
 
     def _read_notes(self) -> list[dict[str, Any]]:
-        """Read the notes of the same work, as far as they are whole."""
+        """Read the entries of equal work, up to the first incomplete line."""
         self._journal.seek(0)
         lines = []
         for line in self._journal:

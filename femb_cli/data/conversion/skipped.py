@@ -1,4 +1,4 @@
-"""The list of what a conversion left out, beside what it wrote."""
+"""`skipped.txt`: the images or pairs that a conversion left out, and why."""
 
 from collections.abc import Sequence
 
@@ -6,5 +6,5 @@ SKIPPED_FILE = "skipped.txt"
 
 
 def skipped_text(skipped: Sequence[tuple[str, str]]) -> str:
-    """Return the file's text: a line for each name and reason, with a tab between."""
+    """Return the content of the file: a line with name, tab and reason for each image or pair."""
     return "".join(f"{name}\t{reason}\n" for name, reason in skipped)

@@ -1,4 +1,4 @@
-"""Images as files: a folder of identities or of loose images, or a list of files."""
+"""Images as files: all those below a folder, or a given list of files."""
 
 import os
 import stat
@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 
-from femb_cli.data.files.naming import check_text, is_clutter, is_image_name
-from femb_cli.data.identities import identities_from_names
+from femb_cli.data.files.layout import identities_from_layout
+from femb_cli.data.files.naming import check_text, is_hidden, is_image_name
 from femb_cli.data.images.encoded import MAX_IMAGE_BYTES
 from femb_cli.errors import FembError
 
@@ -15,11 +15,11 @@ from femb_cli.errors import FembError
 class FolderSource:
     """The images below a folder, sorted by path in code-point order.
 
-    An image's identity is the folder that it lies in; see `identities_from_names`. Hidden files, the leavings of
-    operating systems and files without an image's ending are passed over.
+    The identity of an image is the folder that it lies in; see `identities_from_layout`. Hidden files, thumbnails and
+    files without an image's ending are skipped.
 
     Raises:
-        FembError: The folder cannot be read, holds no image, or a name in it is no text.
+        FembError: The folder cannot be read, holds no image, or a name in it is not valid text.
     """
 
     kind = "folder"
@@ -29,24 +29,24 @@ class FolderSource:
         self.names = sorted(_image_names(self.path))
         if not self.names:
             raise FembError(f"no images below {self.path}", hint="images end in .jpg, .png, .bmp, .webp, .ppm or .tif")
-        self.identities = identities_from_names(self.names)
+        self.identities = identities_from_layout(self.names)
 
     def __len__(self) -> int:
         return len(self.names)
 
     def read(self, index: int) -> bytes:
-        """Return the encoded bytes of one image."""
+        """Return one encoded image."""
         return read_file(self.path / self.names[index])
 
 
 class FileListSource:
-    """The given files in the given order.
+    """The given files, in the given order.
 
-    `names` are the paths as given where all of them are relative and none climbs with '..', else relative to the
-    deepest folder that holds them all, which is also `path` then.
+    `names` are the paths as given, if all are relative and none contains '..'. Otherwise they are relative to `path`,
+    the deepest folder that contains all files.
 
     Raises:
-        FembError: The list is empty, names a file twice, or a name in it is no text.
+        FembError: The list is empty, names a file twice, or a name in it is not valid text.
     """
 
     kind = "files"
@@ -59,7 +59,7 @@ class FileListSource:
         self.path, self.names = _names_of_files(self._files)
         name, times = Counter(self.names).most_common(1)[0]
         if times > 1:
-            raise FembError(f"{name} stands in the list of images {times} times")
+            raise FembError(f"the list of images names {name} {times} times")
         for name in self.names:
             check_text(name, "the list of images")
 
@@ -67,12 +67,12 @@ class FileListSource:
         return len(self.names)
 
     def read(self, index: int) -> bytes:
-        """Return the encoded bytes of one image."""
+        """Return one encoded image."""
         return read_file(self._files[index])
 
 
 def _image_names(root: Path) -> Iterator[str]:
-    """Walk the folder, through links too, but into every real folder only once so that a circle of links ends."""
+    """Walk the folder and its links; each real folder is entered once, so that a circle of links ends."""
     entered = {root.resolve()}
     for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_refuse_folder):
         prefix = Path(folder).relative_to(root)
@@ -80,7 +80,7 @@ def _image_names(root: Path) -> Iterator[str]:
             if is_image_name(name):
                 check_text(name, root)
                 yield name
-        visible = {name: Path(folder, name).resolve() for name in sorted(subfolders) if not is_clutter(name)}
+        visible = {name: Path(folder, name).resolve() for name in sorted(subfolders) if not is_hidden(name)}
         subfolders[:] = [name for name, target in visible.items() if target not in entered]
         entered.update(visible.values())
 
@@ -99,27 +99,27 @@ def _names_of_files(files: list[Path]) -> tuple[Path, list[str]]:
 
 
 def common_folder(first: str, last: str) -> str:
-    """Return the deepest folder that holds all of some files, from the first and the last in code-point order.
+    """Return the deepest folder that contains all of some files, given the first and the last in code-point order.
 
-    What those two begin with, every file sorted between them begins with too.
+    Two are enough: every path that sorts between them starts with what they have in common.
 
     Args:
         first: An absolute path without '..'.
-        last: Another, or the same.
+        last: Another such path, or the same.
     """
     return os.path.commonpath([os.path.dirname(first), os.path.dirname(last)])  # noqa: PTH120
 
 
 def read_file(path: Path) -> bytes:
-    """Return the bytes of one image.
+    """Return the bytes of one image file.
 
     Raises:
-        FembError: It cannot be read, is no file but a device, say, or is larger than any image.
+        FembError: The file cannot be read, is a device or another special file, or is larger than `MAX_IMAGE_BYTES`.
     """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise FembError(f"{str(path)!r} is no file")
+            raise FembError(f"{str(path)!r} is not a regular file")
         if status.st_size > MAX_IMAGE_BYTES:
             raise FembError(f"{str(path)!r} has {status.st_size} bytes, too many for one image")
         return path.read_bytes()

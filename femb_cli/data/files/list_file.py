@@ -1,6 +1,6 @@
-"""Images named by a list: a text file with a path and an identity on each line, in any of the forms in use.
+"""Images named by a list: a text file with a path and an identity on each line.
 
-Shapes: N lines, U different images, R lines that repeat one, C identities.
+Shapes: N lines, U distinct images, R lines that repeat an image.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from femb_cli.data.files.folder import common_folder, read_file
-from femb_cli.data.files.list_format import ListForm, check_header, numbered_by, recognise, split_line
+from femb_cli.data.files.list_format import ListFormat, check_header, recognise, split_line, with_identity_kind
 from femb_cli.data.files.naming import IMAGE_ENDINGS
 from femb_cli.data.identities import identities_from_values
 from femb_cli.data.source import ComputedNames
@@ -31,17 +31,19 @@ _BLOCK_LINES = 2**16
 class ListFileSource:
     """The images that a list names, in its order, and their identities.
 
-    Identities that are numbers are named by their number and sorted as numbers, others by code point. Relative paths
-    start from `root`, else from the list's folder, or from the one folder in it that holds the first image. `names`
-    are the paths as written where all of them are relative and none climbs with '..', else relative to the deepest
-    folder that holds all images.
+    Identities that are numbers are sorted as numbers, others by code point. Relative paths start from `root`. Without
+    `root` they start from the list's folder, or from the only folder in it that contains the first image. `names` are
+    the paths as written, if all are relative and none contains '..'; otherwise they are relative to the deepest folder
+    that contains all images.
+
+    Opening a list does not check that its images exist.
 
     Raises:
-        FembError: The list cannot be read or is none, or one of its lines is not like the first, names no identity,
-            or gives an image another identity than an earlier line. Whether the images exist is not looked at.
+        FembError: The list cannot be read or has an unknown format; or a line has another format than the first, names
+            no identity, or gives an image another identity than an earlier line.
 
     Warns:
-        UserWarning: The list names an image more than once; it is kept once, where it came first.
+        UserWarning: The list names an image more than once; only its first line counts.
     """
 
     kind = "list"
@@ -67,11 +69,11 @@ class ListFileSource:
 
     @property
     def names(self) -> Sequence[str]:
-        """Unique names, looked up when asked for."""
+        """Unique names, converted to text on access."""
         return ComputedNames(len(self), lambda index: self._names[index].as_py())
 
     def read(self, index: int) -> bytes:
-        """Return the encoded bytes of one image.
+        """Return one encoded image.
 
         Raises:
             FembError: The image cannot be read.
@@ -85,26 +87,26 @@ class ListFileSource:
             ) from error
 
     def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
-        """Return the list's further columns for some rows, int64 or float64 where all of a column are numbers.
+        """Return the extra columns of some rows: int64 or float64 if all cells of a column are numbers, else text.
 
         Returns:
-            None if the list has no further columns.
+            None if the list has no extra columns.
         """
         return self._extra.take(rows_N) if self._extra.num_columns else None
 
 
 def is_list_file(path: Path) -> bool:
-    """Whether `path` is a text file whose first line, blank ones aside, has a form that femb knows."""
-    return _form_of(path) is not None
+    """Whether `path` is a text file, and its first line with text has a format that femb knows."""
+    return _format_of(path) is not None
 
 
 def has_extra_columns(path: Path) -> bool:
     """Whether `path` is a list with more columns than path and identity."""
-    form = _form_of(path)
-    return form is not None and bool(form.extra)
+    list_format = _format_of(path)
+    return list_format is not None and bool(list_format.extra)
 
 
-def _form_of(path: Path) -> ListForm | None:
+def _format_of(path: Path) -> ListFormat | None:
     if not path.is_file():
         return None
     with path.open("rb") as file:
@@ -119,13 +121,13 @@ def _form_of(path: Path) -> ListForm | None:
 
 @dataclass(frozen=True)
 class _Rows:
-    """What the lines of a list say.
+    """The cells of a list, by column.
 
     Attributes:
-        paths: large_string, (N,), as written.
+        paths: As written; large_string, (N,).
         identities: int64 or large_string, (N,).
-        lines_N: int64, the lines' numbers, from 1.
-        extra: The further columns, large_string.
+        lines_N: Number of each line, from 1; int64.
+        extra: The extra columns, large_string.
     """
 
     paths: "pa.Array"
@@ -142,39 +144,39 @@ class _Rows:
 def _read_rows(path: Path) -> _Rows:
     import pyarrow as pa
 
-    form, lines = _open_list(path)
+    list_format, lines = _open_list(path)
     batches = []
     while block := list(islice(lines, _BLOCK_LINES)):
-        batches.append(_read_block(block, form, path))
+        batches.append(_read_block(block, list_format, path))
     table = pa.Table.from_batches(batches).combine_chunks()
     paths, identities, lines_N = (table.column(column).chunk(0) for column in range(3))
     return _Rows(paths, identities, lines_N.to_numpy(), table.select(range(3, table.num_columns)))
 
 
-def _open_list(path: Path) -> tuple[ListForm, Iterator[tuple[int, str]]]:
-    """Return the form of a list and its numbered lines, without the header."""
+def _open_list(path: Path) -> tuple[ListFormat, Iterator[tuple[int, str]]]:
+    """Return the format of a list and its numbered lines, without the header."""
     lines = _read_lines(path)
     first = next(lines, None)
     if first is None:
         raise FembError(f"the list {path} is empty")
-    form = recognise(first[1])
-    if form is None:
+    list_format = recognise(first[1])
+    if list_format is None:
         raise FembError(
-            f"line {first[0]} of {path} is no line of a list that femb knows: {first[1]!r}",
+            f"line {first[0]} of {path} does not have the format of a list that femb reads: {first[1]!r}",
             hint=f"write 'path identity', where path ends in {', '.join(sorted(IMAGE_ENDINGS))},"
             " or a table with the columns path and identity",
         )
-    if form.has_header:
-        check_header(form, path)
+    if list_format.has_header:
+        check_header(list_format, path)
         first = next(lines, None)
         if first is None:
             raise FembError(f"the list {path} has a header and nothing below it")
-    identity = split_line(*first, form, path)[form.identity]
-    return numbered_by(identity, form), chain([first], lines)
+    identity = split_line(*first, list_format, path)[list_format.identity]
+    return with_identity_kind(list_format, identity), chain([first], lines)
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the lines that are not blank, each after its number, without their ends."""
+    """Yield the number and the text of each line that is not blank."""
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
@@ -185,30 +187,30 @@ def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise FembError(f"cannot read the list {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise FembError(
-            f"line {number} of {path} is no UTF-8 text: {line[:80]!r}", hint="save the list as UTF-8"
+            f"line {number} of {path} is not UTF-8 text: {line[:80]!r}", hint="save the list as UTF-8"
         ) from error
 
 
-def _read_block(block: list[tuple[int, str]], form: ListForm, path: Path) -> "pa.RecordBatch":
-    """Turn lines into the columns path, identity, line number and those that are kept besides."""
+def _read_block(block: list[tuple[int, str]], list_format: ListFormat, path: Path) -> "pa.RecordBatch":
+    """Turn numbered lines into the columns path, identity, line number and the extra columns."""
     import pyarrow as pa
 
-    columns = list(zip(*(split_line(*line, form, path) for line in block), strict=True))
-    texts = {column: pa.array(columns[column], pa.large_string()) for column in (form.path, *form.extra)}
-    names = columns[form.identity]
-    if form.is_numbered:
+    columns = list(zip(*(split_line(*line, list_format, path) for line in block), strict=True))
+    texts = {column: pa.array(columns[column], pa.large_string()) for column in (list_format.path, *list_format.extra)}
+    names = columns[list_format.identity]
+    if list_format.is_numbered:
         identities = pa.array([int(name.partition(".")[0]) for name in names], pa.int64())
     else:
         identities = pa.array(names, pa.large_string())
     numbers = pa.array([number for number, _ in block], pa.int64())
     return pa.record_batch(
-        [texts[form.path], identities, numbers, *(texts[column] for column in form.extra)],
-        names=["path", "identity", "line", *form.extra.values()],
+        [texts[list_format.path], identities, numbers, *(texts[column] for column in list_format.extra)],
+        names=["path", "identity", "line", *list_format.extra.values()],
     )
 
 
 def _find_root(folder: Path, first: str) -> Path:
-    """Return where the first path starts from: the list's folder, or the only folder in it where that is a file."""
+    """Return the folder that the paths start from: the list's, or the only one in it that contains the first image."""
     if _is_file(folder / first):
         return folder
     fitting = [inner for inner in folder.iterdir() if _is_file(inner / first)]
@@ -216,8 +218,8 @@ def _find_root(folder: Path, first: str) -> Path:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether `path` is a file, not so also where nobody may look."""
-    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file() raises in folders that are closed to this user
+    """Whether `path` is a file; false also where access is denied."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file() raises PermissionError
 
 
 def _names_of(paths: "pa.Array", root: Path) -> "pa.Array":
@@ -235,18 +237,25 @@ def _names_of(paths: "pa.Array", root: Path) -> "pa.Array":
 
 
 def _absolute(root: Path, paths: list[str]) -> list[str]:
-    """Join as text: making a `Path` of each of many millions of lines would take minutes."""
+    """Join paths as text: a `Path` for each of many millions of lines would take minutes."""
     start = os.path.abspath(root)  # noqa: PTH100 - resolve() would follow links
     return [os.path.normpath(os.path.join(start, path)) for path in paths]  # noqa: PTH118
 
 
 def _first_mentions(names: "pa.Array", rows: _Rows, path: Path) -> np.ndarray:
-    """Return the rows that name an image first, int64, ascending; warn of others and refuse contradictions."""
+    """Return the first row of each image, int64, (U,), ascending.
+
+    Raises:
+        FembError: A later row gives an image another identity.
+
+    Warns:
+        UserWarning: An image has more than one row.
+    """
     encoded = names.dictionary_encode()
     if len(encoded.dictionary) == len(names):
         return np.arange(len(names))
     codes_N = encoded.indices.to_numpy()
-    # Codes count up in the order of first mention, so these rows ascend.
+    # Arrow numbers the names in the order of their first row, so rows_U ascends.
     rows_U = np.unique(codes_N, return_index=True)[1]
     again_R = np.setdiff1d(np.arange(len(names)), rows_U, assume_unique=True)
     for again, first in zip(again_R, rows_U[codes_N[again_R]], strict=True):
@@ -265,7 +274,7 @@ def _first_mentions(names: "pa.Array", rows: _Rows, path: Path) -> np.ndarray:
 
 
 def _with_numbers(extra: "pa.Table") -> "pa.Table":
-    """Turn columns of text into int64 or float64 where all their cells are numbers."""
+    """Convert each column of text to int64 or float64, if all its cells are numbers."""
     import pyarrow as pa
 
     return pa.table({name: _numbers_or_text(extra[name]) for name in extra.column_names})

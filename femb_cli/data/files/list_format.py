@@ -1,6 +1,6 @@
-"""The forms that lists of images come in, told apart by their first line.
+"""The formats of lists of images, recognised by their first line.
 
-MagFace's `path 0 identity 0`; `path identity`; InsightFace's `aligned<TAB>path<TAB>identity`; im2rec's
+femb reads MagFace's `path 0 identity 0`; `path identity`; InsightFace's `aligned<TAB>path<TAB>identity`; im2rec's
 `key<TAB>label<TAB>path`; and tables, separated by tabs or commas, with a header or with path and identity first.
 """
 
@@ -24,21 +24,21 @@ _PATH_AND_IDENTITY = re.compile(r"(.*\S)\s+(\S+)")
 
 
 @dataclass(frozen=True)
-class ListForm:
-    """How the lines of a list are put together.
+class ListFormat:
+    """How a line of a list is divided into cells.
 
     Attributes:
-        shape: The form in words.
-        split: From a line to its cells, to none if it is not of the form.
-        num_cells: Of each line.
-        path: Which cell it is.
-        identity: Which cell it is.
-        extra: Names of further cells that are kept, by position.
+        description: The format as text, for error messages.
+        split: Divides a line into its cells; returns () if the line does not have this format.
+        num_cells: Cells in each line.
+        path: Position of the path among the cells.
+        identity: Position of the identity.
+        extra: Names of the extra columns, by position.
         is_numbered: Whether identities are numbers rather than names.
         has_header: Whether the first line names the columns.
     """
 
-    shape: str
+    description: str
     split: Callable[[str], Sequence[str]]
     num_cells: int = 2
     path: int = 0
@@ -48,60 +48,71 @@ class ListForm:
     has_header: bool = False
 
 
-def recognise(line: str) -> ListForm | None:
-    """Return the form of the list that starts with this line, None if it has none that femb knows."""
+def recognise(line: str) -> ListFormat | None:
+    """Return the format of a list from its first line; None if femb does not know it."""
     magface = _split_at_spaces(_MAGFACE, line)
     if magface and _is_image(magface[0]):
-        return ListForm("'path 0 identity 0'", partial(_split_at_spaces, _MAGFACE), is_numbered=True)
+        return ListFormat("'path 0 identity 0'", partial(_split_at_spaces, _MAGFACE), is_numbered=True)
     for name, separator in _TABLE_SEPARATORS.items():
         cells = _split_table(separator, line)
-        table = ListForm(f"{len(cells)} columns between {name}", partial(_split_table, separator), num_cells=len(cells))
-        if form := _with_header(table, cells) or _without_header(table, cells):
-            return form
+        description = f"{len(cells)} columns separated by {name}"
+        table = ListFormat(description, partial(_split_table, separator), num_cells=len(cells))
+        if list_format := _with_header(table, cells) or _without_header(table, cells):
+            return list_format
     pair = _split_at_spaces(_PATH_AND_IDENTITY, line)
     if pair and _is_image(pair[0]) and sum(map(_is_image, line.split())) == 1:
-        return ListForm("'path identity'", partial(_split_at_spaces, _PATH_AND_IDENTITY))
+        return ListFormat("'path identity'", partial(_split_at_spaces, _PATH_AND_IDENTITY))
     return None
 
 
-def numbered_by(identity: str, form: ListForm) -> ListForm:
-    """Complete a form by the identity in the first line: if that is a number, all are."""
-    return replace(form, is_numbered=form.is_numbered or _NUMBER.fullmatch(identity) is not None)
+def with_identity_kind(list_format: ListFormat, identity: str) -> ListFormat:
+    """Complete a format from the first identity: if it is a number, all identities must be numbers."""
+    return replace(list_format, is_numbered=list_format.is_numbered or _NUMBER.fullmatch(identity) is not None)
 
 
-def check_header(form: ListForm, path: Path) -> None:
-    """Refuse a header that names two further columns alike.
+def check_header(list_format: ListFormat, path: Path) -> None:
+    """Refuse a header that gives two extra columns the same name.
 
     Raises:
-        FembError: It does.
+        FembError: Two extra columns have the same name.
     """
-    names = list(form.extra.values())
+    names = list(list_format.extra.values())
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise FembError(f"two columns of {path} are named {twice!r}", hint="rename one of them")
 
 
-def split_line(number: int, text: str, form: ListForm, path: Path) -> Sequence[str]:
-    """Return the cells of one line, whose path and identity are sound."""
+def split_line(number: int, text: str, list_format: ListFormat, path: Path) -> Sequence[str]:
+    """Divide one line into cells, and check its path and its identity.
+
+    Args:
+        number: Of the line, from 1.
+        text: The line.
+        list_format: The format of the list.
+        path: The list, for error messages.
+
+    Raises:
+        FembError: The line has another format, or its path or identity is missing or invalid.
+    """
     place = f"line {number} of {path}"
-    cells = form.split(text)
-    if len(cells) != form.num_cells:
-        raise FembError(f"{place} is not {form.shape} like the first one: {text!r}")
-    image, identity = cells[form.path], cells[form.identity]
+    cells = list_format.split(text)
+    if len(cells) != list_format.num_cells:
+        raise FembError(f"{place} is not {list_format.description} like the first line: {text!r}")
+    image, identity = cells[list_format.path], cells[list_format.identity]
     if not image or not identity:
         raise FembError(f"{place} lacks a path or an identity: {text!r}")
-    if form.is_numbered and not _IDENTITY_NUMBER.fullmatch(identity):
+    if list_format.is_numbered and not _IDENTITY_NUMBER.fullmatch(identity):
         raise FembError(
-            f"{place} has the identity {identity!r}, which is no whole number from 0 up",
-            hint="identities are numbers, in every line, if the first one is",
+            f"{place} has the identity {identity!r}, which is not a whole number from 0 up",
+            hint="if the first identity is a number, all must be numbers",
         )
     check_text(image, place)
     check_text(identity, place)
     return cells
 
 
-def _with_header(table: ListForm, cells: Sequence[str]) -> ListForm | None:
-    """Complete the form of a table whose first line names its columns."""
+def _with_header(table: ListFormat, cells: Sequence[str]) -> ListFormat | None:
+    """Complete the format of a table whose first line names its columns; None if it does not."""
     names = [cell.lower() for cell in cells]
     path = next((names.index(name) for name in _PATH_COLUMNS if name in names), None)
     identity = next((names.index(name) for name in _IDENTITY_COLUMNS if name in names), None)
@@ -112,8 +123,8 @@ def _with_header(table: ListForm, cells: Sequence[str]) -> ListForm | None:
     return replace(table, path=path, identity=identity, extra=extra, has_header=True)
 
 
-def _without_header(table: ListForm, cells: Sequence[str]) -> ListForm | None:
-    """Complete the form of a table from its first row, which may open with a key or with `aligned`."""
+def _without_header(table: ListFormat, cells: Sequence[str]) -> ListFormat | None:
+    """Complete the format of a table from its first row, which may start with a key or with `aligned`."""
     has_key = len(cells) > 2 and _NUMBER.fullmatch(cells[0]) is not None
     if has_key and _is_image(cells[-1]):
         path, identity = len(cells) - 1, 1
@@ -132,10 +143,10 @@ def _split_at_spaces(pattern: re.Pattern[str], line: str) -> Sequence[str]:
 
 
 def _split_table(separator: str, line: str) -> Sequence[str]:
-    """Split at commas as CSV does, with quotes, and at tabs as they stand."""
+    """Split at commas by the rules of CSV, with quotes; at tabs without quotes."""
     try:
         cells = next(csv.reader([line])) if separator == "," else line.split(separator)
-    except csv.Error:  # a carriage return inside, or a cell that is endlessly long
+    except csv.Error:  # a carriage return inside, or a cell longer than the limit
         return ()
     return [cell.strip() for cell in cells]
 

@@ -1,4 +1,4 @@
-"""How images in folders and archives are named, and what their folders say about identity."""
+"""Which file names are images, and which names femb skips or refuses."""
 
 import re
 from pathlib import PurePosixPath
@@ -9,22 +9,24 @@ IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".t
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def is_clutter(part: str) -> bool:
-    """Whether a file or folder of this name is one that operating systems leave behind."""
+def is_hidden(part: str) -> bool:
+    """Whether a file or folder of this name is skipped: hidden files, thumbnails, and macOS's `__MACOSX`."""
     return part.startswith(".") or part in ("Thumbs.db", "__MACOSX")
 
 
 def is_image_name(name: str) -> bool:
-    """Whether `name`, a relative path with '/', is that of an image and of nothing hidden."""
+    """Whether `name`, a relative path with '/', has the ending of an image and no hidden part."""
     path = PurePosixPath(name)
-    return path.suffix.lower() in IMAGE_ENDINGS and not any(map(is_clutter, path.parts))
+    return path.suffix.lower() in IMAGE_ENDINGS and not any(map(is_hidden, path.parts))
 
 
 def check_text(name: str, place: object) -> None:
-    """Refuse a name that could not stand as one line of text in the files that femb writes.
+    """Refuse a name that cannot be written as one line of UTF-8 text.
 
     Raises:
-        FembError: `name` has control characters or is no valid Unicode.
+        FembError: `name` has control characters or is not valid Unicode.
     """
     if _NOT_TEXT.search(name):
-        raise FembError(f"the name {name!r} in {place} has control characters or is no valid Unicode", hint="rename it")
+        raise FembError(
+            f"the name {name!r} in {place} has control characters or is not valid Unicode", hint="rename it"
+        )

@@ -1,7 +1,7 @@
-"""Images inside a zip archive, read member by member without extracting anything.
+"""Images in a zip archive, read from a memory map without extracting the archive.
 
-Python's `zipfile` reads the table of contents; the members' bytes are taken from a memory map, which threads and
-forked processes may share, and inflated to no more than the size that the table states.
+Python's `zipfile` reads the table of contents. femb reads the members itself, because threads and forked processes can
+share a memory map, and because it stops inflating a member at the size that the table states.
 """
 
 import mmap
@@ -13,8 +13,8 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from femb_cli.data.files.layout import identities_from_layout
 from femb_cli.data.files.naming import check_text, is_image_name
-from femb_cli.data.identities import identities_from_names
 from femb_cli.data.images.encoded import MAX_IMAGE_BYTES
 from femb_cli.errors import FembError
 
@@ -24,12 +24,11 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, length of the name, leng
 class ZipSource:
     """The images of a zip archive, sorted by name in code-point order.
 
-    `names` are the full member names; identities come from their folders as in `FolderSource`.
+    `names` are the full names of the members; identities come from their folders, as in `FolderSource`.
 
     Raises:
-        FembError: The archive is damaged, holds no image, or holds a member that no honest set of images has:
-            names that leave the archive, links and devices, encrypted, overlapping or doubled members, or an
-            image of more than 64 MiB.
+        FembError: The archive is damaged, holds no image, or holds a suspicious member: a name that leads out of the
+            archive, a link or a device, encrypted, overlapping or repeated members, or an image of more than 64 MiB.
     """
 
     kind = "zip"
@@ -44,7 +43,7 @@ class ZipSource:
             _check_image(member, self.path)
         self._members = sorted(images, key=lambda member: member.filename)
         self.names = [member.filename for member in self._members]
-        self.identities = identities_from_names(self.names)
+        self.identities = identities_from_layout(self.names)
         with self.path.open("rb") as file:
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
@@ -55,7 +54,7 @@ class ZipSource:
         return ZipSource, (self.path,)
 
     def read(self, index: int) -> bytes:
-        """Return the encoded bytes of one image."""
+        """Return one encoded image."""
         member = self._members[index]
         try:
             image = self._inflate(member)
@@ -68,7 +67,7 @@ class ZipSource:
         return image
 
     def _inflate(self, member: zipfile.ZipInfo) -> bytes:
-        """Unpack one member, to one byte more than it claims at most."""
+        """Unpack one member, up to one byte more than the size that the table of contents states."""
         signature, name_length, extra_length = _LOCAL_HEADER.unpack_from(self._data, member.header_offset)
         if signature != b"PK\x03\x04":
             raise zlib.error("no member starts at its offset")
@@ -80,7 +79,7 @@ class ZipSource:
 
 
 def _read_contents(path: Path) -> list[zipfile.ZipInfo]:
-    """Return the members of an archive whose table of contents can be trusted."""
+    """Return the members of an archive, after checking its table of contents."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -88,7 +87,7 @@ def _read_contents(path: Path) -> list[zipfile.ZipInfo]:
     # A damaged table of contents raises any of these.
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
         raise FembError(
-            f"{path} is no whole zip archive ({error})", hint="it may be cut short: fetch it again"
+            f"{path} is not a complete zip archive ({error})", hint="it may be cut short: download it again"
         ) from error
     for member in members:
         _check_member(member, path)
@@ -100,7 +99,7 @@ def _read_contents(path: Path) -> list[zipfile.ZipInfo]:
 
 
 def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
-    """Refuse what could do harm if the archive were ever extracted."""
+    """Refuse a member that could do harm if the archive were ever extracted."""
     name = member.filename
     check_text(name, path)
     if "\\" in name or ".." in name.split("/") or PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive:
@@ -119,7 +118,7 @@ def _check_image(member: zipfile.ZipInfo, path: Path) -> None:
 
 
 def _check_overlap(members: list[zipfile.ZipInfo], end_of_members: int, path: Path) -> None:
-    """Refuse members that share bytes: the trick by which a small archive claims to hold terabytes."""
+    """Refuse members that share bytes: a zip bomb uses them to unpack a small archive to terabytes."""
     in_file_order = sorted(members, key=lambda member: member.header_offset)
     starts = [member.header_offset for member in in_file_order] + [end_of_members]
     for member, (start, following) in zip(in_file_order, pairwise(starts), strict=True):

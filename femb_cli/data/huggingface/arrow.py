@@ -1,9 +1,9 @@
-"""The training set on disk: a directory that `datasets.load_from_disk` opens, read here without that library.
+"""A dataset directory in Arrow files, as `datasets.load_from_disk` opens it, read without that library.
 
-femb writes the columns `image`, the encoded bytes and the path they came from, and `label`, into the names of the
-identities; in other people's sets they are found by their types and names, see `columns.py`.
+femb itself writes the columns `image` (encoded bytes and path) and `label` (index into the names of the identities).
+In other datasets femb finds the columns by their types and names, see `columns.py`.
 
-Shapes: N images, C identities.
+Shapes: N images.
 """
 
 import json
@@ -16,12 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from femb_cli.data.huggingface.columns import are_unique, find_columns, identities_of
-from femb_cli.data.huggingface.dataset_info import (
-    INFO_FILE,
-    STATE_FILE,
-    check_dataset,
-    read_json,
-)
+from femb_cli.data.huggingface.dataset_info import INFO_FILE, STATE_FILE, check_dataset, read_json
 from femb_cli.data.source import ComputedNames, row_names
 from femb_cli.errors import FembError
 
@@ -32,10 +27,10 @@ if TYPE_CHECKING:
 class DatasetSource:
     """The images of a dataset directory, memory-mapped.
 
-    `names` are the images' stored paths if all of them have one and no two the same, else the row numbers.
+    `names` are the stored paths, if every image has one and all are different; otherwise they are the row numbers.
 
     Raises:
-        FembError: The directory is no dataset, is damaged, or lacks images or labels.
+        FembError: The directory is not a dataset, is damaged, or lacks images or labels.
     """
 
     kind = "dataset"
@@ -61,7 +56,7 @@ class DatasetSource:
         return DatasetSource, (self.path,)
 
     def read(self, index: int) -> bytes:
-        """Return the encoded bytes of one image."""
+        """Return one encoded image."""
         image = self._value(self._bytes, index)
         if image is None:
             raise FembError(
@@ -72,7 +67,7 @@ class DatasetSource:
 
     @cached_property
     def names(self) -> Sequence[str]:
-        """Unique names, looked up when asked for."""
+        """Unique names, converted to text on access."""
         import pyarrow as pa
 
         if self._paths and are_unique(pa.chunked_array(self._paths)):
@@ -80,10 +75,10 @@ class DatasetSource:
         return row_names(len(self))
 
     def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
-        """Return all columns but the images and labels; None if there are none."""
-        if not self._columns.further:
+        """Return all columns except images and labels, for some rows; None if there are none."""
+        if not self._columns.extra:
             return None
-        return self._table.select(list(self._columns.further)).take(rows_N)
+        return self._table.select(list(self._columns.extra)).take(rows_N)
 
     def _value(self, chunks: "list[pa.Array]", index: int) -> Any:
         chunk = bisect_right(self._starts, index) - 1
@@ -91,13 +86,13 @@ class DatasetSource:
 
 
 def _map_table(path: Path) -> "pa.Table":
-    """Map all shards into memory as one table, with what the JSON beside them says of its columns."""
+    """Map all shards into memory as one table, with the column descriptions of the JSON file beside them."""
     import pyarrow as pa
 
     try:
         shards = [path / entry["filename"] for entry in read_json(path / STATE_FILE)["_data_files"]]
         table = pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(shard))).read_all() for shard in shards])
-        # Arrow trusts what it maps: an offset that is wrong would end the process when it is followed.
+        # Arrow does not check what it maps: reading at a wrong offset would crash the process.
         table.validate(full=True)
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
         raise FembError(f"cannot read the dataset {path}: {error}", hint="it is damaged: make it again") from error

@@ -1,4 +1,4 @@
-"""A cache bounded in bytes, in which threads that want the same value at once wait for one of them to make it."""
+"""A cache with a limit in bytes; if several threads need the same value, one makes it and the others wait."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -10,11 +10,11 @@ Value = TypeVar("Value")
 
 
 class ByteCache(Generic[Value]):
-    """The values that were used last, as many as fit.
+    """Keeps the values that were used last, as many as fit.
 
     Args:
-        limit: of all values together, in bytes; one value alone is kept even where it is larger.
-        size_of: says how large a value is, in bytes.
+        limit: Size of all values together, in bytes; a single value is kept even if it is larger.
+        size_of: Returns the size of a value in bytes.
     """
 
     def __init__(self, limit: int, size_of: Callable[[Value], int]) -> None:
@@ -22,30 +22,30 @@ class ByteCache(Generic[Value]):
         self._size_of = size_of
         self._lock = Lock()
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
-        self._in_making: dict[Hashable, Future[Value]] = {}
+        self._pending: dict[Hashable, Future[Value]] = {}
         self._bytes = 0
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the value of `key`, made if it is not there; what `make` raises, all that wait for it raise."""
+        """Return the value of `key`, made if it is missing; what `make` raises is raised in all waiting threads."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
                 return self._values[key]
-            in_making = self._in_making.get(key)
-            if in_making is None:
-                mine = self._in_making[key] = Future()
-        return self._make(key, make, mine) if in_making is None else in_making.result()
+            pending = self._pending.get(key)
+            if pending is None:
+                mine = self._pending[key] = Future()
+        return self._make(key, make, mine) if pending is None else pending.result()
 
     def _make(self, key: Hashable, make: Callable[[], Value], future: "Future[Value]") -> Value:
         try:
             value = make()
         except BaseException as error:
             with self._lock:
-                del self._in_making[key]
+                del self._pending[key]
             future.set_exception(error)
             raise
         with self._lock:
-            del self._in_making[key]
+            del self._pending[key]
             self._keep(key, value)
         future.set_result(value)
         return value

@@ -1,6 +1,6 @@
-"""Which columns of a table are the images and who is on them, and what the labels in them mean.
+"""Find the columns of images and labels in a table, and read the identities from the labels.
 
-Shapes: N images, C identities.
+Shapes: N images.
 """
 
 import json
@@ -23,40 +23,41 @@ class Columns:
     """The columns of a table of images.
 
     Attributes:
-        image: name of the column of encoded images.
-        has_paths: whether an image is a struct of `bytes` and `path`, rather than plain bytes.
-        label: name of the column that says who is on an image.
-        label_names: one for each label, None where the labels are text or plain numbers.
-        further: names of all other columns.
+        image: Name of the column of encoded images.
+        has_paths: Whether an image is a struct of `bytes` and `path`, rather than plain bytes.
+        label: Name of the column of identities.
+        label_names: Name of each label; None if the labels are text or plain numbers.
+        extra: Names of all other columns.
     """
 
     image: str
     has_paths: bool
     label: str
     label_names: tuple[str, ...] | None
-    further: tuple[str, ...]
+    extra: tuple[str, ...]
 
 
 def find_columns(schema: "pa.Schema", place: object) -> Columns:
     """Find the images and the labels by their types and names.
 
-    The images are the only column of structs with `bytes` and `path`, or the only one of bytes where there is none
-    of structs; where there are several, the one that is called `image`. The label is the first of `LABEL_COLUMNS`
-    that holds integers or text.
+    The images are the column of structs with `bytes` and `path`; without such a column they are the column of bytes.
+    If there are several, they are the one called `image`. The labels are the first of `LABEL_COLUMNS` that holds
+    integers or text.
 
     Args:
-        schema: of the table, with Hugging Face's metadata if it has any.
-        place: where the table is, for the error.
+        schema: The schema of the table, with Hugging Face's metadata if it has any.
+        place: Where the table is, for error messages.
 
     Raises:
-        FembError: No column or several could be the images, or none the label; or a name is no text.
+        FembError: No column or several could be the images, no column could be the labels, or the name of a column
+            is not valid text.
     """
     import pyarrow as pa
 
     try:
         _decode_names(pa.struct(list(schema)))
     except UnicodeDecodeError as error:
-        raise FembError(f"{place} has a column whose name is no text: {error}", hint=_DAMAGED) from error
+        raise FembError(f"{place} has a column whose name is not valid text: {error}", hint=_DAMAGED) from error
     structs = [field.name for field in schema if _is_image_struct(field.type)]
     candidates = structs or [field.name for field in schema if _is_binary(field.type)]
     images = candidates if len(candidates) == 1 else [name for name in candidates if name == "image"]
@@ -69,39 +70,39 @@ def find_columns(schema: "pa.Schema", place: object) -> Columns:
     labels = [name for name in LABEL_COLUMNS if name in schema.names and _is_label(schema.field(name).type)]
     if not labels:
         raise FembError(
-            f"{place} has no column that says who is on the images; its columns are {_describe(schema)}",
+            f"{place} has no column of identities; its columns are {_describe(schema)}",
             hint="name the column of identities, integers or text, label",
         )
     names = _class_names(schema, labels[0], place)
-    further = tuple(name for name in schema.names if name not in (images[0], labels[0]))
-    return Columns(images[0], bool(structs), labels[0], names, further)
+    extra = tuple(name for name in schema.names if name not in (images[0], labels[0]))
+    return Columns(images[0], bool(structs), labels[0], names, extra)
 
 
 def identities_of(labels_N: "pa.ChunkedArray", names: tuple[str, ...] | None, place: object) -> Identities:
-    """Read a column of labels: text names the identities, integers count them; null is an image of nobody known.
+    """Read a column of labels: text is the name of an identity, an integer its number; null means unknown.
 
-    Integers are taken as stored: a gap in them is a fact about the dataset.
+    Integers are kept as stored, so that a gap in them stays visible.
 
     Args:
-        labels_N: text or integers.
-        names: one for each integer; None names them by their numbers.
-        place: where the labels are, for the error.
+        labels_N: Text or integers.
+        names: Name of each integer; None names them by their numbers.
+        place: Where the labels are, for error messages.
 
     Raises:
-        FembError: A label is beyond the names, or too large to count up to.
+        FembError: A label has no name, or is too large: there is one identity for each number up to the largest.
     """
     if is_text(labels_N.type):
         return identities_from_values(labels_N)
     numbers_N = labels_N.cast("int64").fill_null(-1).to_numpy()
     largest = int(numbers_N.max(initial=-1))
     if largest >= (_LARGEST_LABEL if names is None else len(names)):
-        reason = ", too large to count up to" if names is None else f", but names for {len(names)} only"
+        reason = ", which is too large" if names is None else f", but names for {len(names)} only"
         raise FembError(f"{place} has the label {largest}{reason}", hint="labels should count from 0")
     return Identities([str(label) for label in range(largest + 1)] if names is None else list(names), numbers_N)
 
 
 def are_unique(values: "pa.ChunkedArray") -> bool:
-    """Whether none of the values is null, and no two are the same."""
+    """Whether no value is null and all are different."""
     import pyarrow.compute as pc
 
     return values.null_count == 0 and pc.count_distinct(values).as_py() == len(values)
@@ -136,26 +137,26 @@ def _is_label(kind: "pa.DataType") -> bool:
 
 
 def _decode_names(kind: "pa.DataType") -> None:
-    """Look at the name of every field, however deep: Arrow decodes it only then."""
+    """Read the name of every field at every depth: Arrow decodes a name only on access, and fails there."""
     for field in map(kind.field, range(kind.num_fields)):
         _ = field.name
         _decode_names(field.type)
 
 
 def _class_names(schema: "pa.Schema", label: str, place: object) -> tuple[str, ...] | None:
-    """Return the names that Hugging Face's metadata give the classes of a column."""
+    """Return the names of the labels in Hugging Face's metadata; None if there are none."""
     metadata = (schema.metadata or {}).get(b"huggingface")
     if metadata is None:
         return None
     try:
         names = json.loads(metadata)["info"]["features"].get(label, {}).get("names")
-    # What is no JSON of this form raises any of these.
+    # Other JSON, or text that is not JSON, raises any of these.
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise FembError(f"{place} has Hugging Face metadata that make no sense: {error!r}", hint=_DAMAGED) from error
+        raise FembError(f"{place} has invalid Hugging Face metadata: {error!r}", hint=_DAMAGED) from error
     if names is None:
         return None
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-        raise FembError(f"{place} has names of labels that are no list of text", hint=_DAMAGED)
+        raise FembError(f"{place} has label names that are not a list of text", hint=_DAMAGED)
     return tuple(names)
 
 

@@ -1,4 +1,4 @@
-"""What a dataset directory states about itself, read from its JSON files alone."""
+"""The dataset info: what the JSON files of a dataset directory state about it, read without opening the data."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,16 +14,16 @@ STATE_FILE = "state.json"
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Facts about a dataset; None is what nothing in it states.
+    """What is known about a dataset; None for everything that its files do not state.
 
     Attributes:
-        num_images: How many images.
-        num_identities: How many identities; labels are 0 ... num_identities - 1.
-        image_size: Width and height in pixels, None also where the images differ.
-        bytes: Of all encoded images.
+        num_images: Number of images.
+        num_identities: Number of identities; labels are 0 ... num_identities - 1.
+        image_size: Width and height in pixels; None also if the images have several sizes.
+        bytes: Bytes of all encoded images.
         source: Name of what the dataset was made from.
         source_kind: Its kind, as in `ImageSource`.
-        checksum: XXH3 (128 bits, hexadecimal) over the encoded bytes of all images in order.
+        checksum: XXH3 (128 bits, hexadecimal) of the encoded bytes of all images, in order.
     """
 
     num_images: int | None = None
@@ -47,23 +47,23 @@ _KINDS = {
 
 
 def is_dataset(path: Path) -> bool:
-    """Whether `path` is a directory that looks like a Hugging Face dataset, or several of them."""
+    """Whether `path` is a directory that looks like a Hugging Face dataset in Arrow files, or like several."""
     return any((path / name).is_file() for name in (STATE_FILE, INFO_FILE, "dataset_dict.json"))
 
 
 def has_dataset_info(path: Path) -> bool:
-    """Whether femb has written facts beside a dataset, Arrow or Parquet."""
+    """Whether `path` is a dataset directory that femb wrote, Arrow or Parquet."""
     return (path / FEMB_INFO_FILE).is_file()
 
 
 def read_dataset_info(path: str | Path) -> DatasetInfo:
-    """Read what a dataset directory states, in milliseconds whatever its size.
+    """Read the dataset info in milliseconds, for a dataset of any size.
 
-    A directory that femb did not write states the names of its labels at most: Hugging Face's number of examples
-    may be that of the dataset which this one was selected from.
+    From a dataset that femb did not write only the number of label names is used. Hugging Face's number of examples
+    may be wrong: a selection of a dataset keeps the number of the original.
 
     Raises:
-        FembError: `path` is no dataset, or a JSON file in it is damaged.
+        FembError: `path` is not a dataset, or a JSON file in it is damaged.
     """
     path = Path(path)
     if has_dataset_info(path):
@@ -73,27 +73,27 @@ def read_dataset_info(path: str | Path) -> DatasetInfo:
 
 
 def _parse_dataset_info(stated: dict[str, Any], path: Path) -> DatasetInfo:
-    """Take facts from JSON, in which anything may stand."""
-    facts = {name: stated.get(name) for name in _KINDS}
-    match facts["image_size"]:
+    """Check the types of the values in femb's JSON file."""
+    values = {name: stated.get(name) for name in _KINDS}
+    match values["image_size"]:
         case [int() as width, int() as height]:
-            facts["image_size"] = (width, height)
+            values["image_size"] = (width, height)
     for name, kind in _KINDS.items():
-        if not isinstance(facts[name], kind | None):
-            raise FembError(f"{path} states {name} as {facts[name]!r}", hint="the dataset is damaged: make it again")
-    return DatasetInfo(**facts)
+        if not isinstance(values[name], kind | None):
+            raise FembError(f"{path} states {name} as {values[name]!r}", hint="the dataset is damaged: make it again")
+    return DatasetInfo(**values)
 
 
-def write_dataset_info(path: Path, facts: DatasetInfo) -> None:
-    """Write the facts beside the data that they are about."""
-    write_json(path / FEMB_INFO_FILE, asdict(facts))
+def write_dataset_info(path: Path, info: DatasetInfo) -> None:
+    """Write the info into a dataset directory."""
+    write_json(path / FEMB_INFO_FILE, asdict(info))
 
 
 def label_names(path: Path) -> list[str] | None:
-    """Return the names of the `label` column, None if it has no names.
+    """Return the names of the labels; None if the `label` column has no names.
 
     Raises:
-        FembError: `path` is no dataset.
+        FembError: `path` is not a dataset.
     """
     check_dataset(path)
     match read_json(path / INFO_FILE):
@@ -103,10 +103,10 @@ def label_names(path: Path) -> list[str] | None:
 
 
 def check_dataset(path: Path) -> None:
-    """Refuse a directory that is not one Hugging Face dataset.
+    """Refuse a directory that is not a single Hugging Face dataset.
 
     Raises:
-        FembError: It is none, or a dictionary of several.
+        FembError: The directory is not a dataset, or is a dictionary of several.
     """
     if (path / "dataset_dict.json").is_file():
         stated = read_json(path / "dataset_dict.json").get("splits")
@@ -118,7 +118,7 @@ def check_dataset(path: Path) -> None:
     missing = [name for name in (STATE_FILE, INFO_FILE) if not (path / name).is_file()]
     if missing:
         raise FembError(
-            f"{path} is no dataset: it has no {' and no '.join(missing)}", hint="make one with femb convert"
+            f"{path} is not a dataset: it has no {' and no '.join(missing)}", hint="make one with femb convert"
         )
 
 
@@ -126,17 +126,17 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        FembError: The file cannot be read or is no JSON object.
+        FembError: The file cannot be read or is not a JSON object.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise FembError(f"cannot read {path}: {error}", hint="the dataset is damaged: make it again") from error
     if not isinstance(content, dict):
-        raise FembError(f"{path} is no JSON object", hint="the dataset is damaged: make it again")
+        raise FembError(f"{path} is not a JSON object", hint="the dataset is damaged: make it again")
     return content
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON object, readable by people."""
+    """Write an indented JSON object."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

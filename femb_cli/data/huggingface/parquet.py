@@ -1,7 +1,7 @@
-"""A dataset as the Hugging Face Hub holds it: Parquet files of images and labels, here or on a remote file system.
+"""A dataset in Parquet files, as the Hugging Face Hub stores it, on this machine or on a remote file system.
 
-A Parquet file is compressed in row groups, so an image costs its whole group: groups are read whole and the last ones
-kept. On opening, only the files' footers and the labels are read.
+A Parquet file is compressed in row groups, so that reading one image means reading its whole group; femb caches the
+last groups. Opening a dataset reads only the footers of the files and the labels.
 
 Shapes: N images, G row groups.
 """
@@ -34,7 +34,7 @@ _FILES_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class _Opened:
-    """What is kept of a file: its columns, the rows of each of its row groups, and its labels."""
+    """What opening a file reads: its columns, the number of rows in each row group, and its labels."""
 
     columns: Columns
     group_rows: list[int]
@@ -45,20 +45,21 @@ class _Opened:
 class ParquetSource:
     """The images of a Parquet file, or of a folder of them.
 
-    `names` are the images' stored paths if all of them have one and no two the same, else the row numbers; which of
-    the two is found out when the first is asked for, by reading all paths.
+    `names` are the stored paths, if every image has one and all are different; otherwise they are the row numbers.
+    The first access to a name reads all paths.
 
     Args:
-        path: of a file, or of a folder that holds them, in folders or not.
-        split: which files to take where their names tell of splits; None takes the only one.
-        filesystem: where `path` is; None for this machine.
-        cache_bytes: how much memory the encoded images of the last row groups may take.
+        path: A Parquet file, or a folder of Parquet files.
+        split: The split to read; None takes the only one.
+        filesystem: Where `path` is; None for this machine.
+        cache_bytes: Memory for the encoded images of the last row groups.
 
     Attributes:
-        groups: Rows that lie in few row groups are read fast; rows at random cost a whole row group each.
+        groups: The row groups of all files, in the order of their rows.
 
     Raises:
-        FembError: No files, damaged ones, several splits, no or several columns of images, none of identities.
+        FembError: There are no files, several splits, no or several columns of images, or no column of identities;
+            or a file is damaged.
     """
 
     kind = "parquet"
@@ -96,19 +97,19 @@ class ParquetSource:
         return self._reopen, ()
 
     def read(self, index: int) -> bytes:
-        """Return the encoded bytes of one image."""
+        """Return one encoded image."""
         group, row = self._locate(index)
         image = self._groups.get(group, lambda: self._read_images(group))[row].as_py()
         if image is None:
             raise FembError(
                 f"row {row} of {self._place(group)} (image {index}) has no image bytes",
-                hint="images that are given as paths only cannot be read: save the dataset with its images inside",
+                hint="femb cannot read images stored as paths: save the dataset with its images inside",
             )
         return image
 
     @cached_property
     def names(self) -> Sequence[str]:
-        """Unique names."""
+        """Unique names, converted to text on access."""
         if self._columns.has_paths:
             with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
                 paths = _concatenate(list(threads.map(self._read_paths, self._files)))
@@ -118,23 +119,23 @@ class ParquetSource:
         return row_names(len(self))
 
     def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
-        """Return all columns but the images and labels, of at least one row, in the order asked for; None if none."""
+        """Return all columns except images and labels, for at least one row; None if there are none."""
         import pyarrow as pa
 
-        if not self._columns.further:
+        if not self._columns.extra:
             return None
         order_N = np.argsort(rows_N, kind="stable")
         sorted_N = rows_N[order_N]
         group_N = np.searchsorted(self.groups.starts, sorted_N, side="right") - 1
         groups, firsts = np.unique(group_N, return_index=True)
         tables = [
-            self._read_group(int(group), list(self._columns.further)).take(rows - self.groups.starts[group])
+            self._read_group(int(group), list(self._columns.extra)).take(rows - self.groups.starts[group])
             for group, rows in zip(groups, np.split(sorted_N, firsts[1:]), strict=True)
         ]
         return pa.concat_tables(tables, promote_options="permissive").take(np.argsort(order_N))
 
     def _locate(self, index: int) -> tuple[int, int]:
-        """Return the row group of an image, and its row in there."""
+        """Return the row group of an image, and its row in that group."""
         index = range(len(self))[index]
         group = int(np.searchsorted(self.groups.starts, index, side="right")) - 1
         return group, index - int(self.groups.starts[group])
@@ -171,18 +172,18 @@ class ParquetSource:
     def _read_group(self, group: int, columns: list[str]) -> "pa.Table":
         file, group_in_file = self._group_places[group].tolist()
         with self._open(self._files[file], self._place(group)) as parquet:
-            # Many threads read at once: Arrow's own would only wait for each other.
+            # femb reads in many threads already; Arrow's threads would only wait for each other.
             table = parquet.read_row_group(group_in_file, columns, use_threads=False)
             return _checked(table, parquet.metadata.row_group(group_in_file).num_rows, self._place(group))
 
     @contextmanager
     def _open(self, file: str, place: str | None = None) -> "Iterator[pq.ParquetFile]":
-        """Open a file anew, which no other thread or process shares, with the footer as it was read before."""
+        """Open a file for this call only, since threads cannot share one, with the cached footer."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         with self._naming_errors(place or file):
-            # Without a cache a remote file yields what is asked for, rather than megabytes around a label.
+            # With a cache, fsspec would fetch megabytes around each label.
             stream: Any = (
                 pa.OSFile(file) if self._filesystem is None else self._filesystem.open(file, "rb", cache_type="none")
             )
@@ -193,32 +194,33 @@ class ParquetSource:
 
     @contextmanager
     def _naming_errors(self, place: object) -> Iterator[None]:
-        """Say where something could not be read."""
+        """Turn any error into one that names the place."""
         try:
             yield
         except FembError:
             raise
-        # Damaged files raise many kinds of errors, and remote file systems those of their transport.
+        # Damaged files and remote file systems raise many kinds of exceptions.
         except Exception as error:
-            hint = "it is damaged or cut short: fetch it again" if self._filesystem is None else "is the network up?"
+            hint = "it is damaged or cut short: download it again" if self._filesystem is None else "is the network up?"
             raise FembError(f"cannot read {place}: {error}", hint=hint) from error
 
     def _common_columns(self, columns: list[Columns]) -> Columns:
-        """Return the columns that all files have."""
+        """Return the columns of the files, after checking that all have the same."""
         for file, others in zip(self._files, columns, strict=True):
             if others != columns[0]:
                 raise FembError(
-                    f"{file} has other columns or names of labels than {self._files[0]}",
-                    hint="they are not of one dataset: name one file, or put the others elsewhere",
+                    f"{file} has other columns or label names than {self._files[0]}",
+                    hint="the files are from several datasets: name one file, or move the others away",
                 )
         return columns[0]
 
 
 def _number_groups(rows_of_files: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Number the row groups of all files, but for those without a row.
+    """Number the row groups of all files, without empty ones.
 
     Returns:
-        The file of each and its number there, int32 (G, 2); the first row of each and the number of rows, (G + 1,).
+        The file of each group and its number in that file, int32, (G, 2); and the first row of each group followed by
+        the number of rows, int64, (G + 1,).
     """
     groups = [(file, group, rows) for file, of_file in enumerate(rows_of_files) for group, rows in enumerate(of_file)]
     groups_G3 = np.array([group for group in groups if group[2]], dtype=np.int64).reshape(-1, 3)
@@ -226,22 +228,23 @@ def _number_groups(rows_of_files: list[list[int]]) -> tuple[np.ndarray, np.ndarr
 
 
 def _num_rows(footer: "pq.FileMetaData") -> int:
-    """Return how many rows the row groups have, which a damaged footer may state otherwise for the file."""
+    """Count the rows of the row groups; the number of rows of the file may be wrong in a damaged footer."""
     return sum(footer.row_group(group).num_rows for group in range(footer.num_row_groups))
 
 
 def _checked(table: "pa.Table", num_rows: int, place: str) -> "pa.Table":
-    """Refuse a table that has not the rows that its footer states, or text that is none, as a damaged file may."""
+    """Refuse a table with invalid text or with another number of rows than its footer states."""
     table.validate(full=True)
     if len(table) != num_rows:
         raise FembError(
-            f"cannot read {place}: it has {len(table)} rows and states {num_rows}", hint="it is damaged: fetch it again"
+            f"cannot read {place}: it has {len(table)} rows and states {num_rows}",
+            hint="it is damaged: download it again",
         )
     return table
 
 
 def _struct_field(table: "pa.Table", field: str) -> "pa.ChunkedArray":
-    """Return a field of a table's only column, null where the struct is."""
+    """Return a field of a table's only column, null where the struct is null."""
     import pyarrow.compute as pc
 
     return pc.struct_field(table.column(0), field)

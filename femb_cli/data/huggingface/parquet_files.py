@@ -1,4 +1,4 @@
-"""The Parquet files of a dataset, and which of its splits each belongs to, as the Hugging Face Hub lays them out."""
+"""Find the Parquet files of a dataset, and the split of each, by the naming rules of the Hugging Face Hub."""
 
 import re
 from collections import defaultdict
@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from femb_cli.data.files.naming import is_clutter
+from femb_cli.data.files.naming import is_hidden
 from femb_cli.data.huggingface.dataset_info import STATE_FILE
 from femb_cli.errors import FembError
 
@@ -26,39 +26,39 @@ _CONVERTED_SHARD = re.compile(r"(.+)/(?:partial-)?([^/]+)/\d{4}\.parquet")  # as
 
 
 def is_parquet(path: Path) -> bool:
-    """Whether `path` is a Parquet file, or a folder with such files that is no Arrow dataset.
+    """Whether `path` is a Parquet file, or a folder of Parquet files that is not an Arrow dataset.
 
-    They lie in it, in its folders (data/train-00000-of-00001.parquet) or in theirs (default/train/0000.parquet).
+    The files lie up to two folders deep, as data/train-00000-of-00001.parquet or default/train/0000.parquet.
     """
     if path.is_file():
         return path.suffix == ENDING
     if (path / STATE_FILE).is_file():
         return False
     levels = chain.from_iterable(path.glob(f"{above}*{ENDING}") for above in ("", "*/", "*/*/"))
-    return any(not is_clutter(file.relative_to(path).parts[0]) for file in levels)
+    return any(not is_hidden(file.relative_to(path).parts[0]) for file in levels)
 
 
 def find_files(path: str, split: str | None, filesystem: "AbstractFileSystem | None") -> list[str]:
     """Return the full paths of a split's Parquet files, sorted.
 
     Args:
-        path: of one file or a folder, separated by '/'.
-        split: "train", for example; None takes the only one that there is.
-        filesystem: where `path` is, None for this machine.
+        path: A file or a folder, with '/'.
+        split: For example "train"; None takes the only split.
+        filesystem: Where `path` is; None for this machine.
 
     Raises:
-        FembError: There is no such file or split, or there are several to choose from.
+        FembError: There is no Parquet file or no such split, or there are several splits or datasets to choose from.
     """
     files = _list_files(path, filesystem)
     if files == [path]:
         return files
     names = {file.removeprefix(path).lstrip("/"): file for file in files}
-    seen = [name for name in names if not any(map(is_clutter, PurePosixPath(name).parts))]
+    seen = [name for name in names if not any(map(is_hidden, PurePosixPath(name).parts))]
     return [names[name] for name in _choose_files(seen, split, path)]
 
 
 def _choose_files(names: list[str], split: str | None, place: str) -> list[str]:
-    """Return those of the names, relative to `place`, that belong to a split, sorted."""
+    """Return the names, relative to `place`, that belong to a split, sorted."""
     sets: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name in sorted(names):
         folder, its_split = _parse(name)
@@ -89,9 +89,9 @@ def _choose_split(splits: list[str], split: str | None, place: str) -> str:
 
 
 def _parse(name: str) -> tuple[str, str]:
-    """Return the folder that a file's dataset lies in, and the split that its name or its folder states.
+    """Return the folder of a file's dataset, and the split that the names of the file and its folders state.
 
-    A file that states no split belongs to the dataset at the top: its folders are but partitions.
+    A file without a split belongs to the dataset at the top; its folders are partitions.
     """
     if match := _CONVERTED_SHARD.fullmatch(name):
         return match[1], match[2]
@@ -109,7 +109,7 @@ def _parse(name: str) -> tuple[str, str]:
 
 
 def _list_files(path: str, filesystem: "AbstractFileSystem | None") -> list[str]:
-    """Return the Parquet files below a folder, or `path` where it is one itself."""
+    """Return the Parquet files below a folder, or `path` itself if it is a file."""
     if filesystem is not None:
         return [file for file in filesystem.find(path) if file.endswith(ENDING)]
     top = Path(path)

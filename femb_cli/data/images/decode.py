@@ -1,8 +1,8 @@
-"""From encoded bytes to pixels: uint8 RGB (H, W, 3), by one rule for every kind of image.
+"""Decode an image of any format to uint8 RGB pixels, (H, W, 3).
 
-Greyscale is repeated, a palette looked up, an alpha channel dropped, 16 bits reduced to their upper 8, CMYK converted
-as Pillow does; EXIF orientation is ignored, as in the field's own tools. Another size than the wanted one is resized,
-both ways at once, with antialiasing (bicubic).
+Greyscale is repeated for the three channels, a palette is looked up, an alpha channel is dropped, 16 bits are reduced
+to their upper 8, and CMYK is converted as Pillow does. EXIF orientation is ignored, as in the tools of the field.
+Images of another size are resized to the wanted one, bicubic with antialiasing.
 """
 
 import io
@@ -12,32 +12,31 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-from femb_cli.data.images.encoded import JPEG_START, MAX_PIXELS
-from femb_cli.data.source import Encoded
+from femb_cli.data.images.encoded import JPEG_START, MAX_PIXELS, Encoded
 from femb_cli.errors import FembError
 
 ALIGNED_SIZE = 112
-"""Height and width of a face aligned to the ArcFace template, pixels."""
+"""Height and width in pixels of a face aligned to the ArcFace template."""
 
 
 def decode_into(encoded: Encoded, pixels_HW3: NDArray[np.uint8], name: object = "image") -> None:
-    """Decode to uint8 RGB in the place and the size given.
+    """Decode an image into an existing array, at the array's size.
 
-    A JPEG without any fault goes straight there; everything else is left to Pillow, which gives the same pixels.
-    Either lets other threads run meanwhile.
+    An intact JPEG of that size is decoded straight into the array; everything else goes through Pillow, which gives
+    the same pixels. Both release Python's lock, so that threads decode in parallel.
 
     Args:
         encoded: JPEG, PNG, BMP, WebP ... as stored.
-        pixels_HW3: where to, contiguous.
-        name: what to call the image in an error; str() makes it text.
+        pixels_HW3: The array to fill, uint8 RGB, contiguous.
+        name: What to call the image in an error; converted by str().
 
     Raises:
-        FembError: the bytes are not an image, cut short, or of an absurd size.
+        FembError: The bytes are not an image, are cut short, or state more than `MAX_PIXELS` pixels.
     """
     if encoded[:3] == JPEG_START:
         try:
             decoded = simplejpeg.decode_jpeg(encoded, "RGB", buffer=pixels_HW3)
-        except ValueError:  # damaged, or larger than the place
+        except ValueError:  # damaged, or larger than the array
             pass
         else:
             if decoded.shape == pixels_HW3.shape:
@@ -46,10 +45,10 @@ def decode_into(encoded: Encoded, pixels_HW3: NDArray[np.uint8], name: object = 
 
 
 def decode_image(encoded: Encoded, size: int | None = ALIGNED_SIZE, name: object = "image") -> NDArray[np.uint8]:
-    """Decode to uint8 RGB, (size, size, 3), or with `size` None (H, W, 3) as stored.
+    """Decode an image to uint8 RGB, (size, size, 3), or with `size` None to its stored size, (H, W, 3).
 
     Raises:
-        FembError: the bytes are not an image, cut short, or of an absurd size.
+        FembError: The bytes are not an image, are cut short, or state more than `MAX_PIXELS` pixels.
     """
     if size is None:
         return _decode_with_pillow(bytes(encoded), name, None)
@@ -59,18 +58,20 @@ def decode_image(encoded: Encoded, size: int | None = ALIGNED_SIZE, name: object
 
 
 def _decode_with_pillow(encoded: bytes, name: object, size: tuple[int, int] | None) -> NDArray[np.uint8]:
-    """Decode to `size`, width and height, or as stored."""
+    """Decode to `size`, which is width and height; None keeps the stored size."""
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise FembError(f"{name} claims {image.width} x {image.height} pixels: more than a face needs")
+                raise FembError(
+                    f"{name} claims {image.width} x {image.height} pixels, more than any image of a face needs"
+                )
             if image.mode.startswith("I;16"):
                 rgb = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
             else:
                 rgb = image.convert("RGB")
     except FembError:
         raise
-    # Pillow's many decoders raise whatever the damage happens to cause.
+    # Pillow's decoders raise many kinds of exceptions on damaged files.
     except Exception as error:
         raise FembError(f"{name} is not a readable image: {error}") from error
     if size is not None and rgb.size != size:

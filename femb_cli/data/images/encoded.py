@@ -1,19 +1,27 @@
-"""What an encoded image says about itself: its size, and whether it is whole.
+"""Encoded images: their size in pixels, and whether they are complete.
 
-JPEG and PNG, which are nearly all of every dataset, are judged by their headers and end markers in microseconds.
-Everything else, and whatever looks odd, is left to Pillow, which decodes it.
+JPEG and PNG, which are nearly all images of every dataset, are checked by their headers and end markers, in
+microseconds. Other formats and unusual files are left to Pillow, which decodes them.
+
+Shapes: N images, B bytes.
 """
 
 import io
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
+Encoded = bytes | memoryview
+"""An image as it is stored: JPEG, PNG ..."""
+
 MAX_PIXELS = 64_000_000
-"""An image that claims more is refused before it is decoded."""
+"""An image whose header states more pixels is refused before it is decoded."""
 
 MAX_IMAGE_BYTES = 64 * 2**20
-"""A file that is larger is not read as an image."""
+"""A larger file is not read as an image."""
 
 JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
@@ -23,15 +31,41 @@ _SMALLEST_JPEG = 16
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 
+@dataclass(frozen=True)
+class EncodedImages:
+    """Images stored one after the other in one buffer, as Arrow stores binary columns.
+
+    Attributes:
+        data: The bytes of all images.
+        ends_N: Where each image ends, int32; it starts where the one before ends.
+    """
+
+    data: bytes
+    ends_N: np.ndarray
+
+    @classmethod
+    def join(cls, images: Sequence[Encoded]) -> Self:
+        """Copy images into one buffer."""
+        return cls(b"".join(images), np.cumsum(list(map(len, images)), dtype=np.int32))
+
+    def __len__(self) -> int:
+        return len(self.ends_N)
+
+    def __getitem__(self, index: int) -> memoryview:
+        start = int(self.ends_N[index - 1]) if index else 0
+        return memoryview(self.data)[start : int(self.ends_N[index])]
+
+
 def check_image(image: bytes, *, decode: bool = False) -> tuple[int, int]:
-    """Return width and height in pixels of an image that is whole, as far as its structure tells.
+    """Return the width and the height in pixels of an image, after checking that it is complete.
 
     Args:
-        image: JPEG, PNG, or anything else that Pillow reads.
-        decode: Decode it in any case, which is slow and certain.
+        image: JPEG, PNG, or another format that Pillow reads.
+        decode: Decode the image in any case, which is slow and finds all damage.
 
     Raises:
-        ValueError: These bytes are no image, cut short, or claim more than `MAX_PIXELS`; the message is the reason.
+        ValueError: These bytes are not an image, are cut short, or state more than `MAX_PIXELS` pixels; the message
+            is the reason.
     """
     size = quick_size(image)
     if size is not None:
@@ -40,7 +74,7 @@ def check_image(image: bytes, *, decode: bool = False) -> tuple[int, int]:
 
 
 def quick_size(image: bytes) -> tuple[int, int] | None:
-    """Return width and height in pixels of a JPEG or PNG that has its header and its end, else None."""
+    """Return the width and the height in pixels of a JPEG or PNG that has its header and its end, else None."""
     if image.startswith(JPEG_START):
         return _jpeg_size(image)
     if image.startswith(_PNG_START) and image[12:16] == b"IHDR" and _PNG_END in image:
@@ -48,15 +82,12 @@ def quick_size(image: bytes) -> tuple[int, int] | None:
     return None
 
 
-def quick_sizes(data: bytes, ends_N: np.ndarray) -> np.ndarray:
-    """Return width and height of many images that lie one after the other in `data`, int32, (N, 2).
+def quick_sizes(images: EncodedImages) -> np.ndarray:
+    """Return the width and the height in pixels of many images at once, int32, (N, 2).
 
-    Zeros stand for whatever is no plain JPEG with its end marker at its very end: `check_image` judges those.
-
-    Args:
-        data: The images.
-        ends_N: int32, where each ends.
+    Zeros stand for every image that is not a plain JPEG, ending with its end marker: `check_image` checks those.
     """
+    data, ends_N = images.data, images.ends_N
     sizes_N2 = np.zeros((len(ends_N), 2), dtype=np.int32)
     bytes_B = np.frombuffer(data, dtype=np.uint8)
     starts_N = np.concatenate([[0], ends_N[:-1]]).astype(np.int64)
@@ -66,6 +97,7 @@ def quick_sizes(data: bytes, ends_N: np.ndarray) -> np.ndarray:
     for offset, value in ((2, 0xFF), (1, 0xD9)):
         rows = rows[bytes_B[ends_N[rows] - offset] == value]
     position = starts_N[rows] + 2
+    # All images step from segment to segment together; an image leaves when its frame header is found.
     while len(rows):
         inside = (position + 9 <= ends_N[rows]) & (bytes_B[np.minimum(position, len(data) - 1)] == 0xFF)
         rows, position = rows[inside], position[inside]
@@ -85,7 +117,7 @@ def _big_endian_16(bytes_B: np.ndarray, position: np.ndarray) -> np.ndarray:
 
 
 def _jpeg_size(image: bytes) -> tuple[int, int] | None:
-    """Step from marker to marker to the frame header; what is not laid out plainly gives None."""
+    """Step from segment to segment until the frame header; None if the file is not a plain sequence of segments."""
     position = 2
     while position + 9 <= len(image) and image[position] == 0xFF:
         marker, length = image[position + 1], int.from_bytes(image[position + 2 : position + 4])
@@ -104,7 +136,7 @@ def _decode(image: bytes) -> tuple[int, int]:
             _check_pixels(picture.size)
             picture.load()
             return picture.size
-    # Pillow's many decoders raise whatever the damage happens to cause.
+    # Pillow's decoders raise many kinds of exceptions on damaged files.
     except Exception as error:
         raise ValueError(_reason(image, error)) from error
 
@@ -120,5 +152,5 @@ def _reason(image: bytes, error: Exception) -> str:
     if not image:
         return "holds no image: 0 bytes"
     if isinstance(error, UnidentifiedImageError):
-        return f"is no image: it starts with {image[:16]!r}"
+        return f"is not an image: it starts with {image[:16]!r}"
     return f"is damaged: {error}"

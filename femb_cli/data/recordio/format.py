@@ -1,10 +1,11 @@
-"""The bytes of RecordIO: parts, records and the index beside them.
+"""The binary format of RecordIO: parts, records and the index file.
 
-A file is a chain of parts: the magic, a word of 3 bits kind and 29 bits length, the data, zeros up to a multiple of
-four bytes. A record whose payload has the magic at a multiple of four is cut there into several parts, and the magic
-left out. The index is text, a key and an offset on each line.
+A file is a sequence of parts. A part is the magic number, a word of 3 bits kind and 29 bits length, the data, and
+zeros up to a multiple of four bytes. A record is usually one part. If its payload contains the magic number at a
+multiple of four, the record is cut there into several parts, and the magic number is left out. The index is a text
+file with a key and an offset on each line.
 
-Layout: dmlc-core, include/dmlc/recordio.h; MXNet, python/mxnet/recordio.py.
+Source: dmlc-core, include/dmlc/recordio.h; MXNet, python/mxnet/recordio.py.
 
 Shapes: N records.
 """
@@ -27,11 +28,11 @@ _MAGIC_BYTES = struct.pack("<I", MAGIC)
 _PART = struct.Struct("<II")
 _INDEX_BLOCK = 2**23
 _SCANNED_AT_ONCE = 2**26
-_WITHOUT_INDEX = "mend or remove {}: without it the records are scanned"
+_WITHOUT_INDEX = "repair or remove {}: without an index femb scans the records"
 
 
 class Damage(IntEnum):
-    """What can be wrong with a record, small enough to be kept for forty million of them."""
+    """What can be wrong with a record; stored as int8, one for each of forty million records."""
 
     NONE = 0
     OUTSIDE = 1
@@ -47,7 +48,7 @@ class Damage(IntEnum):
 
 REASONS = {
     Damage.OUTSIDE: "the index points outside the file",
-    Damage.UNALIGNED: "the index points to an offset that is no multiple of 4",
+    Damage.UNALIGNED: "the index points to an offset that is not a multiple of 4",
     Damage.NO_MAGIC: "no record starts here (wrong magic number)",
     Damage.NOT_A_START: "a record cannot start with a part of this kind",
     Damage.CUT_SHORT: "the file ends inside the record",
@@ -59,7 +60,7 @@ REASONS = {
 
 
 class DamagedRecord(Exception):
-    """Raised while the parts of a record are followed."""
+    """Raised when the parts of a record cannot be followed to its end."""
 
     def __init__(self, damage: Damage) -> None:
         super().__init__(REASONS[damage])
@@ -67,14 +68,14 @@ class DamagedRecord(Exception):
 
 
 def map_records(path: Path) -> mmap.mmap:
-    """Map a record file into memory; a map may be shared by threads and forked processes.
+    """Map a record file into memory; threads and forked processes can share the map.
 
     Raises:
         FembError: The file cannot be opened or is shorter than any record.
     """
     try:
         if path.stat().st_size < _PART.size:
-            raise FembError(f"{path} is empty, or nearly: {path.stat().st_size} bytes")
+            raise FembError(f"{path} is shorter than any record: {path.stat().st_size} bytes")
         with path.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
@@ -82,10 +83,10 @@ def map_records(path: Path) -> mmap.mmap:
 
 
 def record_parts(data: mmap.mmap | bytes, offset: int) -> list[tuple[int, int]]:
-    """Return where the data of the parts of the record at `offset` start and end.
+    """Return the start and the end of the data in each part of the record at `offset`.
 
     Raises:
-        DamagedRecord: There is no whole record.
+        DamagedRecord: The record is not complete.
     """
     kind, start, end = _part(data, offset)
     if kind not in (WHOLE, FIRST):
@@ -100,40 +101,43 @@ def record_parts(data: mmap.mmap | bytes, offset: int) -> list[tuple[int, int]]:
 
 
 def join_parts(data: mmap.mmap | bytes, parts: list[tuple[int, int]]) -> bytes:
-    """Return the payload, with the magic back where the writer left it out."""
+    """Return the payload of a record, with the magic number between its parts."""
     return _MAGIC_BYTES.join(data[start:end] for start, end in parts)
 
 
 def padded(end: int) -> int:
-    """Return where the next part starts after data that ends at `end`."""
+    """Return where the next part starts, after data that end at `end`."""
     return (end + 3) & ~3
 
 
 def scan(data: mmap.mmap | bytes) -> np.ndarray:
-    """Return the offsets of all records, int64, (N,), found by following their lengths.
+    """Find all records by following their lengths, and return their offsets, int64, (N,).
 
-    Where the chain is broken, that offset is listed too, and the search goes on at the next magic that starts a
-    record; inside a record's data there is none.
+    The offset of a damaged record is included. The scan then continues at the next magic number that starts a record;
+    the data of an intact record never contain one.
     """
     offsets = array("q")
-    position = given_back = 0
+    position = released = 0
     while position < len(data):
         offsets.append(position)
         try:
             position = padded(record_parts(data, position)[-1][1])
         except DamagedRecord:
             position = _next_start(data, position + 4)
-        if position - given_back > _SCANNED_AT_ONCE:
-            give_back(data, given_back, position)
-            given_back = position
+        if position - released > _SCANNED_AT_ONCE:
+            release_pages(data, released, position)
+            released = position
     return np.frombuffer(offsets, dtype=np.int64)
 
 
 def read_index(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return keys, int32 if they fit, and offsets, int64, (N,) both, in the order of the offsets.
+    """Read an index, sorted by offset.
+
+    Returns:
+        The keys, int32 if they fit, else int64, (N,), and the offsets, int64, (N,).
 
     Raises:
-        FembError: A line is not a key and an offset, a key or an offset stands there twice, or nothing does.
+        FembError: A line is not a key and an offset, a key or an offset is repeated, or the index is empty.
     """
     keys, offsets = array("q"), array("q")
     for block in _index_blocks(path):
@@ -153,10 +157,10 @@ def read_index(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return keys_N[order_N], offsets_N[order_N]
 
 
-def give_back(data: mmap.mmap | bytes, start: int, end: int) -> None:
-    """Take the pages of a map that have been read out of this process's memory; they stay in the system's cache.
+def release_pages(data: mmap.mmap | bytes, start: int, end: int) -> None:
+    """Remove the pages of a map from this process's memory; they stay in the cache of the system.
 
-    Else a file of 100 GB that is read once would count as 100 GB of memory.
+    Otherwise reading a file of 100 GB once would count as 100 GB of memory.
     """
     if isinstance(data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         start -= start % mmap.PAGESIZE
@@ -164,7 +168,7 @@ def give_back(data: mmap.mmap | bytes, start: int, end: int) -> None:
 
 
 def _index_blocks(path: Path) -> Iterator[np.ndarray]:
-    """Yield the numbers of some lines of the index at a time, int64, (2 n,)."""
+    """Yield the numbers in the index, a block of lines at a time, int64, (2 x lines,)."""
     first_line = 1
     with path.open("rb") as file:
         text = file.read(_INDEX_BLOCK).removeprefix(b"\xef\xbb\xbf")
@@ -182,7 +186,7 @@ def _index_blocks(path: Path) -> Iterator[np.ndarray]:
 
 
 def _part(data: mmap.mmap | bytes, offset: int) -> tuple[int, int, int]:
-    """Return the kind of the part at `offset` and where its data start and end."""
+    """Return the kind of the part at `offset`, and the start and the end of its data."""
     start = offset + _PART.size
     if start > len(data):
         raise DamagedRecord(Damage.CUT_SHORT)
@@ -196,7 +200,7 @@ def _part(data: mmap.mmap | bytes, offset: int) -> tuple[int, int, int]:
 
 
 def _next_start(data: mmap.mmap | bytes, position: int) -> int:
-    """Return the offset of the first part at or after `position` that starts a record, or the end of the file."""
+    """Return the offset of the next part that starts a record, from `position` on; the end of the file if none does."""
     while (position := data.find(_MAGIC_BYTES, position)) >= 0:
         if position % 4 == 0 and position + _PART.size <= len(data) and data[position + 7] >> 5 in (WHOLE, FIRST):
             return position
@@ -208,8 +212,8 @@ def _bad_line(path: Path, text: bytes, first_line: int) -> str:
     for number, line in enumerate(text.splitlines(), start=first_line):
         fields = line.split()
         if fields and not (len(fields) == 2 and all(field.lstrip(b"-").isdigit() for field in fields)):
-            return f"line {number} of the index {path} is no key and offset: {line[:60]!r}"
-    return f"the index {path} is not made of keys and offsets"
+            return f"line {number} of the index {path} is not a key and an offset: {line[:60]!r}"
+    return f"the index {path} does not consist of keys and offsets"
 
 
 def _refuse_repeated(path: Path, what: str, numbers_N: np.ndarray) -> None:
@@ -219,7 +223,7 @@ def _refuse_repeated(path: Path, what: str, numbers_N: np.ndarray) -> None:
     if len(repeated):
         value = numbers_N[repeated[0]]
         raise FembError(
-            f"the {what} {value} stands in the index {path} {(numbers_N == value).sum()} times",
+            f"the index {path} has the {what} {value} {(numbers_N == value).sum()} times",
             hint=_WITHOUT_INDEX.format(path.name),
         )
 

@@ -1,7 +1,9 @@
-"""The heads of image records, read for millions of records at once without touching the images.
+"""The headers of image records, read for millions of records at once without reading the images.
 
-The payload of an image record is a flag, a label, two numbers (`id`, `id2`), as many further labels as the flag
-says, then the encoded image. With a flag above 0 the further labels replace the label.
+The payload of an image record starts with MXNet's `IRHeader`: a flag, a label and two numbers, `id` and `id2`. If the
+flag is above 0, so many labels follow and replace the label. The rest of the payload is the encoded image.
+
+Source: MXNet, python/mxnet/recordio.py.
 
 Shapes: N records, W 32-bit words in the file.
 """
@@ -20,10 +22,10 @@ from femb_cli.data.recordio.format import (
     WHOLE,
     Damage,
     DamagedRecord,
-    give_back,
     join_parts,
     padded,
     record_parts,
+    release_pages,
 )
 
 _IMAGE = struct.Struct("<IfQQ")
@@ -31,16 +33,16 @@ _RECORDS_AT_ONCE = 2**14
 
 
 @dataclass(frozen=True)
-class RecordHeads:
-    """What the heads of N records say; only `damage_N` has a meaning where it is not `Damage.NONE`.
+class RecordHeaders:
+    """The headers of N records. Of a damaged record only `damage_N` is meaningful.
 
     Attributes:
-        labels_N: float32, the first label.
-        second_labels_N: float32, the second label, or 0.
-        ids_N: uint64; empty if they were not asked for.
-        has_image_N: Whether anything follows the labels.
-        is_followed_N: Whether the next record that is known of, or the end of the file, follows at once.
-        damage_N: int8, a `Damage`.
+        labels_N: The first label, float32.
+        second_labels_N: The second label, or 0; float32.
+        ids_N: The number `id`, uint64; empty if the ids were not asked for.
+        has_image_N: Whether an image follows the labels.
+        is_followed_N: Whether the next known record, or the end of the file, follows immediately.
+        damage_N: A `Damage`, int8.
     """
 
     labels_N: np.ndarray
@@ -52,7 +54,7 @@ class RecordHeads:
 
     @classmethod
     def empty(cls, length: int, *, with_ids: bool) -> Self:
-        """Return heads to be filled in."""
+        """Return headers to fill in."""
         labels_N, second_labels_N = np.zeros((2, length), dtype=np.float32)
         ids_N = np.zeros(length if with_ids else 0, dtype=np.uint64)
         has_image_N, is_followed_N = np.zeros((2, length), dtype=bool)
@@ -60,7 +62,7 @@ class RecordHeads:
 
 
 def read_image(data: mmap.mmap | bytes, offset: int) -> bytes:
-    """Return the encoded image of the sound record at `offset`."""
+    """Return the encoded image of the intact record at `offset`."""
     parts = record_parts(data, offset)
     if len(parts) > 1:
         payload = join_parts(data, parts)
@@ -70,12 +72,12 @@ def read_image(data: mmap.mmap | bytes, offset: int) -> bytes:
 
 
 def _start_of_image(data: mmap.mmap | bytes, start: int) -> int:
-    """Return where the image starts in the payload that starts at `start`."""
+    """Return where the image starts, given where its payload starts."""
     return start + _IMAGE.size + 4 * _IMAGE.unpack_from(data, start)[0]
 
 
 def image_bounds(data: mmap.mmap | bytes, offsets_N: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return where the images of sound records start and end, int64, (N,), and whether they lie there in one piece."""
+    """Return start and end of the images of intact records, int64, (N,), and whether each is in one part."""
     words_W = np.frombuffer(data, dtype="<u4", count=len(data) // 4)
     first_word_N = offsets_N // 4
     lengths_N = words_W[first_word_N + 1]
@@ -84,20 +86,20 @@ def image_bounds(data: mmap.mmap | bytes, offsets_N: np.ndarray) -> tuple[np.nda
     return offsets_N + 8 + _IMAGE.size + 4 * flags_N, ends_N, lengths_N >> LENGTH_BITS == WHOLE
 
 
-def read_heads(data: mmap.mmap | bytes, offsets_N: np.ndarray, *, with_ids: bool = True) -> RecordHeads:
-    """Read the heads of the records at `offsets_N`, int64, ascending, and find out which of them are damaged."""
+def read_headers(data: mmap.mmap | bytes, offsets_N: np.ndarray, *, with_ids: bool = True) -> RecordHeaders:
+    """Read the headers of the records at `offsets_N`, int64, ascending, and detect the damaged ones."""
     words_W = np.frombuffer(data, dtype="<u4", count=len(data) // 4)
-    heads = RecordHeads.empty(len(offsets_N), with_ids=with_ids)
+    headers = RecordHeaders.empty(len(offsets_N), with_ids=with_ids)
     for start in range(0, len(offsets_N), _RECORDS_AT_ONCE):
         rows = slice(start, start + _RECORDS_AT_ONCE)
         following_N = offsets_N[start + 1 : start + 1 + _RECORDS_AT_ONCE]
         if len(following_N) < len(offsets_N[rows]):
             following_N = np.append(following_N, len(data))
-        _read_chunk(data, words_W, offsets_N[rows], following_N, heads, rows)
+        _read_chunk(data, words_W, offsets_N[rows], following_N, headers, rows)
         inside = offsets_N[rows][(offsets_N[rows] >= 0) & (offsets_N[rows] < len(data))]
         if len(inside):
-            give_back(data, int(inside[0]), int(inside[-1]))
-    return heads
+            release_pages(data, int(inside[0]), int(inside[-1]))
+    return headers
 
 
 def _read_chunk(
@@ -105,11 +107,11 @@ def _read_chunk(
     words_W: np.ndarray,
     offsets_N: np.ndarray,
     following_N: np.ndarray,
-    heads: RecordHeads,
+    headers: RecordHeaders,
     rows: slice,
 ) -> None:
-    """Fill in `rows` of the heads."""
-    damage_N = heads.damage_N[rows]
+    """Fill in `rows` of the headers."""
+    damage_N = headers.damage_N[rows]
 
     def mark(bad_N: np.ndarray, damage: Damage) -> None:
         damage_N[bad_N & (damage_N == Damage.NONE)] = damage
@@ -130,46 +132,46 @@ def _read_chunk(
     flags_N = word(2).astype(np.int64)
     image_bytes_N = lengths_N - _IMAGE.size - 4 * flags_N
     mark((kinds_N == WHOLE) & (image_bytes_N < 0), Damage.TOO_SHORT)
-    heads.labels_N[rows] = np.where(flags_N > 0, word(8), word(3)).view(np.float32)
-    heads.second_labels_N[rows] = np.where(flags_N > 1, word(9), np.uint32(0)).view(np.float32)
-    heads.has_image_N[rows] = image_bytes_N > 0
-    if len(heads.ids_N):
-        heads.ids_N[rows] = word(4) | word(5).astype(np.uint64) << np.uint64(32)
+    headers.labels_N[rows] = np.where(flags_N > 0, word(8), word(3)).view(np.float32)
+    headers.second_labels_N[rows] = np.where(flags_N > 1, word(9), np.uint32(0)).view(np.float32)
+    headers.has_image_N[rows] = image_bytes_N > 0
+    if len(headers.ids_N):
+        headers.ids_N[rows] = word(4) | word(5).astype(np.uint64) << np.uint64(32)
     for row in np.flatnonzero((kinds_N == FIRST) & (damage_N == Damage.NONE)):
-        ends_N[row] = _read_split_record(data, int(offsets_N[row]), heads, rows.start + int(row))
-    # A record without an image is InsightFace's header or an identity record, which have further labels.
-    mark(~heads.has_image_N[rows] & (flags_N == 0), Damage.NO_IMAGE)
-    mark(_leads_nowhere(words_W, len(data), ends_N, following_N), Damage.WRONG_LENGTH)
-    heads.is_followed_N[rows] = (ends_N == following_N) | (ends_N == len(data))
+        ends_N[row] = _read_split_record(data, int(offsets_N[row]), headers, rows.start + int(row))
+    # Records without an image are InsightFace's header and identity records; these have a flag above 0.
+    mark(~headers.has_image_N[rows] & (flags_N == 0), Damage.NO_IMAGE)
+    mark(_have_wrong_length(words_W, len(data), ends_N, following_N), Damage.WRONG_LENGTH)
+    headers.is_followed_N[rows] = (ends_N == following_N) | (ends_N == len(data))
 
 
-def _read_split_record(data: mmap.mmap | bytes, offset: int, heads: RecordHeads, row: int) -> int:
-    """Fill in one row from a record of several parts, whose head may itself be cut, and return where it ends.
+def _read_split_record(data: mmap.mmap | bytes, offset: int, headers: RecordHeaders, row: int) -> int:
+    """Fill in the header of a record of several parts, and return where the record ends.
 
-    There are very few of these.
+    The header itself may be cut into parts. Such records are rare, so they are read one by one.
     """
     try:
         parts = record_parts(data, offset)
     except DamagedRecord:
-        heads.damage_N[row] = Damage.PART_MISSING
+        headers.damage_N[row] = Damage.PART_MISSING
         return len(data)
     payload = join_parts(data, parts)
     flag, label, number, _ = _IMAGE.unpack_from(payload.ljust(_IMAGE.size, b"\0"))
     first_of_image = _IMAGE.size + 4 * flag
     if len(payload) < first_of_image:
-        heads.damage_N[row] = Damage.TOO_SHORT
+        headers.damage_N[row] = Damage.TOO_SHORT
         return len(data)
     labels = np.frombuffer(payload, dtype="<f4", count=flag, offset=_IMAGE.size) if flag else [label]
-    heads.labels_N[row] = labels[0]
-    heads.second_labels_N[row] = labels[1] if len(labels) > 1 else 0
-    heads.has_image_N[row] = len(payload) > first_of_image
-    if len(heads.ids_N):
-        heads.ids_N[row] = number
+    headers.labels_N[row] = labels[0]
+    headers.second_labels_N[row] = labels[1] if len(labels) > 1 else 0
+    headers.has_image_N[row] = len(payload) > first_of_image
+    if len(headers.ids_N):
+        headers.ids_N[row] = number
     return padded(parts[-1][1])
 
 
-def _leads_nowhere(words_W: np.ndarray, size: int, ends_N: np.ndarray, following_N: np.ndarray) -> np.ndarray:
-    """Whether a record ends neither with the file, nor where another is said to start, nor at a magic."""
-    # A record that the index places far outside, even below zero, ends there as well.
+def _have_wrong_length(words_W: np.ndarray, size: int, ends_N: np.ndarray, following_N: np.ndarray) -> np.ndarray:
+    """Return which records end neither with the file, nor where the next one starts, nor at a magic number."""
+    # A wrong index can place a record outside the file, even below zero.
     at_magic_N = words_W[np.clip(ends_N // 4, 0, len(words_W) - 1)] == MAGIC
     return (ends_N < size) & (ends_N != following_N) & ~at_magic_N

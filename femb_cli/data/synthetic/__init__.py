@@ -1,1 +1,1 @@
-"""The procedural faces: how they are drawn, and the sets that femb makes of them."""
+"""Procedural faces: drawing them, and the training set and the benchmark that femb builds from them."""

@@ -1,6 +1,6 @@
-"""The sets of procedural faces that femb builds in: a training set of any size, and a benchmark of other people.
+"""The built-in datasets of procedural faces: a training set of any size, and a benchmark of other people.
 
-Both are drawn once, into the cache, in the same formats as any real data.
+Each is drawn once into femb's cache, in the same formats as real data.
 """
 
 from pathlib import Path
@@ -14,18 +14,18 @@ from femb_cli.files import cache_folder, new_folder
 from femb_cli.progress import Progress, Say
 
 VERSION = 1
-"""Raised whenever the drawing changes, so that no cache serves old faces."""
+"""Increase it whenever the drawing changes, so that old faces in a cache are not used."""
 
 BENCHMARK_SEED = 0
 BENCHMARK_FIRST_IDENTITY = 1_000_000
-"""No training set reaches this number: the benchmark's people are never trained on."""
+"""Training sets have lower numbers, so that no one in the benchmark is trained on."""
 BENCHMARK_IDENTITIES = 120
 BENCHMARK_IMAGES = 6
 FOLDS, PAIRS_PER_FOLD = 10, 60
 
 
 def synthetic_training_set(config: SyntheticConfig, *, say: Say, progress: Progress | None = None) -> Path:
-    """The dataset of a configuration, drawn if the cache does not have it."""
+    """Return the directory of a configured training set; draw it if it is not in the cache."""
     name = f"synthetic-v{VERSION}-{config.num_identities}x{config.images_per_identity}-seed{config.seed}"
     path = cache_folder() / name
     if not path.is_dir():
@@ -43,33 +43,36 @@ def synthetic_training_set(config: SyntheticConfig, *, say: Say, progress: Progr
 
 
 def synthetic_benchmark(*, say: Say, progress: Progress | None = None) -> Path:
-    """The benchmark's folder: `images/`, `pairs.txt` in LFW's format, and the known `qualities.csv`."""
+    """Return the benchmark's directory: `images/`, `pairs.txt` in LFW's format, and the true `qualities.csv`."""
     path = cache_folder() / f"synthetic-benchmark-v{VERSION}"
     if not path.is_dir():
         total = BENCHMARK_IDENTITIES * BENCHMARK_IMAGES
         say(f"drawing the synthetic benchmark, {total} faces of {BENCHMARK_IDENTITIES} people, into {path}")
-        with new_folder(path) as folder:
-            _draw_benchmark(folder, progress)
-            (folder / "pairs.txt").write_text(_draw_pairs(), encoding="utf-8")
+        with new_folder(path) as directory:
+            _draw_benchmark(directory, progress)
+            (directory / "pairs.txt").write_text(_draw_pairs(), encoding="utf-8")
     return path
 
 
-def _draw_benchmark(folder: Path, progress: Progress | None) -> None:
+def _draw_benchmark(directory: Path, progress: Progress | None) -> None:
     qualities = ["image,quality"]
     for row in range(BENCHMARK_IDENTITIES * BENCHMARK_IMAGES):
         person, index = divmod(row, BENCHMARK_IMAGES)
         face = photograph(BENCHMARK_SEED, BENCHMARK_FIRST_IDENTITY + person, index)
-        file = folder / "images" / _person(person) / f"{_person(person)}_{index + 1:04d}.jpg"
+        file = directory / "images" / _person(person) / f"{_person(person)}_{index + 1:04d}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(face.jpeg)
         qualities.append(f"{file.parent.name}/{file.name},{face.quality:.4f}")
         if progress is not None:
             progress(row + 1, BENCHMARK_IDENTITIES * BENCHMARK_IMAGES)
-    (folder / "qualities.csv").write_text("\n".join(qualities) + "\n", encoding="utf-8")
+    (directory / "qualities.csv").write_text("\n".join(qualities) + "\n", encoding="utf-8")
 
 
 def _draw_pairs() -> str:
-    """Folds of disjoint people, as in LFW View 2: a fold's threshold is chosen on people that it does not have."""
+    """Draw pairs and return the text of `pairs.txt`.
+
+    The folds have disjoint people, as in LFW View 2, so that the threshold of a fold is chosen on other people.
+    """
     rng = np.random.default_rng(BENCHMARK_SEED)
     lines = [f"{FOLDS}\t{PAIRS_PER_FOLD}"]
     for people in rng.permutation(BENCHMARK_IDENTITIES).reshape(FOLDS, -1):

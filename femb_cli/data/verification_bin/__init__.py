@@ -1,1 +1,1 @@
-"""InsightFace's verification sets (`.bin`), read without executing the pickle."""
+"""Verification sets in InsightFace's `.bin` format, read without executing the pickle."""

@@ -1,9 +1,9 @@
-"""Reading the pickles of verification sets without obeying them.
+"""Read the pickles of verification sets without executing them.
 
-A pickle is a program for a small stack machine; Python's own machine calls whatever function the program names and
-makes room for whatever length it announces. The machine here knows only the opcodes that lists of images and labels
-are written with, in protocols 0 to 5 and by Python 2 and 3. It believes no length and calls nothing that the program
-names. The opcodes are described in Python's standard library, Lib/pickletools.py.
+A pickle is a program for a small stack machine. Python's machine calls every function that the program names and
+allocates every length that it states. The machine in this module knows only the opcodes in which lists of images and
+labels are written, in protocols 0 to 5 and by Python 2 and 3. It checks every length against the file, and calls no
+function that the program names. The opcodes are described in Python's standard library, Lib/pickletools.py.
 """
 
 import codecs
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from femb_cli.data.verification_bin.pickled_values import Allowance, Global, RefusedError, build, find_global, kind
+from femb_cli.data.verification_bin.pickled_values import ByteBudget, Global, RefusedError, build, find_global, kind
 from femb_cli.errors import FembError
 
 _HIGHEST_PROTOCOL = 5
@@ -25,15 +25,15 @@ _INTEGER = re.compile(rb"(-?[0-9]{1,19})L?")
 
 
 def load_set(path: Path) -> object:
-    """Read the object in a pickle of lists, tuples, bytes, text, integers, bools, None and NumPy's integer arrays.
+    """Read a pickle of lists, tuples, bytes, text, integers, bools, None and NumPy's integer arrays.
 
-    Nothing in the file is executed, and what is made of it takes little more memory than twice the file. A bytearray
-    and a string of Python 2 come out as bytes, NumPy's bools as integers. Lists may hold themselves, or each other so
-    often that walking through all of them never ends.
+    Nothing in the file is executed, and the result takes little more memory than twice the file. A bytearray or a
+    string of Python 2 becomes bytes, a NumPy bool becomes an integer. A list may contain itself, so do not walk
+    through nested lists.
 
     Raises:
-        FembError: The file cannot be read, is no pickle or cut short, or needs more than a verification set does; with
-            the opcode or the name, and its place.
+        FembError: The file cannot be read, is not a pickle, is cut short, or uses an opcode or a name that verification
+            sets do not need; the message names it and its position.
     """
     try:
         with path.open("rb") as file:
@@ -46,7 +46,7 @@ def load_set(path: Path) -> object:
 
 
 class _Machine:
-    """The stack machine: reads instructions from a file, one after the other, until STOP."""
+    """The stack machine: runs the instructions of a file until STOP."""
 
     def __init__(self, content: mmap.mmap) -> None:
         self.content = content
@@ -55,13 +55,13 @@ class _Machine:
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
-        # Twice: an array of protocol 2 is made from bytes that are made from text.
-        self.allowance = Allowance(2 * self.size)
+        # Twice the file: protocol 2 builds an array from bytes that are built from text.
+        self.budget = ByteBudget(2 * self.size)
 
     def run(self, path: Path) -> object:
-        """Return what the program leaves on the stack."""
+        """Run the program and return its result."""
         start = 0
-        # An opcode takes one byte of the file and up to a hundred of memory; sets consist of images, not of opcodes.
+        # One byte of opcode can take a hundred bytes of memory, and a set is mostly images: limit the opcodes.
         max_opcodes = _FREE_OPCODES + self.size // _BYTES_PER_OPCODE
         try:
             for _ in range(max_opcodes):
@@ -70,38 +70,38 @@ class _Machine:
                 if opcode == pickle.STOP:
                     return self.pop()
                 if opcode not in _INSTRUCTIONS:
-                    raise RefusedError(f"is {_opcode_name(opcode)}, which no verification set needs")
+                    raise RefusedError(f"is {_opcode_name(opcode)}, which verification sets do not use")
                 _INSTRUCTIONS[opcode](self)
             raise RefusedError(f"has more than {max_opcodes} instructions")
         except RefusedError as refused:
             raise FembError(
-                f"{path} is no sound verification set: byte {start} {refused}",
+                f"{path} is not a valid verification set: byte {start} {refused}",
                 hint="nothing in the file was executed; a verification set is a pickle of a list of encoded images,"
                 " as bytes or NumPy arrays of bytes, and a list of labels",
             ) from refused
 
     def take(self, length: int) -> bytes:
-        """The next bytes of the file."""
+        """Return the next bytes of the file."""
         self.expect(length)
         self.position += length
         return self.content[self.position - length : self.position]
 
     def expect(self, length: int) -> None:
-        """Refuse a length that the file does not have."""
+        """Refuse a length that goes beyond the end of the file."""
         left = self.size - self.position
         if length > left:
-            raise RefusedError(f"needs {length} bytes more where the file, which is cut short, has {left}")
+            raise RefusedError(f"needs {length} bytes more, but the file is cut short and has {left}")
 
     def take_number(self, size: int, *, signed: bool = False) -> int:
-        """The next bytes as a little-endian integer."""
+        """Return the next bytes as a little-endian integer."""
         return int.from_bytes(self.take(size), "little", signed=signed)
 
     def take_counted(self, size: int) -> bytes:
-        """As many bytes as the integer of `size` bytes before them says."""
+        """Return bytes whose number is stated before them, in an integer of `size` bytes."""
         return self.take(self.take_number(size))
 
     def take_line(self, longest: int | None = None) -> bytes:
-        """The bytes up to the end of the line, without it."""
+        """Return the bytes up to the end of the line, without the line break."""
         limit = self.size if longest is None else self.position + longest
         end = self.content.find(b"\n", self.position, limit)
         if end < 0:
@@ -109,21 +109,21 @@ class _Machine:
         return self.take(end + 1 - self.position)[:-1]
 
     def push(self, value: object) -> None:
-        """Lay a value on the stack."""
+        """Put a value on the stack."""
         self.stack.append(value)
 
     def pop(self) -> Any:
         """Take a value off the stack."""
         if not self.stack:
-            raise RefusedError("finds nothing to work on")
+            raise RefusedError("finds the stack empty")
         return self.stack.pop()
 
     def pop_many(self, count: int) -> tuple[Any, ...]:
-        """Take values off the stack, in the order that they were laid on it."""
+        """Take values off the stack, and return them in the order in which they were put there."""
         return tuple([self.pop() for _ in range(count)][::-1])
 
     def pop_to_mark(self) -> list[Any]:
-        """Take off the stack all that was laid on it since the last mark."""
+        """Take all values since the last mark off the stack."""
         if not self.marks:
             raise RefusedError("finds no mark")
         start = self.marks.pop()
@@ -131,16 +131,16 @@ class _Machine:
         del self.stack[start:]
         return items
 
-    def remember(self, key: int) -> None:
-        """Note what lies on top of the stack."""
+    def memoize(self, key: int) -> None:
+        """Store the value on top of the stack in the memo."""
         value = self.pop()
         self.memo[key] = value
         self.push(value)
 
-    def recall(self, key: int) -> None:
-        """Push what was noted."""
+    def push_memo(self, key: int) -> None:
+        """Push a value of the memo."""
         if key not in self.memo:
-            raise RefusedError(f"refers to {key}, which nothing has")
+            raise RefusedError(f"refers to {key}, which is not in the memo")
         self.push(self.memo[key])
 
     def extend(self, items: list[Any]) -> None:
@@ -152,28 +152,28 @@ class _Machine:
         self.push(target)
 
     def name(self, module: object, name: object) -> None:
-        """Push the stand-in of a global."""
+        """Push a named function or class, if verification sets use it."""
         if not (isinstance(module, str) and isinstance(name, str) and len(module) + len(name) < _LONGEST_LINE):
-            raise RefusedError("names something by no text, or a long one")
+            raise RefusedError("has a name that is not text or is too long")
         self.push(find_global(module, name))
 
     def call(self) -> None:
-        """Push what a global's stand-in makes of its arguments."""
+        """Call the replacement of a named function, and push its result."""
         function, arguments = self.pop_many(2)
         if not isinstance(function, Global) or function.call is None or not isinstance(arguments, tuple):
             raise RefusedError(f"calls {kind(function)} with {kind(arguments)}")
-        self.push(function.call(arguments, self.allowance))
+        self.push(function.call(arguments, self.budget))
 
     def build(self) -> None:
-        """Give the array or the type of elements on top of the stack its state."""
+        """Set the state of the array or the element type on top of the stack."""
         target, state = self.pop_many(2)
-        build(target, state, self.allowance)
+        build(target, state, self.budget)
         self.push(target)
 
 
 def _line_as_integer(machine: _Machine) -> int:
     line = machine.take_line(_LONGEST_LINE)
-    # The bools of protocols 0 and 1.
+    # Protocols 0 and 1 write bools like this.
     if line in (b"00", b"01"):
         return line == b"01"
     return _parse_integer(line)
@@ -186,7 +186,7 @@ def _line_as_key(machine: _Machine) -> int:
 def _parse_integer(line: bytes) -> int:
     match = _INTEGER.fullmatch(line)
     if not match:
-        raise RefusedError("has an integer that is none, or too long for 64 bits")
+        raise RefusedError("has an integer that is invalid or too long for 64 bits")
     return int(match[1])
 
 
@@ -198,14 +198,14 @@ def _counted_integer(machine: _Machine) -> int:
 
 
 def _quoted_string(machine: _Machine) -> bytes:
-    """A string literal of Python 2."""
+    """Read a string literal of Python 2."""
     line = machine.take_line()
     if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"'):
         raise RefusedError("has a string without its quotes")
     try:
         return codecs.escape_decode(line[1:-1])[0]
     except ValueError as error:
-        raise RefusedError("has a string with a broken escape") from error
+        raise RefusedError("has a string with an invalid escape") from error
 
 
 def _decode(content: bytes, codec: str = "utf-8") -> str:
@@ -223,7 +223,7 @@ def _name_in_two_lines(machine: _Machine) -> None:
 def _check_protocol(machine: _Machine) -> None:
     protocol = machine.take_number(1)
     if protocol > _HIGHEST_PROTOCOL:
-        raise RefusedError(f"announces protocol {protocol}; known are 0 to {_HIGHEST_PROTOCOL}")
+        raise RefusedError(f"states protocol {protocol}; femb reads 0 to {_HIGHEST_PROTOCOL}")
 
 
 def _opcode_name(opcode: bytes) -> str:
@@ -269,13 +269,13 @@ _INSTRUCTIONS: dict[bytes, Callable[[_Machine], None]] = {
     pickle.TUPLE2: lambda machine: machine.push(machine.pop_many(2)),
     pickle.TUPLE3: lambda machine: machine.push(machine.pop_many(3)),
     # The memo.
-    pickle.PUT: lambda machine: machine.remember(_line_as_key(machine)),
-    pickle.BINPUT: lambda machine: machine.remember(machine.take_number(1)),
-    pickle.LONG_BINPUT: lambda machine: machine.remember(machine.take_number(4)),
-    pickle.MEMOIZE: lambda machine: machine.remember(len(machine.memo)),
-    pickle.GET: lambda machine: machine.recall(_line_as_key(machine)),
-    pickle.BINGET: lambda machine: machine.recall(machine.take_number(1)),
-    pickle.LONG_BINGET: lambda machine: machine.recall(machine.take_number(4)),
+    pickle.PUT: lambda machine: machine.memoize(_line_as_key(machine)),
+    pickle.BINPUT: lambda machine: machine.memoize(machine.take_number(1)),
+    pickle.LONG_BINPUT: lambda machine: machine.memoize(machine.take_number(4)),
+    pickle.MEMOIZE: lambda machine: machine.memoize(len(machine.memo)),
+    pickle.GET: lambda machine: machine.push_memo(_line_as_key(machine)),
+    pickle.BINGET: lambda machine: machine.push_memo(machine.take_number(1)),
+    pickle.LONG_BINGET: lambda machine: machine.push_memo(machine.take_number(4)),
     # Named functions.
     pickle.GLOBAL: _name_in_two_lines,
     pickle.STACK_GLOBAL: lambda machine: machine.name(*machine.pop_many(2)),

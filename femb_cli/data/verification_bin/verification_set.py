@@ -1,10 +1,9 @@
-"""InsightFace's verification sets: a `.bin` file with the images of all pairs and which pairs are genuine.
+"""InsightFace's verification sets: a `.bin` file with the images of all pairs and the label of each pair.
 
-The file is a pickle of two lists: the encoded images 2k and 2k + 1 of pair k, and whether pair k shows one person.
-Images and pairs are numbered from 0, as in the file. femb scores the set as a benchmark directory: the images as
-files, the pairs as CSV, and a note on what they are.
+The file is a pickle of two lists. The first holds the encoded images; pair k has the images 2k and 2k + 1. The second
+holds the labels: whether pair k is genuine. Images and pairs are numbered from 0.
 
-Shape suffix: P pairs.
+Shapes: N pairs.
 """
 
 import re
@@ -20,9 +19,9 @@ from femb_cli.data.verification_bin.restricted_pickle import load_set
 from femb_cli.errors import FembError
 from femb_cli.files import file_sha256
 
-# A protocol of 2 or above; or the first opcodes of a tuple or list of lists in protocols 0 and 1.
+# Protocols from 2 up start with a number; in 0 and 1 the first opcodes are those of a tuple or list of lists.
 _PICKLE_START = re.compile(rb"\x80[\x02-\x05]|\(\(|\(\]|\(l|\]q")
-_HINT = "a verification set is a pickle of 2 P encoded images and P labels, true where both images show one person"
+_HINT = "a verification set is a pickle of 2 N encoded images and N labels, true for genuine pairs"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +29,9 @@ class VerificationSet:
     """Pairs of encoded images.
 
     Attributes:
-        images: two for each pair, in the order of the pairs; not known to decode.
-        genuine_N: bool (P,), true where both images of a pair show the same person.
-        sha256: checksum of the file, in hexadecimal.
+        images: Two for each pair, in the order of the pairs; whether they decode is not checked.
+        genuine_N: True for genuine pairs, whose images show the same person; bool, (N,).
+        sha256: SHA-256 of the file, in hexadecimal.
     """
 
     images: list[bytes]
@@ -44,7 +43,7 @@ class VerificationSet:
 
 
 def is_verification_set(path: Path) -> bool:
-    """Whether `path` is a file that starts as the pickle of a verification set does; other pickles start so too."""
+    """Whether `path` is a file that starts like the pickle of a verification set; some other pickles do, too."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -52,10 +51,10 @@ def is_verification_set(path: Path) -> bool:
 
 
 def read_verification_set(path: Path) -> VerificationSet:
-    """Read a verification set; nothing that may be hidden in the file is executed.
+    """Read a verification set, without executing code in the file.
 
     Raises:
-        FembError: The file cannot be read or is no sound verification set; with what is wrong in it.
+        FembError: The file cannot be read or is not a valid verification set; the message says what is wrong in it.
     """
     content = load_set(path)
     if not isinstance(content, tuple | list) or len(content) != 2:
@@ -75,7 +74,7 @@ def _read_labels(labels: object, path: Path) -> NDArray[np.bool_]:
     if not isinstance(values, tuple | list):
         raise FembError(f"{path} holds {kind(labels)}, not a list of labels", hint=_HINT)
     for index, value in enumerate(values):
-        # Text is no label: bool("False") is true.
+        # Text is refused, because bool("False") is true.
         if not isinstance(value, int) or value not in (0, 1):
             found = value if isinstance(value, int) else kind(value)
             raise FembError(f"label {index} (from 0) in {path} is {found}, neither 0 nor 1 nor a bool", hint=_HINT)
@@ -83,7 +82,7 @@ def _read_labels(labels: object, path: Path) -> NDArray[np.bool_]:
 
 
 def _read_images(images: Sequence[object], path: Path) -> list[bytes]:
-    """The bytes of each image; one that is used again, by whatever hostile means, is not copied again."""
+    """Return the bytes of each image; an image that the pickle repeats is copied once, which limits the memory."""
     encoded: dict[int, bytes] = {}
     for index, image in enumerate(images):
         if id(image) not in encoded:
@@ -92,7 +91,7 @@ def _read_images(images: Sequence[object], path: Path) -> list[bytes]:
 
 
 def _encoded(image: object, place: str) -> bytes:
-    """The bytes of an image, which OpenCV returns as a row or a column of an array."""
+    """Return the bytes of an image: bytes, or an array with one row or column, as OpenCV returns it."""
     if isinstance(image, bytes):
         return image
     if not isinstance(image, np.ndarray):

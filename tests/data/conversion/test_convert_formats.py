@@ -1,17 +1,15 @@
-"""What a conversion writes is what Hugging Face's library reads: rows, names, further columns and the card."""
+"""Hugging Face's library reads what a conversion writes: images, names and extra columns."""
 
 import io
 import json
 from pathlib import Path
 
 import pytest
-import yaml
 from pictures import encode, people
 
 from femb_cli.data.conversion.convert import convert
 from femb_cli.data.files.folder import FolderSource
 from femb_cli.data.files.list_file import ListFileSource
-from femb_cli.data.huggingface.dataset_info import read_dataset_info
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.errors import FembError
@@ -35,7 +33,7 @@ def faces(tmp_path) -> FolderSource:
 
 @pytest.fixture
 def table_of_faces(faces, tmp_path) -> ListFileSource:
-    """A list with further columns."""
+    """A list with extra columns."""
     rows = [f"{name},{name.split('/')[0]},{number},{'ÄB'[number % 2]}\n" for number, name in enumerate(faces.names)]
     (tmp_path / "faces.csv").write_text("path,identity,age,ethnicity\n" + "".join(rows), encoding="utf-8")
     return ListFileSource(tmp_path / "faces.csv", faces.path)
@@ -110,7 +108,7 @@ def test_hugging_face_gets_the_very_bytes(faces, tmp_path):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_further_columns_of_a_list_are_kept(table_of_faces, tmp_path, format):
+def test_extra_columns_of_a_list_are_kept(table_of_faces, tmp_path, format):
     convert(table_of_faces, tmp_path / "set", format=format)
     opened = load(tmp_path / "set", format)
     assert opened.column_names == ["image", "label", "age", "ethnicity"]
@@ -119,7 +117,7 @@ def test_further_columns_of_a_list_are_kept(table_of_faces, tmp_path, format):
     assert "`ethnicity`" in (tmp_path / "set" / "README.md").read_text(encoding="utf-8")
 
 
-def test_further_columns_go_with_their_images(table_of_faces, tmp_path):
+def test_extra_columns_go_with_their_images(table_of_faces, tmp_path):
     convert(table_of_faces, tmp_path / "set", identities=["eve"])
     opened = load(tmp_path / "set", "arrow")
     eves = [row for row, name in enumerate(table_of_faces.names) if name.startswith("eve/")]
@@ -128,7 +126,7 @@ def test_further_columns_go_with_their_images(table_of_faces, tmp_path):
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("saved_as", FORMATS)
-def test_the_classes_of_a_further_column_keep_their_names(tmp_path, saved_as, format):
+def test_the_classes_of_a_extra_column_keep_their_names(tmp_path, saved_as, format):
     from datasets import ClassLabel, Value
 
     if saved_as == "arrow":
@@ -158,7 +156,7 @@ def test_there_and_back_nothing_is_lost(table_of_faces, tmp_path):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_labels_leave_no_gap_where_all_images_of_somebody_are_damaged(table_of_faces, tmp_path, format):
+def test_labels_have_no_gap_if_all_images_of_an_identity_are_damaged(table_of_faces, tmp_path, format):
     for name in table_of_faces.names:
         if name.startswith("adam/"):
             (tmp_path / "faces" / name).write_bytes(b"<html>")
@@ -175,42 +173,20 @@ def test_labels_leave_no_gap_where_all_images_of_somebody_are_damaged(table_of_f
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_facts_are_those_of_the_source(faces, tmp_path, format):
+def test_the_dataset_info_is_that_of_the_source(faces, tmp_path, format):
     convert(faces, tmp_path / "set", format=format)
-    facts = json.loads((tmp_path / "set" / "femb.json").read_text())
-    assert (facts["num_images"], facts["num_identities"], facts["image_size"]) == (9, 3, [40, 40])
-    assert (facts["source"], facts["source_kind"]) == ("faces", "folder")
-
-
-@pytest.mark.parametrize("format", FORMATS)
-def test_the_card_is_one_that_the_hub_reads(table_of_faces, tmp_path, format):
-    from huggingface_hub import DatasetCard
-
-    convert(table_of_faces, tmp_path / "set", format=format)
-    text = (tmp_path / "set" / "README.md").read_text(encoding="utf-8")
-    front_matter = yaml.safe_load(text.split("---\n")[1])
-    assert front_matter["size_categories"] == ["n<1K"]
-    card = DatasetCard(text)
-    assert card.data.to_dict() == front_matter
-    assert card.data.pretty_name == "set"
-    assert ("configs" in front_matter) == (format == "parquet")
-    assert read_dataset_info(tmp_path / "set").checksum in text
-
-
-def test_a_card_survives_a_name_that_means_something_in_yaml(faces, tmp_path):
-    path = tmp_path / "yes: [#1] 'é'"
-    convert(faces, path, format="parquet")
-    front_matter = yaml.safe_load((path / "README.md").read_text(encoding="utf-8").split("---\n")[1])
-    assert front_matter["pretty_name"] == path.name
+    info = json.loads((tmp_path / "set" / "femb.json").read_text())
+    assert (info["num_images"], info["num_identities"], info["image_size"]) == (9, 3, [40, 40])
+    assert (info["source"], info["source_kind"]) == ("faces", "folder")
 
 
 @pytest.mark.parametrize("name", ["image", "label"])
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_further_column_that_is_called_like_one_of_the_sets_own_is_refused(faces, tmp_path, name, format):
+def test_a_extra_column_that_is_called_like_one_of_the_sets_own_is_refused(faces, tmp_path, name, format):
     rows = "".join(f"{image},{image.split('/')[0]},7\n" for image in faces.names)
     (tmp_path / "faces.csv").write_text(f"path,identity,{name}\n{rows}", encoding="utf-8")
     source = ListFileSource(tmp_path / "faces.csv", faces.path)
-    with pytest.raises(FembError, match=rf"further column of faces\.csv is called '{name}'") as caught:
+    with pytest.raises(FembError, match=rf"extra column of faces\.csv is called '{name}'") as caught:
         convert(source, tmp_path / "set", format=format)
     assert "rename" in caught.value.hint
     assert {path.name for path in tmp_path.iterdir()} == {"faces", "faces.csv"}

@@ -1,4 +1,4 @@
-"""An interrupted conversion, called again, gives the very bytes of one that nothing interrupted."""
+"""An interrupted conversion that is called again writes the same bytes as one without interruption."""
 
 import os
 import re
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from pictures import encode, people, tree
 
-from femb_cli.data.conversion import batch
+from femb_cli.data.conversion import batch_reader
 from femb_cli.data.conversion.convert import Conversion, convert
 from femb_cli.data.files.folder import FolderSource
 from femb_cli.data.files.list_file import ListFileSource
@@ -30,12 +30,12 @@ NUM_BATCHES = 8
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch):
-    monkeypatch.setattr(batch, "BATCH_ROWS", 3)
+    monkeypatch.setattr(batch_reader, "BATCH_ROWS", 3)
 
 
 @pytest.fixture
 def faces(tmp_path) -> FolderSource:
-    """Four people; the second has no sound image, so that labels are numbered anew."""
+    """Four people; the second has no intact image, so that labels are renumbered."""
     folder = people(tmp_path / "faces", COUNTS)
     for name in DAMAGED:
         (folder / name).write_bytes(encode(0)[:-40])
@@ -128,7 +128,7 @@ def test_a_kill_at_any_moment_changes_no_byte(faces, tmp_path, format):
     assert tree(tmp_path / str(moment)) == expected
 
 
-def test_further_columns_survive_an_interruption(faces, tmp_path):
+def test_extra_columns_survive_an_interruption(faces, tmp_path):
     lines = [f"{name},{name[0]},{number % 3},é{number}\n" for number, name in enumerate(faces.names)]
     (tmp_path / "faces.csv").write_text("path,identity,age,ethnicity\n" + "".join(lines))
     source = ListFileSource(tmp_path / "faces.csv", faces.path)
@@ -148,7 +148,7 @@ def test_what_is_converted_already_is_not_read_again(faces, tmp_path):
     assert steps[0] > len(faces) // 2
 
 
-def test_a_data_set_whose_files_have_changed_starts_anew(faces, tmp_path):
+def test_a_dataset_whose_files_have_changed_starts_again(faces, tmp_path):
     for number, format in enumerate(("arrow", "parquet")):
         folder = tmp_path / f"source_{format}"
         converted(faces, folder, format)
@@ -162,7 +162,7 @@ def test_a_data_set_whose_files_have_changed_starts_anew(faces, tmp_path):
         assert {images.read(row) for row in range(len(images))} == {encode(100 + number, (41, 41))}
 
 
-def test_an_archive_that_has_changed_starts_anew(faces, tmp_path):
+def test_an_archive_that_has_changed_starts_again(faces, tmp_path):
     import zipfile
 
     def pack(size: tuple[int, int]) -> None:
@@ -182,7 +182,7 @@ def test_an_archive_that_has_changed_starts_anew(faces, tmp_path):
 
 
 @pytest.mark.parametrize("options", [{"verify": True}, {"shard_bytes": 4000}, {"format": "parquet"}, {"limit": 20}])
-def test_another_selection_or_form_starts_anew(faces, tmp_path, options):
+def test_another_selection_or_format_starts_again(faces, tmp_path, options):
     with pytest.raises(KeyboardInterrupt):
         converted(faces, tmp_path / "broken", "arrow", progress=interrupt_at(5))
     for folder in ("broken", "whole"):
@@ -218,12 +218,12 @@ def test_files_that_an_interruption_spoilt_are_named(faces, tmp_path, format, da
         converted(faces, tmp_path, format, progress=interrupt_at(5))
     damage(next((tmp_path / ".set.unfinished").rglob("*-00001.*")))
     for _ in range(2):
-        with pytest.raises(FembError, match=r"cannot go on from .*\.set\.unfinished") as caught:
+        with pytest.raises(FembError, match=r"cannot resume from .*\.set\.unfinished") as caught:
             converted(faces, tmp_path, format)
         assert "remove" in caught.value.hint
 
 
-def test_an_arrow_file_that_lost_its_last_rows_is_not_gone_on_from(faces, tmp_path):
+def test_an_arrow_file_that_lost_its_last_rows_is_refused(faces, tmp_path):
     import pyarrow as pa
 
     with pytest.raises(KeyboardInterrupt):

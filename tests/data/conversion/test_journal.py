@@ -1,4 +1,4 @@
-"""A folder written aside: what its journal lists outlives an interruption, everything else does not."""
+"""A directory under construction: the files in its journal survive an interruption, all others are removed."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pictures import tree
 
-from femb_cli.data.conversion.journal import JOURNAL_FILE, UnfinishedFolder
+from femb_cli.data.conversion.journal import JOURNAL_FILE, UnfinishedDirectory
 from femb_cli.errors import FembError
 
 JOB = {"source": "faces.zip", "changed": [10, 20], "limit": None}
@@ -19,13 +19,13 @@ JOB = {"source": "faces.zip", "changed": [10, 20], "limit": None}
 
 def work(target: Path, steps: list[int], ending: type[BaseException] | None = None, job: dict | None = JOB) -> None:
     """Write and note some files; then publish them, or be interrupted."""
-    with UnfinishedFolder(target, job) as unfinished:
+    with UnfinishedDirectory(target, job) as unfinished:
         for step in steps:
-            (unfinished.folder / f"{step}.txt").write_text(str(step))
+            (unfinished.directory / f"{step}.txt").write_text(str(step))
             unfinished.note({"step": step})
         if ending is not None:
             raise ending
-        unfinished.publish(unfinished.folder)
+        unfinished.publish(unfinished.directory)
 
 
 def interrupted(target: Path, steps: list[int], job: dict | None = JOB) -> Path:
@@ -36,8 +36,8 @@ def interrupted(target: Path, steps: list[int], job: dict | None = JOB) -> Path:
 
 
 def notes_of(target: Path, job: dict | None = JOB) -> list[dict]:
-    """What the next work of a description finds; it leaves the journal as it is."""
-    with contextlib.suppress(KeyboardInterrupt), UnfinishedFolder(target, job) as unfinished:
+    """Return the notes that the next work with a description finds; the journal stays as it is."""
+    with contextlib.suppress(KeyboardInterrupt), UnfinishedDirectory(target, job) as unfinished:
         found = list(unfinished.notes)
         raise KeyboardInterrupt
     return found
@@ -57,11 +57,11 @@ def test_what_is_published_is_all_that_is_left(tmp_path):
 
 
 def test_an_inner_folder_may_be_published_alone(tmp_path):
-    with UnfinishedFolder(tmp_path / "set", JOB) as unfinished:
-        (unfinished.folder / "scratch.txt").write_text("")
-        (unfinished.folder / "final").mkdir()
-        (unfinished.folder / "final" / "kept.txt").write_text("kept")
-        unfinished.publish(unfinished.folder / "final")
+    with UnfinishedDirectory(tmp_path / "set", JOB) as unfinished:
+        (unfinished.directory / "scratch.txt").write_text("")
+        (unfinished.directory / "final").mkdir()
+        (unfinished.directory / "final" / "kept.txt").write_text("kept")
+        unfinished.publish(unfinished.directory / "final")
     assert tree(tmp_path) == {"set/kept.txt": b"kept"}
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
@@ -79,13 +79,13 @@ def test_the_folders_above_the_target_are_made(tmp_path):
 
 @pytest.mark.parametrize("ending", [ValueError, KeyboardInterrupt, FembError])
 def test_an_error_before_the_first_note_leaves_nothing(tmp_path, ending):
-    with pytest.raises(ending), UnfinishedFolder(tmp_path / "set", JOB) as unfinished:
-        (unfinished.folder / "begun.txt").write_text("")
+    with pytest.raises(ending), UnfinishedDirectory(tmp_path / "set", JOB) as unfinished:
+        (unfinished.directory / "begun.txt").write_text("")
         raise ending("x")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_work_without_a_description_leaves_nothing_and_goes_on_from_nothing(tmp_path):
+def test_a_work_without_a_description_leaves_nothing_and_never_resumes(tmp_path):
     interrupted(tmp_path / "set", [1, 2], job=None)
     assert list(tmp_path.iterdir()) == []
     interrupted(tmp_path / "set", [1, 2])
@@ -106,7 +106,7 @@ def test_notes_of_several_interruptions_add_up(tmp_path):
 
 
 @pytest.mark.parametrize("other", [JOB | {"limit": 3}, JOB | {"changed": [10, 21]}, {**JOB, "new": 1}, {}])
-def test_another_work_starts_anew(tmp_path, other):
+def test_another_work_starts_again(tmp_path, other):
     interrupted(tmp_path / "set", [1, 2])
     assert notes_of(tmp_path / "set", other) == []
 
@@ -119,16 +119,16 @@ def test_a_description_may_hold_what_json_spells_otherwise(tmp_path):
 
 def test_a_kill_leaves_the_notes(tmp_path):
     def be_killed() -> None:
-        with UnfinishedFolder(tmp_path / "set", JOB) as unfinished:
+        with UnfinishedDirectory(tmp_path / "set", JOB) as unfinished:
             unfinished.note({"step": 1})
-            (unfinished.folder / "2.txt").write_text("half")
+            (unfinished.directory / "2.txt").write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
 
     assert in_another_process(be_killed) == -signal.SIGKILL
     assert notes_of(tmp_path / "set") == [{"step": 1}]
 
 
-def test_a_last_line_that_is_half_written_is_passed_over(tmp_path):
+def test_an_incomplete_last_line_is_ignored(tmp_path):
     journal = interrupted(tmp_path / "set", [1, 2, 30])
     whole = journal.read_text()
     ends = [len(line) - 1 for line in accumulate(whole.splitlines(keepends=True))]
@@ -139,7 +139,7 @@ def test_a_last_line_that_is_half_written_is_passed_over(tmp_path):
         assert notes_of(tmp_path / "set") == [{"step": step} for step in (1, 2, 30)][:num_notes], length
 
 
-def test_a_work_that_goes_on_writes_behind_the_last_whole_note(tmp_path):
+def test_a_resumed_work_writes_after_the_last_complete_note(tmp_path):
     journal = interrupted(tmp_path / "set", [1, 2])
     journal.write_text(journal.read_text()[:-4])
     interrupted(tmp_path / "set", [5])
@@ -147,7 +147,7 @@ def test_a_work_that_goes_on_writes_behind_the_last_whole_note(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\0\0", b"[]\n", b"3\n", b"\n\n", b"{}\n{}\n", b"\x80" * 5000])
-def test_a_journal_that_makes_no_sense_starts_the_work_anew(tmp_path, content):
+def test_an_invalid_journal_starts_the_work_again(tmp_path, content):
     journal = interrupted(tmp_path / "set", [1])
     journal.write_bytes(content)
     assert notes_of(tmp_path / "set") == []
@@ -159,22 +159,22 @@ def test_a_second_process_is_refused_while_the_first_writes(tmp_path):
             work(tmp_path / "set", [9])
         assert "wait" in caught.value.hint
 
-    with UnfinishedFolder(tmp_path / "set", JOB) as unfinished:
+    with UnfinishedDirectory(tmp_path / "set", JOB) as unfinished:
         unfinished.note({"step": 1})
         assert in_another_process(try_it_too) == 0
         unfinished.note({"step": 2})
         assert unfinished.notes == [{"step": 1}, {"step": 2}]
-        unfinished.publish(unfinished.folder)
+        unfinished.publish(unfinished.directory)
 
 
 def test_clearing_keeps_what_is_named_and_the_journal(tmp_path):
-    with UnfinishedFolder(tmp_path / "set", JOB) as unfinished:
+    with UnfinishedDirectory(tmp_path / "set", JOB) as unfinished:
         for name in ("data/a", "data/b", "final/c/d", "e"):
-            (unfinished.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (unfinished.folder / name).write_text("")
-        unfinished.clear(keep={unfinished.folder / "data/a"})
-        assert set(tree(unfinished.folder)) == {"data/a", JOURNAL_FILE}
-        assert not (unfinished.folder / "final").exists()
+            (unfinished.directory / name).parent.mkdir(parents=True, exist_ok=True)
+            (unfinished.directory / name).write_text("")
+        unfinished.clear(keep={unfinished.directory / "data/a"})
+        assert set(tree(unfinished.directory)) == {"data/a", JOURNAL_FILE}
+        assert not (unfinished.directory / "final").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

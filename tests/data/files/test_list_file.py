@@ -1,5 +1,6 @@
 """Images named by a list file."""
 
+import contextlib
 import hashlib
 import json
 import pickle
@@ -7,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from properties import quick, temporary_folder
 
 from femb_cli.data.files.list_file import ListFileSource, is_list_file
 from femb_cli.errors import FembError
@@ -47,7 +51,7 @@ def who_is_on_what(source: ListFileSource) -> dict[str, str]:
         "b/1.jpg 0010\na/1.jpg 09\n",
     ],
 )
-def test_every_form_is_told_by_its_content(tmp_path, text):
+def test_every_format_is_recognised_by_its_content(tmp_path, text):
     path = write(tmp_path, text)
     source = ListFileSource(path)
     assert is_list_file(path)
@@ -76,7 +80,7 @@ def test_between_tabs_a_name_may_hold_spaces_and_in_csv_quotes_hold_commas(tmp_p
     assert who_is_on_what(ListFileSource(commas)) == {"a, b.jpg": "King, Ada"}
 
 
-def test_further_columns_keep_their_names_and_are_numbers_where_all_cells_are(tmp_path):
+def test_extra_columns_keep_their_names_and_are_numbers_where_all_cells_are(tmp_path):
     text = "path,identity,age,quality,code,note,\n1.jpg,a,20,0.5,0x1F,,7\n2.jpg,b,30,1,0x2F,hat,8\n"
     extra = ListFileSource(write(tmp_path, text)).extra(np.array([1, 0]))
     assert extra.to_pydict() == {
@@ -89,19 +93,19 @@ def test_further_columns_keep_their_names_and_are_numbers_where_all_cells_are(tm
 
 
 @pytest.mark.parametrize("text", ["1.jpg\ta\t20\tx\n", "1.jpg,a,20,x\n"])
-def test_further_columns_without_a_header_are_numbered(tmp_path, text):
+def test_extra_columns_without_a_header_are_numbered(tmp_path, text):
     assert ListFileSource(write(tmp_path, text)).extra(np.array([0])).to_pydict() == {
         "column_3": [20],
         "column_4": ["x"],
     }
 
 
-def test_a_further_column_may_have_the_name_of_a_path_column(tmp_path):
+def test_an_extra_column_may_have_the_name_of_a_path_column(tmp_path):
     source = ListFileSource(write(tmp_path, "path,identity,name,line\n1.jpg,a,Ada,9\n"))
     assert source.extra(np.array([0])).to_pydict() == {"name": ["Ada"], "line": [9]}
 
 
-def test_a_list_of_paths_and_identities_alone_has_no_further_columns(tmp_path):
+def test_a_list_of_paths_and_identities_alone_has_no_extra_columns(tmp_path):
     assert ListFileSource(write(tmp_path, "1.jpg 0 9 0\n")).extra(np.array([0])) is None
 
 
@@ -124,8 +128,8 @@ def test_a_list_of_paths_and_identities_alone_has_no_further_columns(tmp_path):
         ("1.jpg\n", "line 1 .*'1.jpg'"),
         ("some prose\n", "line 1 .*'some prose'"),
         (b"1.jpg 1\n\xe9.jpg 2\n", "line 2 .*UTF-8"),
-        ("path,identity\n1.jpg,a\n2.jpg\r,b\n", "line 3 .*2 columns between commas"),
-        (f"1.jpg,a\n{'x' * 200_000}.jpg,b\n", "line 2 .*2 columns between commas"),
+        ("path,identity\n1.jpg,a\n2.jpg\r,b\n", "line 3 .*2 columns separated by commas"),
+        (f"1.jpg,a\n{'x' * 200_000}.jpg,b\n", "line 2 .*2 columns separated by commas"),
         (f"{'x' * 200_000}\n", "line 1 "),
         ("1.jpg 1\n2\x07.jpg 2\n", r"line 2 .*"),
     ],
@@ -246,7 +250,7 @@ def golden(shared: Path) -> dict[str, dict]:
 
 @pytest.mark.parametrize("name", [*GOLDEN_FORMS, *(f"magface_{oddity}.list" for oddity in GOLDEN_ODDITIES)])
 @pytest.mark.filterwarnings("ignore:.*repeats images")
-def test_sound_golden_lists_name_the_expected_images_and_identities(shared, name):
+def test_valid_golden_lists_name_the_expected_images_and_identities(shared, name):
     path = shared / "golden/formats/lists" / name
     source = ListFileSource(path)
     found = [
@@ -270,3 +274,32 @@ def test_faulty_golden_lists_are_refused_with_the_line(shared, fault):
 def test_every_golden_list_is_read_above(shared):
     magface = [f"magface_{name}.list" for name in (*GOLDEN_ODDITIES, *GOLDEN_FAULTS)]
     assert sorted(golden(shared)) == sorted([*GOLDEN_FORMS, *magface])
+
+
+words = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters=",\"'/."), min_size=1, max_size=8)
+
+
+@quick
+@given(st.dictionaries(words, st.integers(0, 10**18 - 1), min_size=1, max_size=8), st.sampled_from([" ", "\t", ","]))
+def test_any_list_is_read_back(lines, separator):
+    text = "".join(f"{name}.jpg{separator}{identity}\n" for name, identity in lines.items())
+    with temporary_folder() as path:
+        (path / "faces.txt").write_text(text, encoding="utf-8")
+        source = ListFileSource(path / "faces.txt")
+    identities = source.identities
+    assert list(source.names) == [f"{name}.jpg" for name in lines]
+    assert [identities.names[label] for label in identities.labels_N] == list(map(str, lines.values()))
+    assert identities.names == [str(number) for number in sorted(set(lines.values()))]
+
+
+@quick
+@given(st.binary(max_size=40), st.integers(0, 60), st.binary(max_size=4))
+def test_a_damaged_list_is_refused_or_read(noise, position, more):
+    text = b"".join(b"%d/%d.jpg %d\n" % (row % 2, row, row % 2) for row in range(6))
+    for content in (noise, text[:position] + more + text[position + len(more) :], text[:position]):
+        with temporary_folder() as path:
+            (path / "faces.txt").write_bytes(content)
+            is_list_file(path / "faces.txt")
+            with contextlib.suppress(FembError):
+                source = ListFileSource(path / "faces.txt")
+                assert len(source.names) == len(source.identities.labels_N) > 0

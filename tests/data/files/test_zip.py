@@ -26,10 +26,6 @@ def test_members_are_read_in_the_order_of_their_names(tmp_path):
     assert [source.read(0), source.read(1)] == [b"A", b"B" * 99]
 
 
-def test_a_zip_is_recognised_whatever_its_ending(tmp_path):
-    assert open_source(make(tmp_path / "x.dat", **{"a/1.jpg": b"A"})).kind == "zip"
-
-
 def test_a_source_survives_pickling(tmp_path):
     source = ZipSource(make(tmp_path / "x.zip", **{"a/1.jpg": b"A"}))
     assert pickle.loads(pickle.dumps(source)).read(0) == b"A"
@@ -57,10 +53,8 @@ READ = {"comment_and_prefix.zip", "macosx_junk.zip", "nested_root.zip", "no_fold
     "xqlfw_aligned_112_like.zip",
 }
 """Golden archives that have to be read; those that may be refused are."""
-
 HARMLESS = {"case_duplicates.zip", "file_and_folder.zip", "long_name.zip"}
 """Odd archives that nothing is wrong with as long as nothing is extracted."""
-
 DAMAGED_MEMBER = {"bomb_size_lies.zip": "Bomb_0001.jpg", "wrong_crc.zip": "Ann_Veneman_0001.jpg"}
 """Archives of which one member cannot be read."""
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import pickle
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,34 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from parquets import NUM_IMAGES, faces, image_bytes, images, write
 
-from femb_cli.data.huggingface.byte_cache import ByteCache
 from femb_cli.data.huggingface.parquet import ParquetSource
-from femb_cli.data.huggingface.parquet_files import is_parquet
 from femb_cli.data.source import check_identities
 from femb_cli.errors import FembError
-
-NUM_IMAGES = 25
-
-
-def image_bytes(row: int) -> bytes:
-    """What stands for an image: nothing here decodes it."""
-    return f"image {row} ".encode() * (row % 5 + 1)
-
-
-def images(rows: range = range(NUM_IMAGES), *, paths: bool = True) -> list[dict]:
-    return [{"bytes": image_bytes(row), "path": f"{row}.jpg" if paths else None} for row in rows]
-
-
-def write(path: Path, columns: dict, *, group: int = 10, **options) -> Path:
-    """Write a Parquet file with plain types, and what a column needs to be told."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns), path, row_group_size=group, **options)
-    return path
-
-
-def faces(path: Path, rows: range = range(NUM_IMAGES), **columns) -> Path:
-    return write(path, {"image": images(rows), "label": [row % 3 for row in rows], **columns})
 
 
 @pytest.fixture
@@ -105,7 +81,7 @@ def test_row_groups_of_all_files_follow_each_other(tmp_path):
     assert source.names[30] == "30.jpg"
 
 
-def test_a_file_without_rows_beside_others_is_passed_over(tmp_path):
+def test_a_file_without_rows_is_skipped(tmp_path):
     whole = faces(tmp_path / "b.parquet")
     pq.write_table(pq.read_table(whole).slice(0, 0), tmp_path / "a.parquet")
     source = ParquetSource(tmp_path)
@@ -127,48 +103,7 @@ def test_images_without_a_path_of_their_own_are_named_by_rows(tmp_path, path_of)
     assert list(source.names) == ["000000000", "000000001", "000000002", "000000003", "000000004"]
 
 
-def test_plain_bytes_are_images_too(tmp_path):
-    columns = {"jpg": [image_bytes(row) for row in range(5)], "identity": ["eve", "adam", None, "eve", "Zoe"]}
-    source = ParquetSource(write(tmp_path / "a.parquet", columns, group=2))
-    assert [source.read(row) for row in range(5)] == columns["jpg"]
-    assert source.identities.names == ["Zoe", "adam", "eve"]
-    assert source.identities.labels_N.tolist() == [2, 1, -1, 2, 0]
-    assert source.names[4] == "000000004"
-
-
-def test_structs_go_before_plain_bytes_and_label_before_id(tmp_path):
-    columns = {"mask": [b"x"] * 5, "id": list(range(5)), "face": images(range(5)), "label": [1, 0, 1, 0, 1]}
-    source = ParquetSource(write(tmp_path / "a.parquet", columns))
-    assert source.read(3) == image_bytes(3)
-    assert source.identities.labels_N.tolist() == [1, 0, 1, 0, 1]
-
-
-@pytest.mark.parametrize("kind", [pa.uint8(), pa.int16(), pa.uint64()])
-def test_labels_of_any_integer_type_are_read(tmp_path, kind):
-    labels = pa.array([0, None, 2], kind)
-    source = ParquetSource(write(tmp_path / "a.parquet", {"image": images(range(3)), "label": labels}))
-    assert source.identities.labels_N.tolist() == [0, -1, 2]
-    assert source.identities.names == ["0", "1", "2"]
-
-
-def test_several_columns_of_images_are_listed_unless_one_is_called_image(tmp_path):
-    columns = {"left": images(range(3)), "right": images(range(3)), "label": [0, 1, 2]}
-    with pytest.raises(FembError, match=r"2 columns of images; its columns are left \(struct<.*>\), right") as caught:
-        ParquetSource(write(tmp_path / "a.parquet", columns))
-    assert "name it image" in caught.value.hint
-    columns["image"] = columns.pop("right")
-    assert ParquetSource(write(tmp_path / "b.parquet", columns)).read(2) == image_bytes(2)
-
-
-def test_missing_columns_are_named_with_those_that_are_there(tmp_path):
-    with pytest.raises(FembError, match=r"no column of images; its columns are image \(string\), label \(int64\)"):
-        ParquetSource(write(tmp_path / "a.parquet", {"image": ["a.jpg"], "label": [0]}))
-    with pytest.raises(FembError, match=r"no column that says who .* age \(int64\)") as caught:
-        ParquetSource(write(tmp_path / "b.parquet", {"image": images(range(2)), "age": [30, 40]}))
-    assert "label" in caught.value.hint
-
-
-def test_further_columns_come_in_the_order_of_the_rows(tmp_path):
+def test_extra_columns_come_in_the_order_of_the_rows(tmp_path):
     faces(tmp_path / "a.parquet", range(0, 25), age=list(range(25)), camera=["x"] * 25)
     faces(tmp_path / "b.parquet", range(25, 40), age=list(range(25, 40)), camera=[None] * 15)
     rows = [39, 3, 24, 25, 3, 0]
@@ -176,65 +111,8 @@ def test_further_columns_come_in_the_order_of_the_rows(tmp_path):
     assert table.to_pydict() == {"age": rows, "camera": [None, "x", "x", None, "x", "x"]}
 
 
-def test_without_further_columns_there_is_nothing_extra(tmp_path):
+def test_without_extra_columns_there_is_nothing_extra(tmp_path):
     assert ParquetSource(faces(tmp_path / "a.parquet")).extra(np.array([0])) is None
-
-
-def test_the_split_asked_for_is_taken(tmp_path):
-    faces(tmp_path / "data" / "train-00000-of-00001.parquet", range(0, 10))
-    faces(tmp_path / "data" / "validation-00000-of-00001.parquet", range(10, 14))
-    assert len(ParquetSource(tmp_path, split="train")) == 10
-    assert ParquetSource(tmp_path, split="validation").read(0) == image_bytes(10)
-    with pytest.raises(FembError, match="several splits: train, validation") as caught:
-        ParquetSource(tmp_path)
-    assert "--split" in caught.value.hint
-    with pytest.raises(FembError, match="no split 'test'; its splits are train, validation"):
-        ParquetSource(tmp_path, split="test")
-
-
-@pytest.mark.parametrize(
-    ("train", "test"),
-    [
-        ("train.parquet", "test.parquet"),
-        ("train/part-0.parquet", "test/part-0.parquet"),
-        ("training_0.parquet", "lfw_eval_0.parquet"),
-        ("default/partial-train/0000.parquet", "default/test/0000.parquet"),
-        ("data/train-00000-of-00001-0123456789abcdef.parquet", "data/test-00000-of-00001-0123456789abcdef.parquet"),
-    ],
-)
-def test_splits_are_told_by_names_and_folders(tmp_path, train, test):
-    faces(tmp_path / train, range(0, 10))
-    faces(tmp_path / test, range(10, 14))
-    assert is_parquet(tmp_path)
-    assert (len(ParquetSource(tmp_path, split="train")), len(ParquetSource(tmp_path, split="test"))) == (10, 4)
-
-
-def test_the_only_split_is_taken_whatever_its_name(tmp_path):
-    faces(tmp_path / "data" / "aligned-00000-of-00001.parquet")
-    assert len(ParquetSource(tmp_path)) == len(ParquetSource(tmp_path, split="aligned")) == NUM_IMAGES
-
-
-def test_several_data_sets_in_one_folder_are_not_mixed(tmp_path):
-    for name in ("cropped", "raw"):
-        faces(tmp_path / name / "train-00000-of-00001.parquet")
-    with pytest.raises(FembError, match="several datasets: cropped, raw"):
-        ParquetSource(tmp_path)
-    assert len(ParquetSource(tmp_path / "raw")) == NUM_IMAGES
-
-
-def test_hidden_files_are_passed_over(tmp_path):
-    faces(tmp_path / ".cache" / "old.parquet")
-    assert not is_parquet(tmp_path)
-    faces(tmp_path / "new.parquet")
-    assert len(ParquetSource(tmp_path)) == NUM_IMAGES
-
-
-def test_an_arrow_data_set_or_other_files_are_no_parquet(tmp_path):
-    assert not is_parquet(tmp_path)
-    assert not is_parquet(tmp_path / "nothing.parquet")
-    assert is_parquet(faces(tmp_path / "a.parquet"))
-    (tmp_path / "state.json").write_text("{}")
-    assert not is_parquet(tmp_path)
 
 
 def test_files_of_other_columns_are_not_mixed(tmp_path):
@@ -252,7 +130,7 @@ def test_a_damaged_file_is_named(tmp_path, damage):
         ParquetSource(path)
 
 
-def test_a_damaged_row_group_is_named_and_the_others_are_sound(tmp_path):
+def test_a_damaged_row_group_is_named_and_the_others_are_read(tmp_path):
     columns = {"image": images(), "label": [0] * NUM_IMAGES}
     path = write(tmp_path / "a.parquet", columns, write_page_checksum=True, compression="none")
     data = bytearray(path.read_bytes())
@@ -307,7 +185,7 @@ def test_a_damaged_byte_of_the_footer_raises_nothing_but_an_error_that_says_so(t
 
 
 @pytest.mark.parametrize("word", [b"anna", b"first.jpg", b"remark on it"])
-def test_text_that_is_none_is_an_error(tmp_path, word):
+def test_invalid_text_is_an_error(tmp_path, word):
     image = [{"bytes": b"a", "path": "first.jpg"}, {"bytes": b"b", "path": "other.jpg"}]
     table = pa.table({"image": image, "label": ["anna", "bert"], "remark": ["remark on it", "another"]})
     path = tmp_path / "a.parquet"
@@ -318,13 +196,6 @@ def test_text_that_is_none_is_an_error(tmp_path, word):
         source = ParquetSource(path)
         list(source.names)
         source.extra(np.arange(2))
-
-
-@pytest.mark.parametrize("label", [10**12, 2**23])
-def test_a_label_too_large_to_count_up_to_is_an_error(tmp_path, label):
-    columns = {"image": images(range(2)), "id": [0, label]}
-    with pytest.raises(FembError, match=f"label {label}, too large"):
-        ParquetSource(write(tmp_path / "a.parquet", columns))
 
 
 def test_a_source_survives_pickling(tmp_path):
@@ -377,27 +248,3 @@ def test_a_row_group_larger_than_the_cache_is_read_once_in_a_row(tmp_path, group
     for row in range(NUM_IMAGES):
         source.read(row)
     assert group_reads == [0, 1, 2]
-
-
-def test_a_value_that_several_threads_want_is_made_once():
-    cache, made, started, finish = ByteCache(100, len), [], threading.Event(), threading.Event()
-
-    def make() -> bytes:
-        made.append(1)
-        started.set()
-        finish.wait(10)
-        return b"value"
-
-    with ThreadPoolExecutor(4) as threads:
-        wanted = [threads.submit(cache.get, "key", make) for _ in range(4)]
-        started.wait(10)
-        finish.set()
-        assert [future.result() for future in wanted] == [b"value"] * 4
-    assert made == [1]
-
-
-def test_a_value_that_could_not_be_made_is_tried_again():
-    cache: ByteCache[bytes] = ByteCache(100, len)
-    with pytest.raises(ZeroDivisionError):
-        cache.get("key", lambda: bytes(1 // 0))
-    assert cache.get("key", lambda: b"value") == b"value"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from records import MAGIC, image, write
+from hypothesis import given
+from hypothesis import strategies as st
+from properties import pieces, quick, temporary_folder
+from records import MAGIC, image, record, write
 
 from femb_cli.data.images.encoded import check_image
-from femb_cli.data.open import open_source
-from femb_cli.data.recordio.format import join_parts, map_records, record_parts, scan
 from femb_cli.data.recordio.record_source import RecordError, RecordSource
 from femb_cli.errors import FembError
 
@@ -69,7 +70,7 @@ def test_a_label_that_is_no_number_of_an_identity_gives_none(tmp_path):
     assert source.identities.labels_N.tolist() == [-1, -1, -1, -1, 0]
 
 
-def test_labels_beyond_exact_float32_are_warned_of(tmp_path):
+def test_labels_beyond_exact_float32_raise_a_warning(tmp_path):
     with pytest.warns(UserWarning, match="16777216"):
         RecordSource(write(tmp_path, [image(2.0**24, b"x")], keys=[0]))
 
@@ -217,16 +218,7 @@ def test_golden_valid_sets_read_as_written(shared):
         assert found == [(str(i["key"]), i["identity"], i["sha256"]) for i in expected["images"]], folder.name
 
 
-def test_golden_raw_records_join_as_written(shared):
-    for name in ("e_split_raw", "f_padding_raw"):
-        folder = shared / "golden/formats/recordio" / name
-        data = map_records(folder / "records.rec")
-        payloads = [join_parts(data, record_parts(data, offset)) for offset in scan(data).tolist()]
-        expected = json.loads((folder / "expected.json").read_text())["records"]
-        assert [hashlib.sha256(payload).hexdigest() for payload in payloads] == [each["sha256"] for each in expected]
-
-
-def sound_keys(source: RecordSource) -> set[str]:
+def intact_keys(source: RecordSource) -> set[str]:
     """Keys of the images that can be read, look whole and have an identity."""
     keys = set()
     for index, name in enumerate(source.names):
@@ -251,7 +243,7 @@ def test_golden_damaged_sets_are_refused_or_lose_the_damaged_images_alone(shared
         lost = {str(key) for key in expected["skip"]["by_index"]["lost_keys"]}
         if folder.name == "l_truncated_padding":
             lost = {"13"}
-        assert sound_keys(source) == images - lost, folder.name
+        assert intact_keys(source) == images - lost, folder.name
     assert {name for name in refused if not name.startswith("l_rec_")} == {
         "l_header_only",
         "l_idx_empty",
@@ -261,35 +253,132 @@ def test_golden_damaged_sets_are_refused_or_lose_the_damaged_images_alone(shared
     }
 
 
-def test_golden_sets_that_contradict_themselves_are_warned_of(shared):
+def test_golden_sets_that_contradict_themselves_raise_a_warning(shared):
     for name in ("l_header_counts_less", "l_header_counts_more", "l_idx_fewer_rows", "l_ranges_contradict_labels"):
         with pytest.warns(UserWarning):
             RecordSource(shared / "golden/formats/recordio" / name / "train.rec")
 
 
-def test_a_folder_of_record_folders_says_which_to_name(tmp_path):
-    (tmp_path / "testing").mkdir()
-    (tmp_path / "testing" / "testing.rec").write_bytes(b"")
-    with pytest.raises(FembError, match="holds record files in its folders") as caught:
-        open_source(tmp_path)
-    assert "testing.rec" in caught.value.hint
+contents = st.one_of(
+    st.lists(pieces, min_size=1, max_size=6).map(b"".join),
+    st.binary(min_size=1, max_size=70),
+    st.integers(1000, 70_000).map(lambda size: b"\xff\xd8" + bytes(size)),
+).filter(bool)
+labels = st.integers(0, 2**24 - 1)
+stored_labels = st.one_of(labels.map(float), st.lists(labels.map(float), min_size=1, max_size=5))
+records = st.tuples(stored_labels, contents, st.integers(0, 2**63 - 1))
 
 
-def test_a_list_beside_the_records_adds_its_further_columns(tmp_path):
-    path = write(tmp_path, [image(label, b"x") for label in (4, 4, 7)], keys=[3, 1, 2])
-    (tmp_path / "train.lst").write_text("a.jpg\t4\tAsian\nb.jpg\t7\tIndian\nc.jpg\t4\tAfrican\n")
-    extra = RecordSource(path).extra(np.array([2, 0]))
-    assert extra.to_pydict() == {"column_3": ["Indian", "African"]}
+@st.composite
+def record_sets(draw: st.DrawFn) -> tuple[list[tuple], list[int] | None]:
+    """Label, content and id of each record, and the keys of the index in the records' order, if there is one."""
+    drawn = draw(st.lists(records, min_size=1, max_size=8))
+    keys = draw(st.lists(st.integers(0, 2**62), min_size=len(drawn), max_size=len(drawn), unique=True))
+    return drawn, keys if draw(st.booleans()) else None
 
 
-def test_a_list_of_other_images_is_left_out_with_a_warning(tmp_path):
-    path = write(tmp_path, [image(label, b"x") for label in (4, 4, 7)], keys=[1, 2, 3])
-    (tmp_path / "train.lst").write_text("a.jpg\t7\tAsian\nb.jpg\t4\tIndian\nc.jpg\t4\tAfrican\n")
-    with pytest.warns(UserWarning, match=r"train\.lst does not name the identities"):
-        assert RecordSource(path).extra(np.array([0])) is None
+def payloads_of(drawn: list[tuple]) -> list[bytes]:
+    return [image(label, content, number) for label, content, number in drawn]
 
 
-def test_a_list_without_further_columns_adds_nothing(tmp_path):
-    path = write(tmp_path, [image(4, b"x")], keys=[1])
-    (tmp_path / "train.lst").write_text("1\ta.jpg\t4\n")
-    assert RecordSource(path).extra(np.array([0])) is None
+def first_label(stored: float | list[float]) -> str:
+    return str(int(stored[0] if isinstance(stored, list) else stored))
+
+
+@quick
+@given(record_sets())
+def test_any_set_is_read_back(drawn_set):
+    drawn, keys = drawn_set
+    with temporary_folder() as path:
+        source = RecordSource(write(path, payloads_of(drawn), keys))
+    numbers = [number for *_, number in drawn]
+    names = keys or (numbers if len(set(numbers)) == len(numbers) else range(len(numbers)))
+    assert list(source.names) == [str(name) for name in names]
+    assert [source.read(row) for row in range(len(source))] == [content for _, content, _ in drawn]
+    identities = source.identities
+    assert [identities.names[label] for label in identities.labels_N] == [first_label(label) for label, *_ in drawn]
+    assert identities.names == [str(number) for number in sorted(map(int, identities.names))]
+
+
+@quick
+@given(record_sets(), st.randoms(use_true_random=False))
+def test_many_rows_at_once_are_those_read_one_by_one(drawn_set, random):
+    drawn, keys = drawn_set
+    with temporary_folder() as path:
+        source = RecordSource(write(path, payloads_of(drawn), keys))
+    rows = np.array([random.randrange(len(drawn)) for _ in range(random.randrange(12))], dtype=np.int64)
+    assert [bytes(read) for read in source.read_many(rows)] == [source.read(row) for row in rows.tolist()]
+
+
+@quick
+@given(record_sets(), st.data())
+def test_damage_costs_the_records_that_it_strikes_and_no_others(drawn_set, data):
+    drawn, keys = drawn_set
+    payloads = payloads_of(drawn)
+    # Intact neighbours, which must survive.
+    payloads = [image(1, b"first", 2**62), *payloads, image(2, b"last", 2**62 + 1)]
+    keys = None if keys is None else [2**62 + 1, *keys, 2**62 + 2]
+    starts = np.cumsum([0, *(len(record(payload)) for payload in payloads)])
+    first = data.draw(st.integers(0, int(starts[-1]) - 1), "where")
+    noise = data.draw(st.binary(min_size=1, max_size=40), "what")[: int(starts[-1]) - first]
+    first_struck, last_struck = np.searchsorted(starts, [first, first + len(noise) - 1], "right") - 1
+    with temporary_folder() as path:
+        sound = RecordSource(write(path, payloads, keys))
+        expected = {
+            sound.names[row]: sound.read(row) for row in range(len(sound)) if not first_struck <= row <= last_struck
+        }
+        file = path / "train.rec"
+        damaged = file.read_bytes()
+        file.write_bytes(damaged[:first] + noise + damaged[first + len(noise) :])
+        try:
+            source = RecordSource(file)
+        except FembError:
+            assert keys is None
+            return
+    found = {}
+    for row, many in enumerate(source.read_many(np.arange(len(source)))):
+        with contextlib.suppress(FembError):
+            found[source.names[row]] = source.read(row)
+            assert bytes(many) == found[source.names[row]]
+    if keys is None:
+        assert set(expected.values()) <= set(found.values())
+    else:
+        assert {name: found.get(name) for name in expected} == expected
+
+
+@quick
+@given(record_sets(), st.data())
+def test_a_file_that_is_cut_keeps_the_records_before_the_cut(drawn_set, data):
+    drawn, keys = drawn_set
+    payloads = payloads_of(drawn)
+    ends = np.cumsum([len(record(payload)) for payload in payloads])
+    length = data.draw(st.integers(0, int(ends[-1])), "length")
+    whole = int((ends <= length).sum())
+    with temporary_folder() as path:
+        file = write(path, payloads, keys)
+        file.write_bytes(file.read_bytes()[:length])
+        try:
+            source = RecordSource(file)
+        except FembError:
+            assert whole == 0
+            return
+    assert [source.read(row) for row in range(whole)] == [content for _, content, _ in drawn[:whole]]
+
+
+@quick
+@given(record_sets(), st.data())
+def test_a_damaged_index_is_refused_or_names_damaged_records(drawn_set, data):
+    drawn, keys = drawn_set
+    with temporary_folder() as path:
+        file = write(path, payloads_of(drawn), keys or list(range(len(drawn))))
+        index = bytearray(file.with_suffix(".idx").read_bytes())
+        for _ in range(data.draw(st.integers(1, 3))):
+            position = data.draw(st.integers(0, len(index) - 1))
+            index[position : position + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+        file.with_suffix(".idx").write_bytes(index)
+        with contextlib.suppress(FembError):
+            source = RecordSource(file)
+            known = {content for _, content, _ in drawn}
+            for row in range(len(source)):
+                with contextlib.suppress(FembError):
+                    assert source.read(row) in known

@@ -1,4 +1,4 @@
-"""The unpickler that executes nothing and believes no length."""
+"""The unpickler executes nothing and checks every length."""
 
 import pickle
 import struct
@@ -90,26 +90,26 @@ def test_a_list_that_holds_itself_is_not_walked(load):
         (b"\x82\x01.", "is the opcode EXT1"),
         (b"\xfe", "byte 0 is b'\\\\xfe'"),
         (b"N", "byte 1 needs 1 bytes more"),
-        (b".", "finds nothing to work on"),
-        (b"NN\x87.", "finds nothing to work on"),
+        (b".", "finds the stack empty"),
+        (b"NN\x87.", "finds the stack empty"),
         (b"Ne.", "finds no mark"),
-        (b"(e.", "finds nothing to work on"),
+        (b"(e.", "finds the stack empty"),
         (b"N(Ne.", "adds to None"),
         (b"h\x05.", "refers to 5"),
-        (b"\x80\x09.", "announces protocol 9"),
-        (b"I1e3\n.", "an integer that is none"),
+        (b"\x80\x09.", "states protocol 9"),
+        (b"I1e3\n.", "an integer that is invalid"),
         (b"I" + b"9" * 90 + b"\n.", "too long for 64 bits"),
         (b"I" + b"9" * 20000 + b"\n.", "a line without an end in 100 bytes"),
         (b"\x8a\x40" + b"\xff" * 64 + b".", "an integer of 64 bytes"),
         (b"Vendless", "a line without an end"),
         (b"S'open\n.", "without its quotes"),
-        (b"S'\\x0'\n.", "a broken escape"),
+        (b"S'\\x0'\n.", "an invalid escape"),
         (b"X\x01\0\0\0\xff.", "text that is not utf-8"),
         (b"\x96" + struct.pack("<Q", 2**36) + b"ab.", "needs 68719476736 bytes more"),
         (b"\x95" + struct.pack("<Q", 2**50) + b"N.", "needs 1125899906842624 bytes more"),
-        (b"NN\x93.", "names something by no text"),
+        (b"NN\x93.", "a name that is not text"),
         (b"c_codecs\nencode\nNb.", "changes _codecs.encode"),
-        (b"c_codecs\nencode\n(Va\nVrot13\ntR.", "makes bytes of something else"),
+        (b"c_codecs\nencode\n(Va\nVrot13\ntR.", "builds bytes from something else"),
         (b"c_codecs\nencode\n(V\\u20ac\nVlatin1\ntR.", "not Latin-1"),
         (b"cnumpy\nndarray\n(I5\ntR.", "calls numpy.ndarray with a tuple"),
         (b"cnumpy\ndtype\n(VO8\nI00\nI01\ntR.", "the type 'O8'"),
@@ -122,12 +122,12 @@ def test_a_list_that_holds_itself_is_not_walked(load):
         ),
         (
             pickle.dumps(np.zeros(7, np.uint8), 5).replace(b"\x8c\x01C", b"C\x01C"),
-            "an array of something else than bytes",
+            "an array from something else than bytes",
         ),
         (pickle.dumps(np.zeros(7, np.uint8), 2).replace(b"K\x00\x85", b"K\x09\x85"), "not empty before it has content"),
     ],
 )
-def test_what_no_set_needs_is_refused_by_name_and_place(load, content, what):
+def test_what_sets_do_not_use_is_refused_with_its_name_and_place(load, content, what):
     with pytest.raises(FembError, match=what):
         load(content)
 
@@ -143,7 +143,7 @@ def test_one_text_cannot_be_made_into_many(load):
     text = b"X" + struct.pack("<I", 10_000) + b"a" * 10_000 + b"q\x00"
     again = b"c_codecs\nencode\nh\x00X\x06\0\0\0latin1\x86R"
     assert load(text + again + b".") == b"a" * 10_000
-    with pytest.raises(FembError, match="makes more of the file than is in it"):
+    with pytest.raises(FembError, match="builds more bytes than the file has"):
         load(text + again * 20 + b".")
 
 

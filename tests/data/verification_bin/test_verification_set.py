@@ -1,6 +1,6 @@
-"""Verification sets: every golden file, and what becomes of them as a benchmark."""
+"""Verification sets: every golden file is read or refused with a reason."""
 
-import csv
+import contextlib
 import hashlib
 import io
 import json
@@ -12,7 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from properties import quick, temporary_folder
 
 from femb_cli.data.conversion.benchmark import write_benchmark
 from femb_cli.data.verification_bin.verification_set import is_verification_set, read_verification_set
@@ -63,11 +66,6 @@ def golden(shared, outcome, malicious=False):
     return cases
 
 
-def rows(path):
-    with (path / "pairs.csv").open(newline="") as file:
-        return list(csv.reader(file))
-
-
 def test_golden_sets_give_their_images_and_labels(shared):
     for case in golden(shared, "loads"):
         found = read_verification_set(case["path"])
@@ -88,7 +86,7 @@ REASONS = {
     "not_a_pair.bin": "a tuple of 3, not a pair",
     "dict.bin": "the opcode EMPTY_DICT",
     "images_are_text.bin": "image 0 (from 0) in {path} is text",
-    "image_not_decodable.bin": "image 3 (from 0), of pair 1, is no image",
+    "image_not_decodable.bin": "image 3 (from 0), of pair 1, is not an image",
     "image_none.bin": "image 3 (from 0) in {path} is None",
     "empty_set.bin": "0 images for 0 pairs",
     "truncated.bin": "cut short",
@@ -163,75 +161,41 @@ def test_what_is_no_image_or_label_is_named(make_set, images, labels, what):
         make_set(images, labels)
 
 
-def test_a_benchmark_has_the_bytes_of_each_image_once(make_set, tmp_path):
-    one, two, three = encode(1), encode(2, "PNG"), encode(3, "BMP")
-    result = write_benchmark(make_set([one, two, one, three], [1, 0]), tmp_path / "out", source="set.bin")
-    assert (result.path, result.num_images, result.num_pairs, result.num_genuine) == (tmp_path / "out", 3, 2, 1)
-    files = {path.name: path.read_bytes() for path in (tmp_path / "out" / "images").iterdir()}
-    assert files == {"000001.jpg": one, "000002.png": two, "000004.bmp": three}
-    assert rows(tmp_path / "out")[1:] == [
-        ["000001.jpg", "000002.png", "1", "0"],
-        ["000001.jpg", "000004.bmp", "0", "1"],
-    ]
-
-
-def test_folds_are_those_of_ten_parts_without_shuffling(make_set, tmp_path):
-    write_benchmark(make_set([encode(1)] * 46, [1, 0] * 11 + [1]), tmp_path / "out", source="set.bin")
-    header, *pairs = rows(tmp_path / "out")
-    assert header == ["ref", "probe", "mated", "fold"]
-    assert [int(row[3]) for row in pairs] == [0] * 3 + [1] * 3 + [2] * 3 + [k for k in range(3, 10) for _ in range(2)]
-    assert [int(row[2]) for row in pairs] == [1, 0] * 11 + [1]
-
-
-def test_the_readme_says_what_it_is_of_and_how_to_score_it(make_set, tmp_path):
-    found = make_set([encode(1), encode(2)], [1])
-    write_benchmark(found, tmp_path / "out", source="cfp_fp.bin")
-    text = (tmp_path / "out" / "README.md").read_text()
-    for words in ("cfp_fp.bin", found.sha256, "1 pairs", "2 images", "femb verify --dataset out"):
-        assert words in text
-
-
-def test_a_pair_with_a_bad_image_is_left_out_and_listed(make_set, tmp_path):
-    found = make_set([encode(1), b"no", encode(2), encode(3)], [1, 0])
-    result = write_benchmark(found, tmp_path / "out", source="set.bin", on_error="skip")
-    reason = "image 1 (from 0), of pair 0, is no image: it starts with b'no'"
-    assert (result.num_pairs, result.num_genuine, result.num_skipped) == (1, 0, 1)
-    assert result.skipped == [("pair 0", reason)]
-    assert (tmp_path / "out" / "skipped.txt").read_text() == f"pair 0\t{reason}\n"
-    assert sorted(path.name for path in (tmp_path / "out" / "images").iterdir()) == ["000003.jpg", "000004.jpg"]
-
-
-def test_nothing_is_left_where_every_pair_is_bad(make_set, tmp_path):
-    with pytest.raises(FembError, match="every pair has an image that is none"):
-        write_benchmark(make_set([b"no", b"no"], [1]), tmp_path / "out", source="set.bin", on_error="skip")
-    assert [path.name for path in tmp_path.iterdir()] == ["set.bin"]
-
-
-def test_damage_inside_an_image_is_found_by_decoding(make_set, tmp_path):
-    cut = bytearray(encode(1, "PNG"))
-    cut[45:60] = bytes(15)
-    found = make_set([bytes(cut), encode(2)], [1])
-    write_benchmark(found, tmp_path / "quick", source="set.bin")
-    with pytest.raises(FembError, match=r"image 0 \(from 0\), of pair 0, is damaged"):
-        write_benchmark(found, tmp_path / "sure", source="set.bin", verify=True)
-
-
-def test_a_benchmark_that_is_there_is_replaced_only_on_demand(make_set, tmp_path):
-    found = make_set([encode(1), encode(2)], [1])
-    write_benchmark(found, tmp_path / "out", source="set.bin")
-    with pytest.raises(FembError, match="exists already"):
-        write_benchmark(found, tmp_path / "out", source="set.bin")
-    assert write_benchmark(found, tmp_path / "out", source="set.bin", overwrite=True).num_pairs == 1
-
-
-def test_progress_counts_pairs(make_set, tmp_path):
-    calls = []
-    found = make_set([encode(1)] * 4, [1, 0])
-    write_benchmark(found, tmp_path / "out", source="set.bin", progress=lambda *call: calls.append(call))
-    assert calls == [(1, 2), (2, 2)]
-
-
 @pytest.mark.parametrize("start", [b"PK\x03\x04", b"\x0a\x23\xd7\xce", b"", b"<html>", b"\xff\xd8\xff"])
 def test_other_files_do_not_start_like_a_set(tmp_path, start):
     (tmp_path / "file.bin").write_bytes(start)
     assert not is_verification_set(tmp_path / "file.bin")
+
+
+sets = st.lists(st.tuples(st.binary(max_size=70), st.binary(max_size=70), st.booleans()), min_size=1, max_size=8)
+
+
+@quick
+@given(sets, st.integers(0, 5), st.booleans(), st.booleans())
+def test_any_verification_set_is_read_back(pairs, protocol, as_arrays, as_tuple):
+    images = [image for left, right, _ in pairs for image in (left, right)]
+    genuine = [genuine for *_, genuine in pairs]
+    stored = [np.frombuffer(image, dtype=np.uint8) for image in images] if as_arrays else images
+    content = (stored, genuine) if as_tuple else [stored, genuine]
+    with temporary_folder() as path:
+        (path / "set.bin").write_bytes(pickle.dumps(content, protocol))
+        assert is_verification_set(path / "set.bin")
+        found = read_verification_set(path / "set.bin")
+    assert found.images == images
+    assert found.genuine_N.tolist() == genuine
+
+
+@quick
+@given(sets, st.integers(0, 5), st.data())
+def test_a_damaged_verification_set_is_refused_or_is_one(pairs, protocol, data):
+    images = [image for left, right, _ in pairs for image in (left, right)]
+    content = bytearray(pickle.dumps((images, [genuine for *_, genuine in pairs]), protocol))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    with temporary_folder() as path:
+        (path / "set.bin").write_bytes(content[: data.draw(st.integers(0, len(content)))])
+        (path / "whole.bin").write_bytes(content)
+        for name in ("set.bin", "whole.bin"):
+            with contextlib.suppress(FembError):
+                found = read_verification_set(path / name)
+                assert len(found.images) == 2 * len(found)

@@ -1,16 +1,13 @@
-"""Images by the batch: judged alike one by one and together, parted into sound ones and faults."""
+"""Encoded images: their size, whether they are complete, and many of them in one buffer."""
 
 import struct
 import zlib
 
 import numpy as np
 import pytest
-from pictures import encode, people
+from pictures import encode
 
-from femb_cli.data.conversion import batch as batch_module
-from femb_cli.data.conversion.batch import EncodedImages, read_batches
-from femb_cli.data.files.folder import FolderSource
-from femb_cli.data.images.encoded import MAX_PIXELS, quick_size, quick_sizes
+from femb_cli.data.images.encoded import MAX_PIXELS, EncodedImages, check_image, quick_size, quick_sizes
 from femb_cli.data.open import open_source
 
 
@@ -31,6 +28,8 @@ def png_without_pixels(width: int, height: int) -> bytes:
 
 
 JPEG = encode(1, (33, 21))
+
+
 ENCODINGS = {
     "plain": JPEG,
     "one pixel": encode(1, (1, 1)),
@@ -70,7 +69,7 @@ ENCODINGS = {
 
 def sizes_of(images: list[bytes]) -> list[tuple[int, int]]:
     joined = EncodedImages.join(images)
-    return [(width, height) for width, height in quick_sizes(joined.data, joined.ends_N).tolist()]
+    return [(width, height) for width, height in quick_sizes(joined).tolist()]
 
 
 def one_by_one(image: bytes) -> tuple[int, int]:
@@ -94,18 +93,18 @@ def test_all_encodings_together_have_the_sizes_that_they_have_alone():
     assert sizes_of([]) == []
 
 
-def test_the_odd_ones_are_told_from_the_plain_ones():
+def test_unusual_images_are_separated_from_plain_ones():
     plain = {name for name, image in ENCODINGS.items() if one_by_one(image) == (33, 21)}
     assert {"plain", "progressive", "with EXIF and ICC", "with a segment like a frame", "subsampled"} <= plain
     assert not {"PNG", "cut in its pixels", "with a byte after its end", "larger than is allowed"} & plain
 
 
-def test_any_cut_of_a_jpeg_is_judged_alike():
+def test_any_cut_of_a_jpeg_has_the_same_result_alone_and_among_others():
     cuts = [JPEG[:length] + end for length in range(0, len(JPEG), 7) for end in (b"", b"\xff\xd9")]
     assert sizes_of(cuts) == [one_by_one(cut) for cut in cuts]
 
 
-def test_any_byte_changed_in_the_header_is_judged_alike():
+def test_any_changed_byte_in_the_header_has_the_same_result_alone_and_among_others():
     generator = np.random.default_rng(0)
     changed = []
     for position in range(200):
@@ -124,90 +123,25 @@ def test_real_faces_have_the_sizes_that_they_have_alone(shared):
         assert min(sizes) > (0, 0)
 
 
-@pytest.fixture
-def faces(tmp_path) -> FolderSource:
-    return FolderSource(people(tmp_path / "faces", {"a": 5, "b": 8, "c": 10}))
-
-
 def test_joined_images_come_apart_again():
     images = [b"one", b"", b"three"]
     assert [bytes(image) for image in map(EncodedImages.join(images).__getitem__, range(3))] == images
 
 
-def test_batches_depend_on_where_they_start_alone(faces, monkeypatch):
-    monkeypatch.setattr(batch_module, "BATCH_ROWS", 4)
-    monkeypatch.setattr(batch_module, "BATCH_BYTES", 2 * len(faces.read(0)) + 1)
-    whole = list(read_batches(faces, np.arange(23)))
-    for number, batch in enumerate(whole):
-        again = list(read_batches(faces, np.arange(23), batch.stop))
-        assert [rest.stop for rest in again] == [rest.stop for rest in whole[number + 1 :]]
-        assert [rest.images.data for rest in again] == [rest.images.data for rest in whole[number + 1 :]]
+@pytest.mark.parametrize("name", ["plain", "progressive", "PNG", "BMP", "WebP", "with zeros after its end"])
+def test_a_complete_image_has_its_size(name):
+    assert check_image(ENCODINGS[name]) == check_image(ENCODINGS[name], decode=True) == (33, 21)
 
 
-def test_a_batch_ends_with_the_image_that_fills_it(faces, monkeypatch):
-    size = len(faces.read(0))
-    monkeypatch.setattr(batch_module, "BATCH_BYTES", 3 * size)
-    for batch in list(read_batches(faces, np.arange(23)))[:-1]:
-        last = len(batch.images[len(batch.images) - 1])
-        assert len(batch.images.data) - last < 3 * size <= len(batch.images.data)
-
-
-def test_an_image_larger_than_a_batch_is_one_by_itself(faces, monkeypatch):
-    monkeypatch.setattr(batch_module, "BATCH_BYTES", 1)
-    assert [len(batch.images) for batch in read_batches(faces, np.arange(23))] == [1] * 23
-
-
-def test_rows_come_in_the_order_asked_for(faces):
-    rows = np.array([20, 3, 3, 11])
-    [batch] = read_batches(faces, rows)
-    assert [bytes(batch.images[place]) for place in range(4)] == [faces.read(row) for row in rows.tolist()]
-
-
-def test_faults_keep_their_places_and_counts_add_up(faces, monkeypatch):
-    monkeypatch.setattr(batch_module, "BATCH_ROWS", 6)
-    (faces.path / faces.names[2]).unlink()
-    (faces.path / faces.names[9]).write_bytes(b"<html>")
-    (faces.path / faces.names[10]).write_bytes(b"")
-    (faces.path / faces.names[22]).write_bytes(JPEG[:-40])
-    rows = np.arange(22, -1, -1)
-    batches = list(read_batches(faces, rows))
-    places = np.concatenate([batch.places_N for batch in batches])
-    faults = [row for batch in batches for row, _ in batch.faults]
-    assert faults == [22, 10, 9, 2]
-    assert sorted([*rows[places].tolist(), *faults]) == list(range(23))
-    start = 0
-    for batch in batches:
-        assert len(batch.places_N) + len(batch.faults) == batch.stop - start
-        assert len(batch.images) == len(batch.sizes_N2) == len(batch.places_N)
-        start = batch.stop
-    images = [bytes(batch.images[index]) for batch in batches for index in range(len(batch.images))]
-    assert images == [faces.read(row) for row in rows[places].tolist()]
-
-
-def test_a_fault_names_the_image_and_what_is_wrong(faces):
-    (faces.path / faces.names[9]).write_bytes(b"<html>")
-    [batch] = read_batches(faces, np.arange(23))
-    [(row, error)] = batch.faults
-    assert row == 9
-    assert repr(faces.names[9]) in error.message
-    assert "is no image: it starts with b'<html>'" in error.message
-
-
-def test_what_is_no_plain_jpeg_is_judged_by_itself(faces):
-    (faces.path / faces.names[0]).write_bytes(encode(1, (7, 5), "PNG"))
-    (faces.path / faces.names[1]).write_bytes(JPEG + b"\0\0")
-    (faces.path / faces.names[2]).write_bytes(encode(1, (9, 4), "WEBP"))
-    [batch] = read_batches(faces, np.arange(4))
-    assert batch.sizes_N2.tolist() == [[7, 5], [33, 21], [9, 4], [40, 40]]
-    assert not batch.faults
-
-
-def test_damage_among_the_pixels_is_found_by_decoding_alone(faces):
-    image = bytearray(faces.read(4))
-    image[-300:-2] = b""
-    (faces.path / faces.names[4]).write_bytes(image)
-    [quick] = read_batches(faces, np.arange(23))
-    [certain] = read_batches(faces, np.arange(23), decode=True)
-    assert not quick.faults
-    assert [row for row, _ in certain.faults] == [4]
-    assert certain.places_N.tolist() == [place for place in range(23) if place != 4]
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nothing", "holds no image: 0 bytes"),
+        ("a page of HTML", "is not an image: it starts with b'<html>"),
+        ("cut in its pixels", "is damaged: "),
+        ("larger than is allowed", "claims 65535 x 65535 pixels"),
+    ],
+)
+def test_the_reason_why_bytes_are_not_an_image_is_stated(name, reason):
+    with pytest.raises(ValueError, match=reason):
+        check_image(ENCODINGS[name])

@@ -1,6 +1,6 @@
-"""What `fuzz.py` starts from: small sound sets in every format that femb reads, made here, and golden ones.
+"""The seeds of the fuzzer: small valid datasets in every format that femb reads, and the golden files.
 
-Everything is made from fixed numbers, so that a case of the fuzzer is the same wherever it is repeated.
+The datasets are built from fixed numbers, so that a case of the fuzzer is the same on every machine.
 """
 
 import io
@@ -31,11 +31,11 @@ _LARGEST_GOLDEN = 40_000
 
 @dataclass(frozen=True)
 class Seed:
-    """Some files and what femb is asked to open.
+    """Some files, and the path that femb opens.
 
     Attributes:
-        files: relative path and content of each.
-        opened: one of the paths, or "" for the folder that they lie in.
+        files: Relative path and content of each file.
+        opened: One of the paths, or "" for the folder of the files.
     """
 
     files: dict[str, bytes]
@@ -43,7 +43,7 @@ class Seed:
 
 
 def image(number: int, form: str = "JPEG", mode: str = "RGB", **options: object) -> bytes:
-    """Return a smooth image of 16 x 16 pixels, encoded; each `number` gives another one."""
+    """Return an encoded smooth image of 16 x 16 pixels; each `number` gives another one."""
     rows, columns = np.mgrid[0:16, 0:16]
     pixels = np.stack([rows * 9 + number, columns * 9 + number, rows * columns], axis=-1).astype(np.uint8)
     picture = Image.fromarray(pixels)
@@ -114,12 +114,12 @@ def labels_record(number: int, labels: tuple[float, float]) -> bytes:
 
 
 def _followed_by_magic(encoded: bytes) -> bytes:
-    """Return an image that is stored in several parts; what follows its end is part of it."""
+    """Return an image followed by magic numbers, so that it is stored in several parts."""
     return encoded + bytes(-len(encoded) % 4) + _MAGIC_BYTES * 3 + b"end"
 
 
 def record(payload: bytes) -> bytes:
-    """Return a record, cut wherever the magic stands at a multiple of four."""
+    """Return a record, cut wherever the magic number is at a multiple of four."""
     cuts = [place for place in range(0, len(payload) - 3, 4) if payload[place : place + 4] == _MAGIC_BYTES]
     starts, ends = [0, *(cut + 4 for cut in cuts)], [*cuts, len(payload)]
     parts = []
@@ -175,7 +175,7 @@ def verification_seeds() -> Iterator[Seed]:
 
 
 def arrow_seeds() -> Iterator[Seed]:
-    """Datasets of femb's own, and others with labels as text, further columns and compressed buffers."""
+    """Datasets of femb, and others with labels as text, extra columns and compressed buffers."""
     yield _written("arrow", shard_bytes=10**6)
     yield _written("arrow", shard_bytes=1)
     for compression, names in ((None, NAMES), ("zstd", NAMES), (None, None)):
@@ -188,7 +188,7 @@ def arrow_seeds() -> Iterator[Seed]:
 
 
 def parquet_seeds() -> Iterator[Seed]:
-    """Parquet files of femb's own, and one of somebody else's."""
+    """Parquet files of femb and of others."""
     yield _written("parquet", shard_bytes=10**6)
     yield _written("parquet", shard_bytes=1)
     for compression, names in (("snappy", NAMES), ("none", None), ("zstd", NAMES)):
@@ -199,7 +199,7 @@ def parquet_seeds() -> Iterator[Seed]:
 
 
 def _written(format: Format, shard_bytes: int) -> Seed:
-    """Write a dataset and take its files up."""
+    """Write a dataset and return its files."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "set"
         with DatasetWriter(path, NAMES, source="seed", format=format, shard_bytes=shard_bytes) as writer:
@@ -207,11 +207,11 @@ def _written(format: Format, shard_bytes: int) -> Seed:
                 writer.write(content, label, name)
                 if shard_bytes == 1:
                     writer._write_rows()
-        return _take_up(path)
+        return _files_in(path)
 
 
 def _foreign_table(names: list[str] | None) -> pa.Table:
-    """Return a table with further columns; labels are `names`, or numbers."""
+    """Return a table with extra columns; its labels are names, or numbers if there are none."""
     columns = {
         "image": pa.array(list(_images().values()), pa.large_binary()),
         "label": pa.array(LABELS if names is None else [names[label] for label in LABELS]),
@@ -222,7 +222,7 @@ def _foreign_table(names: list[str] | None) -> pa.Table:
     return pa.table(columns)
 
 
-def _take_up(folder: Path, opened: str = "") -> Seed:
+def _files_in(folder: Path, opened: str = "") -> Seed:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "expected.json")
     return Seed({path.relative_to(folder).as_posix(): path.read_bytes() for path in files}, opened)
 
@@ -241,13 +241,13 @@ SEEDS: dict[str, Callable[[], Iterator[Seed]]] = {
 
 
 def golden_seeds(format: str, shared: Path) -> list[Seed]:
-    """Return the small ones of the golden sets of a format; they may be damaged or hostile already."""
+    """Return the small golden files of a format; some are damaged or hostile already."""
     golden = shared / "golden" / "formats"
     seeds: list[Seed] = []
     if format == "records":
-        seeds = [_take_up(path.parent, path.name) for path in sorted(golden.glob("recordio/*/*.rec"))]
+        seeds = [_files_in(path.parent, path.name) for path in sorted(golden.glob("recordio/*/*.rec"))]
     elif format == "list":
-        images = {f"images/{name}": content for name, content in _take_up(golden / "lists" / "images").files.items()}
+        images = {f"images/{name}": content for name, content in _files_in(golden / "lists" / "images").files.items()}
         lists = sorted(golden.glob("lists/*.l*st"))
         seeds = [Seed({path.name: path.read_bytes(), **images}, path.name) for path in lists]
     elif format in ("zip", "verification"):

@@ -1,15 +1,17 @@
-"""Mutate files of every format that femb reads, and look whether anything but femb's own error comes out.
+"""Mutate files of every format that femb reads, and check that the only error is femb's own.
 
-    python benchmarks/fuzz.py --cases 100000 --processes 2
-    python benchmarks/fuzz.py --format zip --case 4711 --seed 1
+    python fuzzing/fuzz.py --cases 100000 --processes 2
+    python fuzzing/fuzz.py --format zip --case 4711 --seed 1
 
-A case is a small set whose files were mutated: it is opened, every image read, checked and decoded, and now and then
-the whole set converted. Of the format `checkpoint` it is weights: they are converted, and the result, like whatever is
-femb's own, is loaded and inspected. A failure is any exception but `FembError`, a case of more than ten seconds, one
-that takes more than a gigabyte, one that ends its process, or one that starts a program, reaches for the network or
-writes outside of its folder; its files, its traceback and the command that repeats it are kept. Each case has four GiB
-of address space more than its process has when it begins. A case depends on its format, its number and the seed alone,
-and on the golden files where `--shared` adds them.
+A case is a small dataset with mutated files. femb opens it and reads, checks and decodes every image; one case in eight
+is also converted. In the format `checkpoint` a case is weights: femb converts them, and loads and inspects the result.
+femb's own checkpoints and ONNX files are also loaded and inspected as they are.
+
+A case fails if it raises another exception than `FembError`, takes more than ten seconds or a gigabyte, ends its
+process, starts a program, uses the network, or writes outside its directory. Its files, its traceback and the command
+that repeats it are kept. Each case may use four GiB of address space more than its process has at the start.
+
+A case depends only on its format, its number and the seed, and on the golden files that `--shared` adds.
 """
 
 import argparse
@@ -35,11 +37,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fuzz_checkpoint_mutations import FURTHER as FURTHER_FOR_CHECKPOINTS
-from fuzz_checkpoint_seeds import checkpoint_seeds
-from fuzz_mutations import FURTHER, mutate
-from fuzz_seeds import SEEDS as DATA_SEEDS
-from fuzz_seeds import Seed, golden_seeds
+from checkpoint_mutations import FURTHER as FURTHER_FOR_CHECKPOINTS
+from checkpoint_seeds import checkpoint_seeds
+from mutations import FURTHER, mutate
+from seeds import SEEDS as DATA_SEEDS
+from seeds import Seed, golden_seeds
 
 from femb_cli.checkpoints.inspection import inspect_model
 from femb_cli.checkpoints.official import convert_checkpoint
@@ -71,7 +73,7 @@ WRITES = ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.li
 
 
 class Outcome(Enum):
-    """What became of a case."""
+    """The result of reading a case."""
 
     WHOLE = "read whole"
     PARTLY = "read in part"
@@ -81,7 +83,14 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """Attributes: the outcome; how long it took; resident memory at its peak over that before, bytes; the fault."""
+    """The result of a case.
+
+    Attributes:
+        outcome: What became of it.
+        seconds: How long it took.
+        growth: Peak of the resident memory above that before the case, bytes.
+        fault: What is wrong, empty if nothing is.
+    """
 
     outcome: Outcome
     seconds: float
@@ -91,7 +100,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Options:
-    """What all cases of a run share."""
+    """The settings of a run."""
 
     seed: int
     shared: Path | None
@@ -99,12 +108,12 @@ class Options:
 
     def command(self, format: str, case: int) -> str:
         """Return the command that repeats a case."""
-        words = ["python", "benchmarks/fuzz.py", "--format", format, "--case", str(case), "--seed", str(self.seed)]
+        words = ["python", "fuzzing/fuzz.py", "--format", format, "--case", str(case), "--seed", str(self.seed)]
         return shlex.join(words + (["--shared", str(self.shared)] if self.shared else []))
 
 
 def all_seeds(format: str, shared: Path | None) -> list[Seed]:
-    """Return the seeds of a format, those made here as often as the golden ones."""
+    """Return the seeds of a format; the built-in ones are repeated until they are about as many as the golden ones."""
     made = list(SEEDS[format]())
     golden = [] if shared is None else golden_seeds(format, shared)
     return made * max(1, len(golden) // len(made)) + golden
@@ -120,7 +129,7 @@ def write_files(seed: Seed, folder: Path) -> Path:
 
 
 def examine(path: Path, format: str, *, copy: Path | None) -> Outcome:
-    """Do all that femb does with the images at `path`; with `copy`, convert them to there, too."""
+    """Do all that femb does with the images at `path`; with `copy`, also convert them to that path."""
     try:
         if format == "verification":
             return examine_pairs(path, copy)
@@ -157,23 +166,23 @@ def examine_checkpoint(path: Path) -> Outcome:
     """Convert weights, load and inspect the result; load and inspect femb's own and ONNX files as they are, too.
 
     Raises:
-        AssertionError: something is left of a conversion that was refused, or what was converted is not sound.
+        AssertionError: A refused conversion left files, or a converted checkpoint is not valid.
     """
     converted, is_own_folder = path.with_name("converted"), (path / MODEL).is_file()
-    # Beside class weights of femb's own, the network must be named.
+    # A directory with class weights has several files, so name the one with the network.
     official = path / MODEL if is_own_folder else path
     done = [succeeds(lambda: convert_checkpoint(official, converted, say=lambda text: None))]
-    assert converted.exists() == done[0], "something is left of a conversion that was refused"
+    assert converted.exists() == done[0], "a refused conversion left files"
     if done[0]:
-        assert succeeds(lambda: load_embedder(converted, "cpu")), "what was converted cannot be loaded"
-        assert inspect_model(converted)["problem"] is None, "what was converted is not sound"
+        assert succeeds(lambda: load_embedder(converted, "cpu")), "the converted checkpoint cannot be loaded"
+        assert inspect_model(converted)["problem"] is None, "the converted checkpoint is not valid"
     if path.suffix == ".onnx" or is_own_folder:
         done += [succeeds(lambda: load_embedder(path, "cpu")), succeeds(lambda: inspect_model(path))]
     return Outcome.WHOLE if all(done) else Outcome.PARTLY if any(done) else Outcome.REFUSED
 
 
 def succeeds(step: Callable[[], object]) -> bool:
-    """Whether a step ends without femb's own error."""
+    """Whether a step ends without a `FembError`."""
     try:
         step()
     except FembError:
@@ -182,10 +191,10 @@ def succeeds(step: Callable[[], object]) -> bool:
 
 
 class Watch:
-    """Notices what a case must not do, whatever becomes of the exception that would tell.
+    """Records the forbidden actions of a case through audit events, even if an exception hides them.
 
     Args:
-        allowed: the folder that a case may write into.
+        allowed: The directory that a case may write to.
     """
 
     def __init__(self, allowed: Path) -> None:
@@ -195,7 +204,7 @@ class Watch:
         sys.addaudithook(self)
 
     def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
-        """Take an audit event of the interpreter."""
+        """Handle an audit event of the interpreter."""
         if not self.is_on:
             return
         is_write = event in WRITES or (event == "open" and bool(int(str(arguments[2])) & TO_WRITE))
@@ -212,7 +221,7 @@ class Watch:
 
 
 def read_image(read: Callable[[int], bytes], row: int) -> bool:
-    """Read, check and decode one image; whether it is sound."""
+    """Read, check and decode one image; return whether it is intact."""
     try:
         encoded = read(row)
     except FembError:
@@ -221,7 +230,7 @@ def read_image(read: Callable[[int], bytes], row: int) -> bool:
 
 
 def check(encoded: bytes, *, decode: bool) -> bool:
-    """Whether `check_image` finds nothing; its ValueError is its answer."""
+    """Whether `check_image` accepts an image."""
     try:
         check_image(encoded, decode=decode)
     except ValueError:
@@ -238,13 +247,13 @@ def decodes(encoded: bytes, size: int | None) -> bool:
     return True
 
 
-class Workshop:
+class CaseRunner:
     """Runs cases in this process, which a case may end.
 
     Args:
-        options: of the run.
-        scratch: an empty folder; what decoders complain about, and the stack of a process that is ended, go to the
-            file `complaints` in it.
+        options: The settings of the run.
+        scratch: An empty directory; the messages of decoders, and the stack of a process that ends, go to the file
+            `stderr` in it.
     """
 
     def __init__(self, options: Options, scratch: Path) -> None:
@@ -254,19 +263,19 @@ class Workshop:
         self.watch = Watch(scratch)
 
     def guard(self) -> None:
-        """Let a signal that ends this process leave its stack behind, and keep complaints off the terminal."""
-        complaints = os.open(self.scratch / "complaints", os.O_CREAT | os.O_RDWR | os.O_APPEND)
-        os.dup2(complaints, 2)
+        """Redirect stderr to a file, and write the stack there if a signal ends this process."""
+        stderr = os.open(self.scratch / "stderr", os.O_CREAT | os.O_RDWR | os.O_APPEND)
+        os.dup2(stderr, 2)
         faulthandler.enable()
         faulthandler.register(signal.SIGALRM, chain=True)
         warnings.simplefilter("ignore")
         torch.set_num_threads(1)
 
     def prepare(self, format: str) -> None:
-        """Make the seeds of a format, which must be read whole; whatever femb imports is imported thereby.
+        """Make the seeds of a format and examine each, which also imports all modules that femb needs.
 
         Raises:
-            FembError: One of them is not read whole.
+            FembError: A seed is not read whole.
         """
         for seed in SEEDS[format]():
             outcome = self.examine(seed, format, converts=True)
@@ -275,7 +284,7 @@ class Workshop:
         self.seeds[format] = all_seeds(format, self.options.shared)
 
     def mutated(self, format: str, case: int) -> tuple[Seed, bool]:
-        """Return the files of a case, and whether they are to be converted."""
+        """Return the files of a case, and whether to convert them."""
         chance = random.Random(f"{self.options.seed} {format} {case}")
         return mutate(self.seeds[format], chance, MUTATIONS_BY_ENDING), chance.random() < CONVERTED
 
@@ -284,7 +293,7 @@ class Workshop:
         seed, converts = self.mutated(format, case)
         os.ftruncate(2, 0)
         Path("/proc/self/clear_refs").write_text("5")
-        # Anew for each case: Arrow keeps address space, not memory, of allocations that came to nothing.
+        # Set the limit again for each case: Arrow keeps the address space of failed allocations.
         resource.setrlimit(resource.RLIMIT_AS, (process_memory("VmSize") + ADDRESS_SPACE, resource.RLIM_INFINITY))
         held, started = process_memory("VmRSS"), time.perf_counter()
         fault = ""
@@ -310,7 +319,7 @@ class Workshop:
         return Result(outcome, seconds, growth, fault)
 
     def examine(self, seed: Seed, format: str, *, converts: bool) -> Outcome:
-        """Write files, examine them and remove them."""
+        """Write the files of a case, examine them and remove them."""
         folder = self.scratch / "case"
         folder.mkdir()
         try:
@@ -328,27 +337,26 @@ def keep_failure(options: Options, format: str, case: int, seed: Seed, trace: st
 
 
 def process_memory(field: str) -> int:
-    """A figure of /proc/self/status, which counts in KiB."""
+    """Return a value of /proc/self/status in bytes."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return 1024 * int(status.partition(f"\n{field}:")[2].split(maxsplit=1)[0])
 
 
-def work(questions: Connection, options: Options, scratch: Path) -> None:
-    """In a process of its own: answer each format and number with the `Result`, until None comes."""
-    workshop = Workshop(options, scratch)
-    workshop.guard()
-    for question in iter(questions.recv, None):
-        format, case = question
+def run_cases(connection: Connection, options: Options, scratch: Path) -> None:
+    """Run the cases that arrive, in a worker process, and send the `Result` of each, until None arrives."""
+    runner = CaseRunner(options, scratch)
+    runner.guard()
+    for format, case in iter(connection.recv, None):
         try:
-            if format not in workshop.seeds:
-                workshop.prepare(format)
-            questions.send(workshop.run(format, case))
+            if format not in runner.seeds:
+                runner.prepare(format)
+            connection.send(runner.run(format, case))
         except FembError as error:
-            questions.send(error)
+            connection.send(error)
 
 
 class Worker:
-    """A process that runs cases, and is started anew when one has ended it."""
+    """A process that runs cases, and is replaced when a case has ended it."""
 
     def __init__(self, options: Options, scratch: Path) -> None:
         self.options = options
@@ -357,89 +365,89 @@ class Worker:
         self.start()
 
     def start(self) -> None:
-        """Start the process in an empty folder."""
+        """Start the process in an empty directory."""
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir()
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs, self.options, self.scratch), daemon=True)
+        self.process = context.Process(target=run_cases, args=(theirs, self.options, self.scratch), daemon=True)
         self.process.start()
         theirs.close()
 
-    def ask(self, case: tuple[str, int] | None) -> None:
-        """Hand the process its next case; None lets it end."""
+    def send(self, case: tuple[str, int] | None) -> None:
+        """Send the process its next case; None ends it."""
         self.case = case
         self.connection.send(case)
 
-    def answer(self) -> Result:
-        """Return what became of the case, also where it has ended the process.
+    def receive(self) -> Result:
+        """Return the result of the case, also if it has ended the process.
 
         Raises:
-            FembError: The seeds of its format are not sound.
+            FembError: A seed of its format is not read whole.
         """
         try:
-            answer = self.connection.recv()
+            result = self.connection.recv()
         except (EOFError, ConnectionResetError):
-            return self._bury()
-        if isinstance(answer, FembError):
-            raise answer
-        return answer
+            return self._replace_process()
+        if isinstance(result, FembError):
+            raise result
+        return result
 
-    def _bury(self) -> Result:
-        """Keep what is known of a case that has ended the process, and start another."""
-        assert self.case is not None, "a process that has no case waits for one"
+    def _replace_process(self) -> Result:
+        """Keep the files of the case that ended the process, and start another process."""
+        assert self.case is not None, "a process without a case waits for one"
         self.process.join()
         code = self.process.exitcode or 0
         fault = "took too long" if code == -signal.SIGALRM else f"ended its process with status {code}"
-        complaints = (self.scratch / "complaints").read_text(encoding="utf-8", errors="replace")
-        workshop = Workshop(self.options, self.scratch)
+        stderr = (self.scratch / "stderr").read_text(encoding="utf-8", errors="replace")
+        runner = CaseRunner(self.options, self.scratch)
         format, case = self.case
-        workshop.seeds[format] = all_seeds(format, self.options.shared)
-        keep_failure(self.options, format, case, workshop.mutated(format, case)[0], f"{fault}\n\n{complaints}")
+        runner.seeds[format] = all_seeds(format, self.options.shared)
+        keep_failure(self.options, format, case, runner.mutated(format, case)[0], f"{fault}\n\n{stderr}")
         self.start()
         return Result(Outcome.FAILED, 0, 0, fault)
 
 
 def run_all(formats: list[str], cases: int, processes: int, options: Options) -> dict[str, list[Result]]:
-    """Run all cases, a format after the other, and tell how far it is."""
+    """Run all cases, one format after the other, and print the progress."""
     results: dict[str, list[Result]] = defaultdict(list)
     waiting = iter([(format, case) for format in formats for case in range(cases // len(formats))])
     with tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True) as scratch:
         workers = [Worker(options, Path(scratch) / str(number)) for number in range(processes)]
-        told = time.monotonic()
+        last_line = time.monotonic()
         for worker in workers:
-            worker.ask(next(waiting, None))
+            worker.send(next(waiting, None))
         while busy := {worker.connection: worker for worker in workers if worker.case is not None}:
             ready = wait(list(busy))
             for worker, (format, _) in [(w, w.case) for c, w in busy.items() if c in ready and w.case]:
-                results[format].append(worker.answer())
-                worker.ask(next(waiting, None))
-            if time.monotonic() - told > SECONDS_PER_LINE:
-                told = time.monotonic()
-                tell(results, cases)
+                results[format].append(worker.receive())
+                worker.send(next(waiting, None))
+            if time.monotonic() - last_line > SECONDS_PER_LINE:
+                last_line = time.monotonic()
+                print_progress(results, cases)
         for worker in workers:
             worker.process.join()
     return results
 
 
 def repeat(format: str, case: int, options: Options) -> Outcome:
-    """Run one case in this process, and let whatever it raises through."""
+    """Run one case in this process, without catching its exception."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
-        workshop = Workshop(options, Path(scratch))
-        workshop.prepare(format)
-        seed, converts = workshop.mutated(format, case)
-        return workshop.examine(seed, format, converts=converts)
+        runner = CaseRunner(options, Path(scratch))
+        runner.prepare(format)
+        seed, converts = runner.mutated(format, case)
+        return runner.examine(seed, format, converts=converts)
 
 
-def tell(results: dict[str, list[Result]], cases: int) -> None:
-    """Say how far it is."""
+def print_progress(results: dict[str, list[Result]], cases: int) -> None:
+    """Print the number of cases and failures so far."""
     done = [result for of_format in results.values() for result in of_format]
     failures = sum(result.outcome is Outcome.FAILED for result in done)
     print(f"cases {len(done):>7}/{cases}   {list(results)[-1]:<12}   failures {failures}", file=sys.stderr, flush=True)
 
 
 def table(results: dict[str, list[Result]]) -> Iterator[str]:
-    """Yield the lines of the table: a format a row."""
+    """Yield the lines of the table, with a row for each format."""
     yield f"| format | cases | {' | '.join(outcome.value for outcome in Outcome)} | slowest, s | memory growth, MB |"
     yield "|---|--:|--:|--:|--:|--:|--:|--:|"
     everything = [result for of_format in results.values() for result in of_format]
@@ -457,10 +465,10 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=100_000, help="over all formats")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--format", action="append", choices=list(SEEDS), help="only this one, may be repeated")
-    parser.add_argument("--shared", type=Path, metavar="DIR", help="mutate the golden files of this folder, too")
+    parser.add_argument("--format", action="append", choices=list(SEEDS), help="run only this format; may be repeated")
+    parser.add_argument("--shared", type=Path, metavar="DIR", help="also mutate the golden files of this folder")
     parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"), help="where failures are kept")
-    parser.add_argument("--case", type=int, help="run only this one, of one format, in this process")
+    parser.add_argument("--case", type=int, help="run only this case, of one format, in this process")
     arguments = parser.parse_args()
     options = Options(arguments.seed, arguments.shared, arguments.failures)
     formats = arguments.format or list(SEEDS)

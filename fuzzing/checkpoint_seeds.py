@@ -1,4 +1,4 @@
-"""Small sound checkpoints in the layouts of the official projects, for `fuzz.py` to start from.
+"""The seeds of the format `checkpoint`: small valid checkpoints in the layouts of the official projects.
 
 All hold the same IResNet-18 of a sixteenth of the width, with random weights of a fixed seed.
 """
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from fuzz_seeds import Seed
 from safetensors.torch import save as to_safetensors
+from seeds import Seed
 from torch import Tensor
 
 from femb_cli.backbones import build_configured_backbone
@@ -29,7 +29,7 @@ NUM_IDENTITIES = 5
 
 
 def checkpoint_seeds() -> Iterator[Seed]:
-    """Files and folders of every family that has IResNet's or IR's names."""
+    """Files and folders of every family that names its tensors like IResNet or IR."""
     network = _network()
     class_weights = torch.linspace(-1, 1, NUM_IDENTITIES * 8).reshape(NUM_IDENTITIES, 8)
     yield _file("model.pt", network)
@@ -41,8 +41,10 @@ def checkpoint_seeds() -> Iterator[Seed]:
     dp = {f"module.features.{name}": tensor for name, tensor in network.items()}
     yield _file("dp.pth", {**magface, "state_dict": {**dp, "module.fc.weight": class_weights.T}}, old=True)
     lightning = {f"backbone.{name}": tensor.half() for name, tensor in network.items()}
-    facts = {"header": "arcface", "n_classes": NUM_IDENTITIES, "best": np.float64(0.5), "path": Path("runs")}
-    yield _file("seed.ckpt", {"state_dict": {**lightning, "header.weight": class_weights}, "hyper_parameters": facts})
+    settings = {"header": "arcface", "n_classes": NUM_IDENTITIES, "best": np.float64(0.5), "path": Path("runs")}
+    yield _file(
+        "seed.ckpt", {"state_dict": {**lightning, "header.weight": class_weights}, "hyper_parameters": settings}
+    )
     ir = {f"model.{name}": tensor for name, tensor in _as_ir(network).items()}
     head = {"head.kernel": class_weights.T, "head.t": torch.tensor(0.01)}
     yield _file("adaface.ckpt", {"state_dict": {**ir, **head}, "hyper_parameters": {"head": "adaface", "m": 0.4}})
@@ -63,7 +65,7 @@ def checkpoint_seeds() -> Iterator[Seed]:
 
 
 def _own_seeds() -> Iterator[Seed]:
-    """Checkpoints of femb's own, without and with class weights, and an ONNX file."""
+    """Checkpoints of femb, with and without class weights, and an ONNX file."""
     backbone = build_configured_backbone(CONFIG)
     backbone.load_state_dict(_network())
     with tempfile.TemporaryDirectory() as folder:
@@ -83,7 +85,7 @@ def _network() -> dict[str, Tensor]:
 
 
 def _as_ir(network: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under the names that AdaFace has; those of its first shortcut do not exist there."""
+    """Return the tensors under AdaFace's names, without those of the first shortcut, which AdaFace does not have."""
     blocks = [f"layer{stage}.{index}" for stage in (1, 2, 3, 4) for index in (0, 1)]
     names = {own: official for official, own in OUTSIDE_BLOCKS.items()}
     for number, block in enumerate(blocks):
@@ -94,7 +96,7 @@ def _as_ir(network: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _as_evolve(network: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under face.evoLVe's names, which has no norm between a block's first convolution and its PReLU."""
+    """Return the tensors under face.evoLVe's names; it has no norm between a block's first convolution and PReLU."""
     before, after = re.compile(r"res_layer\.2\."), re.compile(r"res_layer\.([345])\.")
     return {
         after.sub(lambda match: f"res_layer.{int(match[1]) - 1}.", name): tensor

@@ -1,9 +1,7 @@
-"""How `fuzz.py` changes checkpoints where blind changes would end at a checksum.
+"""Mutations of checkpoints inside the archive, the tensors, the header and the ONNX graph.
 
-It does so inside the archive, among the tensors, in the header and in the graph.
-
-A mutation takes the content of a file, that of another file of the kind, and the chance that decides; what it cannot
-read it gives back as it is.
+Random changes of bytes would mostly end at a wrong checksum. A mutation is a function as in `mutations.py`; it returns
+a file that it cannot read unchanged.
 """
 
 import io
@@ -16,7 +14,7 @@ from random import Random
 from typing import Any
 
 import torch
-from fuzz_mutations import MUTATIONS, Mutation, replace_value, write_token
+from mutations import MUTATIONS, Mutation, replace_value, write_token
 from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
@@ -29,7 +27,7 @@ CODE = (
     *(b"cnumpy\nload\n(S'a'\ntR0", b"cnumpy.lib.npyio\nNpzFile\n(S'a'\ntR(dtb0", b"cargparse\nNamespace\n)\x81}b0"),
     *(b"cpytorch_lightning.core\nModule\n)R(tb0", b"clightning\nx\n]0", b"ccollections\nOrderedDict\n)R(tb0"),
 )
-"""Pickle that calls something, and leaves nothing on the stack."""
+"""Pickle code that calls a function, and leaves nothing on the stack."""
 
 ODD_CONTENTS: tuple[Any, ...] = (None, 1, "text", [], {}, [1.0], {"a": torch.ones(1)}, b"bytes", (1, 2), True, 2**70)
 
@@ -42,7 +40,7 @@ NUMBER_TYPES = (
 ODD_NUMBERS = (0, -1, 17, 48, 2047, 10**5, 2**40, 2**62, 2**63, 10**400, 1e9, 1e300, 1e-320, float("nan"), True)
 
 MOST_NUMBERS = 10**7
-"""In a safetensors file that is made here."""
+"""Limit for a safetensors file that a mutation writes."""
 
 ODD_YAML = (
     *(b"!!int ''", b"!!bool x", b"!!float ''", b"!!timestamp x", b"!!binary x", b"0x" + b"f" * 5000, b"[" * 9999),
@@ -53,11 +51,11 @@ ODD_NODES = (
     *(("Identity", {}), ("ReduceSum", {"keepdims": 0}), ("Shape", {}), ("SequenceConstruct", {}), ("Optional", {})),
     *(("Cast", {"to": number}) for number in range(1, 20)),
 )
-"""Operators of one input, with attributes."""
+"""Operators with one input, and their attributes."""
 
 
 def change_member(data: bytes, other: bytes, chance: Random) -> bytes:
-    """Change one member of a zip, most often its pickle, and put it in with the right checksum."""
+    """Change one member of a zip, most often its pickle, and write it with the right checksum."""
     members = _members(data)
     if not members:
         return data
@@ -69,7 +67,7 @@ def change_member(data: bytes, other: bytes, chance: Random) -> bytes:
 
 
 def insert_code(data: bytes, other: bytes, chance: Random) -> bytes:
-    """Let the pickle call something, at its beginning or before its end."""
+    """Insert a call into the pickle, at its beginning or before its end."""
     members = _members(data)
     code = chance.choice(CODE)
     if not members:
@@ -85,7 +83,7 @@ def insert_code(data: bytes, other: bytes, chance: Random) -> bytes:
 
 
 def change_tensors(data: bytes, other: bytes, chance: Random) -> bytes:
-    """Change some tensors as tensors, and save the whole again in either format."""
+    """Change some tensors, and save the file again in either format."""
     try:
         content, metadata = _load(data)
     except Exception:
@@ -108,7 +106,7 @@ def change_tensors(data: bytes, other: bytes, chance: Random) -> bytes:
 
 
 def change_card(data: bytes, other: bytes, chance: Random) -> bytes:
-    """Change what a safetensors file of femb's own says about its network."""
+    """Change the card in a safetensors file of femb."""
     length = int.from_bytes(data[:8], "little")
     try:
         header = json.loads(data[8 : 8 + length])
@@ -120,7 +118,7 @@ def change_card(data: bytes, other: bytes, chance: Random) -> bytes:
 
 
 def change_settings(data: bytes, other: bytes, chance: Random) -> bytes:
-    """Put odd YAML in the place of the last value."""
+    """Replace the last value by unusual YAML."""
     start, colon, _ = data.rpartition(b": ")
     return start + colon + chance.choice(ODD_YAML) + b"\n"
 
@@ -175,7 +173,7 @@ def change_graph(data: bytes, other: bytes, chance: Random) -> bytes:
                 sizes = graph.input[0].type.tensor_type.shape.dim
                 sizes[chance.randrange(len(sizes))].dim_value = chance.choice((0, -1, 1, 48, 2**40))
             case 8 if graph.output:
-                _compute_otherwise(graph, chance)
+                _change_output(graph, chance)
             case 9:
                 model.opset_import[0].version = chance.choice((0, 1, 6, 13, 99, 2**40))
             case 10:
@@ -195,7 +193,7 @@ FURTHER: dict[str, tuple[Mutation, ...]] = {
     ".yaml": (*(change_settings,) * 12, *(write_token,) * 6),
     ".onnx": (change_graph,) * 20,
 }
-"""Of mutations by file endings; the more often one stands there, the more often it is taken."""
+"""Further mutations by file ending; one that is listed more often is chosen more often."""
 
 
 def _members(data: bytes) -> dict[str, bytes]:
@@ -224,7 +222,7 @@ def _load(data: bytes) -> tuple[Any, dict[str, str] | None]:
 
 def _save(content: Any, metadata: dict[str, str] | None, *, is_old: bool) -> bytes:
     if metadata is not None:
-        # Here a view becomes all that it stands for.
+        # contiguous() expands a view to its full size.
         if sum(tensor.numel() for tensor in content.values()) > MOST_NUMBERS:
             raise ValueError("too large for a file")
         return to_safetensors({name: tensor.contiguous() for name, tensor in content.items()}, metadata)
@@ -234,7 +232,7 @@ def _save(content: Any, metadata: dict[str, str] | None, *, is_old: bool) -> byt
 
 
 def _changed_metadata(metadata: dict[str, str], chance: Random) -> dict[str, str]:
-    """Change one text of a card; a number of the backbone wherever it stands."""
+    """Change one text of a card, or a number of the backbone in all its places."""
     changed, key = dict(metadata), chance.choice(sorted(metadata))
     try:
         backbone = json.loads(metadata["backbone"])
@@ -253,8 +251,8 @@ def _changed_metadata(metadata: dict[str, str], chance: Random) -> dict[str, str
     return changed
 
 
-def _compute_otherwise(graph: Any, chance: Random) -> None:
-    """Let the output be an inner value, or what one more node makes of it."""
+def _change_output(graph: Any, chance: Random) -> None:
+    """Make an inner value the output, or the result of one more node."""
     from onnx.helper import make_node
 
     inner, output = chance.choice(graph.node).output[0], graph.output[0]
@@ -285,7 +283,7 @@ def _change_entry(holder: dict[Any, Any], chance: Random) -> None:
 
 
 def _changed_tensor(tensor: Tensor, chance: Random) -> Tensor:
-    """Another shape, type, layout or value."""
+    """Return the tensor with another shape, type, layout or value."""
     changes: tuple[Callable[[Tensor], Tensor], ...] = (
         lambda t: t.reshape(-1),
         lambda t: t.T if t.ndim == 2 else t.flip(0) if t.ndim else t,

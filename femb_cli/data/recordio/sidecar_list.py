@@ -1,4 +1,4 @@
-"""What a list beside a record file says of its images, as BUPT-BalancedFace's does of their ethnicity.
+"""The list file beside a record file: it has extra columns, such as the ethnicity in BUPT-BalancedFace.
 
 Shapes: N images.
 """
@@ -16,21 +16,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def columns_beside(records: Path, keys_N: np.ndarray, identities: Identities | None) -> "pa.Table | None":
-    """Return the further columns of the list in a record file's folder, a row for each image.
+def sidecar_columns(records: Path, keys_N: np.ndarray, identities: Identities | None) -> "pa.Table | None":
+    """Return the extra columns of the list in a record file's folder, with a row for each image.
 
-    The list's lines are the images in the order of their keys, which is so if they name the same identities.
+    The lines of the list are the images in the order of their keys. femb accepts the list if it names the same
+    identities in that order.
 
     Args:
         records: The record file.
-        keys_N: Of its images.
-        identities: Of its images.
+        keys_N: Key of each image, integers.
+        identities: Identities of the images.
 
     Returns:
-        None if there is no list with further columns, or it is of other images.
+        None if there is no list with extra columns, or the list does not match.
 
     Warns:
-        UserWarning: The list is of other images.
+        UserWarning: The list does not match.
     """
     lists = [path for path in sorted(records.parent.glob("*.lst")) if has_extra_columns(path)]
     if not lists or identities is None:
@@ -42,7 +43,8 @@ def columns_beside(records: Path, keys_N: np.ndarray, identities: Identities | N
     )
     if not is_same:
         warnings.warn(
-            f"{lists[0]} does not name the identities of {records.name} in their order: it is left out", stacklevel=2
+            f"{lists[0]} does not name the identities of {records.name} in their order; its columns are ignored",
+            stacklevel=2,
         )
         return None
     return listed.extra(np.argsort(order_N))

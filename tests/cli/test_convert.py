@@ -1,4 +1,4 @@
-"""`femb convert`: whatever the source is, one command, and metrics that add up."""
+"""`femb convert`: one command for every source, and counts that add up."""
 
 import json
 import pickle
@@ -9,7 +9,7 @@ import pytest
 import records
 from pictures import encode, people, tree
 
-from femb_cli.data.conversion import batch
+from femb_cli.data.conversion import batch_reader
 from femb_cli.data.conversion.convert import convert as convert_source
 from femb_cli.data.files.folder import FolderSource
 from femb_cli.data.open import open_source
@@ -71,10 +71,10 @@ def test_every_source_is_converted(femb, tmp_path, kind, make, format):
     source = make(tmp_path)
     result = femb("convert", source, "out", "--format", format, "--json")
     assert result.code == 0, result.err
-    facts = json.loads(result.out)
+    counts = json.loads(result.out)
     images = open_source(source)
     assert images.kind == kind
-    assert facts == {
+    assert counts == {
         "num_images": NUM_IMAGES,
         "num_identities": 3,
         "num_skipped": 0,
@@ -119,8 +119,8 @@ def test_a_list_is_converted_with_its_images_elsewhere(femb, tmp_path):
 
 def test_a_verification_set_becomes_a_benchmark(femb, tmp_path):
     source = verification_set(tmp_path)
-    foreseen = femb("convert", source, "out", "--dry-run", "--json")
-    assert json.loads(foreseen.out) == {"source_kind": "bin", "num_pairs": 4, "num_genuine": 2, "path": "out"}
+    planned = femb("convert", source, "out", "--dry-run", "--json")
+    assert json.loads(planned.out) == {"source_kind": "bin", "num_pairs": 4, "num_genuine": 2, "path": "out"}
     assert not (tmp_path / "out").exists()
     result = femb("convert", source, "out", "--json")
     assert result.code == 0, result.err
@@ -189,12 +189,12 @@ def test_every_image_is_written_skipped_or_not_selected(femb, tmp_path):
     (tmp_path / "people.txt").write_text("ann 3\ncleo 4\n")
     for options in ([], ["--limit", "4"], ["--min-images", "3"], ["--identities", "people.txt"], ["--verify"]):
         result = femb("convert", source, "out", "--on-error", "skip", "--overwrite", "--json", *options)
-        facts = json.loads(result.out)
-        assert facts["num_images"] + facts["num_skipped"] + facts["num_unselected"] == NUM_IMAGES
-        assert len(open_source(tmp_path / "out")) == facts["num_images"]
-        assert result.err.count("warning:") == facts["num_skipped"]
-        foreseen = json.loads(femb("convert", source, "new", "--dry-run", "--json", *options).out)
-        assert foreseen["num_images"] == facts["num_images"] + facts["num_skipped"]
+        counts = json.loads(result.out)
+        assert counts["num_images"] + counts["num_skipped"] + counts["num_unselected"] == NUM_IMAGES
+        assert len(open_source(tmp_path / "out")) == counts["num_images"]
+        assert result.err.count("warning:") == counts["num_skipped"]
+        planned = json.loads(femb("convert", source, "new", "--dry-run", "--json", *options).out)
+        assert planned["num_images"] == counts["num_images"] + counts["num_skipped"]
 
 
 def test_damaged_records_are_counted_as_skipped(femb, tmp_path):
@@ -203,8 +203,8 @@ def test_damaged_records_are_counted_as_skipped(femb, tmp_path):
     content[:4] = b"\0\0\0\0"
     file.write_bytes(content)
     result = femb("convert", file, "out", "--on-error", "skip", "--json")
-    facts = json.loads(result.out)
-    assert (facts["num_images"], facts["num_skipped"], facts["num_unselected"]) == (8, 1, 0)
+    counts = json.loads(result.out)
+    assert (counts["num_images"], counts["num_skipped"], counts["num_unselected"]) == (8, 1, 0)
     assert "record 1 at offset 0" in result.err
 
 
@@ -214,7 +214,7 @@ def test_ten_warnings_are_enough(femb, tmp_path):
         (source / "bob" / f"{number}.jpg").write_bytes(b"<html>")
     result = femb("convert", source, "out", "--on-error", "skip")
     assert result.err.count("warning: left out bob/") == 10
-    assert "warning: left out 5 more, which out/skipped.txt names" in result.err
+    assert "warning: left out 5 more, see out/skipped.txt" in result.err
     assert len((tmp_path / "out" / "skipped.txt").read_text().splitlines()) == 15
 
 
@@ -228,7 +228,7 @@ def test_ten_warnings_are_enough(femb, tmp_path):
         (["faces", "out", "--format", "csv"], 2, ["--format"]),
         (["faces", "out", "--shard-size", "0"], 2, ["--shard-size"]),
         (["faces", "faces/ann/0.jpg/out", "--on-error", "skip"], 1, ["faces/ann/0.jpg"]),
-        (["faces/ann/0.jpg", "out"], 1, ["no source of images"]),
+        (["faces/ann/0.jpg", "out"], 1, ["not a source of images"]),
         (["nothing.rec", "out"], 1, ["there is nothing at nothing.rec"]),
     ],
 )
@@ -254,7 +254,7 @@ def test_parquet_says_how_to_put_it_on_the_hub(femb, tmp_path):
 
 
 def test_a_command_that_stopped_at_damage_goes_on_from_there(femb, tmp_path, monkeypatch):
-    monkeypatch.setattr(batch, "BATCH_ROWS", 2)
+    monkeypatch.setattr(batch_reader, "BATCH_ROWS", 2)
     source = people(tmp_path / "faces", {"ann": 9, "bob": 9})
     for file in source.rglob("*.jpg"):
         file.write_bytes(file.read_bytes() + bytes(200_000) + b"\xff\xd9")
@@ -262,5 +262,5 @@ def test_a_command_that_stopped_at_damage_goes_on_from_there(femb, tmp_path, mon
     assert femb("convert", "faces", "out", "--shard-size", "1").code == 1
     result = femb("convert", "faces", "out", "--shard-size", "1", "--on-error", "skip")
     assert result.code == 0, result.err
-    assert "going on after 12 of 18 images, which an earlier run has converted" in result.err
+    assert "resuming after 12 of 18 images" in result.err
     assert len(open_source(tmp_path / "out")) == 17

@@ -1,6 +1,7 @@
-"""How `fuzz.py` changes files: blindly, by what is known to upset readers, and JSON as JSON.
+"""Mutations of any file: random bytes, numbers and texts that readers often handle wrongly, and values in JSON.
 
-A mutation takes the content of a file, that of another file of the kind, and the chance that decides.
+A mutation is a function of the content of a file, the content of another file of the same kind, and the generator of
+random numbers.
 """
 
 import json
@@ -11,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from fuzz_seeds import Seed
+from seeds import Seed
 
 from femb_cli.data.recordio.format import MAGIC
 
@@ -50,7 +51,7 @@ def insert(data: bytes, other: bytes, chance: Random) -> bytes:
 
 
 def delete(data: bytes, other: bytes, chance: Random) -> bytes:
-    """Take a block out."""
+    """Delete a block."""
     start, end = block(data, chance)
     return data[:start] + data[end:]
 
@@ -71,18 +72,18 @@ def overwrite_integer(data: bytes, other: bytes, chance: Random) -> bytes:
 
 
 def splice(data: bytes, other: bytes, chance: Random) -> bytes:
-    """Let another file of the format take over somewhere."""
+    """Continue with another file of the same kind from some place on."""
     return data[: chance.randint(0, len(data))] + other[chance.randint(0, len(other)) :]
 
 
 def write_token(data: bytes, other: bytes, chance: Random) -> bytes:
-    """Insert a piece of text that is seldom thought of, or put it in a block's or a word's place."""
+    """Insert an unusual text, or put it in the place of a block or a word."""
     start, end = chance.choice((block(data, chance), word(data, chance)))
     return data[: chance.choice((start, end))] + chance.choice(TOKENS) + data[end:]
 
 
 def replace_value(data: bytes, other: bytes, chance: Random) -> bytes:
-    """Put something odd in the place of a value in JSON, where it still is JSON."""
+    """Replace a value in JSON by an unusual one, if the file is still JSON."""
     try:
         root = [json.loads(data)]
     except (ValueError, RecursionError):
@@ -96,7 +97,7 @@ def replace_value(data: bytes, other: bytes, chance: Random) -> bytes:
 
 
 def block(data: bytes, chance: Random) -> tuple[int, int]:
-    """Choose a block, short ones as often as long ones."""
+    """Choose a block; short ones are as likely as long ones."""
     start = chance.randrange(len(data))
     return start, min(len(data), start + chance.randint(1, 4 ** chance.randint(1, 6)))
 
@@ -118,11 +119,11 @@ MUTATIONS: tuple[Mutation, ...] = (
 )
 TEXT_ENDINGS = (".json", ".idx", ".txt", ".list", ".lst", ".csv", ".tsv", "")
 FURTHER = dict.fromkeys(TEXT_ENDINGS, (write_token,) * 12) | {".json": (write_token,) * 6 + (replace_value,) * 24}
-"""Of mutations by file endings; the more often one stands there, the more often it is taken."""
+"""Further mutations by file ending; one that is listed more often is chosen more often."""
 
 
 def choose_file(seed: Seed, chance: Random) -> str:
-    """Choose the file that is opened, or one beside it; in a folder large files more often."""
+    """Choose the file that is opened, or one beside it; in a folder, large files are more likely."""
     names = sorted(seed.files)
     if not seed.opened:
         return chance.choices(names, [len(seed.files[name]) + 1 for name in names])[0]
@@ -130,9 +131,12 @@ def choose_file(seed: Seed, chance: Random) -> str:
 
 
 def mutate(seeds: list[Seed], chance: Random, further: Mapping[str, tuple[Mutation, ...]] = FURTHER) -> Seed:
-    """Return one of the seeds with one of its files changed, two at times; a file's name may change, too.
+    """Return one of the seeds with one or two of its files changed, and sometimes with a changed file name.
 
-    `further` are mutations by file endings, beside those for every file.
+    Args:
+        seeds: The seeds to choose from.
+        chance: The generator of random numbers.
+        further: Mutations by file ending, in addition to those for every file.
     """
     seed, other = chance.choice(seeds), chance.choice(seeds)
     files = dict(seed.files)

@@ -1,0 +1,9 @@
+"""The choices of a conversion, kept apart so that the command line imports nothing heavy."""
+
+from typing import Literal
+
+Format = Literal["arrow", "parquet"]
+"""How a dataset is stored: Arrow, which training reads fastest, or Parquet, which the Hub shows."""
+
+OnError = Literal["stop", "skip"]
+"""What a conversion does at a damaged image: stop, or leave it out and list it in `skipped.txt`."""

@@ -1,0 +1,43 @@
+"""The selection of a conversion, made without reading an image."""
+
+import pytest
+from pictures import people
+
+from femb_cli.data.conversion.plan import plan_conversion, read_identity_list
+from femb_cli.data.files.folder import FolderSource
+from femb_cli.errors import FembError
+
+
+@pytest.fixture
+def faces(tmp_path) -> FolderSource:
+    """One image of a, two of b, three of c."""
+    return FolderSource(people(tmp_path / "faces", {"a": 1, "b": 2, "c": 3}))
+
+
+def test_a_plan_counts_without_reading(faces):
+    faces.read = None
+    plan = plan_conversion(faces, min_images=2, limit=4)
+    assert (plan.num_images, plan.num_identities) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a\nb\n", ["a", "b"]),
+        ("2\na\t1\nb b\t20\n", ["a", "b b"]),
+        ("\ufeffa 3\r\n\r\n b c 4\r\n", ["a", " b c"]),
+        ("7\n9\n10\n", ["7", "9", "10"]),
+        ("2\n7\n9\n", ["7", "9"]),
+        ("a\na\n", ["a"]),
+    ],
+)
+def test_lists_of_identities_are_read(tmp_path, text, names):
+    (tmp_path / "list.txt").write_bytes(text.encode())
+    assert read_identity_list(tmp_path / "list.txt") == names
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe\x00"])
+def test_a_list_without_names_is_refused(tmp_path, content):
+    (tmp_path / "list.txt").write_bytes(content)
+    with pytest.raises(FembError, match=r"list\.txt"):
+        read_identity_list(tmp_path / "list.txt")

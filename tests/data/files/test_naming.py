@@ -1,0 +1,28 @@
+"""Which names are images, and which are skipped or refused."""
+
+import pytest
+
+from femb_cli.data.files.naming import check_text, is_hidden, is_image_name
+from femb_cli.errors import FembError
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "A.JPEG", "x/y.z/b.Png", "é.webp", "a b.tiff", "1.2.bmp"])
+def test_an_image_is_known_by_its_ending(name):
+    assert is_image_name(name)
+
+
+@pytest.mark.parametrize("name", ["jpg", "a.jpg.txt", "a.gif", "a", ".a.jpg", ".x/a.jpg", "__MACOSX/a.jpg", "x/.jpg"])
+def test_other_and_hidden_files_are_no_images(name):
+    assert not is_image_name(name)
+
+
+def test_hidden_names_are_those_that_systems_hide():
+    assert all(map(is_hidden, [".DS_Store", "._a.jpg", "Thumbs.db", "__MACOSX"]))
+    assert not any(map(is_hidden, ["a", "thumbs", "MACOSX", "a.b"]))
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\0b", "a\x1bb", "a\x85b", "a\ud800b"])
+def test_a_name_that_is_not_one_line_of_text_is_refused(name):
+    check_text("Zoë 1.jpg", "faces.zip")
+    with pytest.raises(FembError, match="in faces.zip has control characters or is not valid Unicode"):
+        check_text(name, "faces.zip")
