@@ -273,5 +273,5 @@ def test_a_file_of_femb_whose_tensors_were_changed_is_refused(own_magface, tmp_p
     tensors, metadata = load_file(file), own_magface.to_metadata()
     tensors["conv1.weight"] = tensors["conv1.weight"].flip(1).contiguous()
     save_file(tensors, file, metadata)
-    with pytest.raises(FembError, match="does not answer as its fingerprint says"):
+    with pytest.raises(FembError, match="does not match its fingerprint"):
         convert_checkpoint(file, tmp_path / "again")
