@@ -1,4 +1,4 @@
-"""Writing that leaves either the whole result or nothing: aside first, then renamed."""
+"""Write files and directories completely or not at all: under a temporary name first, then renamed."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ from femb_cli.errors import FembError
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Refuse to write over what is there, unless asked to.
+    """Refuse to replace what exists, unless asked to.
 
     Raises:
         FembError: `path` exists and `overwrite` is false.
@@ -23,7 +23,7 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
 
 @contextmanager
 def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it takes the name `path`, on any error it is removed."""
+    """Yield a temporary path beside `path`; on success it is renamed to `path`, on any error it is removed."""
     refuse_existing(path, overwrite=overwrite)
     make_parent(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -36,7 +36,7 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it takes the name `path`, on any error it is removed."""
+    """Yield a temporary directory beside `path`; on success it is renamed to `path`, on any error it is removed."""
     refuse_existing(path, overwrite=overwrite)
     make_parent(path)
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
@@ -49,7 +49,7 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def publish(aside: Path, path: Path) -> None:
-    """Give a finished folder its name; the old one steps aside first, so that a kill in between loses neither."""
+    """Rename a finished directory to `path`. The old one is renamed first, so that a kill in between loses neither."""
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     if path.exists():
         path.replace(old)
@@ -63,20 +63,20 @@ def publish(aside: Path, path: Path) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def cache_folder() -> Path:
-    """Where downloads and drawn data are kept: FEMB_CACHE_DIR, or femb's folder in the user's cache."""
+    """Return the directory of downloads and drawn data: FEMB_CACHE_DIR, or femb's own in the user's cache."""
     if chosen := os.environ.get("FEMB_CACHE_DIR"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "femb"
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a whole folder, if it is there."""
+    """Remove a file or a whole directory, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -84,7 +84,7 @@ def remove(path: Path) -> None:
 
 
 def make_parent(path: Path) -> None:
-    """Make the folder that `path` is to lie in.
+    """Make the directory that `path` will be in.
 
     Raises:
         FembError: It cannot be made.
@@ -92,4 +92,4 @@ def make_parent(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FembError(f"cannot make the folder {path.parent}: {error.strerror}") from error
+        raise FembError(f"cannot make the directory {path.parent}: {error.strerror}") from error

@@ -82,7 +82,7 @@ def test_overwriting_a_link_leaves_what_it_points_to(tmp_path):
 
 def test_a_folder_below_a_file_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FembError, match="cannot make the folder"):
+    with pytest.raises(FembError, match="cannot make the directory"):
         write(new_file, tmp_path / "file/below/result")
 
 

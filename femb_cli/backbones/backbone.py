@@ -13,3 +13,15 @@ class Backbone(nn.Module):
 
     embedding_dim: int
     input_size: int
+
+    def init_weights(self) -> None:
+        """Draw fresh weights: He's normal distribution for convolutions, PyTorch's default for all other layers.
+
+        The constructor does not do this, so that a network that takes its weights from a file is built without drawing
+        any.
+
+        He, Zhang, Ren, Sun: Delving Deep into Rectifiers, ICCV 2015, https://arxiv.org/abs/1502.01852, equation 14.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -20,7 +20,10 @@ BLOCKS = {
     "iresnet100": (3, 13, 30, 3),
     "iresnet200": (6, 26, 60, 6),
 }
+"""Blocks of each of the four stages."""
+
 CHANNELS = (64, 64, 128, 256, 512)
+"""Of the first convolution and of the four stages, at width 1."""
 
 
 class Block(nn.Module):
@@ -76,9 +79,6 @@ class IResNet(Backbone):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(stages[3] * math.ceil(input_size / 16) ** 2, embedding_dim)
         self.features = nn.BatchNorm1d(embedding_dim, eps=bn_eps)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images_B3HW: Tensor) -> Tensor:
         """Map preprocessed images to raw embeddings (B, D)."""

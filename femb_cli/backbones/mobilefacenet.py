@@ -31,8 +31,6 @@ def build_mobilefacenet(name: str, embedding_dim: int, input_size: int, bn_eps: 
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.eps = bn_eps
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out")
     return backbone
 
 

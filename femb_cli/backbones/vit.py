@@ -73,7 +73,16 @@ class ViT(Backbone):
             nn.Linear(features, embedding_dim, bias=False),
             nn.BatchNorm1d(embedding_dim, eps=bn_eps),
         )
-        self._initialise()
+
+    def init_weights(self) -> None:
+        """Draw all weights from a truncated normal distribution; biases start at 0."""
+        for parameter in (self.pos_embed, self.mask_token):
+            nn.init.trunc_normal_(parameter, std=0.02)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
 
     def forward(self, images_B3HW: Tensor) -> Tensor:
         """Map preprocessed images to raw embeddings (B, D)."""
@@ -89,16 +98,6 @@ class ViT(Backbone):
         kept_BKF = kept_BK[:, :, None].expand(-1, -1, x_BNF.shape[2])
         seen_BKF = self.blocks(x_BNF.gather(1, kept_BKF))
         return self.mask_token.expand_as(x_BNF).scatter(1, kept_BKF, seen_BKF)
-
-    def _initialise(self) -> None:
-        """Draw all weights from a truncated normal distribution; biases start at 0."""
-        for parameter in (self.pos_embed, self.mask_token):
-            nn.init.trunc_normal_(parameter, std=0.02)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
 
 
 class PatchEmbedding(nn.Module):

@@ -1,4 +1,4 @@
-"""What a checkpoint says about its network, kept as text in the safetensors file's header."""
+"""The model card: what a network is and what it expects of its images, as texts in a safetensors file's header."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from femb_cli.errors import FembError, UsageError
 FORMAT = "femb-checkpoint-1"
 
 LARGEST_INPUT = 2048
-"""Pixels; a larger image would take gigabytes before the network is even asked."""
+"""Pixels. A larger image would take gigabytes of memory before the network sees it."""
 
 QUALITY_HEADERS = ("magface", "adaface")
 """Headers under which a longer embedding means a better image."""
@@ -23,18 +23,18 @@ QUALITY_HEADERS = ("magface", "adaface")
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything that is needed to use a network, and where it came from.
+    """Everything that is needed to use a network, and where the network comes from.
 
     Attributes:
-        backbone: how to build the network.
-        preprocessing: what it expects of its images.
-        flip: how verification treats mirror images by the model's own convention: `none` or `sum` (of raw embeddings).
-        header: name and parameters of the header that it was trained with, or nothing.
-        num_identities: identities that it was trained on, or None if unknown.
-        source: where it came from: `repository`, `file`, `sha256`, `license`, `training_data` as far as known; of a run
-            that started from another checkpoint, `init` and `init_sha256`, too.
-        magnitude_is_quality: whether a longer embedding means a better image, as the header made it.
-        fingerprint: what the network answers for a fixed image (see `fingerprint.py`), or an empty text.
+        backbone: the configuration that the network is built from.
+        preprocessing: what the network expects of its images.
+        flip: the model's convention for mirror images in verification: `none`, or `sum` of the raw embeddings.
+        header: name and parameters of the header that the network was trained with; empty if unknown.
+        num_identities: identities in the training set; None if unknown.
+        source: where the weights come from: `repository`, `file`, `sha256`, `license`, `training_data` as far as known.
+            A run that started from another checkpoint adds `init` and `init_sha256`.
+        magnitude_is_quality: whether a longer embedding means a better image.
+        fingerprint: the network's embedding of a fixed image (see `fingerprint.py`); empty if there is none.
     """
 
     backbone: BackboneConfig
@@ -46,12 +46,16 @@ class ModelCard:
     magnitude_is_quality: bool = False
     fingerprint: str = ""
 
-    def to_facts(self) -> dict[str, str]:
-        """What people read: the metadata without the fingerprint's thousands of letters."""
+    def with_source(self, **entries: str) -> "ModelCard":
+        """Return a copy whose `source` has these entries, too."""
+        return replace(self, source={**self.source, **entries})
+
+    def to_display(self) -> dict[str, str]:
+        """Return the metadata for people: without the fingerprint, which is thousands of characters long."""
         return {name: text for name, text in self.to_metadata().items() if name != "fingerprint"}
 
     def to_metadata(self) -> dict[str, str]:
-        """As safetensors metadata: texts only, structured values as JSON."""
+        """Return the card as safetensors metadata: only texts, structured values as JSON."""
         backbone = asdict(self.backbone)
         return {
             "format": FORMAT,
@@ -73,51 +77,56 @@ class ModelCard:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], where: str) -> "ModelCard":
-        """Read `to_metadata`'s texts back.
+        """Read what `to_metadata` wrote.
+
+        Args:
+            metadata: the texts.
+            where: the file that they come from, for error messages.
 
         Raises:
-            FembError: a text is missing or makes no sense; `where` names the file.
+            FembError: a text is missing or invalid.
         """
         if metadata.get("format") != FORMAT:
             raise FembError(
                 f"{where} is not a femb checkpoint (its metadata has no format {FORMAT!r})",
-                hint="femb convert-checkpoint turns official weights into one",
+                hint="femb convert-checkpoint converts official weights to one",
             )
         try:
-            if metadata["flip"] not in ("none", "sum"):
-                raise ValueError(f"flip {metadata['flip']!r}")
-            if (magnitude := metadata.get("magnitude_is_quality", "false")) not in ("false", "true"):
-                raise ValueError(f"magnitude_is_quality {magnitude!r}")
-            backbone = parse_entry(json.loads(metadata["backbone"]), BackboneConfig, "backbone")
-            preprocessing = _preprocessing(metadata)
-            if backbone.input_size > LARGEST_INPUT:
-                raise ValueError(f"input_size {backbone.input_size}, above {LARGEST_INPUT}")
-            if preprocessing.input_size != backbone.input_size:
-                raise ValueError(f"input_size {preprocessing.input_size} for a backbone of {backbone.input_size}")
-            return cls(
-                backbone=backbone,
-                preprocessing=preprocessing,
-                flip=metadata["flip"],
-                header=_value(metadata, "header", dict),
-                num_identities=_value(metadata, "num_identities", int | None),
-                source=_value(metadata, "source", dict),
-                magnitude_is_quality=magnitude == "true",
-                fingerprint=metadata.get("fingerprint", ""),
-            )
+            return _parse(metadata)
         except UsageError as error:
             raise FembError(f"{where} has damaged metadata: {error.message[:500]}") from error
         except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise FembError(f"{where} has damaged metadata: {error!r}"[:500]) from error
 
-    def with_source(self, **facts: str) -> "ModelCard":
-        """The same card with facts about its source added."""
-        return replace(self, source={**self.source, **facts})
+
+def _parse(metadata: Mapping[str, str]) -> ModelCard:
+    if metadata["flip"] not in ("none", "sum"):
+        raise ValueError(f"flip {metadata['flip']!r}")
+    # Older checkpoints have neither of the last two texts.
+    if (magnitude := metadata.get("magnitude_is_quality", "false")) not in ("false", "true"):
+        raise ValueError(f"magnitude_is_quality {magnitude!r}")
+    backbone = parse_entry(json.loads(metadata["backbone"]), BackboneConfig, "backbone")
+    preprocessing = _parse_preprocessing(metadata)
+    if backbone.input_size > LARGEST_INPUT:
+        raise ValueError(f"input_size {backbone.input_size}, above {LARGEST_INPUT}")
+    if preprocessing.input_size != backbone.input_size:
+        raise ValueError(f"input_size {preprocessing.input_size} for a backbone of {backbone.input_size}")
+    return ModelCard(
+        backbone=backbone,
+        preprocessing=preprocessing,
+        flip=metadata["flip"],
+        header=_parse_json(metadata, "header", dict),
+        num_identities=_parse_json(metadata, "num_identities", int | None),
+        source=_parse_json(metadata, "source", dict),
+        magnitude_is_quality=magnitude == "true",
+        fingerprint=metadata.get("fingerprint", ""),
+    )
 
 
-def _preprocessing(metadata: Mapping[str, str]) -> Preprocessing:
+def _parse_preprocessing(metadata: Mapping[str, str]) -> Preprocessing:
     if metadata["channel_order"] not in ("RGB", "BGR"):
         raise ValueError(f"channel_order {metadata['channel_order']!r}")
-    mean, std = _three_numbers(metadata, "mean"), _three_numbers(metadata, "std")
+    mean, std = _parse_three_numbers(metadata, "mean"), _parse_three_numbers(metadata, "std")
     if not all(value > 0 for value in std):
         raise ValueError(f"std {metadata['std']}")
     return Preprocessing(
@@ -128,14 +137,14 @@ def _preprocessing(metadata: Mapping[str, str]) -> Preprocessing:
     )
 
 
-def _three_numbers(metadata: Mapping[str, str], key: str) -> tuple[float, float, float]:
-    values = _value(metadata, key, list)
+def _parse_three_numbers(metadata: Mapping[str, str], key: str) -> tuple[float, float, float]:
+    values = _parse_json(metadata, key, list)
     if len(values) != 3 or not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
         raise ValueError(f"{key} {metadata[key]}")
     return values[0], values[1], values[2]
 
 
-def _value(metadata: Mapping[str, str], key: str, kind: Any) -> Any:
+def _parse_json(metadata: Mapping[str, str], key: str, kind: Any) -> Any:
     value = json.loads(metadata[key])
     if not isinstance(value, kind):
         raise ValueError(f"{key} {metadata[key][:100]}")

@@ -1,73 +1,83 @@
-"""A fingerprint: what a network answers for one fixed image, kept in its card and compared when it is loaded.
+"""The fingerprint of a network: its embedding of one fixed image, stored in the card and compared on loading.
 
-Names and shapes of tensors say nothing about a batch norm's epsilon, the colour order or the range of the pixels; the
-embedding does. The image is made by a formula over integers, so it is the same everywhere:
+Names and shapes of tensors do not show a wrong epsilon of the batch norms, colour order or range of pixels; the
+embedding does. The image is a formula over integers, so that it is the same on every machine:
 
     pixel(row, column, channel) = ((channel + 1) row^2 + 3 row column + 7 (3 - channel) column) // 16 mod 256
 
-The text is the embedding's float32 numbers, little endian, in base64: exact, and 2.7 kB for 512 of them.
+The text is the embedding's float32 numbers, little endian, in base64: exact, and 2.7 kB for 512 numbers.
 """
 
 import base64
 import binascii
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from femb_cli.backbones import Backbone
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 
 TOLERANCE = 1e-4
 """Largest deviation, as a share of the embedding's largest entry. Rounding (threads, memory formats, other kernels)
-makes 4e-6 at most, the smallest mistake in the settings 8e-4 (epsilon 2e-5 for 1e-5 in a MobileFaceNet)."""
+causes 4e-6 at most. The smallest wrong setting causes 8e-4: epsilon 2e-5 instead of 1e-5 in a MobileFaceNet."""
 
 SMALLEST = 1e-30
-"""What an embedding of zeros is compared with."""
+"""Added to the largest entry, so that an embedding of zeros divides nothing by zero."""
 
 
-def fingerprint(network: Backbone, preprocessing: Preprocessing) -> str:
-    """The embedding of the fixed image as text.
+def fingerprint(network: Callable[[Tensor], Tensor], preprocessing: Preprocessing) -> str:
+    """Embed the fixed image and return the embedding as text.
 
     Args:
-        network: preprocessed images (B, 3, H, W) to embeddings (B, D), on the CPU, in float32; its mode is kept.
-        preprocessing: what it expects of its images.
+        network: preprocessed images (B, 3, H, W) to embeddings (B, D), on the CPU, in float32; a network in training
+            is evaluated and then goes on training.
+        preprocessing: what the network expects of its images.
 
     Raises:
-        FembError: the embedding is not finite, so that nothing could be compared with it.
+        FembError: the embedding is not finite, so that nothing can be compared with it.
     """
-    answer_D = _answer(network, preprocessing)
-    if not np.isfinite(answer_D).all():
-        raise FembError("the network embeds a fixed image in numbers that are not finite: its weights overflow")
-    return base64.b64encode(answer_D.astype("<f4").tobytes()).decode("ascii")
+    embedding_D = _embed_fixed_image(network, preprocessing)
+    if not np.isfinite(embedding_D).all():
+        raise FembError("the network's embedding of a test image is not finite: its weights overflow")
+    return base64.b64encode(embedding_D.astype("<f4").tobytes()).decode("ascii")
 
 
-def check_fingerprint(network: Backbone, preprocessing: Preprocessing, stated: str, where: str) -> None:
-    """Compare a network's answer with the one that its card states.
+def check_fingerprint(
+    network: Callable[[Tensor], Tensor], preprocessing: Preprocessing, expected: str, where: str
+) -> None:
+    """Check that a network gives the fingerprint that its card has.
+
+    Args:
+        network: see `fingerprint`.
+        preprocessing: see `fingerprint`.
+        expected: the fingerprint in the card.
+        where: the file that the network comes from, for error messages.
 
     Raises:
-        FembError: the network answers otherwise, or the text is no fingerprint; `where` names the file.
+        FembError: the embedding differs by more than rounding, or `expected` is not a fingerprint.
     """
-    expected_D = _read(stated, where)
-    answer_D = _answer(network, preprocessing)
-    if answer_D.shape != expected_D.shape:
-        raise FembError(f"{where} embeds in {len(answer_D)} numbers, but its fingerprint has {len(expected_D)}")
+    expected_D = _decode(expected, where)
+    found_D = _embed_fixed_image(network, preprocessing)
+    if found_D.shape != expected_D.shape:
+        raise FembError(
+            f"{where} gives embeddings of {len(found_D)} numbers, but its fingerprint has {len(expected_D)}"
+        )
     largest = float(np.abs(expected_D).max()) + SMALLEST
-    deviation = float(np.abs(answer_D - expected_D).max()) / largest
-    # Written so that a deviation that is no number is refused, too.
+    deviation = float(np.abs(found_D - expected_D).max()) / largest
+    # "not <=" instead of ">", so that a deviation of NaN is refused, too.
     if not deviation <= TOLERANCE:
         raise FembError(
-            f"{where} does not answer as its fingerprint says: off by {deviation:.1e} of the largest entry, where"
-            f" rounding makes less than {TOLERANCE:.0e}",
+            f"{where} does not match its fingerprint: its embedding of the test image is off by {deviation:.1e} of the"
+            f" largest entry, and rounding causes less than {TOLERANCE:.0e}",
             hint="its tensors or its settings (epsilon, colours, mean, std) were changed; convert or copy it again",
         )
 
 
 def fixed_image(size: int) -> Tensor:
-    """The image that every network is asked about: uint8 (1, size, size, 3)."""
+    """Return the image that every network embeds: uint8 (1, size, size, 3)."""
     row = torch.arange(size)[:, None, None]
     column = torch.arange(size)[None, :, None]
     channel = torch.arange(3)[None, None, :]
@@ -76,17 +86,18 @@ def fixed_image(size: int) -> Tensor:
 
 
 @torch.inference_mode()
-def _answer(network: Backbone, preprocessing: Preprocessing) -> NDArray[np.float32]:
-    to_input = replace(preprocessing, input_size=network.input_size)
+def _embed_fixed_image(network: Callable[[Tensor], Tensor], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    images_B3HW = preprocessing(fixed_image(preprocessing.input_size))
+    if not isinstance(network, nn.Module):
+        return network(images_B3HW)[0].numpy()
     was_training = network.training
-    network.eval()
     try:
-        return network(to_input(fixed_image(network.input_size)))[0].numpy()
+        return network.eval()(images_B3HW)[0].numpy()
     finally:
         network.train(was_training)
 
 
-def _read(text: str, where: str) -> NDArray[np.float32]:
+def _decode(text: str, where: str) -> NDArray[np.float32]:
     try:
         numbers = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4")
     except (binascii.Error, ValueError) as error:

@@ -1,111 +1,171 @@
-"""What can be said of a model on disk, as plain values: of a run, a checkpoint, a safetensors file or an ONNX file."""
+"""Everything that can be said of a model on disk: a run, a checkpoint, a safetensors file or an ONNX file."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
 from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.onnx_file import onnx_metadata, read_onnx_model
 from femb_cli.checkpoints.runs import CLASSIFIER, CONFIG, RUN_SUMMARY, STATE, checkpoint_step
 from femb_cli.checkpoints.store import Checkpoint, empty_backbone, open_checkpoint
 from femb_cli.config.load import read_yaml
 from femb_cli.errors import FembError
 
 
-def inspect_model(path: Path) -> dict[str, Any]:
-    """Everything that a model says of itself, and whether its weights are what it says.
+@dataclass(frozen=True)
+class TrainingDetails:
+    """What a checkpoint directory has beside its network.
 
-    A checkpoint is loaded and asked for its fingerprint; of an ONNX file, only the metadata are read.
+    Attributes:
+        class_weights: number of identities that it has class weights of; None if it has none.
+        can_be_resumed: whether it has the state that training needs to continue.
+        step: steps done; None if it is not of a run.
+        data: the training set in the run's configuration, if there is one.
+    """
 
-    Returns:
-        The facts. `answers_as_stated` is whether the network gives its fingerprint, None where that is not known, and
-        `problem` what is wrong with the weights, or None.
+    class_weights: int | None
+    can_be_resumed: bool
+    step: int | None
+    data: Any
+
+
+@dataclass(frozen=True)
+class ModelDetails:
+    """A model on disk.
+
+    Attributes:
+        path: the path that was asked for.
+        kind: `run`, `checkpoint`, `file` or `ONNX file`.
+        file: the file with the weights.
+        num_parameters: parameters of the network.
+        card: what the file says of the network.
+        matches_fingerprint: whether the network gives the card's fingerprint; None if that was not checked.
+        problem: why the weights cannot be used; None if they can, or if that was not checked.
+        training: what lies beside the network; None for a single file.
+        summary: the result of a finished run; None for anything else.
+    """
+
+    path: Path
+    kind: str
+    file: Path
+    num_parameters: int
+    card: ModelCard
+    matches_fingerprint: bool | None
+    problem: str | None = None
+    training: TrainingDetails | None = None
+    summary: Mapping[str, Any] | None = None
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the file with the weights."""
+        return self.file.stat().st_size
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the details as plain values, as `femb inspect --json` prints them."""
+        card = self.card
+        details = {
+            "path": str(self.path),
+            "kind": self.kind,
+            "file": str(self.file),
+            "bytes": self.num_bytes,
+            "parameters": self.num_parameters,
+            "backbone": asdict(card.backbone),
+            **asdict(card.preprocessing),
+            "flip": card.flip,
+            "header": dict(card.header),
+            "num_identities": card.num_identities,
+            "magnitude_is_quality": card.magnitude_is_quality,
+            "source": dict(card.source),
+            "fingerprint": card.fingerprint,
+            "answers_as_stated": self.matches_fingerprint,
+            "problem": self.problem,
+        }
+        if self.training is not None:
+            details |= asdict(self.training)
+        if self.summary is not None:
+            details["summary"] = self.summary
+        return details
+
+
+def inspect_model(path: Path) -> ModelDetails:
+    """Read what a model says of itself, and check whether its weights match.
+
+    A checkpoint is loaded and its fingerprint is checked; of an ONNX file only the metadata is read.
 
     Raises:
-        FembError: there is no model, or it does not say what it is.
+        FembError: there is no model, or its metadata is missing or damaged.
     """
-    if path.suffix == ".onnx":
-        card = ModelCard.from_metadata(_onnx_metadata(path), str(path))
-        unchecked = {"answers_as_stated": None, "problem": None}
-        return {"path": str(path), "kind": "ONNX file", **_card_facts(card, path), **unchecked}
+    return _inspect_onnx(path) if path.suffix == ".onnx" else _inspect_checkpoint(path)
+
+
+def _inspect_onnx(path: Path) -> ModelDetails:
+    card = ModelCard.from_metadata(onnx_metadata(read_onnx_model(path)), str(path))
+    return ModelDetails(path, "ONNX file", path, _count_parameters(card, path), card, matches_fingerprint=None)
+
+
+def _inspect_checkpoint(path: Path) -> ModelDetails:
     checkpoint = open_checkpoint(path)
-    kind = "file" if path.is_file() else "run" if path != checkpoint.path else "checkpoint"
-    facts = {"path": str(path), "kind": kind, **_card_facts(checkpoint.card, checkpoint.model_file)}
-    return facts | _check(checkpoint) | (_training_facts(checkpoint.path) if path.is_dir() else {}) | _run_facts(path)
+    card, file = checkpoint.card, checkpoint.model_file
+    num_parameters = _count_parameters(card, file)
+    problem = _find_problem(checkpoint)
+    return ModelDetails(
+        path=path,
+        kind="file" if path.is_file() else "run" if path != checkpoint.path else "checkpoint",
+        file=file,
+        num_parameters=num_parameters,
+        card=card,
+        matches_fingerprint=False if problem else True if card.fingerprint else None,
+        problem=problem,
+        training=_read_training(checkpoint.path) if path.is_dir() else None,
+        summary=_read_summary(path),
+    )
 
 
-def _card_facts(card: ModelCard, file: Path) -> dict[str, Any]:
-    """What the card says, and the size of the network."""
+def _count_parameters(card: ModelCard, file: Path) -> int:
     backbone = empty_backbone(card.backbone, where=str(file))
-    return {
-        "file": str(file),
-        "bytes": file.stat().st_size,
-        "parameters": sum(parameter.numel() for parameter in backbone.parameters()),
-        "backbone": asdict(card.backbone),
-        **asdict(card.preprocessing),
-        "flip": card.flip,
-        "header": dict(card.header),
-        "num_identities": card.num_identities,
-        "magnitude_is_quality": card.magnitude_is_quality,
-        "source": dict(card.source),
-        "fingerprint": card.fingerprint,
-    }
+    return sum(parameter.numel() for parameter in backbone.parameters())
 
 
-def _check(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Whether the tensors fit, and the network answers as it should."""
+def _find_problem(checkpoint: Checkpoint) -> str | None:
+    """Load the network, which checks its tensors and its fingerprint, and return the complaint, if there is one."""
     try:
         checkpoint.load_backbone()
     except FembError as error:
-        return {"answers_as_stated": False, "problem": error.message}
-    return {"answers_as_stated": True if checkpoint.card.fingerprint else None, "problem": None}
+        return error.message
+    return None
 
 
-def _training_facts(checkpoint: Path) -> dict[str, Any]:
-    """What a checkpoint has beside its network."""
+def _read_training(checkpoint: Path) -> TrainingDetails:
     config = read_yaml(checkpoint / CONFIG) if (checkpoint / CONFIG).is_file() else {}
-    return {
-        "class_weights": _num_class_weights(checkpoint / CLASSIFIER),
-        "can_be_resumed": (checkpoint / STATE).is_dir(),
-        "step": checkpoint_step(checkpoint) if config else None,
-        "data": config.get("data"),
-    }
+    return TrainingDetails(
+        class_weights=_count_class_weights(checkpoint / CLASSIFIER),
+        can_be_resumed=(checkpoint / STATE).is_dir(),
+        step=checkpoint_step(checkpoint) if config else None,
+        data=config.get("data"),
+    )
 
 
-def _run_facts(run: Path) -> dict[str, Any]:
-    """The result of a finished run."""
-    file = run / RUN_SUMMARY
-    if not file.is_file():
-        return {}
-    try:
-        return {"summary": json.loads(file.read_text(encoding="utf-8"))}
-    except (ValueError, RecursionError) as error:
-        raise FembError(f"{file} is damaged: {error}") from error
-
-
-def _num_class_weights(file: Path) -> int | None:
+def _count_class_weights(file: Path) -> int | None:
     if not file.is_file():
         return None
     try:
         with safe_open(file, "pt") as tensors:
             num_identities, _ = tensors.get_slice("weight").get_shape()
     except (SafetensorError, OSError, ValueError) as error:
-        raise FembError(f"{file} holds no class weights that can be read: {error}") from error
+        raise FembError(f"{file} has no readable class weights: {error}") from error
     return int(num_identities)
 
 
-def _onnx_metadata(path: Path) -> dict[str, str]:
-    """The texts that an ONNX file carries."""
+def _read_summary(run: Path) -> Mapping[str, Any] | None:
+    """Read the result of a finished run; None for anything else."""
+    file = run / RUN_SUMMARY
+    if not file.is_file():
+        return None
     try:
-        import onnx
-    except ImportError as error:
-        raise FembError("reading ONNX files needs onnx", hint="pip install 'femb[onnx]'") from error
-    if not path.is_file():
-        raise FembError(f"no model at {path}")
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except Exception as error:  # protobuf's errors belong to a package that femb does not name
-        raise FembError(f"{path} is not a readable ONNX file: {error}") from error
-    return {entry.key: entry.value for entry in model.metadata_props}
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise FembError(f"{file} is damaged: {error}") from error

@@ -11,12 +11,14 @@ from femb_cli.cli.output import Output
 
 def convert_checkpoint(
     source: Annotated[
-        str, typer.Argument(metavar="SRC", help="Official weights: a file, a folder, or owner/name on the Hub.")
+        str, typer.Argument(metavar="SRC", help="Official weights: a file, a directory, or owner/name on the Hub.")
     ],
-    destination: Annotated[Path, typer.Argument(metavar="DST", help="The checkpoint folder to make.")],
+    destination: Annotated[Path, typer.Argument(metavar="DST", help="The checkpoint directory to make.")],
     family: Annotated[
         str | None,
-        typer.Option("--from", help="Whose weights they are (femb list families). Default: recognised by the tensors."),
+        typer.Option(
+            "--from", help="Family of the weights (femb list families). Default: recognised by the tensors' names."
+        ),
     ] = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
@@ -24,8 +26,8 @@ def convert_checkpoint(
 ) -> None:
     """Convert official weights to a femb checkpoint.
 
-    (femb convert is for datasets.) Class weights beside the network come along. The converted weights keep their
-    authors' licence, mostly non-commercial.
+    (femb convert is for datasets.) Class weights beside the network are converted, too. The converted weights keep
+    their authors' licence, which is mostly non-commercial.
 
     \b
     Examples:
@@ -39,14 +41,14 @@ def convert_checkpoint(
     output = Output(json=json, quiet=quiet)
     output.load_libraries()
     card = convert_files(source, destination, family, overwrite=overwrite, say=output.say)
-    facts = {
+    result = {
         "path": str(destination),
         "backbone": card.backbone.name,
         "embedding_dim": card.backbone.embedding_dim,
         **({} if card.num_identities is None else {"num_identities": card.num_identities}),
         **card.source,
     }
-    output.fields(facts)
+    output.fields(result)
     if (licence := card.source.get("license", "MIT")) != "MIT":
         output.say(f"these weights keep their licence: {licence} ({card.source.get('repository', '')})")
     output.next(f"femb verify --dataset xqlfw --model {destination}", f"femb inspect {destination}")

@@ -1,8 +1,7 @@
 """`femb export`."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -10,21 +9,11 @@ from femb_cli.cli import options
 from femb_cli.cli.output import Output
 
 if TYPE_CHECKING:
-    from femb_cli.checkpoints.store import Checkpoint
+    from femb_cli.checkpoints.card import ModelCard
     from femb_cli.export.parity import Comparison
     from femb_cli.export.plan import ExportPlan
 
-
-class Format(StrEnum):
-    """What other programs read."""
-
-    onnx = "onnx"
-    torchscript = "torchscript"
-    pt2 = "pt2"
-    safetensors = "safetensors"
-    arcface = "arcface"
-    magface = "magface"
-    hub = "hub"
+Format = Literal["onnx", "torchscript", "pt2", "safetensors", "arcface", "magface", "hub"]
 
 
 def export(
@@ -34,7 +23,10 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="The file (of hub: folder) to make. Default: MODEL's name .safetensors."
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="The file to make; for hub the directory. Default: MODEL's name .safetensors.",
         ),
     ] = None,
     export_format: Annotated[
@@ -48,11 +40,11 @@ def export(
         ),
     ] = False,
     half: Annotated[bool, typer.Option("--half", help="Store weights in half the bytes, as float16 (onnx).")] = False,
-    int8: Annotated[bool, typer.Option("--int8", help="Compute with 8-bit numbers (onnx).")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Compute with 8-bit integers (onnx).")] = False,
     calibration: Annotated[
         Path | None,
         typer.Option(
-            "--calibration", metavar="DIR", help="Aligned faces for --int8: far better and faster than without."
+            "--calibration", metavar="DIR", help="Aligned faces for --int8: far more accurate and faster than without."
         ),
     ] = None,
     json: options.Json = False,
@@ -62,8 +54,8 @@ def export(
 ) -> None:
     """Export a network: ONNX, TorchScript, torch.export, safetensors, ArcFace's and MagFace's own layouts, the Hub.
 
-    What computes is compared with the original before it gets its name. All but the official layouts say which pixels
-    they expect, and femb takes .onnx, .safetensors and hub folders as a --model.
+    An exported graph is compared with the original before the file is written. All files except those in the official
+    layouts say which pixels the network expects; .onnx, .safetensors and hub directories can be used as a --model.
 
     \b
     Examples:
@@ -73,40 +65,41 @@ def export(
       femb export runs/arcface_iresnet50_ms1mv3_1 -o backbone.pth --format arcface
       femb export mobilefacenet -o mobilefacenet_hub --format hub
     """
-    from femb_cli.checkpoints.runs import newest_finished_run, runs_folder
+    from femb_cli.checkpoints.runs import newest_finished_run
     from femb_cli.checkpoints.store import open_checkpoint
     from femb_cli.export import ExportPlan, default_target, export_checkpoint, format_of
 
     output = Output(json=json, quiet=quiet)
     output.load_libraries()
-    chosen_model = model or newest_finished_run(runs_folder())
-    checkpoint = open_checkpoint(chosen_model)
-    target = out or default_target(chosen_model, export_format and export_format.value)
+    model = model or newest_finished_run()
+    checkpoint = open_checkpoint(model)
+    target = out or default_target(model, export_format)
     plan = ExportPlan(
-        format_of(target, export_format and export_format.value),
+        format_of(target, export_format),
         with_preprocessing=with_preprocessing,
         half=half,
         int8=int8,
         calibration=calibration,
     )
-    facts = {"format": plan.format, "model": str(chosen_model), **_describe(checkpoint, plan), "path": str(target)}
+    result = {"format": plan.format, "model": str(model), **_describe(checkpoint.card, plan), "path": str(target)}
     if not dry_run:
         comparison = export_checkpoint(checkpoint, target, plan, overwrite=overwrite)
-        facts |= _measured(target, comparison)
+        result |= _describe_file(target, comparison)
         if comparison is not None:
-            output.say(_in_words(comparison, plan))
-    output.fields(facts)
+            output.say(_summarise(comparison, plan))
+    output.fields(result)
     if not dry_run and plan.int8:
-        output.next(f"femb verify --dataset xqlfw --model {chosen_model} --model {target}")
+        output.next(f"femb verify --dataset xqlfw --model {model} --model {target}")
 
 
-def _describe(checkpoint: "Checkpoint", plan: "ExportPlan") -> dict[str, Any]:
-    pixels = checkpoint.card.preprocessing
+def _describe(card: "ModelCard", plan: "ExportPlan") -> dict[str, Any]:
+    """Say what the exported network is and what it expects of its images."""
+    pixels = card.preprocessing
     size = pixels.input_size
     return {
-        "backbone": checkpoint.card.backbone.name,
+        "backbone": card.backbone.name,
         "input": f"(batch, {size}, {size}, 3)" if plan.with_preprocessing else f"(batch, 3, {size}, {size})",
-        "embedding_dim": checkpoint.card.backbone.embedding_dim,
+        "embedding_dim": card.backbone.embedding_dim,
         "channel_order": "RGB" if plan.with_preprocessing else pixels.channel_order,
         "mean": list(pixels.mean),
         "std": list(pixels.std),
@@ -114,7 +107,8 @@ def _describe(checkpoint: "Checkpoint", plan: "ExportPlan") -> dict[str, Any]:
     }
 
 
-def _measured(target: Path, comparison: "Comparison | None") -> dict[str, Any]:
+def _describe_file(target: Path, comparison: "Comparison | None") -> dict[str, Any]:
+    """Say how large the export is, and how its network compares with the original."""
     files = [path for path in target.rglob("*") if path.is_file()] if target.is_dir() else [target]
     measured = {
         "bytes": sum(path.stat().st_size for path in files),
@@ -125,7 +119,8 @@ def _measured(target: Path, comparison: "Comparison | None") -> dict[str, Any]:
     return {name: value for name, value in measured.items() if value is not None}
 
 
-def _in_words(comparison: "Comparison", plan: "ExportPlan") -> str:
+def _summarise(comparison: "Comparison", plan: "ExportPlan") -> str:
+    """Say in words how the exported network compares with the original."""
     images = f"{comparison.num_images} {'drawn faces' if plan.calibration is None else 'images of the calibration'}"
     parts = []
     if comparison.relative_difference is not None:

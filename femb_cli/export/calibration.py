@@ -1,4 +1,4 @@
-"""The images that show an 8-bit network which values its layers have."""
+"""The images that calibrate an 8-bit network: they show which range of values each layer has."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from femb_cli.data.open import open_source
 from femb_cli.errors import FembError
 
 MOST_IMAGES = 256
-"""More change the ranges hardly any more."""
+"""More images hardly change the ranges."""
 
 
 def calibration_images(source: Path, size: int) -> Tensor:
-    """Images of a folder, archive or dataset, evenly spread over it: uint8 RGB (N, size, size, 3).
+    """Read images of a folder, archive or dataset, evenly spread over it: uint8 RGB (N, size, size, 3).
 
     Raises:
         FembError: there are none, or one cannot be read.

@@ -1,12 +1,13 @@
-"""The export of a checkpoint, whole or not at all."""
+"""Export a checkpoint, either completely or not at all."""
 
 import shutil
 from pathlib import Path
 
-from femb_cli.checkpoints.official.write import write_arcface, write_magface
+from femb_cli.checkpoints.official.families import LAYOUTS
+from femb_cli.checkpoints.official.write import write_official
 from femb_cli.checkpoints.store import Checkpoint
 from femb_cli.export.graph import export_graph
-from femb_cli.export.hub import write_hub_folder
+from femb_cli.export.hub import write_hub_directory
 from femb_cli.export.parity import Comparison
 from femb_cli.export.plan import GRAPHS, ExportPlan
 from femb_cli.files import new_file, new_folder
@@ -15,37 +16,35 @@ from femb_cli.files import new_file, new_folder
 def export_checkpoint(
     checkpoint: Checkpoint, out: Path, plan: ExportPlan, *, overwrite: bool = False
 ) -> Comparison | None:
-    """Write a checkpoint's network and check, where the result computes, that it still computes the same.
+    """Write a checkpoint's network in another format, and check that an exported graph still computes the same.
 
     Args:
         checkpoint: what to export.
-        out: the file to make, or the folder under the format `hub`.
-        plan: the format and what goes with it.
-        overwrite: replace what is there.
+        out: the file to make; for the format `hub` the directory.
+        plan: the format and its settings.
+        overwrite: replace an existing file or directory.
 
     Returns:
-        How the exported network compares with the checkpoint's, for a format that holds the computation.
+        The comparison of the exported network with the checkpoint's; None for a format without a graph.
 
     Raises:
-        FembError: the format does not hold this network, or the exported network differs.
+        FembError: the format cannot hold this network, or the exported network differs.
     """
     if plan.format == "hub":
-        with new_folder(out, overwrite=overwrite) as folder:
-            write_hub_folder(checkpoint, folder, out.resolve().name)
+        with new_folder(out, overwrite=overwrite) as aside:
+            write_hub_directory(checkpoint, aside, out.resolve().name)
         return None
     with new_file(out, overwrite=overwrite) as aside:
         if plan.format in GRAPHS:
             return export_graph(checkpoint, plan, aside)
-        if plan.format == "safetensors":
-            copy_model(checkpoint, aside)
-        elif plan.format == "arcface":
-            write_arcface(checkpoint, aside)
+        if plan.format in LAYOUTS:
+            write_official(checkpoint, LAYOUTS[plan.format], aside)
         else:
-            write_magface(checkpoint, aside)
+            copy_model(checkpoint, aside)
     return None
 
 
 def copy_model(checkpoint: Checkpoint, file: Path) -> None:
-    """Copy a checkpoint's own file, which has the card in it, once it is known to be whole."""
+    """Copy a checkpoint's own safetensors file, which has the card in its header, after checking that it loads."""
     checkpoint.load_backbone()
     shutil.copyfile(checkpoint.model_file, file)

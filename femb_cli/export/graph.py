@@ -1,4 +1,4 @@
-"""Exports that compute: written, opened again as a stranger would, and compared with the original."""
+"""Export a network as a graph: write the file, open it again, and compare what it computes with the original."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,32 +40,18 @@ def export_graph(checkpoint: Checkpoint, plan: ExportPlan, file: Path) -> Compar
     size = card.preprocessing.input_size
     images = check_images(size) if plan.calibration is None else calibration_images(plan.calibration, size)
     weights = round_weights(original) if plan.half else original
-    # Processors saturate and round 8-bit sums in ways of their own: no answer holds for all.
-    answer = "" if plan.int8 else fingerprint(weights, card.preprocessing)
-    _write(weights, replace(card, fingerprint=answer), plan, file)
+    # Processors saturate and round 8-bit sums differently, so an 8-bit network has no fingerprint.
+    new_fingerprint = "" if plan.int8 else fingerprint(weights, card.preprocessing)
+    _write(weights, replace(card, fingerprint=new_fingerprint), plan, file)
     if plan.int8:
-        quantize(file, None if plan.calibration is None else _inputs(images, card.preprocessing, plan))
-    return _compare(original, weights, OPENERS[plan.format](file), card, images)
-
-
-def _compare(
-    original: Backbone, weights: Backbone, exported: ExportedNetwork, card: ModelCard, images_BHW3: Tensor
-) -> Comparison:
-    """Hold what was written against torch with the same weights, and other weights against the original's."""
-    found, precision = _embedder(exported, card), exported.metadata["precision"]
-    difference, mean, least = None, None, None
-    if precision != "int8":
-        difference = largest_difference(_embedder(weights, card), found, images_BHW3)
-    if precision != "float32":
-        cosines_B = cosines(_embedder(original, card), found, images_BHW3)
-        mean, least = cosines_B.mean().item(), cosines_B.min().item()
-    return Comparison(len(images_BHW3), difference, mean, least)
+        quantize(file, None if plan.calibration is None else _to_input(images, card.preprocessing, plan))
+    return _compare(original, weights, OPENERS[plan.format](file), images, plan)
 
 
 def _write(weights: Backbone, card: ModelCard, plan: ExportPlan, file: Path) -> None:
     network = FromPixels(weights, card.preprocessing).eval() if plan.with_preprocessing else weights
     size = card.preprocessing.input_size
-    example = _inputs(torch.zeros(2, size, size, 3, dtype=torch.uint8), card.preprocessing, plan)
+    example = _to_input(torch.zeros(2, size, size, 3, dtype=torch.uint8), card.preprocessing, plan)
     metadata = {**card.to_metadata(), **_describe_input(card.preprocessing, plan)}
     if plan.format == "torchscript":
         write_torchscript(network, example, metadata, file)
@@ -75,13 +61,13 @@ def _write(weights: Backbone, card: ModelCard, plan: ExportPlan, file: Path) -> 
         write_onnx(network, example, metadata, file, half=plan.half)
 
 
-def _inputs(images_BHW3: Tensor, preprocessing: Preprocessing, plan: ExportPlan) -> Tensor:
-    """What the graph takes of these images."""
+def _to_input(images_BHW3: Tensor, preprocessing: Preprocessing, plan: ExportPlan) -> Tensor:
+    """Return the graph's input for these images."""
     return images_BHW3 if plan.with_preprocessing else preprocessing(images_BHW3)
 
 
 def _describe_input(preprocessing: Preprocessing, plan: ExportPlan) -> dict[str, str]:
-    """What a program has to know to feed the graph."""
+    """Return metadata that tell other programs what to give to the graph."""
     size = preprocessing.input_size
     values = f"float32 {preprocessing.channel_order} NCHW, (x / 255 - mean) / std"
     shape = f"(batch, {size}, {size}, 3)" if plan.with_preprocessing else f"(batch, 3, {size}, {size})"
@@ -94,21 +80,31 @@ def _describe_input(preprocessing: Preprocessing, plan: ExportPlan) -> dict[str,
     }
 
 
-def _embedder(network: Backbone | ExportedNetwork, card: ModelCard) -> Embedder:
-    """What embeds images by this network, on the CPU."""
-    name, device = card.backbone.name, torch.device("cpu")
-    if isinstance(network, Backbone):
-        return embedder_of(network, card, name=name, device=device)
-    preprocessing = network.preprocessing(card.preprocessing)
-    return embedder_of(network.network, card, name=name, device=device, preprocessing=preprocessing)
+def _compare(
+    original: Backbone, weights: Backbone, exported: ExportedNetwork, images_BHW3: Tensor, plan: ExportPlan
+) -> Comparison:
+    """Compare the graph with torch: with the same weights, and if these were rounded, with the original ones."""
+    card = exported.card
+    found = _embedder(exported, card, exported.preprocessing)
+    difference, mean, least = None, None, None
+    if plan.precision != "int8":
+        difference = largest_difference(_embedder(weights, card, card.preprocessing), found, images_BHW3)
+    if plan.precision != "float32":
+        cosines_B = cosines(_embedder(original, card, card.preprocessing), found, images_BHW3)
+        mean, least = cosines_B.mean().item(), cosines_B.min().item()
+    return Comparison(len(images_BHW3), difference, mean, least)
+
+
+def _embedder(network: Callable[[Tensor], Tensor], card: ModelCard, preprocessing: Preprocessing) -> Embedder:
+    return embedder_of(network, card, name=card.backbone.name, device=torch.device("cpu"), preprocessing=preprocessing)
 
 
 class FromPixels(nn.Module):
-    """A backbone that takes images as they are, so that nobody can get its colours or its value range wrong.
+    """A backbone that takes uint8 images, so that no program can give it the wrong colours or range of values.
 
     Args:
         backbone: the network.
-        preprocessing: what it expects.
+        preprocessing: what the network expects of its images.
     """
 
     scale: Tensor

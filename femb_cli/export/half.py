@@ -1,7 +1,8 @@
-"""Weights in half the bytes: stored as float16, computed with in float32.
+"""Store weights in half the bytes, as float16; the network still computes in float32.
 
-Convolutions and matrices are rounded; norms, slopes and biases, a thousandth of the bytes, keep float32, whose range
-the variances need. A network that also computed in float16 would be off by a thousandth, and no faster on a CPU.
+Only convolutions and matrices are rounded. Norms, slopes and biases are a thousandth of the bytes and stay float32,
+because variances need its range. Computing in float16, too, would change embeddings by a thousandth and would not be
+faster on a CPU.
 """
 
 import copy
@@ -16,7 +17,7 @@ from femb_cli.errors import FembError
 
 @torch.no_grad()
 def round_weights(backbone: Backbone) -> Backbone:
-    """A copy of the network whose large weights are float16 numbers.
+    """Return a copy of the network whose large weights are rounded to float16.
 
     Raises:
         FembError: a weight is too large for float16.
@@ -46,5 +47,5 @@ def store_as_half(model: Any) -> None:
 
 
 def _is_matrix(shape: Iterable[int]) -> bool:
-    """Whether there is more than one number in two directions; PReLU's slopes have up to three axes of length 1."""
+    """Whether at least two dimensions are longer than 1; PReLU's slopes can have three dimensions of length 1."""
     return sum(length > 1 for length in shape) >= 2

@@ -1,4 +1,4 @@
-"""A folder for the Hugging Face Hub: the weights with their metadata, and a card for people."""
+"""Write a directory for the Hugging Face Hub: the weights with their metadata, and a README for people."""
 
 import json
 import re
@@ -14,26 +14,26 @@ from femb_cli.checkpoints.runs import MODEL
 from femb_cli.checkpoints.store import Checkpoint
 
 HUB_LICENSES = ("mit", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0")
-"""Those of the Hub's names for licences that face models come under."""
+"""The Hub's names of licences that face models have."""
 
 
-def write_hub_folder(checkpoint: Checkpoint, folder: Path, name: str) -> None:
-    """Fill a folder with `model.safetensors`, `config.json` and `README.md`.
+def write_hub_directory(checkpoint: Checkpoint, directory: Path, name: str) -> None:
+    """Write `model.safetensors`, `config.json` and `README.md` into a directory.
 
     Args:
-        checkpoint: what to publish; its file is copied as it is.
-        folder: an empty folder.
+        checkpoint: what to publish; its file is copied unchanged.
+        directory: an empty directory.
         name: what to call the model.
     """
     backbone = checkpoint.load_backbone()
     num_parameters = sum(parameter.numel() for parameter in backbone.parameters())
-    shutil.copyfile(checkpoint.model_file, folder / MODEL)
-    (folder / "config.json").write_text(json.dumps(_config(checkpoint.card), indent=2) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(_readme(checkpoint.card, name, num_parameters), encoding="utf-8")
+    shutil.copyfile(checkpoint.model_file, directory / MODEL)
+    (directory / "config.json").write_text(json.dumps(_config(checkpoint.card), indent=2) + "\n", encoding="utf-8")
+    (directory / "README.md").write_text(_readme(checkpoint.card, name, num_parameters), encoding="utf-8")
 
 
 def _config(card: ModelCard) -> dict[str, Any]:
-    """The card as plain values, for programs that do not read safetensors' metadata."""
+    """Return the card as plain values, for programs that do not read safetensors' metadata."""
     values = {key: value for key, value in asdict(card).items() if key != "fingerprint"}
     return {"model_type": "femb", "architectures": [card.backbone.name], **values}
 
@@ -61,7 +61,7 @@ def _readme(card: ModelCard, name: str, num_parameters: int) -> str:
 ```python
 from femb_cli.inference import load_embedder  # pip install femb
 
-embedder = load_embedder("PATH OF THIS FOLDER")
+embedder = load_embedder("PATH OF THIS DIRECTORY")
 # uint8 RGB (B, {pixels.input_size}, {pixels.input_size}, 3) -> float32 (B, {backbone.embedding_dim}), not normalised
 embeddings = embedder(images)
 ```
@@ -73,7 +73,7 @@ femb verify --dataset xqlfw --model PATH
 
 ## Pixels
 
-femb does all of this by itself; other programs have to.
+femb does all of this by itself; other programs must do it, too.
 
 - faces aligned to the ArcFace template, {pixels.input_size} x {pixels.input_size}
 - colours in the order {pixels.channel_order}
@@ -92,19 +92,19 @@ femb does all of this by itself; other programs have to.
 
 
 def _front_matter(card: ModelCard) -> dict[str, Any]:
-    """What the Hub reads."""
+    """Return the fields of the README that the Hub reads."""
     front_matter: dict[str, Any] = {
         "library_name": "femb",
         "pipeline_tag": "image-feature-extraction",
         "tags": ["face-recognition", "face-verification", card.backbone.name],
     }
-    stated = card.source.get("license", "")
-    if not stated:
+    name = card.source.get("license", "")
+    if not name:
         return {"license": "unknown", **front_matter}
-    if stated.lower() in HUB_LICENSES:
-        return {"license": stated.lower(), **front_matter}
+    if name.lower() in HUB_LICENSES:
+        return {"license": name.lower(), **front_matter}
     link = {"license_link": card.source["repository"]} if card.source.get("repository") else {}
-    slug = re.sub(r"[^a-z0-9.]+", "-", stated.lower()).strip("-")
+    slug = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")
     return {"license": "other", "license_name": slug, **link, **front_matter}
 
 
@@ -117,10 +117,10 @@ def _training(card: ModelCard) -> str:
 
 def _source(card: ModelCard) -> str:
     if not card.source.get("license"):
-        licence = "No licence is stated: ask those who trained the network before you use it."
+        licence = "No licence is stated: ask the authors before you use these weights."
     else:
         licence = f"Licence of the weights: {card.source['license']}."
-    facts = [
+    entries = [
         f"- {key}: {value}" for key, value in card.source.items() if value and key not in ("license", "training_data")
     ]
-    return "\n".join([*facts, "", licence]).strip()
+    return "\n".join([*entries, "", licence]).strip()

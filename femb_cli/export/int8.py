@@ -1,4 +1,4 @@
-"""ONNX files that compute with whole numbers of 8 bits, by onnxruntime's quantization."""
+"""Quantize ONNX files to 8-bit integers with onnxruntime."""
 
 import logging
 from collections.abc import Iterator
@@ -16,22 +16,22 @@ BATCH_SIZE = 16
 
 
 def quantize(file: Path, inputs: Tensor | None) -> None:
-    """Replace an ONNX file by one of 8 bits, with the same metadata.
+    """Replace an ONNX file by an 8-bit one with the same metadata.
 
-    With inputs for the calibration every layer gets the range of values that it had on them. Without, the weights are
-    8-bit numbers and the ranges are found anew for every batch, which costs time at every use.
+    With inputs for calibration, the range of each layer's values is fixed to the one that it had on them. Without, only
+    the weights are fixed, and the ranges are computed for every batch, which is slower.
 
     Args:
         file: the float32 network.
-        inputs: what it takes, of many images.
+        inputs: its input for many images; None for no calibration.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     metadata = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
-    with TemporaryDirectory(prefix="femb-") as folder, _without_advice():
-        prepared = Path(folder) / "prepared.onnx"
+    with TemporaryDirectory(prefix="femb-") as directory, _without_warnings():
+        prepared = Path(directory) / "prepared.onnx"
         quant_pre_process(str(file), str(prepared), skip_symbolic_shape=True)
         if inputs is None:
             quantize_dynamic(prepared, file, per_channel=True, weight_type=QuantType.QUInt8)
@@ -44,8 +44,8 @@ def quantize(file: Path, inputs: Tensor | None) -> None:
 
 
 @contextmanager
-def _without_advice() -> Iterator[None]:
-    """Keep back what onnxruntime logs of layers that it leaves in float32 or quantizes whole."""
+def _without_warnings() -> Iterator[None]:
+    """Suppress onnxruntime's log messages about layers that it does not quantize or quantizes as a whole."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -55,7 +55,7 @@ def _without_advice() -> Iterator[None]:
 
 
 class _Batches:
-    """Inputs in batches, in the form that onnxruntime's calibration asks for."""
+    """Inputs in batches, as onnxruntime's calibration reads them."""
 
     def __init__(self, inputs: NDArray[np.generic]) -> None:
         self._batches: Iterator[NDArray[np.generic]] = (
@@ -63,6 +63,6 @@ class _Batches:
         )
 
     def get_next(self) -> dict[str, NDArray[np.generic]] | None:
-        """The next batch by the input's name, or None at the end."""
+        """Return the next batch by the input's name, or None at the end."""
         batch = next(self._batches, None)
         return None if batch is None else {INPUT: batch}

@@ -1,4 +1,4 @@
-"""ONNX files, with the card in the model's metadata."""
+"""Write ONNX files with the card in their metadata."""
 
 import warnings
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from femb_cli.inference.onnx_runtime import INPUT, OUTPUT
 
 OPSET = 18
 MOST_BYTES = 2**31 - 2**24
-"""A protobuf holds 2 GiB; the graph needs some of it."""
+"""Most bytes of weights in a file: a protobuf holds 2 GiB, and the graph needs some of them."""
 
 
 def write_onnx(network: nn.Module, example: Tensor, metadata: Mapping[str, str], file: Path, *, half: bool) -> None:
@@ -51,13 +51,13 @@ def write_onnx(network: nn.Module, example: Tensor, metadata: Mapping[str, str],
         )
     assert program is not None, "torch.onnx.export returns a program when dynamo is on"
     if half:
-        # Without merging norms into convolutions, which would leave other weights than the ones that were rounded.
+        # Only these two passes: merging norms into convolutions would change the weights that were rounded.
         onnxscript.optimizer.fold_constants(program.model)
         onnxscript.optimizer.remove_unused_nodes(program.model)
     model = program.model_proto
     if half:
         store_as_half(model)
-    _forget_origin(model.graph)
+    _remove_origin(model.graph)
     onnx.helper.set_model_props(model, dict(metadata))
     onnx.save(model, file)
 
@@ -69,8 +69,8 @@ def _refuse_too_large(network: nn.Module, *, half: bool) -> None:
         raise FembError(f"the weights have {size / 2**30:.1f} GiB, and an ONNX file holds 2", hint=hint)
 
 
-def _forget_origin(graph: Any) -> None:
-    """Remove what torch notes at every node, among it the paths of this machine's files."""
+def _remove_origin(graph: Any) -> None:
+    """Remove what torch writes beside every node, which includes the paths of this machine's files."""
     for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         del part.metadata_props[:]
         part.ClearField("doc_string")

@@ -1,4 +1,4 @@
-"""Whether an exported network still computes what the original does."""
+"""Compare an exported network with the original."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -22,14 +22,14 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Comparison:
-    """An exported network beside the original.
+    """How an exported network compares with the original.
 
     Attributes:
-        num_images: of how many images.
+        num_images: number of images that were compared.
         relative_difference: largest difference from torch with the same weights over batches of `BATCHES` images, as a
-            share of the largest entry; None where nothing in torch computes alike (int8).
-        mean_cosine: mean cosine with the original's embedding of the image; None where the weights are the original's.
-        least_cosine: the least one, or None.
+            share of the largest entry; None for int8, which torch does not compute.
+        mean_cosine: mean cosine with the original's embedding of each image; None if the weights are the original's.
+        least_cosine: the smallest of these cosines, or None.
     """
 
     num_images: int
@@ -40,13 +40,13 @@ class Comparison:
 
 @cache
 def check_images(size: int) -> Tensor:
-    """Drawn faces, uint8 RGB (64, size, size, 3), the same on every machine."""
+    """Return drawn faces, uint8 RGB (64, size, size, 3), the same on every machine."""
     faces = (photograph(_SEED, identity, 0, size).jpeg for identity in range(NUM_IMAGES))
     return torch.from_numpy(np.stack([decode_image(jpeg, size) for jpeg in faces]))
 
 
 def largest_difference(expected: Embedder, exported: Embedder, images_BHW3: Tensor) -> float:
-    """The largest relative difference over batches of `BATCHES` images.
+    """Return the largest relative difference over batches of `BATCHES` images.
 
     Raises:
         FembError: it is above `TOLERANCE`.
@@ -55,7 +55,7 @@ def largest_difference(expected: Embedder, exported: Embedder, images_BHW3: Tens
     for batch in BATCHES:
         wanted_BD, found_BD = expected(images_BHW3[:batch]), exported(images_BHW3[:batch])
         difference = ((found_BD - wanted_BD).abs().max() / wanted_BD.abs().max()).item()
-        # Written so that a difference that is no number is refused, too.
+        # "not <=" instead of ">", so that a difference of NaN is refused, too.
         if not difference <= TOLERANCE:
             raise FembError(
                 f"the exported network differs from the original by {difference:.2g} (relative, batch of {batch})"
@@ -65,10 +65,10 @@ def largest_difference(expected: Embedder, exported: Embedder, images_BHW3: Tens
 
 
 def cosines(original: Embedder, exported: Embedder, images_BHW3: Tensor) -> Tensor:
-    """The cosine of the two embeddings of each image, (B,), float64.
+    """Return the cosine of the two embeddings of each image, (B,), float64.
 
     Raises:
-        FembError: one is not finite.
+        FembError: an embedding is not finite.
     """
     pairs = ((original(batch).double(), exported(batch).double()) for batch in images_BHW3.split(NUM_IMAGES))
     cosines_B = torch.cat([torch.cosine_similarity(*pair) for pair in pairs])

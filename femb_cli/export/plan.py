@@ -1,4 +1,4 @@
-"""What an export is to make."""
+"""The settings of an export: the format and what goes with it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,22 +13,22 @@ ENDINGS = {
     ".safetensors": "safetensors",
     ".pth": "arcface",
 }
-"""The format that a file's ending means when none is named."""
+"""The format for a file's ending, where no format is given."""
 
 GRAPHS = ("onnx", "torchscript", "pt2")
-"""The formats that hold the computation beside the weights."""
+"""The formats that hold the computation and not only the weights."""
 
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """One export; what does not go together is refused.
+    """The settings of one export; the constructor refuses combinations that have no effect.
 
     Attributes:
-        format: onnx, torchscript, pt2 (of torch.export), safetensors, arcface, magface, or hub (a folder).
+        format: onnx, torchscript, pt2 (of torch.export), safetensors, arcface, magface, or hub (a directory).
         with_preprocessing: whether the graph takes uint8 RGB images (B, H, W, 3) instead of preprocessed ones.
         half: whether an ONNX file stores its weights as float16; it still computes in float32.
-        int8: whether an ONNX file computes with whole numbers of 8 bits.
-        calibration: the images that say which range each layer's values have, for int8; None: each image for itself.
+        int8: whether an ONNX file computes with 8-bit integers.
+        calibration: for int8, images that show the range of each layer's values; None: the range of each batch.
     """
 
     format: str
@@ -38,7 +38,7 @@ class ExportPlan:
     calibration: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what would have no effect."""
+        """Refuse combinations that have no effect."""
         if self.with_preprocessing and self.format not in GRAPHS:
             raise UsageError(
                 f"--with-preprocessing has no effect on {self.format}, which holds weights and no computation",
@@ -53,15 +53,15 @@ class ExportPlan:
 
     @property
     def precision(self) -> str:
-        """The numbers of the weights: float32, float16 or int8."""
+        """The data type of the weights: float32, float16 or int8."""
         return "float16" if self.half else "int8" if self.int8 else "float32"
 
 
 def format_of(out: Path, export_format: str | None) -> str:
-    """The format that was named, or that the file's ending means.
+    """Return the given format, or else the one of the file's ending.
 
     Raises:
-        UsageError: neither says.
+        UsageError: no format is given, and the ending is unknown.
     """
     chosen = export_format or ENDINGS.get(out.suffix)
     if chosen is None:
@@ -73,7 +73,7 @@ def format_of(out: Path, export_format: str | None) -> str:
 
 
 def default_target(model: Path, export_format: str | None) -> Path:
-    """A file in the working folder, named after the model; for the Hub a folder."""
+    """Return a path in the working directory, named after the model."""
     chosen = export_format or "safetensors"
     name = model.resolve().name.removesuffix(".safetensors")
     if chosen == "hub":

@@ -1,4 +1,4 @@
-"""Using trained networks: embedding, verification, export."""
+"""Using trained networks: embedding images and verification."""
 
 from femb_cli.inference.embedder import Embedder, load_embedder
 

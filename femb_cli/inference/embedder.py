@@ -1,4 +1,4 @@
-"""An embedder: a trained network together with everything that its checkpoint says about images."""
+"""The embedder: a trained network together with the preprocessing of its images."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,21 +14,21 @@ from femb_cli.checkpoints.fingerprint import check_fingerprint
 from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
-from femb_cli.inference.onnx_runtime import ExportedBackbone, open_onnx
+from femb_cli.inference.onnx_runtime import open_onnx
 from femb_cli.runtime.devices import pick_device
 
 
 class Embedder:
-    """Maps uint8 RGB images to raw embeddings; colours, size, mean and std are handled inside.
+    """Map uint8 RGB images to raw embeddings; the embedder handles size, colour order, mean and std.
 
     Args:
         network: preprocessed images (B, 3, H, W) to embeddings (B, D), both float32 on `device`.
         preprocessing: what the network expects of its images.
         embedding_dim: D.
         name: what to call the model in results.
-        flip: `none` or `sum`: how verification treats mirror images by the model's own convention.
+        flip: the model's convention for mirror images in verification, `none` or `sum`.
         device: where to compute.
-        card: the checkpoint's metadata, where there is one.
+        card: the model card; None if there is none.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Embedder:
         """Embed a batch.
 
         Args:
-            images_BHW3: uint8 RGB, (B, H, W, 3); resized where the network's input size differs.
+            images_BHW3: uint8 RGB, (B, H, W, 3); resized to the network's input size if they differ.
             flip: add the embeddings of the mirror images.
 
         Returns:
@@ -83,14 +83,18 @@ def load_embedder(path: str | Path, device: str | torch.device | None = None) ->
 
     Args:
         path: what to load; of a run, its newest checkpoint.
-        device: `cpu`, `cuda`, `cuda:1` ...; None: a GPU where there is one.
+        device: `cpu`, `cuda`, `cuda:1` ...; None: a GPU if there is one.
 
     Raises:
-        FembError: there is no model, it is damaged, or it does not answer as its fingerprint says.
+        FembError: there is no model, it is damaged, or it does not match its fingerprint.
     """
     path = Path(path)
     if is_onnx(path):
-        return _load_onnx(path, device)
+        exported = open_onnx(path, device)
+        if exported.card.fingerprint:
+            check_fingerprint(exported, exported.preprocessing, exported.card.fingerprint, str(path))
+        cpu = torch.device("cpu")
+        return embedder_of(exported, exported.card, name=str(path), device=cpu, preprocessing=exported.preprocessing)
     chosen = pick_device(device)
     checkpoint = open_checkpoint(path)
     backbone = checkpoint.load_backbone().to(chosen).to(memory_format=torch.channels_last)
@@ -101,7 +105,7 @@ def is_onnx(path: Path) -> bool:
     """Whether a path's ending means an ONNX file.
 
     Raises:
-        FembError: it is a program instead of a network: a file of torch.export or TorchScript.
+        FembError: the ending means a program, a file of torch.export or TorchScript.
     """
     if path.suffix in (".pt2", ".ts"):
         raise FembError(
@@ -119,14 +123,14 @@ def embedder_of(
     device: torch.device,
     preprocessing: Preprocessing | None = None,
 ) -> Embedder:
-    """A network with what its card says.
+    """Return the embedder of a network and its card.
 
     Args:
         network: preprocessed images (B, 3, H, W) to embeddings (B, D).
         card: what the network is.
         name: what to call the model in results.
-        device: where it takes its images.
-        preprocessing: what is done to images before it; None: what the card says.
+        device: where the network takes its images.
+        preprocessing: what to do to images before the network; None: what the card says.
     """
     return Embedder(
         network,
@@ -137,21 +141,3 @@ def embedder_of(
         device=device,
         card=card,
     )
-
-
-def _load_onnx(path: Path, device: str | torch.device | None) -> Embedder:
-    if not path.is_file():
-        raise FembError(f"no model at {path}")
-    exported = open_onnx(path, device)
-    if "channel_order" not in exported.metadata:
-        raise FembError(
-            f"{path} does not say which colours and value range it expects",
-            hint=f"femb convert-checkpoint {path} DIR makes a checkpoint of the official networks; femb export writes"
-            " files that say it",
-        )
-    card = ModelCard.from_metadata(exported.metadata, str(path))
-    preprocessing = exported.preprocessing(card.preprocessing)
-    if card.fingerprint:
-        check_fingerprint(ExportedBackbone(exported, card), preprocessing, card.fingerprint, str(path))
-    cpu = torch.device("cpu")
-    return embedder_of(exported.network, card, name=str(path), device=cpu, preprocessing=preprocessing)

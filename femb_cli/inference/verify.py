@@ -62,6 +62,6 @@ def verify(
         pairs=pairs,
         embedded=embedded,
         images=pair_set.images,
-        card=embedder.card.to_facts() if embedder.card else {},
+        card=embedder.card.to_display() if embedder.card else {},
         warnings=warnings,
     )

@@ -21,7 +21,9 @@ def small(**parameters):
     """A network of four narrow blocks for images of four tokens."""
     torch.manual_seed(0)
     published = {"drop_path": 0.1, "mask_ratio": 0.1, "bn_eps": 2e-5}
-    return ViT("four_narrow_blocks", **{"embedding_dim": 16, "input_size": 18} | published | parameters)
+    backbone = ViT("four_narrow_blocks", **{"embedding_dim": 16, "input_size": 18} | published | parameters)
+    backbone.init_weights()
+    return backbone
 
 
 def images(count, size=18):

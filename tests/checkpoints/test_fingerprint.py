@@ -58,7 +58,7 @@ def test_rounding_passes_and_changes_do_not(network, factor, passes):
     if passes:
         check_fingerprint(network, PIXELS, text, "here")
     else:
-        with pytest.raises(FembError, match="here does not answer .* off by"):
+        with pytest.raises(FembError, match="here does not match .* off by"):
             check_fingerprint(network, PIXELS, text, "here")
 
 
@@ -78,7 +78,7 @@ def test_a_text_that_is_no_fingerprint_of_this_network_is_refused(network, text)
 )
 def test_other_pixels_than_a_trained_network_expects_are_noticed(trained_checkpoint, change):
     card = trained_checkpoint.card
-    with pytest.raises(FembError, match="does not answer"):
+    with pytest.raises(FembError, match="does not match its fingerprint"):
         check_fingerprint(
             trained_checkpoint.load_backbone(), replace(card.preprocessing, **change), card.fingerprint, "here"
         )
@@ -89,7 +89,7 @@ def test_another_epsilon_than_a_trained_network_was_trained_with_is_noticed(trai
     for module in backbone.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eps = 2e-5
-    with pytest.raises(FembError, match="does not answer"):
+    with pytest.raises(FembError, match="does not match its fingerprint"):
         check_fingerprint(backbone, trained_checkpoint.card.preprocessing, trained_checkpoint.card.fingerprint, "here")
 
 

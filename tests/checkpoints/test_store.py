@@ -248,7 +248,7 @@ def test_settings_that_the_weights_were_not_made_with_are_refused_on_loading(sav
     tensors, metadata = load_file(saved / MODEL), read_metadata(saved / MODEL)
     change(metadata)
     save_file(tensors, saved / MODEL, metadata=metadata)
-    with pytest.raises(FembError, match=f"{MODEL} does not answer as its fingerprint says"):
+    with pytest.raises(FembError, match=f"{MODEL} does not match its fingerprint"):
         open_checkpoint(saved).load_backbone()
 
 

@@ -64,7 +64,7 @@ def test_a_converted_checkpoint_is_told_in_words(femb, converted):
     assert facts["weights from"] == "https://example.org/magface"
     assert facts["original file"] == "magface_epoch_00025.pth, SHA-256 0123456789ab..."
     assert facts["licence"] == "see the repository"
-    assert facts["fingerprint"] == "the network answers as stated"
+    assert facts["fingerprint"] == "ok"
     assert "femb train --init" in facts["training"]
 
 
@@ -126,12 +126,12 @@ def test_an_onnx_file_is_told_by_its_metadata(femb, tmp_path):
     assert "model.onnx is not a readable ONNX file" in femb("inspect", "model.onnx").err
 
 
-def test_weights_that_are_not_what_is_stated_are_told_and_end_in_an_error(femb, converted):
+def test_weights_that_do_not_match_their_fingerprint_end_in_an_error(femb, converted):
     file = converted / "model.safetensors"
     tensors, metadata = load_file(file), read_metadata(file)
     save_file(tensors, file, metadata=metadata | {"channel_order": "RGB"})
     result = femb("inspect", "converted")
     assert result.code == 1
-    assert "NOT" in lines(result.out)["fingerprint"]
-    assert "does not answer as its fingerprint says" in result.err
+    assert "does not match" in lines(result.out)["fingerprint"]
+    assert "does not match its fingerprint" in result.err
     assert json.loads(femb("inspect", "converted", "--json").out)["answers_as_stated"] is False

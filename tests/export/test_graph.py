@@ -115,7 +115,7 @@ def test_images_of_another_size_are_resized_before_a_graph_that_takes_pixels(onn
 
 def test_a_torch_export_archive_takes_batches_of_any_size(program_file, checkpoint, original):
     program = open_program(program_file)
-    assert program.metadata["fingerprint"] == checkpoint.card.fingerprint
+    assert program.card.fingerprint == checkpoint.card.fingerprint
     for batch in (1, 5):
         images = np.random.default_rng(batch).integers(0, 256, (batch, SIZE, SIZE, 3), dtype=np.uint8)
         found = program.run(torch.from_numpy(images)).detach().numpy()

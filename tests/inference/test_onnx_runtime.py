@@ -56,7 +56,7 @@ def test_a_file_that_says_nothing_of_its_pixels_points_to_the_converter(onnx_fil
 
 def test_metadata_that_were_changed_are_noticed_by_the_answer(onnx_file, tmp_path):
     lying = changed(onnx_file, tmp_path, lambda metadata: metadata.update(mean=json.dumps([0, 0, 0])))
-    with pytest.raises(FembError, match="does not answer as its fingerprint says"):
+    with pytest.raises(FembError, match="does not match its fingerprint"):
         load_embedder(lying, "cpu")
 
 

@@ -1,4 +1,4 @@
-"""Official weights, recognised by the names and shapes of their tensors, as femb checkpoints."""
+"""Official weights: recognised by the names and shapes of their tensors, converted to femb checkpoints and back."""
 
 from femb_cli.checkpoints.official.convert import convert_checkpoint
 from femb_cli.checkpoints.official.families import FAMILIES

@@ -13,53 +13,53 @@ from femb_cli.checkpoints.official.files.state_dict import refuse_unusual
 from femb_cli.errors import FembError
 
 RESUME_KEY = "state_dict_softmax_fc"
-"""Where arcface_torch's files to continue from have them."""
+"""The key of the class weights in arcface_torch's files for resuming."""
 
 SAME_IN_ALL = ("epoch", "global_step")
-"""What such files of one moment have in common."""
+"""What the files for resuming of all ranks have in common."""
 
-HINT = "to convert the network without them, give its file alone: copy it into a folder of its own"
+HINT = "to convert the network without them, copy its file alone into a directory of its own"
 
 
 def class_weights_inside(family: Family, others: Mapping[str, Tensor]) -> Tensor | None:
-    """Those among the tensors beside the network, (C, D)."""
-    for known in family.class_weights:
-        if known.name in others:
-            return others[known.name].T if known.is_transposed else others[known.name]
+    """Return the class weights (C, D) among the tensors beside the network; None if there are none."""
+    for weights in family.class_weights:
+        if weights.name in others:
+            return weights.transpose(others[weights.name])
     return None
 
 
 def class_weights_beside(files: Mapping[int, Path], embedding_dim: int, known: Sequence[ClassWeights]) -> Tensor:
-    """Those in files of their own, (C, D): the ranks' parts in order.
+    """Read the class weights (C, D) from files of their own, and join the parts of the ranks in order.
 
     Args:
-        files: by rank; at least one.
+        files: the files by rank; at least one.
         embedding_dim: D.
-        known: what the family calls them.
+        known: the names that the family uses.
 
     Raises:
         FembError: a rank is missing, or the parts do not belong together.
     """
-    folder = next(iter(files.values())).parent
+    directory = next(iter(files.values())).parent
     if missing := [str(rank) for rank in range(max(files) + 1) if rank not in files]:
         present = ", ".join(file.name for file in files.values())
         raise FembError(
-            f"the class weights of rank {', '.join(missing)} are missing in {folder}: it has {present}", hint=HINT
+            f"the class weights of rank {', '.join(missing)} are missing in {directory}: it has {present}", hint=HINT
         )
     contents = {file: read_plain(file) for file in files.values()}
-    _refuse_other_moments(contents)
-    parts = [_part(file, content, known) for file, content in contents.items()]
+    _refuse_different_steps(contents)
+    parts = [_read_part(file, content, known) for file, content in contents.items()]
     for file, part in zip(files.values(), parts, strict=True):
         if part.shape[1] != embedding_dim:
             raise FembError(
                 f"{file} has class weights of {part.shape[1]} numbers for embeddings of {embedding_dim}", hint=HINT
             )
-    _refuse_uneven(list(files.values()), [len(part) for part in parts])
+    _refuse_uneven_parts(list(files.values()), [len(part) for part in parts])
     return torch.cat([part.float() for part in parts]) if len(parts) > 1 else parts[0]
 
 
 def name_beside(files: Mapping[int, Path]) -> str | None:
-    """What the files call their tensor: an empty text for a bare one; None if there are no files."""
+    """Return the name of the tensor in files of class weights: empty for a bare tensor, None if there are no files."""
     if not files:
         return None
     content = read_plain(next(iter(files.values())))
@@ -70,33 +70,34 @@ def name_beside(files: Mapping[int, Path]) -> str | None:
     return next(iter(content), None) if isinstance(content, Mapping) else None
 
 
-def _part(file: Path, content: Any, known: Sequence[ClassWeights]) -> Tensor:
+def _read_part(file: Path, content: Any, known: Sequence[ClassWeights]) -> Tensor:
     if isinstance(content, Mapping):
         content = content.get(RESUME_KEY, content)
     for weights in known:
         found = content.get(weights.name) if isinstance(content, Mapping) else content if not weights.name else None
         if isinstance(found, Tensor) and found.ndim == 2:
             refuse_unusual({weights.name or "the class weights": found}, str(file))
-            return found.T if weights.is_transposed else found
+            return weights.transpose(found)
     names = " or ".join(weights.name or "a bare matrix" for weights in known) or "none are known beside its network"
     raise FembError(f"{file} has no class weights of this family ({names})", hint=HINT)
 
 
-def _refuse_other_moments(contents: Mapping[Path, Any]) -> None:
+def _refuse_different_steps(contents: Mapping[Path, Any]) -> None:
     for key in SAME_IN_ALL:
         states = {file.name: content for file, content in contents.items() if isinstance(content, Mapping)}
-        moments = {name: state[key] for name, state in states.items() if isinstance(state.get(key), int)}
-        if len(set(moments.values())) > 1:
-            raise FembError(f"these files are not of the same {key}: {moments}", hint=HINT)
+        values = {name: state[key] for name, state in states.items() if isinstance(state.get(key), int)}
+        if len(set(values.values())) > 1:
+            raise FembError(f"these files are not of the same {key}: {values}", hint=HINT)
 
 
-def _refuse_uneven(files: list[Path], rows: list[int]) -> None:
-    """Every rank has as many identities as any other, or one more if it comes early."""
+def _refuse_uneven_parts(files: list[Path], rows: list[int]) -> None:
+    """Check that all ranks have the same number of identities, and the first ones at most one more."""
     share, rest = divmod(sum(rows), len(rows))
     for rank, (file, found) in enumerate(zip(files, rows, strict=True)):
-        if found != share + (rank < rest):
+        expected = share + (rank < rest)
+        if found != expected:
             raise FembError(
                 f"{file} has {found} class weights; of {sum(rows)} over {len(rows)} ranks, rank {rank} has"
-                f" {share + (rank < rest)}: some are missing",
+                f" {expected}: some are missing",
                 hint=HINT,
             )

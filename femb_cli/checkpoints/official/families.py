@@ -1,6 +1,6 @@
-"""The families of official weights that femb converts."""
+"""The families of official weights: everything that femb knows of each project, for reading and for writing."""
 
-from femb_cli.checkpoints.official.family import ClassWeights, Family
+from femb_cli.checkpoints.official.family import ClassWeights, Family, Layout
 from femb_cli.checkpoints.official.networks.ir import IR, IR_WITHOUT_INNER_NORM
 from femb_cli.checkpoints.official.networks.iresnet import IRESNET
 from femb_cli.checkpoints.official.networks.mobilefacenet import MOBILEFACENET, WIDE_MOBILEFACENET
@@ -54,6 +54,7 @@ CVLFACE = Family(
     license="MIT (the code); the training images' terms",
     architectures=(IR, IRESNET),
     prefixes=("net.", "model.net."),
+    has_colour_settings=True,
 )
 
 TFACE = Family(
@@ -98,7 +99,7 @@ INSIGHTFACE = Family(
     license="non-commercial research",
     architectures=(),
 )
-"""Its packs are ONNX files: the network is read off the graph, not recognised by names."""
+"""Its model packs are ONNX files: femb reads the network off the graph instead of the tensors' names."""
 
 FAMILIES = {
     family.name: family
@@ -106,3 +107,14 @@ FAMILIES = {
         *(ARCFACE_TORCH, MAGFACE, ELASTICFACE, ADAFACE, CVLFACE, TFACE, FACE_EVOLVE, SEED, FOAMLIU, INSIGHTFACE),
     )
 }
+"""The families by name."""
+
+LAYOUTS = {
+    "arcface": Layout(ARCFACE_TORCH, project="arcface_torch"),
+    "magface": Layout(MAGFACE, project="MagFace", is_wrapped=True),
+}
+"""The layouts that femb writes, by the name of `femb export --format`.
+
+Sources: https://github.com/deepinsight/insightface (recognition/arcface_torch), whose `backbone.pth` is a plain state
+dict; https://github.com/IrvingMeng/MagFace, whose file wraps the state dict of its distributed training.
+"""

@@ -1,4 +1,4 @@
-"""Whose weights these are, by the names of the tensors; never by the name of the file."""
+"""Recognise the family of weights and the kind of network by the names of the tensors, never by the file's name."""
 
 import re
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ SQUEEZE_AND_EXCITATION = re.compile(r".*(se_block|res_layer\.\d+\.fc1)\..*")
 
 @dataclass(frozen=True)
 class Recognised:
-    """A network among a file's tensors.
+    """A network that was found among a file's tensors.
 
     Attributes:
-        family: whose it is.
-        architecture: what it is.
+        family: the project that it comes from.
+        architecture: the kind of network.
         network: its tensors, without their prefix.
         others: the tensors beside it, under their full names.
     """
@@ -35,10 +35,10 @@ class Recognised:
 
 
 def family_named(name: str) -> Family:
-    """The family that `--from` means: its name, or the beginning of one, in any case of letters.
+    """Return the family that `--from` names: its name or the beginning of it, in upper or lower case.
 
     Raises:
-        UsageError: there is none, or there are several.
+        UsageError: there is no such family, or there are several.
     """
     matches = [family for key, family in FAMILIES.items() if key.lower().startswith(name.lower())]
     if len(matches) != 1:
@@ -50,14 +50,14 @@ def recognise(content: Any, family: Family | None, class_weights: str | None, wh
     """Find the network in a file's contents.
 
     Args:
-        content: what `read_plain` gave.
-        family: the only one to try; None tries all.
+        content: what `read_plain` returned.
+        family: the only family to try; None tries all.
         class_weights: the name of the tensor in the file of class weights beside it; None if there is no such file.
         where: the file, for messages.
-        say: called with a warning where the tensors alone do not tell.
+        say: called with a warning where the tensors fit several families.
 
     Raises:
-        FembError: no family, or not the one that was asked for, has such tensors; or several have.
+        FembError: no family has such tensors, another one than `family` has them, or several have.
     """
     tensors = find_state_dict(content)
     architecture, prefix = _find_network(tensors) if tensors else (None, "")
@@ -67,22 +67,20 @@ def recognise(content: Any, family: Family | None, class_weights: str | None, wh
         raise FembError(f"{where} is of no family that femb knows ({known}): it holds {holds}")
     refuse_unusual(tensors, str(where))
     if excitation := next((name for name in tensors if SQUEEZE_AND_EXCITATION.fullmatch(name)), None):
-        raise FembError(f"{where} has squeeze-and-excitation layers ({excitation}), which femb's IResNet has not")
+        raise FembError(f"{where} has squeeze-and-excitation layers ({excitation}), which femb's IResNet does not have")
+    candidates = _candidates(architecture, prefix)
     if family is None:
-        family = _choose(_candidates(architecture, prefix), content, class_weights, architecture, where, say)
-    elif family not in _candidates(architecture, prefix):
+        has_resume_keys = isinstance(content, dict) and "state_dict_backbone" in content
+        family = _choose(candidates, class_weights, architecture, where, say, is_certain=has_resume_keys)
+    elif family not in candidates:
         raise FembError(
             f"{where} is not of the family {family.name}: it holds an {architecture.title} under the prefix {prefix!r}"
         )
-    network = without_prefix(tensors, prefix)
-    others = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
-    # Without a prefix, what is beside the network is known by name.
-    beside = {*family.ignored, *(weights.name for weights in family.class_weights)} & network.keys()
-    others |= {name: network.pop(name) for name in beside}
-    return Recognised(family, architecture, network, others)
+    return _split(tensors, family, architecture, prefix)
 
 
 def _find_network(tensors: StateDict) -> tuple[Architecture | None, str]:
+    """Find the architecture whose marker is among the tensors, and the prefix before the marker."""
     for architecture in dict.fromkeys(one for family in FAMILIES.values() for one in family.architectures):
         for name in tensors:
             if name == architecture.marker or name.endswith(f".{architecture.marker}"):
@@ -98,28 +96,39 @@ def _candidates(architecture: Architecture, prefix: str) -> list[Family]:
 
 def _choose(
     candidates: list[Family],
-    content: Any,
     class_weights: str | None,
     architecture: Architecture,
     where: Path,
     say: Say,
+    *,
+    is_certain: bool,
 ) -> Family:
-    """The only candidate, or the one whose class weights are called so; arcface_torch for a plain IResNet."""
+    """Return the only candidate, or the one that names its class weights so; of a plain IResNet arcface_torch."""
     if class_weights is not None:
-        told = [f for f in candidates if class_weights in (weights.name for weights in f.class_weights_beside)]
-        candidates = told or candidates
+        fitting = [f for f in candidates if class_weights in (weights.name for weights in f.class_weights_beside)]
+        candidates = fitting or candidates
     if len(candidates) == 1:
         return candidates[0]
     names = [family.name for family in candidates]
     if ARCFACE_TORCH not in candidates:
         raise FembError(
             f"{where} holds an {architecture.title}, whose tensors do not tell the family: {' or '.join(names) or '?'}",
-            hint=f"say which, for their colours differ: --from {' or --from '.join(names)}" if names else None,
+            hint=f"name it, because their colours differ: --from {' or --from '.join(names)}" if names else None,
         )
-    if not isinstance(content, dict) or "state_dict_backbone" not in content:
+    if not is_certain:
         say(
-            f"{where} is taken for arcface_torch's. ElasticFace's files look the same and mean the same; MagFace's and"
-            " the seed's without their prefixes look the same but mean other pixels or another batch norm: then say"
-            " --from magface or --from seed"
+            f"{where} is taken for arcface_torch's. ElasticFace's files look the same and mean the same. MagFace's and"
+            " the seed's files without their prefixes look the same, but expect other pixels or have another epsilon of"
+            " batch norm: if it is one of these, say --from magface or --from seed"
         )
     return ARCFACE_TORCH
+
+
+def _split(tensors: StateDict, family: Family, architecture: Architecture, prefix: str) -> Recognised:
+    """Separate the network's tensors from those beside it."""
+    network = without_prefix(tensors, prefix)
+    others = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
+    # Where the network has no prefix, only the names tell what is beside it.
+    beside = {*family.ignored, *(weights.name for weights in family.class_weights)} & network.keys()
+    others |= {name: network.pop(name) for name in beside}
+    return Recognised(family, architecture, network, others)

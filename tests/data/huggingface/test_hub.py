@@ -159,7 +159,7 @@ def test_what_is_nowhere_may_be_private_or_a_path_misspelt(hub):
 
 
 def test_a_text_that_is_no_id_is_refused():
-    with pytest.raises(FembError, match="'faces' is no dataset"):
+    with pytest.raises(FembError, match="'faces' is not the id of a dataset"):
         stream_dataset("faces")
 
 
@@ -168,7 +168,7 @@ def test_a_gated_data_set_says_where_to_ask(monkeypatch):
         raise refusal(errors.GatedRepoError)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
-    with pytest.raises(FembError, match="owner/faces is given only to those") as caught:
+    with pytest.raises(FembError, match="owner/faces is only for those") as caught:
         download_dataset("owner/faces", say=lambda text: None)
     assert "https://huggingface.co/datasets/owner/faces" in caught.value.hint
     assert "hf auth login" in caught.value.hint

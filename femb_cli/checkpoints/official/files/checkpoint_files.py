@@ -1,4 +1,4 @@
-"""The files that make up one official checkpoint: a network, and what lies beside it."""
+"""Find the files that make up one official checkpoint: a network, and what lies beside it."""
 
 import re
 from collections.abc import Mapping
@@ -8,25 +8,25 @@ from pathlib import Path
 from femb_cli.errors import FembError
 
 ENDINGS = (".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".bin")
-"""Of files with weights."""
+"""The endings of files with weights."""
 
 RESUME = re.compile(r"checkpoint_gpu_(\d+)\.pt")
-"""arcface_torch's files to continue from, one per process: the network in each, the class weights divided."""
+"""arcface_torch's files for resuming, one per process: each has the network and its part of the class weights."""
 
 SHARD = re.compile(r"rank[_:](\d+)_softmax_weight\.pt")
-"""arcface_torch's class weights until 2021, divided over the processes."""
+"""arcface_torch's class weights until 2021, one part per process."""
 
 HEADERS = (re.compile(r"(\d*)header\.pth"), re.compile(r"Head_.*?(?i:epoch)_?(\d+.*)"))
-"""ElasticFace's and face.evoLVe's class weights, with the step that they share with their network."""
+"""ElasticFace's and face.evoLVe's class weights; the group is the step, which their network has in its name, too."""
 
 STEPS = (re.compile(r"(\d*)backbone\.pth"), re.compile(r".*?(?i:epoch)_?(\d+.*)"))
 """The step in the names of their networks, in the same order."""
 
-LEFT_ASIDE = re.compile(r"rank[_:]\d+_softmax_weight_mom\.pt|.*_rank\d+\.pt|optimizer\.pt|(Optimizer|HEAD)_.*")
-"""Momenta of class weights, CVLface's and TFace's class weights, states of optimizers."""
+NOT_NETWORKS = re.compile(r"rank[_:]\d+_softmax_weight_mom\.pt|.*_rank\d+\.pt|optimizer\.pt|(Optimizer|HEAD)_.*")
+"""Files that are not networks: momenta of class weights, CVLface's and TFace's class weights, optimizer states."""
 
 SETTINGS = ("model.yaml", "config.json")
-"""CVLface's: of a training run, and of a repository on the Hub."""
+"""CVLface's settings files: of a training run, and of a repository on the Hub."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class OfficialFiles:
 
     Attributes:
         network: the file with the network.
-        class_weights: those with the class weights by rank, rank 0 alone where they are not divided; `network` is
-            among them where each process wrote both.
-        settings: the file that describes the network, if there is one.
+        class_weights: the files with class weights by rank; only rank 0 where they are not divided. `network` is one of
+            them where each process wrote both.
+        settings: the file that describes the network; None if there is none.
     """
 
     network: Path
@@ -46,44 +46,45 @@ class OfficialFiles:
 
     @property
     def all(self) -> list[Path]:
-        """Each of them once, the network first."""
+        """Every file once, the network first."""
         return list(dict.fromkeys([self.network, *self.class_weights.values(), *filter(None, [self.settings])]))
 
 
 def find_files(source: Path) -> OfficialFiles:
-    """Find the network at `source`, a file or a folder, and what belongs to it by the official names.
+    """Find the network at `source`, a file or a directory, and the files that belong to it by their official names.
 
-    Class weights beside a network are taken if they carry its step, or if the network is the only one in the folder.
+    Class weights beside a network belong to it if their names have its step, or if it is the only network in the
+    directory.
 
     Raises:
         FembError: there is no file with weights, or there are several networks.
     """
     if not source.exists():
-        raise FembError(f"no file at {source}", hint="give a file, a folder, or owner/name on the Hugging Face Hub")
-    folder = source if source.is_dir() else source.parent
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+        raise FembError(f"no file at {source}", hint="give a file, a directory, or owner/name on the Hugging Face Hub")
+    directory = source if source.is_dir() else source.parent
+    names = sorted(path.name for path in directory.iterdir() if path.is_file())
     networks = [name for name in names if name.endswith(ENDINGS) and not _is_companion(name)]
-    name = _choose(folder, networks) if source.is_dir() else source.name
+    name = _choose(directory, networks) if source.is_dir() else source.name
     class_weights = _class_weights(name, names, is_only_network=networks == [name])
     if RESUME.fullmatch(name) and class_weights:
         name = class_weights[min(class_weights)]
-    settings = next((folder / setting for setting in SETTINGS if setting in names), None)
-    return OfficialFiles(folder / name, {rank: folder / file for rank, file in class_weights.items()}, settings)
+    settings = next((directory / setting for setting in SETTINGS if setting in names), None)
+    return OfficialFiles(directory / name, {rank: directory / file for rank, file in class_weights.items()}, settings)
 
 
 def _is_companion(name: str) -> bool:
-    return any(pattern.fullmatch(name) for pattern in (SHARD, *HEADERS, LEFT_ASIDE))
+    return any(pattern.fullmatch(name) for pattern in (SHARD, *HEADERS, NOT_NETWORKS))
 
 
-def _choose(folder: Path, networks: list[str]) -> str:
-    # A run's last state has the class weights, too, and comes before the network alone.
+def _choose(directory: Path, networks: list[str]) -> str:
+    # Files for resuming have the class weights, too, so they are preferred to the network alone (model.pt).
     resumed = [name for name in networks if RESUME.fullmatch(name)]
     if resumed and not set(networks) - set(resumed) - {"model.pt"}:
         return resumed[0]
     if not networks:
-        raise FembError(f"{folder} has no file with weights", hint=f"femb looks for {', '.join(ENDINGS)}")
+        raise FembError(f"{directory} has no file with weights", hint=f"femb looks for {', '.join(ENDINGS)}")
     if len(networks) > 1:
-        raise FembError(f"{folder} holds several networks: {', '.join(networks)}", hint="name the file to convert")
+        raise FembError(f"{directory} holds several networks: {', '.join(networks)}", hint="name the file to convert")
     return networks[0]
 
 

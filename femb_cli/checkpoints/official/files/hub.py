@@ -1,49 +1,43 @@
-"""Official weights on the Hugging Face Hub, by their id, fetched into the Hub's cache."""
+"""Official weights on the Hugging Face Hub, fetched into the Hub's cache."""
 
-import re
 from pathlib import Path
 
 from femb_cli.checkpoints.official.files.checkpoint_files import ENDINGS, SETTINGS
 from femb_cli.errors import FembError
+from femb_cli.hub import HubId, hub_errors
 from femb_cli.progress import Say
 
-HUB_ID = re.compile(r"(?P<name>[A-Za-z0-9_][\w.-]{0,95}/[A-Za-z0-9_][\w.-]{0,95})(?:@(?P<revision>.+))?", re.ASCII)
+
+def find_hub_id(source: str) -> HubId | None:
+    """Read "owner/name" or "owner/name@revision"; None for a local path, a weights file or any other text."""
+    hub_id = HubId.parse(source)
+    if hub_id is None or hub_id.is_dataset_address or source.endswith(ENDINGS) or Path(source).exists():
+        return None
+    return hub_id
 
 
-def is_hub_id(source: Path) -> bool:
-    """Whether this is "owner/name" or "owner/name@revision", and no path here."""
-    return bool(HUB_ID.fullmatch(str(source))) and not source.exists() and not str(source).endswith(ENDINGS)
-
-
-def download_weights(hub_id: str, say: Say) -> Path:
-    """Fetch a repository's weights and settings, and nothing else: safetensors if it has any.
+def download_weights(hub_id: HubId, say: Say) -> Path:
+    """Fetch only the weights and the settings of a repository; of the weights safetensors, if it has any.
 
     Args:
-        hub_id: as `is_hub_id` takes it.
+        hub_id: the repository.
         say: called with what is about to happen.
 
     Returns:
-        The folder in the cache, named by the commit.
+        The directory in the cache, named by the commit.
 
     Raises:
         FembError: there is no such repository, no access to it, no weights in it, or no network.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HTTPError
 
-    match = HUB_ID.fullmatch(hub_id)
-    assert match is not None, "is_hub_id has looked at it"
-    say(f"fetching {hub_id} from the Hugging Face Hub")
+    say(f"fetching {hub_id.name} ({hub_id.revision or 'main'}) from the Hugging Face Hub")
     for endings in ((".safetensors",), ENDINGS):
         patterns = [*(f"*{ending}" for ending in endings), *SETTINGS]
-        try:
-            folder = Path(snapshot_download(match["name"], revision=match["revision"], allow_patterns=patterns))
-        except (HTTPError, HFValidationError, OSError) as error:
-            raise FembError(
-                f"there is neither a file {hub_id} here nor can it be had from the Hugging Face Hub: {error}",
-                hint="check how it is spelt and the network; for a repository with terms, accept them and log in with"
-                " hf auth login",
-            ) from error
+        with hub_errors(hub_id.name, hub_id.revision, "model"):
+            folder = Path(snapshot_download(hub_id.name, revision=hub_id.revision, allow_patterns=patterns))
         if any(file.suffix in endings for file in folder.iterdir()):
             return folder
-    raise FembError(f"{hub_id} has no weights on the Hugging Face Hub", hint=f"femb looks for {', '.join(ENDINGS)}")
+    raise FembError(
+        f"{hub_id.name} has no weights on the Hugging Face Hub", hint=f"femb looks for {', '.join(ENDINGS)}"
+    )

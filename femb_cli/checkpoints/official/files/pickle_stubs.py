@@ -1,8 +1,8 @@
-"""Stand-ins for what training programs leave beside their weights: callbacks, paths, NumPy's numbers, namespaces.
+"""Stand-ins for objects that training programs save beside their weights: callbacks, paths, NumPy values, namespaces.
 
-torch's restricted unpickler refuses a file for the name of a single class, be it that of a progress bar. Those of the
-packages below say nothing about a network; here they become empty objects, and nothing of the packages is imported or
-run. Whatever else a file refers to is still refused.
+torch's restricted unpickler refuses a whole file if it refers to one unknown class, even that of a progress bar.
+Objects of the packages below say nothing about a network: they become empty objects, and no code of the packages is
+imported or run. A reference to anything else is still refused.
 """
 
 from collections import OrderedDict
@@ -19,7 +19,7 @@ PACKAGES = (
 
 
 class _EmptyMapping:
-    """Whatever it is made of becomes an empty mapping, which may be filled: Lightning's hyper-parameters are one."""
+    """Becomes an empty mapping that the unpickler can fill: Lightning's hyper-parameters are a mapping."""
 
     def __new__(cls, *_: Any) -> Any:
         return OrderedDict()
@@ -32,14 +32,14 @@ class _Nothing:
         return object.__new__(cls)
 
     def __setstate__(self, state: Any) -> None:
-        """Forget it."""
+        """Drop the state."""
 
 
 def pickle_stubs(archive: Path) -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
-    """What `torch.serialization.safe_globals` takes for the bystanders in a file of torch.save.
+    """Return stand-ins for the objects of `PACKAGES` in a file, for `torch.serialization.safe_globals`.
 
     Args:
-        archive: a zip; its pickle is taken apart, not run.
+        archive: a zip file that torch.save wrote; its pickle is parsed, not run.
     """
     names = [name for name in get_unsafe_globals_in_checkpoint(str(archive)) if name.split(".")[0] in PACKAGES]
     return [(_Nothing if name.startswith("numpy.") else _EmptyMapping, name) for name in names]

@@ -1,4 +1,4 @@
-"""Reading a file of official weights as plain contents: tensors, numbers, texts. Nothing in it is ever run."""
+"""Read a file of official weights as plain values (tensors, numbers, texts), without running any code in it."""
 
 import pickle
 import re
@@ -16,23 +16,23 @@ from femb_cli.checkpoints.official.files.pickle_stubs import pickle_stubs
 from femb_cli.errors import FembError
 
 MOST_UNPACKED = 20
-"""How many times a compressed archive may be larger than its file; weights are hardly compressible."""
+"""How many times larger than its file an archive may unpack to; real weights hardly compress."""
 
 UNREADABLE = (
     *(pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
     *(RuntimeError, ValueError, LookupError, TypeError, AssertionError, AttributeError, ArithmeticError, MemoryError),
 )
-"""What the readers raise for a damaged file, or for one that would run code."""
+"""What the readers raise for a damaged file, or for a file that would run code."""
 
 
 def read_plain(file: Path) -> Any:
-    """Read what torch.save (in its old format, too) or safetensors wrote.
+    """Read a file of torch.save (also of its old format) or of safetensors.
 
-    Tensors are mapped from the file where its format allows that: those that nobody uses, an optimizer's say, take no
-    memory. They are on the CPU whatever device they were saved from.
+    Where the format allows it, tensors are mapped from the file, so that unused ones, such as an optimizer's, take no
+    memory. All tensors are on the CPU.
 
     Raises:
-        FembError: the file is missing, damaged, no checkpoint, or holds more than tensors and plain values.
+        FembError: the file is missing, damaged, not a checkpoint, or holds more than tensors and plain values.
     """
     if not file.is_file():
         raise FembError(f"no file at {file}")
@@ -42,7 +42,7 @@ def read_plain(file: Path) -> Any:
         if head[8:] == b"{":
             return load_file(file)
         if head.startswith(b"PK"):
-            mmap = _is_sound_and_stored(file)
+            mmap = _check_archive(file)
             with torch.serialization.safe_globals(pickle_stubs(file)):
                 return torch.load(file, map_location="cpu", weights_only=True, mmap=mmap)
         if head.startswith(pickle.PROTO):
@@ -55,8 +55,8 @@ def read_plain(file: Path) -> Any:
     )
 
 
-def _is_sound_and_stored(file: Path) -> bool:
-    """Whether no entry of the archive is compressed, so that tensors can be mapped; mapping checks no sum by itself."""
+def _check_archive(file: Path) -> bool:
+    """Check the archive's checksums, and return whether no entry is compressed, so that tensors can be mapped."""
     with zipfile.ZipFile(file) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
         if unpacked > MOST_UNPACKED * file.stat().st_size:
@@ -75,13 +75,13 @@ def _appearance(head: bytes) -> str:
 
 
 def _refusal(file: Path, error: Exception) -> FembError:
-    """Say in a sentence what torch says in a page."""
+    """Say in a sentence what torch says in a page of text."""
     if refused := re.search(r"GLOBAL (\S+)", str(error)):
         return FembError(
             f"{file} is not a checkpoint that can be loaded safely: it refers to {refused[1]}, not to tensors and plain"
             " values only",
-            hint="femb reads state dicts and never runs the code of a file. If it is a whole network, save its state"
-            " dict where that code is at home: torch.save(network.state_dict(), 'weights.pth')",
+            hint="femb reads state dicts and never runs the code of a file. If it is a whole network, load it with the"
+            " program that saved it and save its state dict: torch.save(network.state_dict(), 'weights.pth')",
         )
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return FembError(

@@ -1,4 +1,4 @@
-"""What an official checkpoint states beside its tensors: hyper-parameters of the training, settings of the network."""
+"""Settings beside the tensors of an official checkpoint: hyper-parameters of the training, and of the network."""
 
 import json
 from collections.abc import Mapping
@@ -19,43 +19,43 @@ ADAFACE_PARAMETERS = {"scale": "s", "margin": "m", "h": "h", "t_alpha": "t_alpha
 
 
 @dataclass(frozen=True)
-class Training:
-    """What Lightning's files state.
+class SidecarSettings:
+    """What the file of a Lightning program holds beside the network.
 
     Attributes:
-        header: name and parameters of the header under femb's names, or nothing.
-        num_identities: identities that the network was trained on, or None.
+        header: name and parameters of the header under femb's names; empty if there is none.
+        num_identities: identities that the network was trained on; None if unknown.
     """
 
     header: Mapping[str, Any] = field(default_factory=dict)
     num_identities: int | None = None
 
 
-def stated_training(content: Any) -> Training:
-    """The header and the number of identities among a file's hyper-parameters."""
+def read_settings(content: Any) -> SidecarSettings:
+    """Read the header and the number of identities from a file's hyper-parameters."""
     given = content.get("hyper_parameters") if isinstance(content, Mapping) else None
     if not isinstance(given, Mapping):
-        return Training()
+        return SidecarSettings()
     counts = [given[key] for key in IDENTITIES if isinstance(given.get(key), int) and given[key] > 0]
-    return Training(_header(given), counts[0] if counts else None)
+    return SidecarSettings(_read_header(given), counts[0] if counts else None)
 
 
-def stated_colours(settings: Path | None) -> Literal["RGB", "BGR"] | None:
-    """The order of colours that CVLface's model.yaml or config.json states; None if they do not.
+def read_channel_order(settings: Path | None) -> Literal["RGB", "BGR"] | None:
+    """Read the order of colours from CVLface's model.yaml or config.json; None if it has none.
 
     Raises:
-        FembError: the file cannot be read, or states something else.
+        FembError: the file cannot be read, or its order of colours is neither RGB nor BGR.
     """
     if settings is None:
         return None
     try:
         text = settings.read_text(encoding="utf-8")
-        stated = json.loads(text) if settings.suffix == ".json" else yaml.safe_load(text)
-    # PyYAML lets lookups fail in a value that does not fit its tag, as in `!!bool x`.
+        content = json.loads(text) if settings.suffix == ".json" else yaml.safe_load(text)
+    # PyYAML raises LookupError for a value that does not fit its tag, as in `!!bool x`.
     except (OSError, ValueError, LookupError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise FembError(f"{settings} cannot be read: {error!r}"[:500]) from error
-    stated = stated.get("conf", stated) if isinstance(stated, Mapping) else {}
-    match stated.get("color_space") if isinstance(stated, Mapping) else None:
+    content = content.get("conf", content) if isinstance(content, Mapping) else {}
+    match content.get("color_space") if isinstance(content, Mapping) else None:
         case "RGB":
             return "RGB"
         case "BGR":
@@ -63,16 +63,16 @@ def stated_colours(settings: Path | None) -> Literal["RGB", "BGR"] | None:
         case None:
             return None
         case str(other):
-            raise FembError(f"{settings} states the color_space {other[:50]!r}, which is neither RGB nor BGR")
+            raise FembError(f"{settings} has the color_space {other[:50]!r}, which is neither RGB nor BGR")
         case other:
-            # Not shown: a few lines of YAML can stand for gigabytes.
-            raise FembError(f"{settings} states a color_space of type {type(other).__name__}, not RGB or BGR")
+            # The value itself is not shown: with YAML's aliases a few lines can expand to gigabytes.
+            raise FembError(f"{settings} has a color_space of type {type(other).__name__}, not RGB or BGR")
 
 
-def _header(given: Mapping[str, Any]) -> dict[str, Any]:
+def _read_header(given: Mapping[str, Any]) -> dict[str, Any]:
     name = given.get("head", given.get("header"))
     if not isinstance(name, str) or name not in choices(HeaderConfig):
         return {}
     parameters = ADAFACE_PARAMETERS if name == "adaface" else {}
-    stated = {ours: given.get(theirs) for ours, theirs in parameters.items()}
-    return {"name": name} | {ours: value for ours, value in stated.items() if isinstance(value, int | float)}
+    values = {ours: given.get(theirs) for ours, theirs in parameters.items()}
+    return {"name": name} | {ours: value for ours, value in values.items() if isinstance(value, int | float)}

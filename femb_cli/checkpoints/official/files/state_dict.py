@@ -1,4 +1,4 @@
-"""State dicts as official files hold them: inside a wrapper, with a prefix on every name."""
+"""State dicts in official files: inside a wrapper, or with a prefix on every name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,11 +11,11 @@ from femb_cli.errors import FembError
 StateDict = Mapping[str, Tensor]
 
 WRAPPERS = ("state_dict_backbone", "state_dict")
-"""The keys under which training programs store their network beside counters and an optimizer."""
+"""The keys under which training programs store their network beside counters and an optimizer's state."""
 
 
 def find_state_dict(content: Any) -> StateDict | None:
-    """The tensors of a file's network: the whole content, or what lies under one of `WRAPPERS`."""
+    """Return the state dict in a file's content: all of it, or the value of one of `WRAPPERS`; None if none is."""
     if not isinstance(content, Mapping):
         return None
     candidates = [content, *(content[key] for key in WRAPPERS if key in content)]
@@ -23,7 +23,7 @@ def find_state_dict(content: Any) -> StateDict | None:
 
 
 def is_state_dict(content: Any) -> bool:
-    """Whether this is a mapping of names to tensors, with at least one."""
+    """Whether this is a mapping of names to tensors with at least one entry."""
     return (
         isinstance(content, Mapping)
         and bool(content)
@@ -32,10 +32,10 @@ def is_state_dict(content: Any) -> bool:
 
 
 def refuse_unusual(tensors: StateDict, where: str) -> None:
-    """Refuse tensors that are no plain numbers in memory, or fewer numbers than they pretend to be.
+    """Refuse tensors that are not plain numbers in memory, or that have fewer numbers than their shape says.
 
     Raises:
-        FembError: naming the first of them.
+        FembError: naming the first such tensor.
     """
     for name, tensor in tensors.items():
         if not _is_plain(tensor):
@@ -43,29 +43,29 @@ def refuse_unusual(tensors: StateDict, where: str) -> None:
                 f"{where}: the tensor {name} is not made of plain numbers"
                 f" ({tensor.dtype}, {tensor.layout}, {tensor.device})"
             )
-        # A file of a few bytes could otherwise ask for any memory: torch.ones(1).expand(10**10).
+        # Otherwise a file of a few bytes could ask for any amount of memory: torch.ones(1).expand(10**10).
         if tensor.numel() * tensor.itemsize > tensor.untyped_storage().nbytes():
             raise FembError(f"{where}: the tensor {name} {tuple(tensor.shape)} repeats fewer numbers than it has")
 
 
 def _is_plain(tensor: Tensor) -> bool:
-    """Whether torch computes with it: it is not sparse, nested, quantised, complex, of 8 bits or without any data."""
+    """Whether torch can compute with it: not sparse, nested, quantised, complex, of 8 bits or without data."""
     is_in_memory = tensor.layout is torch.strided and tensor.device.type == "cpu" and not tensor.is_nested
     is_short = tensor.is_floating_point() and tensor.itemsize < 2
     return is_in_memory and not (tensor.is_quantized or tensor.is_complex() or is_short)
 
 
 def without_prefix(tensors: StateDict, prefix: str) -> dict[str, Tensor]:
-    """The tensors under a prefix, which is cut once: MagFace's last layer is itself called `features`."""
+    """Return the tensors under a prefix, removed once: MagFace's prefix occurs in the name of its last layer, too."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def length(tensors: StateDict, name: str) -> int:
-    """Size of a tensor's first dimension.
+    """Return the size of a tensor's first dimension.
 
     Raises:
         KeyError: there is no such tensor.
-        ValueError: it has no dimensions, or no numbers, so that its shape could be anything.
+        ValueError: it has no dimensions, or no numbers, so that its shape proves nothing.
     """
     if not tensors[name].ndim or not tensors[name].numel():
         raise ValueError(f"{name} has the shape {tuple(tensors[name].shape)}")

@@ -1,1 +1,1 @@
-"""The networks of the official checkpoints: how to recognise each, and its tensors under femb's names."""
+"""The networks in official files: how to recognise each one and how to build it as a femb backbone."""

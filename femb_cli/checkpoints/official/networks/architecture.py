@@ -1,4 +1,4 @@
-"""What femb must know of a network that official files hold: how to recognise it and how to build it."""
+"""What femb knows of a network in official files: how to recognise it and how to build it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,19 +11,23 @@ from femb_cli.config.schema import BackboneConfig
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network under the names of its official files.
+    """A kind of network under the tensor names of its official files.
 
     Attributes:
         title: what messages call it.
         marker: the name of a tensor that only this network has.
-        config: how to build tensors of femb's names, with the given epsilon of batch norms.
-        rename: gives official tensors femb's names; the epsilon as above. None where the names are the same.
-        folds_colours: whether a BGR network is turned into an RGB one. Those that can be exported under the official
-            names again keep their first layer as it is.
+        backbones: the names of the femb backbones that it can be.
+        config: reads the backbone's configuration off tensors with femb's names, given the epsilon of the batch norms.
+        rename: gives official tensors femb's names, given the epsilon, too; None where the names are the same.
+        bn_eps: epsilon of its batch norms where every family has the same; None where each family has its own.
+        folds_colours: whether femb turns a BGR network into an RGB one by reversing its first layer. Networks that
+            femb can write under the official names again keep their first layer.
     """
 
     title: str
     marker: str
+    backbones: tuple[str, ...]
     config: Callable[[StateDict, float], BackboneConfig]
     rename: Callable[[StateDict, float], dict[str, Tensor]] | None = None
+    bn_eps: float | None = None
     folds_colours: bool = False

@@ -1,12 +1,13 @@
-"""IR, the improved residual network under the names of AdaFace, CVLface, TFace and face.evoLVe, as an IResNet.
+"""IR, the residual network of AdaFace, CVLface, TFace and face.evoLVe, turned into an IResNet.
 
-Both are the same function; three things differ in how it is written down.
+Both compute the same function. Their tensors differ in three points:
 
-- The stages are one list, `body`. A block with a convolution in its shortcut opens a stage, as does the first block.
+- The blocks of an IR are one list, `body`. The first block, and every block with a convolution in its shortcut, begins
+  a stage.
 - The first block's shortcut has no tensors: it takes every second pixel. IResNet has a 1x1 convolution with stride 2
-  and a batch norm there: the convolution becomes the identity matrix and the norm an identity, too.
-- The last batch norm may lack weight and bias (then they are 1 and 0), and face.evoLVe has no norm between a block's
-  first convolution and its PReLU (then it becomes an identity).
+  and a batch norm there. The convolution becomes the identity matrix, and the norm becomes an identity.
+- The last batch norm may have no weight and bias: they become 1 and 0. face.evoLVe has no norm between a block's first
+  convolution and its PReLU: it becomes an identity.
 
 A batch norm computes weight (x - mean) / sqrt(variance + eps) + bias: it is the identity for a mean and bias of 0, a
 weight of 1 and a variance of 1 - eps.
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from femb_cli.backbones.iresnet import BLOCKS
 from femb_cli.checkpoints.official.files.state_dict import StateDict, length
 from femb_cli.checkpoints.official.networks.architecture import Architecture
 from femb_cli.checkpoints.official.networks.iresnet import iresnet_config
@@ -33,7 +35,7 @@ OUTSIDE_BLOCKS = {
 SHORTCUT = {"shortcut_layer.0": "downsample.0", "shortcut_layer.1": "downsample.1"}
 WITH_INNER_NORM = ("bn1", "conv1", "bn2", "prelu", "conv2", "bn3")
 WITHOUT_INNER_NORM = ("bn1", "conv1", "prelu", "conv2", "bn3")
-"""What `res_layer.0`, `res_layer.1` and so on are in an IResNet's block."""
+"""The names of `res_layer.0`, `res_layer.1` and so on in an IResNet's block."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,16 @@ class _Block:
 
 
 def ir_to_iresnet(tensors: StateDict, bn_eps: float, layers: Sequence[str]) -> dict[str, Tensor]:
-    """Rename an IR's tensors and add those of the identities; names that no IR has are kept.
+    """Rename an IR's tensors and add those of the identities; unknown names stay as they are.
 
     Args:
-        tensors: under the official names.
+        tensors: the tensors under their official names.
         bn_eps: epsilon of the batch norms.
         layers: `WITH_INNER_NORM` or `WITHOUT_INNER_NORM`.
 
     Raises:
-        KeyError: a tensor is missing that tells how many channels there are.
-        ValueError: the first block has not as many as the layer before it.
+        KeyError: a tensor that gives the number of channels is missing.
+        ValueError: the first block has another number of channels than the layer before it.
     """
     blocks = _blocks(tensors)
     modules = dict(OUTSIDE_BLOCKS)
@@ -75,12 +77,15 @@ def ir_to_iresnet(tensors: StateDict, bn_eps: float, layers: Sequence[str]) -> d
 
 
 def reverse_input_channels(tensors: StateDict) -> dict[str, Tensor]:
-    """An IResNet that gives for RGB what the given one gives for BGR (its mean and std being alike for all three)."""
+    """Reverse the first layer, so that the IResNet gives for RGB images what it gave for BGR.
+
+    This is exact where mean and std are the same for the three colours.
+    """
     return {**tensors, "conv1.weight": tensors["conv1.weight"].flip(1)}
 
 
 def _blocks(tensors: StateDict) -> list[_Block]:
-    """The blocks in order."""
+    """Return the blocks in order."""
     blocks: list[_Block] = []
     stage = index_in_stage = 0
     while f"body.{len(blocks)}.res_layer.0.weight" in tensors:
@@ -97,7 +102,7 @@ def _rename(name: str, modules: dict[str, str]) -> str:
 
 
 def _first_channels(tensors: StateDict) -> int:
-    """Channels of the first block, whose first convolution is as large as an identity matrix or the file is no IR."""
+    """Return the channels of the first block; check them by its first convolution, which has as many in and out."""
     channels, shape = length(tensors, "input_layer.0.weight"), tuple(tensors["body.0.res_layer.1.weight"].shape)
     if shape != (channels, channels, 3, 3):
         raise ValueError(f"body.0.res_layer.1.weight has the shape {shape} behind {channels} channels")
@@ -110,10 +115,11 @@ def _identity_shortcut(channels: int, bn_eps: float) -> dict[str, Tensor]:
 
 
 def _identity_norm(name: str, channels: int, bn_eps: float) -> dict[str, Tensor]:
-    """A batch norm that changes nothing, in float64 either.
+    """Return the tensors of a batch norm that changes nothing, not even in float64.
 
-    The float32 number nearest to 1 - eps is 1e-8 off, and 50 layers add that up. So the weight is not 1 but the one
-    among the float32 numbers just below whose square less eps is nearest to a float32: 1e-12 off and less.
+    With a weight of 1 the variance must be 1 - eps, and the nearest float32 number is off by 1e-8, which adds up over
+    50 layers. So the weight is a float32 number just below 1, chosen so that its square less eps is nearly a float32
+    number: off by 1e-12 at most.
     """
     weights = 1 - torch.arange(2**14, dtype=torch.float64) / 2**24
     variances = (weights**2 - bn_eps).float()
@@ -130,6 +136,7 @@ def _identity_norm(name: str, channels: int, bn_eps: float) -> dict[str, Tensor]
 IR = Architecture(
     "IR",
     marker="body.0.res_layer.2.running_mean",
+    backbones=tuple(BLOCKS),
     config=iresnet_config,
     rename=lambda tensors, bn_eps: ir_to_iresnet(tensors, bn_eps, WITH_INNER_NORM),
     folds_colours=True,
@@ -137,6 +144,7 @@ IR = Architecture(
 IR_WITHOUT_INNER_NORM = Architecture(
     "IR without a batch norm inside its blocks",
     marker="body.0.res_layer.4.running_mean",
+    backbones=tuple(BLOCKS),
     config=iresnet_config,
     rename=lambda tensors, bn_eps: ir_to_iresnet(tensors, bn_eps, WITHOUT_INNER_NORM),
     folds_colours=True,

@@ -1,4 +1,4 @@
-"""IResNet under its own names: arcface_torch, MagFace, ElasticFace, the seed."""
+"""IResNet, under the same tensor names as in femb: arcface_torch, MagFace, ElasticFace, the seed."""
 
 import math
 import re
@@ -12,11 +12,11 @@ from femb_cli.config.schema import BackboneConfig, IResNetConfig
 from femb_cli.errors import FembError
 
 LAST_OF_STAGES = tuple(f"layer{stage}.0.conv2.weight" for stage in (1, 2, 3, 4))
-"""Convolutions with as many channels as their stage."""
+"""One convolution of each stage, with as many channels as the stage."""
 
 
 def iresnet_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
-    """Depth from the blocks of each stage, width from the first layer, input size from the last linear one.
+    """Read the depth off the blocks of each stage, the width off the channels, the input size off the linear layer.
 
     Raises:
         FembError: no IResNet has these blocks or channels.
@@ -38,10 +38,10 @@ def iresnet_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
 
 
 def width_of(channels: Sequence[int]) -> float:
-    """A width that gives the channels of the first convolution and of each stage.
+    """Return a width that gives these channels of the first convolution and of each stage.
 
     Raises:
-        FembError: there is none.
+        FembError: there is no such width.
     """
     pairs = list(zip(channels, CHANNELS, strict=True))
     lowest = max((found - 0.5) / usual for found, usual in pairs)
@@ -61,4 +61,4 @@ def _count_blocks(tensors: StateDict, stage: int) -> int:
     return 1 + max((int(match[1]) for match in matches if match), default=-1)
 
 
-IRESNET = Architecture("IResNet", marker="layer1.0.bn1.weight", config=iresnet_config)
+IRESNET = Architecture("IResNet", marker="layer1.0.bn1.weight", backbones=tuple(BLOCKS), config=iresnet_config)

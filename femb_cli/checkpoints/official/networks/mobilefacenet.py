@@ -1,11 +1,11 @@
-"""MobileFaceNet, as in arcface_torch (`mbf`, `mbf_large`) and as in foamliu's repository."""
+"""MobileFaceNet: arcface_torch's (`mbf`, `mbf_large`) and the one of foamliu's repository (`mobilefacenet`)."""
 
 from femb_cli.checkpoints.official.files.state_dict import StateDict, length
 from femb_cli.checkpoints.official.networks.architecture import Architecture
 from femb_cli.config.schema import BackboneConfig, MobileFaceNetConfig
 
 FIRST_RESIDUAL = "layers.1.layers.0.layers.0.layers.0.weight"
-"""Only the large one starts with residual blocks."""
+"""A tensor that only `mbf_large` has: only it starts with residual blocks."""
 
 
 def _wide_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
@@ -26,5 +26,15 @@ def _paper_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
     )
 
 
-WIDE_MOBILEFACENET = Architecture("MobileFaceNet (mbf)", marker="conv_sep.layers.0.weight", config=_wide_config)
-MOBILEFACENET = Architecture("MobileFaceNet", marker="gdconv.depthwise.weight", config=_paper_config)
+WIDE_MOBILEFACENET = Architecture(
+    "MobileFaceNet (mbf)",
+    marker="conv_sep.layers.0.weight",
+    backbones=("mbf", "mbf_large"),
+    config=_wide_config,
+)
+MOBILEFACENET = Architecture(
+    "MobileFaceNet",
+    marker="gdconv.depthwise.weight",
+    backbones=("mobilefacenet",),
+    config=_paper_config,
+)

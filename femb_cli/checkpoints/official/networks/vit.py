@@ -10,14 +10,11 @@ from femb_cli.checkpoints.official.networks.architecture import Architecture
 from femb_cli.config.schema import BackboneConfig, ViTConfig
 from femb_cli.errors import FembError
 
-HEAD_BN_EPS = 2e-5
-"""Of the two batch norms behind the transformer, whatever the family's other networks have."""
-
 USUAL_SIZE = 112
 
 
-def _vit_config(tensors: StateDict, _: float) -> BackboneConfig:
-    """Size from the tokens' features and the number of blocks, input size from the number of tokens."""
+def _vit_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
+    """Read the size off the tokens' features and the number of blocks, the input size off the number of tokens."""
     num_tokens, features = tensors["pos_embed"].shape[-2:]
     blocks = {int(match[1]) for name in tensors if (match := re.match(r"blocks\.(\d+)\.", name))}
     names: dict[tuple[int, int], Any] = {size: name for name, size in SIZES.items()}
@@ -25,13 +22,17 @@ def _vit_config(tensors: StateDict, _: float) -> BackboneConfig:
         raise FembError(
             f"no ViT has {len(blocks)} blocks of {features} features: known are {', '.join(map(str, names))}"
         )
-    # The tokens do not say how many pixels are left over at the border.
+    # The number of tokens does not show how many pixels are left over at the border, so 112 is taken where it fits.
     side = math.isqrt(num_tokens)
     input_size = USUAL_SIZE if side == USUAL_SIZE // PATCH else side * PATCH
     embedding_dim = length(tensors, "feature.3.running_mean")
-    return ViTConfig(
-        names[features, len(blocks)], embedding_dim=embedding_dim, input_size=input_size, bn_eps=HEAD_BN_EPS
-    )
+    return ViTConfig(names[features, len(blocks)], embedding_dim=embedding_dim, input_size=input_size, bn_eps=bn_eps)
 
 
-VIT = Architecture("ViT", marker="feature.0.weight", config=_vit_config)
+VIT = Architecture(
+    "ViT",
+    marker="feature.0.weight",
+    backbones=tuple(SIZES),
+    config=_vit_config,
+    bn_eps=2e-5,  # of its two batch norms, although arcface_torch's other networks have 1e-5
+)

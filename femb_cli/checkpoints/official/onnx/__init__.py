@@ -1,1 +1,1 @@
-"""Networks read out of ONNX files."""
+"""Read networks from ONNX files."""

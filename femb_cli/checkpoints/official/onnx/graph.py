@@ -1,7 +1,7 @@
-"""An ONNX file as a plain graph: its nodes, the constants that they use, and who reads what.
+"""Read an ONNX file as a plain graph: nodes, constants, and which node reads which value.
 
 Specification of the file and of the operators: https://onnx.ai/onnx/repo-docs/IR.html and
-https://onnx.ai/onnx/operators/. Only data are read: nothing of a graph is run, and no other file is opened.
+https://onnx.ai/onnx/operators/. Nothing in the graph is run, and no other file is opened.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from femb_cli.checkpoints.onnx_file import onnx_errors, onnx_metadata, read_onnx_model
 from femb_cli.errors import FembError
 
 CONSTANT_VALUES = ("value", "value_float", "value_floats", "value_int", "value_ints")
-"""The attributes in which a Constant node may hold numbers."""
+"""The attributes in which a Constant node can have its numbers."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,10 @@ class Node:
     """One operation of a graph.
 
     Attributes:
-        op: the operator's name, with its domain in front where that is not ONNX's own.
-        inputs: names of the values that it reads; of one that an Identity passed on, the original's.
+        op: the operator's name, with its domain in front if that is not ONNX's own.
+        inputs: names of the values that it reads; behind an Identity, the name of the value before it.
         output: name of the first value that it makes.
-        attributes: its settings: numbers, texts (bytes), tuples of them; a Constant's value as an array.
+        attributes: its settings: numbers, texts (bytes) and tuples of them; a Constant's value as an array.
     """
 
     op: str
@@ -44,10 +45,10 @@ class OnnxGraph:
 
     Attributes:
         where: the file, for messages.
-        nodes: what the output depends on, in the file's order, without the nodes that only pass a value on.
-        constants: initializers, and what Constant nodes and reshaped constants give.
+        nodes: the nodes that the output depends on, in the file's order, without those that only pass a value on.
+        constants: initializers, and the values of Constant nodes and of reshaped constants.
         input: name of the input.
-        input_shape: its sizes as far as they are fixed; None for one that is not.
+        input_shape: the input's sizes; None for a size that is not fixed.
         output: name of the output.
         metadata: the file's own properties.
     """
@@ -61,39 +62,28 @@ class OnnxGraph:
     metadata: Mapping[str, str]
 
     def readers(self, value: str) -> list[Node]:
-        """The nodes that read a value."""
+        """Return the nodes that read a value."""
         return [node for node in self.nodes if value in node.inputs]
 
     def operands(self, node: Node) -> list[str]:
-        """The inputs of a node that are not constants."""
+        """Return the inputs of a node that are not constants."""
         return [name for name in node.inputs if name and name not in self.constants]
 
 
-def read_onnx_file(path: Path) -> OnnxGraph:
-    """Read an ONNX file.
+def read_onnx_graph(path: Path) -> OnnxGraph:
+    """Read the graph in an ONNX file.
 
     Raises:
-        FembError: the package onnx is missing, or the file is missing, damaged, keeps its weights in other files, or
-            has not one input and one output.
+        FembError: the package onnx is missing, or the file is missing or damaged, keeps its weights in other files, or
+            does not have exactly one input and one output.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise FembError("reading ONNX files needs onnx", hint="pip install 'femb[onnx]'") from error
-    if not path.is_file():
-        raise FembError(f"no file at {path}")
-    try:
-        model = onnx.load_model(path, format="protobuf", load_external_data=False)
-        return _graph(model, str(path))
-    except FembError:
-        raise
-    except Exception as error:  # protobuf's and onnx's errors share no base class of their own
-        reason = str(error).strip() or type(error).__name__
-        raise FembError(f"{path} is not a readable ONNX file: {reason.splitlines()[0]}") from error
+    model = read_onnx_model(path)
+    with onnx_errors(path):
+        return _build_graph(model, str(path))
 
 
-def _graph(model: Any, where: str) -> OnnxGraph:
-    """Build the graph of a parsed file (an `onnx.ModelProto`)."""
+def _build_graph(model: Any, where: str) -> OnnxGraph:
+    """Build the graph of an `onnx.ModelProto`."""
     graph = model.graph
     constants = {tensor.name: _array(tensor, where) for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
@@ -113,14 +103,14 @@ def _graph(model: Any, where: str) -> OnnxGraph:
         input=inputs[0].name,
         input_shape=tuple(size.dim_value if size.dim_value > 0 else None for size in sizes),
         output=output,
-        metadata={entry.key: entry.value for entry in model.metadata_props},
+        metadata=onnx_metadata(model),
     )
 
 
 def _nodes(
     protos: Iterable[Any], constants: dict[str, NDArray[Any]], originals: dict[str, str], where: str
 ) -> Iterator[Node]:
-    """Yield the nodes that compute; note what the others are in `constants` and `originals` (name to first name)."""
+    """Yield the nodes that compute; add the others to `constants` or to `originals` (name to the name before it)."""
     made: set[str] = set()
     for proto in protos:
         if made & set(proto.output) - {""}:
@@ -163,7 +153,7 @@ def _array(tensor: Any, where: str) -> NDArray[Any]:
 
 
 def _constant(node: Node, constants: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
-    """The value of a node that only states, reshapes or passes on a constant; None for any other."""
+    """Return the value of a node that is, reshapes or passes on a constant; None for any other node."""
     if node.op == "Constant":
         values = [np.asarray(node.attributes[name]) for name in CONSTANT_VALUES if name in node.attributes]
         return values[0] if values else None
@@ -180,15 +170,15 @@ def _constant(node: Node, constants: Mapping[str, NDArray[Any]]) -> NDArray[Any]
 
 
 def axes(node: Node, constants: Mapping[str, NDArray[Any]]) -> tuple[int, ...]:
-    """The axes of a Squeeze or Unsqueeze: an attribute before opset 13, an input since."""
+    """Return the axes of a Squeeze or Unsqueeze: an attribute before opset 13, an input since."""
     if "axes" in node.attributes:
         return node.attributes["axes"]
-    stated = constants.get(node.inputs[1]) if len(node.inputs) > 1 else None
-    return () if stated is None else tuple(int(axis) for axis in stated.ravel())
+    given = constants.get(node.inputs[1]) if len(node.inputs) > 1 else None
+    return () if given is None else tuple(int(axis) for axis in given.ravel())
 
 
 def _passes_on(node: Node, constants: Mapping[str, NDArray[Any]]) -> bool:
-    """Whether a node gives back its input: an Identity, or a Dropout outside of training."""
+    """Whether a node returns its input: an Identity, or a Dropout outside of training."""
     if node.op == "Dropout":
         training = node.inputs[2] if len(node.inputs) > 2 else ""
         return training == "" or (training in constants and not constants[training].any())
@@ -196,13 +186,13 @@ def _passes_on(node: Node, constants: Mapping[str, NDArray[Any]]) -> bool:
 
 
 def _needed(nodes: list[Node], output: str) -> tuple[Node, ...]:
-    """The nodes that the output's values depend on; what only computes the shape for a Reshape does not count."""
+    """Return the nodes that the output's values depend on, without those that only compute a Reshape's shape."""
     maker = {node.output: node for node in nodes}
     needed: set[str] = set()
-    open_values = [output]
-    while open_values:
-        node = maker.get(open_values.pop())
+    pending = [output]
+    while pending:
+        node = maker.get(pending.pop())
         if node is not None and node.output not in needed:
             needed.add(node.output)
-            open_values.extend(node.inputs[:1] if node.op == "Reshape" else node.inputs)
+            pending.extend(node.inputs[:1] if node.op == "Reshape" else node.inputs)
     return tuple(node for node in nodes if node.output in needed)

@@ -1,8 +1,8 @@
-"""The tensors of a backbone out of an ONNX graph that computes the same.
+"""Take the tensors of a backbone from an ONNX graph that computes the same function.
 
-The graph of femb's own network (torch.fx) is walked beside that of the file, so that names do not matter and every
-departure is found. An exporter folds a batch norm into the convolution or linear layer before it: that layer then
-keeps the folded weight, and the batch norm becomes the identity plus the folded bias.
+femb walks the graph of its own network (torch.fx) and that of the file side by side, so that names do not matter and
+every difference is found. Exporters fold a batch norm into the convolution or linear layer before it. Then that layer
+gets the folded weight, and the batch norm becomes an identity plus the folded bias.
 """
 
 import operator
@@ -22,22 +22,22 @@ DEFAULTS: dict[str, Any] = {
     **{"strides": (1, 1), "pads": (0, 0, 0, 0), "dilations": (1, 1), "group": 1, "auto_pad": b"NOTSET"},
     **{"transA": 0, "transB": 0, "alpha": 1.0, "beta": 1.0, "training_mode": 0, "spatial": 1, "axis": 1},
 }
-"""What a node means by a setting that it leaves out."""
+"""The value of a setting that a node leaves out."""
 
 
 def match_tensors(graph: OnnxGraph, backbone: Backbone, *, network: str) -> dict[str, Tensor]:
     """Find the backbone in a graph.
 
     Args:
-        graph: of an ONNX file, from the backbone's input on.
-        backbone: what the graph should compute; its tensors may be on the meta device.
+        graph: the graph of an ONNX file, beginning with the backbone's input.
+        backbone: the network that the graph should compute; its tensors may be on the meta device.
         network: the backbone's name, for messages.
 
     Returns:
         The backbone's state dict, float32 (counters int64).
 
     Raises:
-        FembError: the graph departs from the backbone's.
+        FembError: the graph differs from the backbone's; the message says where.
     """
     match = _Match(graph, network)
     values: dict[fx.Node, str] = {}
@@ -58,11 +58,11 @@ def match_tensors(graph: OnnxGraph, backbone: Backbone, *, network: str) -> dict
 
 
 class _Match:
-    """What was matched so far. Each method takes the value that a layer reads and returns the one that it makes.
+    """The match so far. Each method takes the name of the value that a layer reads and returns that of its result.
 
     Args:
-        graph: of the file.
-        network: the name of what it should be.
+        graph: the graph of the file.
+        network: the name of the backbone, for messages.
     """
 
     def __init__(self, graph: OnnxGraph, network: str) -> None:
@@ -70,11 +70,11 @@ class _Match:
         self.network = network
         self.tensors: dict[str, Tensor] = {}
         self._matched: set[str] = set()
-        # By the value that a convolution or linear layer makes: the bias that femb's layer has no place for.
+        # Biases of convolutions and linear layers that have none in femb, by the name of the layer's result.
         self._biases: dict[str, Tensor] = {}
 
     def layer(self, name: str, module: nn.Module, value: str) -> str:
-        """Match a module; its tensors are kept under its name."""
+        """Match a module, and keep its tensors under its name."""
         if isinstance(module, nn.Conv2d):
             return self._convolution(name, module, value)
         if isinstance(module, nn.Linear):
@@ -92,14 +92,14 @@ class _Match:
         """Match the sum of two values."""
         node = self._reader(value, "Add")
         if set(node.inputs) != {value, other}:
-            raise self._departure(f"{node} adds {' and '.join(map(repr, node.inputs))}", f"{value!r} and {other!r}")
+            raise self._difference(f"{node} adds {' and '.join(map(repr, node.inputs))}", f"{value!r} and {other!r}")
         return node.output
 
     def flatten(self, value: str) -> str:
-        """Match what makes rows of maps.
+        """Match the step from maps to rows: a Flatten or a Reshape.
 
-        The shape that a Reshape asks for need not be looked at: the linear layer after it takes rows of all features,
-        and there is one way to cut an array into these.
+        The shape of a Reshape needs no check: the linear layer after it takes rows of all features, and there is only
+        one way to cut an array into these.
         """
         node = self._reader(value, "Flatten", "Reshape")
         if node.op == "Flatten":
@@ -107,12 +107,12 @@ class _Match:
         return node.output
 
     def end(self, value: str) -> None:
-        """Check that nothing follows, and that nothing is left over."""
+        """Check that this is the graph's output and that no node is left over."""
         if value != self.graph.output:
-            raise self._departure(f"after {value!r} comes {self._describe_readers(value)}", "the graph's output")
+            raise self._difference(f"after {value!r} comes {self._describe_readers(value)}", "the graph's output")
         for node in self.graph.nodes:
             if node.output not in self._matched:
-                raise self._departure(f"{node} takes part in the output", "no such node")
+                raise self._difference(f"{node} takes part in the output", "no such node")
 
     def _convolution(self, name: str, module: nn.Conv2d, value: str) -> str:
         assert isinstance(module.padding, tuple), "femb's convolutions state their padding in pixels"
@@ -148,7 +148,7 @@ class _Match:
         return node.output
 
     def _linear_bias(self, node: Node, outputs: int) -> tuple[Node, Tensor]:
-        """The bias of a Gemm or MatMul, and the node that adds it."""
+        """Return the node that adds the bias of a Gemm or MatMul, and the bias."""
         index = 2
         readers = self.graph.readers(node.output)
         if node.op == "MatMul" and [reader.op for reader in readers] == ["Add"]:
@@ -159,7 +159,7 @@ class _Match:
         return node, self._constant(node, index, (outputs,), (1, outputs)).flatten()
 
     def _batch_norm(self, name: str, module: nn.BatchNorm1d | nn.BatchNorm2d, value: str) -> str:
-        """Match a batch norm, or none where it was folded into the layer before."""
+        """Match a batch norm, or nothing where it was folded into the layer before."""
         channels = module.num_features
         bias = self._biases.pop(value, None)
         is_separate = any(node.op in ("BatchNormalization", "Unsqueeze") for node in self.graph.readers(value))
@@ -169,7 +169,7 @@ class _Match:
         else:
             node, value = self._batch_norm_node(value)
             weight, summand, mean, variance = (self._constant(node, index, (channels,)) for index in (1, 2, 3, 4))
-            # A bias before the batch norm only moves its mean.
+            # A bias before a batch norm is the same as a smaller mean.
             bias, mean = summand, mean if bias is None else mean - bias
         self.tensors[f"{name}.weight"] = weight
         self.tensors[f"{name}.bias"] = bias
@@ -179,7 +179,7 @@ class _Match:
         return value
 
     def _batch_norm_node(self, value: str) -> tuple[Node, str]:
-        """The node that normalises a value, and what it gives; older exporters add an axis to rows for it."""
+        """Return the node that normalises a value, and its result; older exporters add an axis to rows around it."""
         unsqueeze = next((node for node in self.graph.readers(value) if node.op == "Unsqueeze"), None)
         if unsqueeze is not None:
             value = self._use_axis(self._reader(value, "Unsqueeze"))
@@ -191,7 +191,7 @@ class _Match:
 
     def _use_axis(self, node: Node) -> str:
         if axes(node, self.graph.constants) != (2,):
-            raise self._departure(f"{node} has the axes {axes(node, self.graph.constants)}", "(2,)")
+            raise self._difference(f"{node} has the axes {axes(node, self.graph.constants)}", "(2,)")
         return node.output
 
     def _prelu(self, name: str, module: nn.PReLU, value: str) -> str:
@@ -201,31 +201,33 @@ class _Match:
         return node.output
 
     def _reader(self, value: str, *operators: str, operand: int = 0) -> Node:
-        """The node of one of these operators that reads the value as that operand."""
+        """Return the node of one of these operators that reads the value as that operand."""
         for node in self.graph.readers(value):
             if node.op in operators and node.inputs[operand] == value and node.output not in self._matched:
                 self._matched.add(node.output)
                 return node
-        raise self._departure(f"after {value!r} comes {self._describe_readers(value)}", " or ".join(operators))
+        raise self._difference(f"after {value!r} comes {self._describe_readers(value)}", " or ".join(operators))
 
     def _constant(self, node: Node, index: int, *shapes: tuple[int, ...]) -> Tensor:
-        """A constant input of a node, of one of these shapes."""
+        """Return a constant input of a node that has one of these shapes."""
         array = self.graph.constants.get(node.inputs[index]) if len(node.inputs) > index else None
         expected = f"a constant of the shape {' or '.join(str(tuple(shape)) for shape in shapes)}"
         if array is None:
-            raise self._departure(f"{node} has no constant as input {index}", expected)
+            raise self._difference(f"{node} has no constant as input {index}", expected)
         if array.dtype.kind != "f" or array.shape not in shapes:
-            raise self._departure(f"{node} has {array.dtype} numbers of shape {array.shape} as input {index}", expected)
+            raise self._difference(
+                f"{node} has {array.dtype} numbers of shape {array.shape} as input {index}", expected
+            )
         return torch.from_numpy(array.astype(np.float32, order="C"))
 
     def _check_settings(self, node: Node, **expected: Any) -> None:
         for name, value in expected.items():
-            stated = node.attributes.get(name, DEFAULTS[name])
-            if stated != value:
-                raise self._departure(f"{node} has {name} {stated}", str(value))
+            found = node.attributes.get(name, DEFAULTS[name])
+            if found != value:
+                raise self._difference(f"{node} has {name} {found}", str(value))
 
     def _describe_readers(self, value: str) -> str:
         return ", ".join(map(str, self.graph.readers(value))) or "nothing"
 
-    def _departure(self, found: str, expected: str) -> FembError:
+    def _difference(self, found: str, expected: str) -> FembError:
         return FembError(f"{self.graph.where} is no {self.network}: {found}, expected {expected}", hint=HINT)

@@ -1,7 +1,7 @@
-"""The network in an ONNX file: insightface's model packs are networks of arcface_torch, written by torch.onnx.export.
+"""Read the network in an ONNX file, such as one of insightface's model packs.
 
-The architecture is told by the graph's nodes, shapes and wiring, never by names; `onnx_match` then compares it with
-femb's own network, node for node.
+The packs are networks of arcface_torch that torch.onnx.export wrote. femb recognises the architecture by the graph's
+nodes, shapes and connections, never by names; `match.py` then compares it with femb's own network, node by node.
 """
 
 import itertools
@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from femb_cli.backbones import build_configured_backbone
 from femb_cli.backbones.iresnet import BLOCKS
 from femb_cli.checkpoints.official.networks.iresnet import width_of
-from femb_cli.checkpoints.official.onnx.graph import Node, OnnxGraph, read_onnx_file
+from femb_cli.checkpoints.official.onnx.graph import Node, OnnxGraph, read_onnx_graph
 from femb_cli.checkpoints.official.onnx.match import HINT, match_tensors
+from femb_cli.checkpoints.store import empty_backbone
 from femb_cli.config.registry import make
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.errors import FembError, UsageError
@@ -29,8 +28,9 @@ Channels = tuple[float, float, float]
 
 MBF_WIDTHS = {128: "mbf", 256: "mbf_large"}
 """arcface_torch's MobileFaceNets, by the channels of their first convolution."""
+
 DEFAULT_EPSILON = 1e-5
-"""Of a batch norm that does not state it (ONNX), and of arcface_torch where every batch norm was folded."""
+"""ONNX's default for a batch norm; also arcface_torch's, for a graph whose batch norms are all folded."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class OnnxNetwork:
     Attributes:
         config: the architecture.
         tensors: its state dict under femb's names, float32 (counters int64).
-        mean: what the graph itself subtracts from its input, per channel, for pixels in [0, 1]; None where the graph
-            starts with the network, so that its input must be normalised before.
-        std: what it divides the difference by, likewise.
-        metadata: the file's own properties; those that femb wrote say what the network expects of its images.
+        mean: what the graph itself subtracts from its input, per channel, for pixels in [0, 1]; None if the graph does
+            not normalise its input.
+        std: what the graph divides the difference by, or None.
+        metadata: the file's texts; of a file that femb wrote, the model card.
     """
 
     config: BackboneConfig
@@ -57,22 +57,20 @@ def read_onnx_network(path: Path) -> OnnxNetwork:
     """Read an IResNet, mbf or mbf_large out of an ONNX file.
 
     Raises:
-        FembError: the file cannot be read, or its graph is not such a network; the message says where it departs.
+        FembError: the file cannot be read, or its graph is not such a network; the message says where it differs.
     """
-    graph = read_onnx_file(path)
+    graph = read_onnx_graph(path)
     try:
         config = _recognise(graph)
     except UsageError as error:
         raise FembError(f"{path} fits no network: {error}", hint=HINT) from error
     graph, mean, std = _cut_normalisation(graph)
-    with torch.device("meta"):
-        backbone = build_configured_backbone(config)
-    tensors = match_tensors(graph, backbone, network=config.name)
+    tensors = match_tensors(graph, empty_backbone(config, where=str(path)), network=config.name)
     return OnnxNetwork(config, tensors, mean, std, graph.metadata)
 
 
 def _recognise(graph: OnnxGraph) -> BackboneConfig:
-    """Tell the architecture by the numbers of nodes and the shapes of the first and the last layers."""
+    """Recognise the architecture by the numbers of nodes and the shapes of the first and the last layers."""
     convolutions = [node for node in graph.nodes if node.op == "Conv"]
     linear = [node for node in graph.nodes if node.op in ("Gemm", "MatMul")]
     if not convolutions or len(linear) != 1:
@@ -106,7 +104,7 @@ def _weight_shape(graph: OnnxGraph, node: Node, dimensions: int) -> tuple[int, .
 
 
 def _mbf_name(graph: OnnxGraph, first_channels: int) -> str:
-    """The MobileFaceNet that starts with so many channels."""
+    """Return the MobileFaceNet that starts with so many channels."""
     if first_channels not in MBF_WIDTHS:
         known = ", ".join(f"{channels} ({name})" for channels, name in MBF_WIDTHS.items())
         raise FembError(
@@ -117,7 +115,7 @@ def _mbf_name(graph: OnnxGraph, first_channels: int) -> str:
 
 
 def _iresnet_name(graph: OnnxGraph) -> str:
-    """The IResNet that has as many blocks as the graph has shortcuts."""
+    """Return the IResNet that has as many blocks as the graph has shortcuts."""
     names = {sum(blocks): name for name, blocks in BLOCKS.items()}
     shortcuts = sum(node.op == "Add" and len(graph.operands(node)) == 2 for node in graph.nodes)
     if shortcuts not in names:
@@ -127,8 +125,8 @@ def _iresnet_name(graph: OnnxGraph) -> str:
 
 
 def _iresnet_width(graph: OnnxGraph, blocks: tuple[int, ...], channels: list[int]) -> float:
-    """A width that gives the channels of the first convolution and of the last one in each stage."""
-    # A block has two convolutions, and the first of a stage one more around it.
+    """Return a width that gives the channels of the first convolution and of the last one in each stage."""
+    # A block has two convolutions, and the first block of a stage has one more in its shortcut.
     last_of_stages = [0, *itertools.accumulate(2 * count + 1 for count in blocks)]
     expected = last_of_stages[-1] + 1
     if len(channels) != expected:
@@ -142,7 +140,7 @@ def _iresnet_width(graph: OnnxGraph, blocks: tuple[int, ...], channels: list[int
 
 
 def _input_size(graph: OnnxGraph, side: int) -> int:
-    """Height and width of the images: as the graph fixes them, else the largest that end in a map of that side."""
+    """Return the images' height and width: as the graph fixes them, else the largest that give a map of that side."""
     sizes = {size for size in graph.input_shape[2:] if size is not None} or {16 * side}
     if len(sizes) > 1 or math.ceil(min(sizes) / 16) != side:
         raise FembError(
@@ -154,20 +152,20 @@ def _input_size(graph: OnnxGraph, side: int) -> int:
 
 
 def _epsilon(graph: OnnxGraph) -> float:
-    """The epsilon of all batch norms, in decimal: the file has it as float32."""
+    """Return the epsilon of all batch norms, rounded to the digits of float32, in which the file has it."""
     norms = [node for node in graph.nodes if node.op == "BatchNormalization"]
-    stated = [node.attributes.get("epsilon", DEFAULT_EPSILON) for node in norms] or [DEFAULT_EPSILON]
-    if not all(isinstance(epsilon, float) for epsilon in stated) or len(set(stated)) > 1:
-        found = ", ".join(sorted(set(map(str, stated))))
+    values = [node.attributes.get("epsilon", DEFAULT_EPSILON) for node in norms] or [DEFAULT_EPSILON]
+    if not all(isinstance(epsilon, float) for epsilon in values) or len(set(values)) > 1:
+        found = ", ".join(sorted(set(map(str, values))))
         raise FembError(f"{graph.where} has batch norms of epsilon {found}: expected one number", hint=HINT)
-    return float(str(np.float32(stated[0])))
+    return float(str(np.float32(values[0])))
 
 
 def _cut_normalisation(graph: OnnxGraph) -> tuple[OnnxGraph, Channels | None, Channels | None]:
-    """Take away the arithmetic at the graph's front.
+    """Remove the normalisation of the pixels from the beginning of the graph.
 
     Returns:
-        The rest of the graph; mean and std of what was taken away, as in `OnnxNetwork`.
+        The rest of the graph; mean and std of the removed normalisation, as in `OnnxNetwork`.
     """
     value, scale, shift = graph.input, np.ones(3), np.zeros(3)
     taken: set[str] = set()
@@ -179,7 +177,7 @@ def _cut_normalisation(graph: OnnxGraph) -> tuple[OnnxGraph, Channels | None, Ch
         return graph, None, None
     rest = replace(graph, input=value, nodes=tuple(node for node in graph.nodes if node.output not in taken))
     mean, std = -shift / scale, 1 / scale
-    # No deviation of pixels in [0, 1] is above 1: these are pixels in [0, 255].
+    # The standard deviation of pixels in [0, 1] is never above 1, so these are pixels in [0, 255].
     largest = 255 if np.abs(std).max() > 1 else 1
     return rest, _rounded(mean / largest), _rounded(std / largest)
 
@@ -188,7 +186,8 @@ def _arithmetic(graph: OnnxGraph, images: str) -> tuple[str, NDArray[np.float64]
     """Read a Sub, Add, Mul or Div of the images and a constant.
 
     Returns:
-        The value that it makes, and that value as factor * images + summand per channel; None if there is no such node.
+        The name of the result, and the factor and summand per channel in result = factor * images + summand; None if
+        there is no such node.
     """
     node = next(iter(graph.readers(images)), None)
     if node is None or node.op not in ("Sub", "Add", "Mul", "Div") or len(node.inputs) != 2:
@@ -206,12 +205,12 @@ def _arithmetic(graph: OnnxGraph, images: str) -> tuple[str, NDArray[np.float64]
 
 
 def _is_per_channel(constant: NDArray[Any]) -> bool:
-    """Whether it is one finite number, or three that broadcast over height and width."""
+    """Whether a constant is one finite number, or three that broadcast over height and width."""
     has_shape = constant.size == 1 or (constant.size == 3 and constant.shape[-3:] == (3, 1, 1))
     return has_shape and constant.dtype.kind == "f" and bool(np.isfinite(constant).all())
 
 
 def _rounded(values: NDArray[np.float64]) -> Channels:
-    """Three numbers without the digits that float32 does not hold."""
+    """Round three numbers to the digits that float32 holds."""
     red, green, blue = (float(f"{value:.7g}") for value in values)
     return red, green, blue

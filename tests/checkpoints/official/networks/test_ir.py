@@ -4,47 +4,19 @@ import json
 
 import pytest
 import torch
+from official_files import convert as convert_content
+from official_files import ir
 from safetensors.torch import save_file
 
-from femb_cli.backbones import build_backbone
 from femb_cli.checkpoints.official import convert_checkpoint
-from femb_cli.checkpoints.official.networks.ir import OUTSIDE_BLOCKS, SHORTCUT, WITH_INNER_NORM, WITHOUT_INNER_NORM
+from femb_cli.checkpoints.official.networks.ir import WITHOUT_INNER_NORM
 from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.errors import FembError
 
-BLOCK_OF_OWN = {f"layer{stage}.{index}": 2 * (stage - 1) + index for stage in (1, 2, 3, 4) for index in (0, 1)}
-
-
-def ir(prefix="", layers=WITH_INNER_NORM):
-    """The tensors of a small IResNet under an IR's names, without those that an IR does not have."""
-    torch.manual_seed(0)
-    own = build_backbone("iresnet18", width=0.125, embedding_dim=8, input_size=32).state_dict()
-    outside = {ours: theirs for theirs, ours in OUTSIDE_BLOCKS.items()}
-    inside = {name: f"res_layer.{index}" for index, name in enumerate(layers)}
-    inside |= {ours: theirs for theirs, ours in SHORTCUT.items()}
-    named = {}
-    for name, tensor in own.items():
-        module, leaf = name.rsplit(".", 1)
-        block, layer = ".".join(module.split(".")[:2]), ".".join(module.split(".")[2:])
-        if module.startswith("layer1.0.downsample") or name in ("features.weight", "features.bias"):
-            continue
-        if module in outside:
-            named[f"{prefix}{outside[module]}.{leaf}"] = tensor
-        elif layer in inside:
-            named[f"{prefix}body.{BLOCK_OF_OWN[block]}.{inside[layer]}.{leaf}"] = tensor
-    return named
-
 
 def convert(tmp_path, content, **options):
-    torch.save(content, tmp_path / "official.pth")
-    card = convert_checkpoint(tmp_path / "official.pth", tmp_path / "converted", overwrite=True, **options)
+    card = convert_content(tmp_path, content, overwrite=True, **options)
     return card, open_checkpoint(tmp_path / "converted").load_backbone()
-
-
-def test_a_plain_ir_could_be_of_two_families_and_asks(tmp_path):
-    with pytest.raises(FembError, match="adaface or tface") as caught:
-        convert(tmp_path, ir())
-    assert "--from adaface or --from tface" in caught.value.hint
 
 
 def test_tface_is_rgb_where_adaface_is_bgr(tmp_path):
@@ -53,11 +25,6 @@ def test_tface_is_rgb_where_adaface_is_bgr(tmp_path):
     folded, adaface = convert(tmp_path, ir(), family_name="adaface")
     assert card.preprocessing.channel_order == folded.preprocessing.channel_order == "RGB"
     torch.testing.assert_close(adaface(images), tface(images.flip(1)))
-
-
-def test_a_prefix_of_parallel_training_is_taken_off(tmp_path):
-    card, _ = convert(tmp_path, ir("module."))
-    assert card.source["family"] == "tface"
 
 
 def test_face_evolve_has_no_norm_before_its_prelu(tmp_path):
@@ -90,32 +57,6 @@ def test_cvlfaces_order_of_colours_is_read(tmp_path, settings, prefix):
     torch.testing.assert_close(outputs["BGR"], outputs["RGB"])
 
 
-def test_cvlface_without_settings_is_taken_for_rgb_with_a_remark(tmp_path):
-    warnings = []
-    convert(tmp_path, ir("net."), say=warnings.append)
-    assert "taken for RGB" in warnings[0]
-
-
-def test_another_order_of_colours_is_refused(tmp_path):
-    (tmp_path / "model.yaml").write_text("color_space: YUV")
-    with pytest.raises(FembError, match="YUV"):
-        convert(tmp_path, ir("net."))
-
-
-def test_adaface_states_its_header(tmp_path):
-    given = {"head": "adaface", "s": 64.0, "m": 0.4, "h": 0.333, "t_alpha": 0.01, "custom_num_class": -1}
-    state = ir("model.") | {"head.kernel": torch.zeros(8, 5), "head.t": torch.zeros(1)}
-    card, _ = convert(tmp_path, {"state_dict": state, "hyper_parameters": given})
-    assert card.header == {"name": "adaface", "scale": 64.0, "margin": 0.4, "h": 0.333, "t_alpha": 0.01}
-    assert (card.num_identities, card.magnitude_is_quality) == (5, True)
-
-
-def test_a_number_of_identities_that_contradicts_the_class_weights_is_refused(tmp_path):
-    state = ir("model.") | {"head.kernel": torch.zeros(8, 5)}
-    with pytest.raises(FembError, match="states 7 identities but has class weights of 5"):
-        convert(tmp_path, {"state_dict": state, "hyper_parameters": {"custom_num_class": 7}})
-
-
 @pytest.mark.parametrize("key", ["body.9.extra.weight", "body.0.res_layer.7.weight"])
 def test_a_tensor_that_no_ir_has_is_named(tmp_path, key):
     with pytest.raises(FembError, match=f"left over .*{key}"):
@@ -125,3 +66,10 @@ def test_a_tensor_that_no_ir_has_is_named(tmp_path, key):
 def test_a_tensor_beside_the_network_is_named(tmp_path):
     with pytest.raises(FembError, match=r"left over .*head\.unknown"):
         convert(tmp_path, {**ir("model."), "head.unknown": torch.zeros(1)})
+
+
+@pytest.mark.parametrize("block", [(8, 8, 3, 3), (30_000, 30_000, 0, 0)])
+def test_an_ir_with_other_channels_in_its_first_block_is_refused(block, tmp_path):
+    first = {"net.input_layer.0.weight": torch.ones(30_000, 1), "net.body.0.res_layer.1.weight": torch.ones(block)}
+    with pytest.raises(FembError, match=r"body\.0\.res_layer\.1\.weight has the shape"):
+        convert(tmp_path, {**first, "net.body.0.res_layer.2.running_mean": torch.ones(1)})

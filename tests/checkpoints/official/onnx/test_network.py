@@ -422,7 +422,7 @@ def test_other_content_is_refused(tmp_path, content):
 
 
 def test_missing_file_is_refused(tmp_path):
-    with pytest.raises(FembError, match="no file at"):
+    with pytest.raises(FembError, match="no model at"):
         read_onnx_network(tmp_path / "absent.onnx")
 
 
