@@ -133,7 +133,7 @@ def _results(summary: Mapping[str, Any] | None) -> dict[str, str]:
     """The metrics of a finished run."""
     if summary is None:
         return {}
-    from femb_cli.cli.verify import percent
+    from femb_cli.cli.output import percent
 
     verification = summary["verification"] or {"results": []}
     return {"loss": f"{summary['loss']:.4f}"} | {

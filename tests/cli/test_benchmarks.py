@@ -168,7 +168,7 @@ def test_the_name_completion_knows_every_benchmark():
 
 def test_the_synthetic_benchmark_s_people_are_in_one_fold_each():
     from femb_cli.data.synthetic.sets import synthetic_benchmark
-    from femb_cli.evaluation.verification.pairs import read_pairs
+    from femb_cli.evaluation.verification.pair_file import read_pairs
 
     pairs = read_pairs(synthetic_benchmark(say=lambda _: None) / "pairs.txt")
     folds: dict[str, set[int]] = {}

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from femb_cli.data.open import open_source
-from femb_cli.evaluation.verification.pairs import read_pairs
+from femb_cli.evaluation.verification.pair_file import read_pairs
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from femb_cli.evaluation.metrics.protocols import (
     tar_on_grid,
     xqlfw,
 )
-from femb_cli.evaluation.verification.pairs import contiguous_folds
+from femb_cli.evaluation.verification.folds import contiguous_folds
 
 ARCFACE_GRID = np.arange(0, 4, 0.01)
 
