@@ -119,7 +119,7 @@ def verify(
     from femb_cli.files import refuse_existing
 
     output = Output(json=json, quiet=quiet)
-    check_usage({name for name, value in context.params.items() if value is not None})
+    check_usage({name for name, value in context.params.items() if value not in (None, (), [])})
     fnmr_limit = None if max_fnmr is None else FnmrLimit.parse(max_fnmr)
     if templates is not None and embeddings is not None:
         result = _verify_templates(templates, embeddings, ijb_mode)
