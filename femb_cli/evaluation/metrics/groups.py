@@ -79,7 +79,7 @@ class GroupComparison:
     Attributes:
         grouping: what sorts the pairs into groups, such as `sex`.
         far: the false accept rate of the threshold, and of each `tar_within`.
-        threshold: lowest score of an accepted pair, from all pairs together.
+        threshold: the threshold of all pairs together; a pair is accepted if its score is at least this.
         groups: the groups, in the order of their names.
         fnmr: how much their FNMRs differ; None if fewer than two groups have genuine pairs.
         fmr: how much their FMRs differ; None if fewer than two groups have impostor pairs.

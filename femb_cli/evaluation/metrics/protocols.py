@@ -35,7 +35,7 @@ class FoldAccuracy:
     Attributes:
         accuracy: mean over the folds of the accuracy on the fold that was left out, in [0, 1].
         accuracy_std: standard deviation of the fold accuracies, dividing by the number of folds.
-        threshold: mean over the folds of the lowest cosine of an accepted pair.
+        threshold: mean over the folds of the threshold, as a cosine.
         fold_accuracies: accuracy of each fold.
         fold_thresholds: cosine threshold of each fold; under `magface` for embeddings with their mean subtracted.
         accepted_N: whether each pair was accepted by the threshold of its fold.

@@ -42,7 +42,7 @@ class DiscardCurve:
         false_matches_T: number of remaining impostor pairs that are accepted, int64.
         num_genuine_T: number of remaining genuine pairs, int64, at least 1.
         num_impostor_T: number of remaining impostor pairs, int64.
-        threshold_T: lowest score of an accepted pair, float64.
+        threshold_T: float64; a pair is accepted if its score is at least this.
     """
 
     discard_T: NDArray[np.float64]

@@ -1,6 +1,6 @@
 """Check a list of pairs: refuse images paired with themselves, warn of pairs that are listed twice.
 
-Shape suffix: N pairs.
+Shape suffixes: N pairs, U different pairs.
 """
 
 import numpy as np
@@ -38,8 +38,10 @@ def pair_warnings(pairs: PairList, left_N: NDArray[np.int64], right_N: NDArray[n
 def _repeated(left_N: NDArray[np.int64], right_N: NDArray[np.int64]) -> NDArray[np.int64]:
     """The pairs whose two images are an earlier pair too, in either order."""
     ordered_N2 = np.sort(np.stack((left_N, right_N), axis=1), axis=1)
-    _, first_N = np.unique(ordered_N2, axis=0, return_index=True)
-    return np.setdiff1d(np.arange(len(left_N)), first_N)
+    _, first_U = np.unique(ordered_N2, axis=0, return_index=True)
+    is_repeated_N = np.ones(len(left_N), dtype=bool)
+    is_repeated_N[first_U] = False
+    return np.flatnonzero(is_repeated_N)
 
 
 def _place(pairs: PairList, row: int) -> str:

@@ -62,10 +62,10 @@ def _read_lines(path: Path) -> list[str]:
 def _checked_folds(path: Path, pairs: Sequence[PairLine]) -> NDArray[np.int64]:
     """The folds that the file gives; every fold up to the last one must have pairs."""
     folds_N = np.array([pair.fold for pair in pairs], dtype=np.int64)
-    present = np.unique(folds_N)
-    if present[-1] != len(present) - 1:
+    present = set(folds_N.tolist())
+    absent = next(fold for fold in range(len(present) + 1) if fold not in present)
+    if absent < len(present):
         pair = pairs[int(folds_N.argmax())]
-        absent = next(fold for fold, found in enumerate(present) if fold != found)
         raise damaged(path, pair.line, f"`fold` is {pair.fold}, but no pair is in fold {absent}")
     return folds_N
 

@@ -29,7 +29,7 @@ class VerificationMetrics:
         num_pairs: number of pairs.
         accuracy: mean accuracy over the folds of the protocol.
         accuracy_std: standard deviation of the accuracy over the folds, dividing by their number.
-        threshold: lowest cosine of an accepted pair, as the mean over the folds.
+        threshold: mean over the folds of the threshold, as a cosine.
         tar_at_far: true accept rate at each false accept rate, with keys such as "1e-3".
         fnmr_at_fmr: 1 - `tar_at_far`.
         eer: mean of FMR and FNMR at the threshold where they are nearest.
