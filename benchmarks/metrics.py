@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from femb_cli.evaluation.metrics.protocols import arcface, arcface_tar_at_far
 from femb_cli.evaluation.metrics.roc import auc, d_prime, equal_error_rate, roc_curve, roc_points, tar_at_far
-from femb_cli.evaluation.verification.pairs import contiguous_folds
+from femb_cli.evaluation.verification.folds import contiguous_folds
 from femb_cli.evaluation.verification.score import cosine_scores
 
 NUM_PAIRS, NUM_FOLDS, EMBEDDING_DIM = 6_000, 10, 512

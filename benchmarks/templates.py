@@ -26,7 +26,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.evaluation.templates.features import TemplateMode, template_metrics, template_scores
+from femb_cli.evaluation.templates.metrics import template_metrics
+from femb_cli.evaluation.templates.mode import TemplateMode
+from femb_cli.evaluation.templates.scores import template_scores
 
 
 def main() -> None:

@@ -9,22 +9,21 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.output import Output, format_pairs
 from femb_cli.errors import UsageError
-from femb_cli.runtime.logging import configure_logging
 
 
 def embed(
     images: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGES...", help="A folder, zip or dataset, image files, or - for a list on stdin."),
+        typer.Argument(metavar="IMAGES...", help="A folder, zip or dataset; image files; or - for a list on stdin."),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="The .npy file to make; names go to .txt beside it.")
+        Path, typer.Option("--out", "-o", metavar="FILE", help="The .npy file to write; the names go to a .txt file.")
     ],
     model: options.Model = None,
     flip: Annotated[bool, typer.Option("--flip/--no-flip", help="Add the embedding of the mirror image.")] = False,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images at a time and process.")] = 64,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images in a batch of each process.")] = 64,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and list them.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted embedding.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted embedding.")] = False,
     processes: options.Processes = None,
     gpus: options.Gpus = None,
     device: options.Device = None,
@@ -33,7 +32,7 @@ def embed(
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Embed images: float32 (N, D), raw, in the order of the names written beside.
+    """Embed images into a file of raw embeddings, float32 (N, D), with a file of their names beside it.
 
     \b
     Examples:
@@ -61,27 +60,27 @@ def embed(
         overwrite=overwrite,
     )
     if dry_run:
-        plan = job.describe()
-        output.fields(plan)
+        output.fields(job.describe())
         return
-    several = processes or gpus or 1
-    check_devices(several, gpus, device)
+    num_processes = processes or gpus or 1
+    check_devices(num_processes, gpus, device)
     if (warning := job.check()) is not None:
         output.warn(warning)
     try:
         with output.progress("embedding") as progress:
-            result = launch(run_embedding, several, job, configure_logging, quiet, progress if several == 1 else None)
+            summary = launch(run_embedding, num_processes, job, progress if num_processes == 1 else None)
     except KeyboardInterrupt:
-        output.say("\ninterrupted; the same command with --resume goes on")
+        output.say("\ninterrupted; the same command with --resume continues")
         raise typer.Exit(130) from None
-    if result is None:
+    if summary is None:
         return
-    for name, reason in result["failed"]:
-        output.warn(f"left out {name}: {reason}")
-    output.result(result, format_pairs({key: value for key, value in result.items() if key != "failed"}))
+    for name, problem in summary["failed"]:
+        output.warn(f"left out {name}: {problem}")
+    output.result(summary, format_pairs({key: value for key, value in summary.items() if key != "failed"}))
 
 
 def _paths(images: list[str]) -> tuple[Path, ...]:
+    """The paths on the command line, or those on stdin if the only one is `-`."""
     if images != ["-"]:
         return tuple(Path(image) for image in images)
     if sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""Gates of `femb verify`: metrics that end the command with exit code 1 if they are missed."""
+"""The gates of `femb verify`: limits that end the command with exit code 1 if a metric misses them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +16,7 @@ _DEFAULT_FMR = "1e-3"
 
 
 class FnmrLimit(NamedTuple):
-    """The highest FNMR that is allowed at an FMR, both in [0, 1]."""
+    """The highest allowed FNMR at an FMR, both in [0, 1]."""
 
     fnmr: float
     fmr: float
@@ -26,7 +26,7 @@ class FnmrLimit(NamedTuple):
         """Read `0.05@1e-3`, or `0.05` for an FMR of 1e-3.
 
         Raises:
-            UsageError: if the text is something else.
+            UsageError: if the text is anything else.
         """
         fnmr, _, fmr = text.partition("@")
         try:
@@ -35,23 +35,26 @@ class FnmrLimit(NamedTuple):
             limit = cls(float("nan"), float("nan"))
         if not all(0.0 <= rate <= 1.0 for rate in limit):
             raise UsageError(
-                f"--max-fnmr {text!r} is no limit", hint="two rates from 0 to 1, as in 0.05@1e-3, or the first alone"
+                f"--max-fnmr {text!r} is no limit",
+                hint="use two rates from 0 to 1 such as 0.05@1e-3, or the first one alone",
             )
         return limit
 
 
-def missed_accuracy(results: "Sequence[Verification]", min_accuracy: float) -> list[str]:
-    """Say which results are below the accuracy."""
+def missed_accuracy(results: "Sequence[Verification]", min_accuracy: float | None) -> list[str]:
+    """Return one sentence for each result below the accuracy; none if there is no such limit."""
     return [
         f"{result.model} on {result.benchmark}: accuracy {result.metrics.accuracy:.4f} ({result.metrics.protocol}) "
         f"is below {min_accuracy}"
         for result in results
-        if result.metrics.accuracy < min_accuracy
+        if min_accuracy is not None and result.metrics.accuracy < min_accuracy
     ]
 
 
-def missed_fnmr(results: "Sequence[Verification | TemplateVerification]", limit: FnmrLimit) -> list[str]:
-    """Say which results are above the FNMR."""
+def missed_fnmr(results: "Sequence[Verification | TemplateVerification]", limit: FnmrLimit | None) -> list[str]:
+    """Return one sentence for each result above the FNMR; none if there is no such limit."""
+    if limit is None:
+        return []
     from femb_cli.evaluation.metrics.roc import fnmr_at_fmr, roc_curve
 
     missed = []
@@ -65,7 +68,7 @@ def missed_fnmr(results: "Sequence[Verification | TemplateVerification]", limit:
 
 
 def end_if_missed(missed: Sequence[str], output: Output) -> None:
-    """Say what was missed and end with exit code 1, if anything was."""
+    """Show the missed gates and end with exit code 1, if there are any."""
     for sentence in missed:
         output.warn(sentence)
     if missed:

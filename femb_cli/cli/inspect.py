@@ -139,7 +139,7 @@ def _describe_results(summary: Mapping[str, Any] | None) -> dict[str, str]:
     """Describe the metrics of a finished run."""
     if summary is None:
         return {}
-    from femb_cli.cli.verify import percent
+    from femb_cli.cli.output import percent
 
     verification = summary["verification"] or {"results": []}
     return {"loss": f"{summary['loss']:.4f}"} | {

@@ -75,6 +75,11 @@ class Output:
             yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
+def percent(rate: float) -> str:
+    """A rate in [0, 1] as percent, with two decimals."""
+    return f"{100 * rate:.2f} %"
+
+
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns of text under their headings: the first aligned to the left, the others to the right."""
     widths = [max(len(row[index]) for row in (columns, *rows)) for index in range(len(columns))]

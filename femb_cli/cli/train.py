@@ -112,7 +112,7 @@ def train(
 
 
 def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> None:
-    from femb_cli.cli.verify import percent
+    from femb_cli.cli.output import percent
 
     run, verification = summary["run"], summary["verification"]
     results = [] if verification is None else verification.get("results", [verification])

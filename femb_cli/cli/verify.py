@@ -1,49 +1,28 @@
 """`femb verify`."""
 
-import shlex
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict
-from enum import StrEnum
+from collections.abc import Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.gates import FnmrLimit, end_if_missed, missed_accuracy, missed_fnmr
 from femb_cli.cli.output import Output
+from femb_cli.cli.verification_output import show_templates, show_verifications
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from femb_cli.evaluation.metrics.intervals import Interval
     from femb_cli.evaluation.templates.verify import TemplateVerification
     from femb_cli.evaluation.verification.result import Verification
-    from femb_cli.inference.verify_extras import Confidence
     from femb_cli.inference.verify_job import VerifyJob
 
-WARNED_RATES = (1e-2, 1e-3)
-"""False accept rates in the table: of pairs too few for them, a person is warned."""
-
-
-class Flip(StrEnum):
-    """How mirror images are used."""
-
-    none = "none"
-    sum = "sum"
-
-
-class Protocol(StrEnum):
-    """The rule of the accuracy."""
-
-    arcface = "arcface"
-    xqlfw = "xqlfw"
-    magface = "magface"
-    magface_no_mean = "magface-no-mean"
-    exact = "exact"
+Flip = Literal["none", "sum"]
+Protocol = Literal["arcface", "xqlfw", "magface", "magface-no-mean", "exact"]
 
 
 def verify(
+    context: typer.Context,
     dataset: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,13 +32,13 @@ def verify(
         ),
     ] = None,
     pairs: Annotated[
-        Path | None, typer.Option("--pairs", help="A pair list of your own: LFW's format, or CSV ref,probe,mated.")
+        Path | None, typer.Option("--pairs", help="Your own pair list: LFW's format, or CSV ref,probe,mated.")
     ] = None,
     images: Annotated[
-        Path | None, typer.Option("--images", help="Folder, zip or dataset with the pairs' images.")
+        Path | None, typer.Option("--images", help="Folder, zip or dataset with the images of --pairs.")
     ] = None,
     embeddings: Annotated[
-        Path | None, typer.Option("--embeddings", help="What femb embed wrote, instead of images.")
+        Path | None, typer.Option("--embeddings", help="A file that femb embed wrote, instead of images.")
     ] = None,
     templates: Annotated[
         Path | None,
@@ -71,7 +50,7 @@ def verify(
             "--ijb-mode",
             metavar="NxDxFx",
             help="Norm, detector and flip of --templates, 1 or 0 each: N1D1F1 adds the two halves of each row,"
-            " N1D1 takes rows of one embedding. Default: N1D1 for what femb embed wrote, else N1D1F1.",
+            " N1D1 takes rows of one embedding. Default: N1D1 if femb embed wrote the embeddings, else N1D1F1.",
         ),
     ] = None,
     model: Annotated[
@@ -85,25 +64,28 @@ def verify(
     ] = None,
     data_dir: options.DataDir = None,
     flip: Annotated[
-        Flip | None, typer.Option("--flip", help="Add mirror images' embeddings. Default: as the model's authors do.")
+        Flip | None,
+        typer.Option("--flip", help="Add mirror images' embeddings, or not. Default: as the model's authors do."),
     ] = None,
     protocol: Annotated[
         Protocol | None,
-        typer.Option("--protocol", help="Whose rule the accuracy follows. Default: the benchmark's own, else arcface."),
+        typer.Option("--protocol", help="How accuracy is measured. Default: the benchmark's protocol, else arcface."),
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images at a time.")] = 64,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images in a batch.")] = 64,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="DIR", help="Write a page with curves, and the metrics.")
+        Path | None, typer.Option("--report", metavar="DIR", help="Write a page with the metrics and curves.")
     ] = None,
     quality: Annotated[
         Path | None,
-        typer.Option("--quality", help="Scores for the report's discard curve. Default: the embeddings' magnitudes."),
+        typer.Option(
+            "--quality", help="Quality scores for the report's discard curve. Default: the embeddings' magnitudes."
+        ),
     ] = None,
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Add 95 % confidence intervals; a report always has them.")
     ] = False,
     use_cache: Annotated[
-        bool, typer.Option("--cache/--no-cache", help="Keep embeddings, and take those that were kept.")
+        bool, typer.Option("--cache/--no-cache", help="Store new embeddings, and reuse stored ones.")
     ] = True,
     min_accuracy: Annotated[
         float | None, typer.Option("--min-accuracy", help="End with exit code 1 below this accuracy (0.995).")
@@ -113,7 +95,7 @@ def verify(
         typer.Option(
             "--max-fnmr",
             metavar="X[@FMR]",
-            help="End with exit code 1 above this FNMR at that FMR (0.05@1e-3; FMR 1e-3 if left out).",
+            help="End with exit code 1 above this FNMR at that FMR (0.05@1e-3; the FMR is 1e-3 if left out).",
         ),
     ] = None,
     processes: options.Processes = None,
@@ -137,32 +119,26 @@ def verify(
     from femb_cli.files import refuse_existing
 
     output = Output(json=json, quiet=quiet)
-    if templates is None:
-        _check_usage(dataset, pairs, images, embeddings, model, ijb_mode)
-    else:
-        _check_template_usage(embeddings, dataset, pairs, images, model, flip, protocol, report, min_accuracy)
+    check_usage({name for name, value in context.params.items() if value not in (None, (), [])})
     fnmr_limit = None if max_fnmr is None else FnmrLimit.parse(max_fnmr)
     if templates is not None and embeddings is not None:
-        _verify_templates(templates, embeddings, ijb_mode, fnmr_limit, output)
+        result = _verify_templates(templates, embeddings, ijb_mode)
+        show_templates(output, result)
+        end_if_missed(missed_fnmr([result], fnmr_limit), output)
         return
     if report is not None:
         refuse_existing(report, overwrite=overwrite)
-    several = processes or gpus or 1
-    if several > 1 and not use_cache:
-        raise UsageError("--no-cache goes with one process", hint="several hand their embeddings over in the cache")
-    output.load_libraries()
-    rule = None if protocol is None else protocol.value
+    num_processes = processes or gpus or 1
+    if num_processes > 1 and not use_cache:
+        raise UsageError("--no-cache needs one process", hint="several processes share embeddings through the cache")
     if pairs is not None and embeddings is not None:
-        from femb_cli.evaluation.verification.result import verify_embeddings
-
-        results = [verify_embeddings(pairs, embeddings, rule or "arcface")]
+        results = [_verify_embeddings(pairs, embeddings, protocol)]
     else:
+        output.load_libraries()
         from femb_cli.checkpoints.runs import runs_folder
         from femb_cli.evaluation.verification.benchmarks import DEFAULT_BENCHMARK
         from femb_cli.inference.verify_job import VerifyJob
-        from femb_cli.runtime.devices import check_devices
 
-        check_devices(several, gpus, device)
         job = VerifyJob(
             datasets=tuple(dataset or (DEFAULT_BENCHMARK,)),
             pairs=pairs,
@@ -170,165 +146,88 @@ def verify(
             data_dir=data_dir,
             models=tuple(model or ()),
             runs=runs_folder(),
-            protocol=rule,
-            flip=None if flip is None else flip.value,
+            protocol=protocol,
+            flip=flip,
             batch_size=batch_size,
             use_cache=use_cache,
             device=device,
         )
-        results = _verify_images(job, several, output)
-    if not results:
+        results = _verify_images(job, num_processes, gpus, output)
+    if results:
+        show_verifications(output, results, intervals=intervals, report=report, quality=quality, overwrite=overwrite)
+        end_if_missed([*missed_accuracy(results, min_accuracy), *missed_fnmr(results, fnmr_limit)], output)
+
+
+def check_usage(given: Set[str]) -> None:
+    """Refuse options that exclude each other.
+
+    Args:
+        given: names of the parameters of `verify` that have a value.
+
+    Raises:
+        UsageError: two options exclude each other, or one lacks the other that it needs.
+    """
+    if "templates" in given:
+        _check_template_usage(given)
         return
-    _warn(output, results)
-    known = _confidence(results) if intervals or report is not None else None
-    _show(output, results, known if intervals else None)
-    if report is not None and known is not None:
-        _write_report(report, results, known, quality, output, overwrite=overwrite)
-    missed = [] if min_accuracy is None else missed_accuracy(results, min_accuracy)
-    end_if_missed(missed + ([] if fnmr_limit is None else missed_fnmr(results, fnmr_limit)), output)
-
-
-def percent(rate: float) -> str:
-    """A rate as people read it."""
-    return f"{100 * rate:.2f} %"
-
-
-def _check_usage(*given: object) -> None:
-    dataset, pairs, images, embeddings, model, ijb_mode = given
-    if dataset and pairs:
-        raise UsageError(
-            "--dataset and --pairs exclude each other", hint="name a benchmark, or bring pairs of your own"
-        )
-    if pairs and bool(images) == bool(embeddings):
+    if {"dataset", "pairs"} <= given:
+        raise UsageError("--dataset and --pairs exclude each other", hint="choose a benchmark or your own pair list")
+    if "pairs" in given and ("images" in given) == ("embeddings" in given):
         raise UsageError("--pairs needs either --images or --embeddings")
-    if not pairs and (images or embeddings):
-        raise UsageError("--images and --embeddings belong to --pairs", hint="--pairs FILE names the pair list")
-    if embeddings and model:
-        raise UsageError("stored embeddings need no --model")
-    if ijb_mode:
-        raise UsageError("--ijb-mode belongs to --templates")
+    if "pairs" not in given and given & {"images", "embeddings"}:
+        raise UsageError("--images and --embeddings need --pairs", hint="--pairs FILE names the pair list")
+    if {"embeddings", "model"} <= given:
+        raise UsageError("--embeddings and --model exclude each other", hint="a model is used with --images")
+    if "ijb_mode" in given:
+        raise UsageError("--ijb-mode needs --templates")
 
 
-def _check_template_usage(embeddings: Path | None, *others: object) -> None:
-    if embeddings is None:
-        raise UsageError("--templates needs --embeddings", hint="embed the images of the set with femb embed first")
-    if any(other is not None for other in others):
+def _check_template_usage(given: Set[str]) -> None:
+    if "embeddings" not in given:
+        raise UsageError("--templates needs --embeddings", hint="first embed the images with femb embed")
+    if given & {"dataset", "pairs", "images", "model", "flip", "protocol", "report", "min_accuracy"}:
         raise UsageError(
-            "--templates goes with --embeddings, --ijb-mode and --max-fnmr only",
-            hint="templates have no folds, so no accuracy, and their embeddings are made already",
+            "--templates can only be combined with --embeddings, --ijb-mode and --max-fnmr",
+            hint="templates have no folds and thus no accuracy, and they need no model, because they have embeddings",
         )
 
 
-def _verify_images(job: "VerifyJob", several: int, output: Output) -> "list[Verification]":
-    """Verify on this process, of embeddings that several may have made; nothing on any but the main one."""
-    from femb_cli.inference.verify_job import keep_embeddings
-    from femb_cli.runtime.launch import launch, on_main_process
-    from femb_cli.runtime.logging import configure_logging
-    from femb_cli.runtime.ranks import inside_launcher, is_main_process
-
-    if inside_launcher():
-        # One of them fetches the benchmarks, before all open them.
-        on_main_process(lambda: len(job.open_pair_sets(output.say)), job.device)
-    with output.progress("preparing") as progress:
-        pair_sets = job.open_pair_sets(output.say, progress)
-    if several > 1 and not inside_launcher():
-        output.say(f"embedding on {several} processes")
-        launch(keep_embeddings, several, job, configure_logging, True)
-    results = job.run(pair_sets, output.progress)
-    return results if is_main_process() else []
-
-
-def _warn(output: Output, results: "Sequence[Verification | TemplateVerification]") -> None:
-    """Say what is odd about the pairs, once for all models."""
-    from femb_cli.evaluation.metrics.roc import unsupported_rates
-
-    warnings = [warning for result in results for warning in result.warnings]
-    for result in results:
-        num_impostor = int((~result.genuine_N).sum())
-        warnings += [
-            f"{result.benchmark} has {num_impostor} impostor pairs, too few for FAR {rate.rate:g}: not one false accept"
-            f" is allowed, and {rate.needed_impostor_pairs} pairs would be needed for a figure to rely on"
-            for rate in unsupported_rates(num_impostor, WARNED_RATES)
-            if not rate.allowed_false_accepts
-        ]
-    for warning in dict.fromkeys(warnings):
-        output.warn(warning)
-
-
-def _confidence(results: "list[Verification]") -> "list[Confidence]":
-    from femb_cli.inference.verify_extras import confidence_intervals
-
-    return [confidence_intervals(result) for result in results]
-
-
-def _show(output: Output, results: "list[Verification]", known: "list[Confidence] | None") -> None:
-    """The table, with intervals where they are known."""
-    documents = [result.to_json() for result in results]
-    for document, (intervals, kind) in zip(documents, known or [], strict=False):
-        document["intervals"] = {name: asdict(interval) for name, interval in intervals.items()}
-        document["interval_kind"] = kind
-    columns = ("benchmark", "model", "flip", "pairs", "protocol", "accuracy", "TAR@FAR 1e-2", "1e-3", "EER", "AUC")
-    rows = [
-        (
-            result.benchmark,
-            result.model,
-            result.flip,
-            str(result.metrics.num_pairs),
-            result.metrics.protocol,
-            f"{percent(result.metrics.accuracy)} ± {100 * result.metrics.accuracy_std:.2f}"
-            + _between(intervals.get("accuracy"), 100, 2),
-            percent(result.metrics.tar_at_far["1e-2"]) + _between(intervals.get("tar_at_far_1e-2"), 100, 2),
-            percent(result.metrics.tar_at_far["1e-3"]) + _between(intervals.get("tar_at_far_1e-3"), 100, 2),
-            percent(result.metrics.eer) + _between(intervals.get("eer"), 100, 2),
-            f"{result.metrics.auc:.4f}" + _between(intervals.get("auc"), 1, 4),
-            f"{result.metrics.threshold:.3f}",
-        )
-        for result, (intervals, _) in zip(results, known or [({}, "")] * len(results), strict=True)
-    ]
-    output.table(documents[0] if len(documents) == 1 else {"results": documents}, (*columns, "threshold"), rows)
-    if known:
-        output.say(f"in brackets: 95 % intervals, {known[0][1]}")
-
-
-def _between(interval: "Interval | None", factor: int, digits: int) -> str:
-    if interval is None:
-        return ""
-    return f" [{factor * interval.low:.{digits}f}, {factor * interval.high:.{digits}f}]"
-
-
-def _write_report(
-    report: Path,
-    results: "list[Verification]",
-    known: "list[Confidence]",
-    quality: Path | None,
-    output: Output,
-    *,
-    overwrite: bool,
-) -> None:
-    from femb_cli.evaluation.report.write import write_report
-    from femb_cli.inference.verify_extras import report_contents
-
-    extras = [report_contents(result, confidence, quality) for result, confidence in zip(results, known, strict=True)]
-    command = shlex.join(["femb", *sys.argv[1:]])
-    write_report(report, results, extras, command=command, overwrite=overwrite)
-    output.say(f"report: {report / 'report.html'}")
-
-
-def _verify_templates(
-    directory: Path, embeddings: Path, ijb_mode: str | None, fnmr_limit: FnmrLimit | None, output: Output
-) -> None:
-    """Verify templates from stored embeddings, and show the official rates beside the exact ones."""
-    from femb_cli.evaluation.templates.features import TemplateMode
+def _verify_templates(directory: Path, embeddings: Path, ijb_mode: str | None) -> "TemplateVerification":
+    """Verify templates from a file of embeddings."""
+    from femb_cli.evaluation.templates.mode import TemplateMode
     from femb_cli.evaluation.templates.verify import verify_templates
 
     mode = None if ijb_mode is None else TemplateMode.parse(ijb_mode)
-    result = verify_templates(directory, embeddings, mode)
-    _warn(output, [result])
-    metrics = result.metrics
-    columns = (f"{result.benchmark}, {metrics.mode}", *metrics.official_tpr_at_fpr)
-    rows = [
-        ("TPR at the nearest FPR", *(percent(rate) for rate in metrics.official_tpr_at_fpr.values())),
-        ("TAR at FAR", *(percent(rate) for rate in metrics.tar_at_far.values())),
-    ]
-    output.table(result.to_json(), columns, rows)
-    end_if_missed([] if fnmr_limit is None else missed_fnmr([result], fnmr_limit), output)
+    return verify_templates(directory, embeddings, mode)
+
+
+def _verify_embeddings(pairs: Path, embeddings: Path, protocol: Protocol | None) -> "Verification":
+    """Verify a file of embeddings, without loading torch."""
+    from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
+    from femb_cli.evaluation.verification.result import verify_embeddings
+
+    return verify_embeddings(pairs, embeddings, protocol or DEFAULT_PROTOCOL)
+
+
+def _verify_images(job: "VerifyJob", num_processes: int, gpus: int | None, output: Output) -> "list[Verification]":
+    """Verify models on images; several processes embed them and share their embeddings through the cache.
+
+    Returns:
+        The results on the main process; none on others.
+    """
+    from femb_cli.inference.verify_job import cache_embeddings
+    from femb_cli.runtime.devices import check_devices
+    from femb_cli.runtime.launch import launch, on_main_process
+    from femb_cli.runtime.ranks import inside_launcher, is_main_process
+
+    check_devices(num_processes, gpus, job.device)
+    if inside_launcher():
+        # The main process downloads the benchmarks before all processes open them.
+        on_main_process(lambda: len(job.open_pair_sets(output.say)), job.device)
+    with output.progress("preparing") as progress:
+        pair_sets = job.open_pair_sets(output.say, progress)
+    if num_processes > 1 and not inside_launcher():
+        output.say(f"embedding on {num_processes} processes")
+        launch(cache_embeddings, num_processes, job)
+    results = job.run(pair_sets, output.progress)
+    return results if is_main_process() else []

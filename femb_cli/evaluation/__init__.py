@@ -1,1 +1,1 @@
-"""Evaluation: pairs, scores and figures, without a network."""
+"""Evaluation: from pairs and embeddings to scores, metrics and reports, without a network."""

@@ -1,5 +1,9 @@
-"""Embeddings as `femb embed` stores them: an array, and the images' names in a text file beside it."""
+"""Embeddings as `femb embed` writes them: a `.npy` array, and a `.txt` file with the name of each row.
 
+Shape suffixes: N embeddings, D embedding dimension.
+"""
+
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -7,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.files import new_file, refuse_existing
 
 
 def names_path(embeddings: Path) -> Path:
-    """The file with the images' names that belongs to a file of embeddings."""
+    """Return the path of the file with the names of embeddings: `faces.txt` for `faces.npy`."""
     return embeddings.with_suffix(".txt")
 
 
@@ -19,10 +24,10 @@ def read_embeddings(path: Path, *, mmap_mode: Literal["r"] | None = None) -> tup
 
     Args:
         path: the `.npy` file.
-        mmap_mode: `r` leaves the numbers on the disk until they are looked at.
+        mmap_mode: `r` returns a memory map, which reads the rows only when they are used.
 
     Raises:
-        FembError: a file is missing or damaged, or the two do not belong together.
+        FembError: a file is missing or damaged, or the number of names is not that of embeddings.
     """
     rows_ND = read_rows(path, mmap_mode=mmap_mode)
     try:
@@ -35,7 +40,7 @@ def read_embeddings(path: Path, *, mmap_mode: Literal["r"] | None = None) -> tup
 
 
 def read_rows(path: Path, *, mmap_mode: Literal["r"] | None = None) -> NDArray[Any]:
-    """Read an array of numbers (N, D) without names.
+    """Read an array of numbers (N, D) without names; arguments as `read_embeddings`.
 
     Raises:
         FembError: the file is missing or damaged, or holds anything else.
@@ -45,5 +50,27 @@ def read_rows(path: Path, *, mmap_mode: Literal["r"] | None = None) -> NDArray[A
     except (OSError, ValueError, EOFError) as error:
         raise FembError(f"cannot read {path}: {error}") from error
     if not isinstance(rows_ND, np.ndarray) or rows_ND.dtype.kind not in "fiu" or rows_ND.ndim != 2:
-        raise FembError(f"{path} does not hold one array of numbers (N, D)", hint="femb embed writes one")
+        raise FembError(f"{path} does not hold one array of numbers (N, D)", hint="femb embed writes such files")
     return rows_ND
+
+
+def refuse_existing_embeddings(path: Path, *, overwrite: bool) -> None:
+    """Refuse to replace embeddings or their names, unless `overwrite` is true.
+
+    Raises:
+        FembError: one of the two files exists and `overwrite` is false.
+    """
+    refuse_existing(path, overwrite=overwrite)
+    refuse_existing(names_path(path), overwrite=overwrite)
+
+
+def write_rows(path: Path, rows_ND: NDArray[Any]) -> None:
+    """Write an array, and replace a file that exists."""
+    with new_file(path, overwrite=True) as aside, aside.open("wb") as file:
+        np.save(file, rows_ND)
+
+
+def write_names(embeddings: Path, names: Iterable[str]) -> None:
+    """Write the names of embeddings, one a line, and replace a file that exists."""
+    with new_file(names_path(embeddings), overwrite=True) as aside:
+        aside.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")

@@ -1,10 +1,10 @@
-"""Embeddings kept from one command to the next, known by the model's weights and the images' bytes.
+"""A cache of embeddings on disk, with the model's weights and the images' bytes as keys.
 
-Neither a name nor a date says that two models or two images are the same; their contents do, and reading those takes a
-hundredth of the time of embedding them. There is one file for each model, so that sets that share images, as LFW and
-its `.bin`, share their embeddings.
+Names and dates do not show whether two models or two images are the same, but their contents do. Reading the contents
+takes a hundredth of the time of embedding. Each model has one file, so that benchmarks with the same images share their
+embeddings, as LFW and its `.bin` do.
 
-Shapes: N images, D embedding dimension, K images that are kept.
+Shape suffixes: N images, D embedding dimension, K cached images.
 """
 
 import os
@@ -27,7 +27,10 @@ from femb_cli.progress import Progress
 from femb_cli.runtime.ranks import is_main_process, world_size
 
 MAX_BYTES = 2 * 2**30
-"""Of all embeddings that are kept; the models that were not used for the longest time give way."""
+"""Limit for the files of all models together; the least recently used ones are removed first."""
+
+Cached = dict[bytes, NDArray[np.float32]]
+"""The embedding of each cached image by the checksum of its bytes."""
 
 
 def embed_with_cache(
@@ -39,38 +42,38 @@ def embed_with_cache(
     flip: bool = False,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """Return the raw embeddings of some images, (N, D); those that were made before come from the cache.
+    """Return the raw embeddings of some images, (N, D); embed only those that are not in the cache.
 
-    Of several processes each embeds its share of the others, all get the whole, and one keeps it.
+    Each of several processes embeds a share, all of them return all embeddings, and the main process writes the cache.
 
     Args:
         embedder: the model.
-        source: where the images are.
+        source: the source of the images.
         rows_N: which images.
-        batch_size: images at a time.
+        batch_size: images in a batch, for each process.
         flip: add the embeddings of the mirror images.
-        progress: called with the number of images done and in all, of those that have to be embedded.
+        progress: called with the number of images done, and the total of those to embed.
 
     Raises:
         FembError: an image cannot be read.
     """
     path = cache_folder() / "embeddings" / f"{model_fingerprint(embedder)}-{'sum' if flip else 'none'}.npz"
     keys = [xxhash.xxh3_128_digest(source.read(row)) for row in rows_N.tolist()]
-    kept = _shared(_recall(path, embedder.embedding_dim))
-    absent = {key: row for key, row in zip(keys, rows_N.tolist(), strict=True) if key not in kept}
+    cached = _of_main_process(_read_cache(path, embedder.embedding_dim))
+    absent = {key: row for key, row in zip(keys, rows_N.tolist(), strict=True) if key not in cached}
     if absent:
         rows = np.array(list(absent.values()), dtype=np.int64)
-        made = embed_source(embedder, source, rows, batch_size=batch_size, flip=flip, progress=progress).rows_ND
-        kept.update(zip(absent, made, strict=True))
+        new = embed_source(embedder, source, rows, batch_size=batch_size, flip=flip, progress=progress).rows_ND
+        cached.update(zip(absent, new, strict=True))
         if is_main_process():
-            _keep(path, kept)
-    return np.stack([kept[key] for key in keys])
+            _write_cache(path, cached)
+    return np.stack([cached[key] for key in keys])
 
 
 def model_fingerprint(embedder: Embedder) -> str:
     """Return a checksum of everything that the model's embeddings depend on, in hexadecimal."""
-    made_by = f"{embedder.preprocessing} {embedder.device.type} {torch.__version__} {__version__}"
-    digest = xxhash.xxh3_128(made_by.encode())
+    settings = f"{embedder.preprocessing} {embedder.device.type} {torch.__version__} {__version__}"
+    digest = xxhash.xxh3_128(settings.encode())
     if not isinstance(embedder.network, nn.Module):
         digest.update(file_sha256(Path(embedder.name)).encode())
         return digest.hexdigest()
@@ -81,8 +84,8 @@ def model_fingerprint(embedder: Embedder) -> str:
     return digest.hexdigest()
 
 
-def _recall(path: Path, embedding_dim: int) -> dict[bytes, NDArray[np.float32]]:
-    """Return what is kept for a model; nothing if the file is damaged."""
+def _read_cache(path: Path, embedding_dim: int) -> Cached:
+    """Read a model's file; it counts as empty if it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
             keys_K16, rows_KD = file["keys"], file["rows"]
@@ -94,23 +97,24 @@ def _recall(path: Path, embedding_dim: int) -> dict[bytes, NDArray[np.float32]]:
     return {key.tobytes(): row for key, row in zip(keys_K16, rows_KD, strict=True)}
 
 
-def _shared(kept: dict[bytes, NDArray[np.float32]]) -> dict[bytes, NDArray[np.float32]]:
-    """What the main process found: processes that disagreed on what is absent would wait for each other for ever."""
-    found = [kept]
+def _of_main_process(cached: Cached) -> Cached:
+    """Return what the main process has read: all processes must embed the same images, or they deadlock."""
+    values = [cached]
     if world_size() > 1:
-        broadcast_object_list(found)
-    return found[0]
+        broadcast_object_list(values)
+    return values[0]
 
 
-def _keep(path: Path, kept: dict[bytes, NDArray[np.float32]]) -> None:
-    keys_K16 = np.frombuffer(b"".join(kept), dtype=np.uint8).reshape(-1, 16)
+def _write_cache(path: Path, cached: Cached) -> None:
+    """Write a model's file, and keep the cache below `MAX_BYTES`."""
+    keys_K16 = np.frombuffer(b"".join(cached), dtype=np.uint8).reshape(-1, 16)
     with new_file(path, overwrite=True) as aside, aside.open("wb") as file:
-        np.savez(file, keys=keys_K16, rows=np.stack(list(kept.values())))
-    _forget_oldest(path.parent)
+        np.savez(file, keys=keys_K16, rows=np.stack(list(cached.values())))
+    _remove_least_recently_used(path.parent)
 
 
-def _forget_oldest(folder: Path) -> None:
-    """Remove what was used longest ago, until the rest fits."""
+def _remove_least_recently_used(folder: Path) -> None:
+    """Remove files until the rest is not larger than `MAX_BYTES`."""
     files = [(path, path.stat()) for path in folder.glob("*.npz")]
     total = sum(status.st_size for _, status in files)
     for path, status in sorted(files, key=lambda entry: entry[1].st_mtime_ns):

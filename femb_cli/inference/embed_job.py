@@ -1,7 +1,6 @@
-"""What `femb embed` asks for, in a form that can be sent to several processes."""
+"""The request of `femb embed`, in a form that can be sent to several processes."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,8 @@ from femb_cli.data.images.decode import ALIGNED_SIZE, decode_image
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
-from femb_cli.evaluation.embeddings_file import names_path
-from femb_cli.files import refuse_existing
-from femb_cli.inference.embed import write_embeddings
+from femb_cli.evaluation.embeddings_file import names_path, refuse_existing_embeddings
+from femb_cli.inference.embed_to_file import embed_to_file
 from femb_cli.inference.embedder import is_onnx, load_embedder
 from femb_cli.progress import Progress
 from femb_cli.runtime.devices import join_process_group
@@ -25,7 +23,7 @@ from femb_cli.runtime.ranks import is_main_process
 
 @dataclass(frozen=True)
 class EmbedJob:
-    """The images, the model and the file to make; see `femb embed --help`."""
+    """The images, the model and the output file; see `femb embed --help`."""
 
     images: tuple[Path, ...]
     out: Path
@@ -39,27 +37,33 @@ class EmbedJob:
     overwrite: bool
 
     def open_images(self) -> ImageSource:
-        """One folder, archive, list or dataset as a whole; else the files as they are listed."""
+        """Open a single folder, archive, list or dataset as a source; anything else is a list of image files."""
         only = self.images[0] if len(self.images) == 1 else None
         if only is not None and not (only.is_file() and is_image_name(only.name)):
             return open_source(only)
         return FileListSource(self.images)
 
     def find_model(self) -> Path:
-        """The model that was named, or the newest finished run."""
+        """Return the given model, or the newest finished run."""
         return self.model or newest_finished_run(self.runs)
 
     def check(self) -> str | None:
-        """Refuse what cannot work before anything is started; a warning if the images may not be aligned faces."""
-        refuse_existing(self.out, overwrite=self.overwrite)
-        refuse_existing(names_path(self.out), overwrite=self.overwrite)
+        """Find errors of the request before any process starts.
+
+        Returns:
+            A warning if the images may not be aligned faces.
+
+        Raises:
+            FembError: an output exists, or the images or the model cannot be opened.
+        """
+        refuse_existing_embeddings(self.out, overwrite=self.overwrite)
         source = self.open_images()
         if not is_onnx(model := self.find_model()):
             open_checkpoint(model)
         return alignment_warning(source)
 
     def describe(self) -> dict[str, Any]:
-        """What would be done."""
+        """Describe what the request would do, for a dry run."""
         model = self.find_model()
         embedder = load_embedder(model, "cpu")
         return {
@@ -72,7 +76,7 @@ class EmbedJob:
 
 
 def alignment_warning(source: ImageSource) -> str | None:
-    """What to tell a person whose first image has not the size of an aligned face."""
+    """Return a warning if the first image does not have the size of an aligned face."""
     try:
         height, width, _ = decode_image(source.read(0), size=None).shape
     except FembError:
@@ -81,23 +85,21 @@ def alignment_warning(source: ImageSource) -> str | None:
         return None
     return (
         f"{source.names[0]} is {width} x {height} pixels and will be resized: networks expect {ALIGNED_SIZE} x"
-        f" {ALIGNED_SIZE} faces aligned to the ArcFace template, and embed anything else badly"
+        f" {ALIGNED_SIZE} faces aligned to the ArcFace template, and embed other images badly"
     )
 
 
-def run_embedding(
-    job: EmbedJob,
-    set_up_logging: Callable[..., None],
-    quiet: bool,
-    progress: Progress | None,
-) -> dict[str, Any] | None:
-    """Do a job, on each of its processes; the result on the main process, None on others."""
-    set_up_logging(quiet=quiet)
+def run_embedding(job: EmbedJob, progress: Progress | None) -> dict[str, Any] | None:
+    """Run a job, on each of its processes.
+
+    Returns:
+        A summary on the main process; None on the others.
+    """
     join_process_group(job.device)
     source = job.open_images()
     embedder = load_embedder(job.find_model(), job.device)
     started = time.perf_counter()
-    result = write_embeddings(
+    result = embed_to_file(
         embedder,
         source,
         job.out,

@@ -1,4 +1,4 @@
-"""Verification of images: embed the images of the pairs, then score them."""
+"""Verify a model on images: embed the images of the pairs, then score the pairs."""
 
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from femb_cli.inference.embedder import Embedder
 from femb_cli.progress import Progress
 
 Flip = Literal["none", "sum"]
+"""Embed the image alone, or add the embedding of its mirror image."""
 
 
 def verify(
@@ -26,16 +27,15 @@ def verify(
     use_cache: bool = False,
     progress: Progress | None = None,
 ) -> Verification:
-    """Embed the images of the pairs and score them.
+    """Embed the images of the pairs and score the pairs.
 
     Args:
         embedder: the model.
-        pair_set: what to verify it on.
-        flip: `sum` adds the mirror image's embedding; None: as the model's own convention says, but never under
-            MagFace's protocols, which have none.
-        batch_size: images at a time.
-        use_cache: keep the embeddings for the next time, and take those that were kept.
-        progress: called with the number of images done and in all.
+        pair_set: the pairs and their images.
+        flip: None for the model's own convention, except that MagFace's protocols never use mirror images.
+        batch_size: images in a batch.
+        use_cache: take embeddings from the cache, and store new ones there.
+        progress: called with the number of images done, and the total.
 
     Raises:
         FembError: a pair names a missing image, or an image cannot be read.
@@ -51,17 +51,17 @@ def verify(
     else:
         rows_ND = embed_source(embedder, pair_set.images, used_N, **settings).rows_ND
     embedded = EmbeddedPairs(rows_ND, places_N[: len(pairs)], places_N[len(pairs) :])
-    scores_N, metrics, warnings = score_embedded(pairs, embedded, names_of(pair_set.images, used_N), pair_set.protocol)
+    scored = score_embedded(pairs, embedded, names_of(pair_set.images, used_N), pair_set.protocol)
     return Verification(
         benchmark=pair_set.name,
         title=pair_set.title,
         model=embedder.name,
         flip=chosen,
-        metrics=metrics,
-        scores_N=scores_N,
+        metrics=scored.metrics,
+        scores_N=scored.scores_N,
         pairs=pairs,
         embedded=embedded,
         images=pair_set.images,
         card=embedder.card.to_display() if embedder.card else {},
-        warnings=warnings,
+        warnings=scored.warnings,
     )

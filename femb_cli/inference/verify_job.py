@@ -1,4 +1,4 @@
-"""What `femb verify` asks of images, in a form that can be sent to several processes."""
+"""The request of `femb verify` for images, in a form that can be sent to several processes."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -10,13 +10,16 @@ from femb_cli.evaluation.verification.open import PairSet, open_benchmark, open_
 from femb_cli.evaluation.verification.result import Verification
 from femb_cli.inference.embedder import load_embedder
 from femb_cli.inference.verify import Flip, verify
-from femb_cli.progress import Progress, Say
+from femb_cli.progress import Progress, Say, silent
 from femb_cli.runtime.devices import join_process_group
+
+ShowProgress = Callable[[str], AbstractContextManager[Progress | None]]
+"""From a label to a context that shows the progress of one verification."""
 
 
 @dataclass(frozen=True)
 class VerifyJob:
-    """The models and the sets; see `femb verify --help`."""
+    """The models, and the benchmarks or the pair list with its images; see `femb verify --help`."""
 
     datasets: tuple[str, ...]
     pairs: Path | None
@@ -31,23 +34,21 @@ class VerifyJob:
     device: str | None
 
     def open_pair_sets(self, say: Say, progress: Progress | None = None) -> list[PairSet]:
-        """The pair list of one's own, or the benchmarks, fetched or drawn where they are not here yet."""
+        """Open the pair list, or all benchmarks; `open_benchmark` downloads or draws them if needed."""
         if self.pairs is not None and self.images is not None:
-            return [open_pairs(self.pairs, self.images, self.protocol or "arcface")]
+            return [open_pairs(self.pairs, self.images, self.protocol)]
         return [
             open_benchmark(name, self.data_dir, say=say, progress=progress, protocol=self.protocol)
             for name in self.datasets
         ]
 
-    def run(
-        self, pair_sets: list[PairSet], show: Callable[[str], AbstractContextManager[Progress | None]]
-    ) -> list[Verification]:
-        """Verify each model (or the newest finished run) on each set; `show` opens the progress of one of them."""
+    def run(self, pair_sets: list[PairSet], show_progress: ShowProgress) -> list[Verification]:
+        """Verify every model (or the newest finished run) on every pair set."""
         results = []
         for path in self.models or (newest_finished_run(self.runs),):
             embedder = load_embedder(path, self.device)
             for pair_set in pair_sets:
-                with show(f"{pair_set.name} with {path}") as progress:
+                with show_progress(f"{pair_set.name} with {path}") as progress:
                     results.append(
                         verify(
                             embedder,
@@ -61,8 +62,7 @@ class VerifyJob:
         return results
 
 
-def keep_embeddings(job: VerifyJob, set_up_logging: Callable[..., None], quiet: bool) -> None:
-    """Embed what a job needs, on each of its processes, and keep it for the process that will score it."""
-    set_up_logging(quiet=quiet)
+def cache_embeddings(job: VerifyJob) -> None:
+    """Run a job on each of several processes, so that its embeddings are in the cache for the process that reports."""
     join_process_group(job.device)
-    job.run(job.open_pair_sets(say=lambda text: None), lambda text: nullcontext())
+    job.run(job.open_pair_sets(silent), lambda label: nullcontext())

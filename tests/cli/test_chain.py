@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from safetensors.numpy import load_file
 from tiny import TINY
 
@@ -131,62 +130,6 @@ def test_a_bare_resume_goes_on_with_the_newest_unfinished_run(femb, trained):
     assert Path("runs/a/checkpoints/step-000008").is_dir()
 
 
-def test_an_interrupted_embedding_goes_on_where_it_stopped(femb, trained, tmp_path, monkeypatch):
-    from femb_cli.inference import embed
-
-    monkeypatch.setattr(embed, "CHUNK", 2)
-    saved = embed._Part.save
-    calls = []
-
-    def interrupted(part):
-        saved(part)
-        calls.append(part.done)
-        if part.done == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(embed._Part, "save", interrupted)
-    samples = trained / "samples"
-    broken = femb("embed", samples, "-o", "e.npy", "--model", trained)
-    assert broken.code == 130
-    assert "--resume" in broken.err
-    assert not Path("e.npy").exists()
-    monkeypatch.setattr(embed._Part, "save", saved)
-    assert femb("embed", samples, "-o", "e.npy", "--model", trained, "--resume").code == 0
-    assert femb("embed", samples, "-o", "whole.npy", "--model", trained).code == 0
-    assert np.array_equal(np.load("e.npy"), np.load("whole.npy"))
-    assert calls == [2, 4]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["e.npy", "e.txt", "whole.npy", "whole.txt"]
-
-
-def test_bad_images_are_left_out_and_listed_when_asked(femb, trained, tmp_path):
-    shutil.copytree(trained / "samples", "images")
-    Path("images/broken.jpg").write_bytes(b"not a picture")
-    refused = femb("embed", "images", "-o", "e.npy", "--model", trained)
-    assert refused.code == 1
-    assert "broken.jpg" in refused.err
-    assert [path.name for path in tmp_path.iterdir()] == ["images"]
-    skipped = json.loads(femb("embed", "images", "-o", "e.npy", "--model", trained, "--skip-bad", "--json").out)
-    assert (skipped["num_images"], skipped["num_failed"]) == (6, 1)
-    assert skipped["failed"][0][0] == "broken.jpg"
-    assert len(np.load("e.npy")) == len(Path("e.txt").read_text().splitlines()) == 6
-
-
-def test_images_listed_on_stdin_keep_their_order(femb, trained, monkeypatch):
-    import io
-
-    listed = sorted((trained / "samples").iterdir(), reverse=True)[:3]
-    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{path}\n" for path in listed)))
-    assert femb("embed", "-", "-o", "e.npy", "--model", trained).code == 0
-    assert [Path(name).name for name in Path("e.txt").read_text().splitlines()] == [path.name for path in listed]
-
-
-def test_a_large_photo_is_embedded_at_the_network_s_size(femb, trained):
-    Image.new("RGB", (250, 250), (120, 90, 80)).save("photo.png")
-    result = femb("embed", "photo.png", "-o", "e.npy", "--model", trained)
-    assert result.code == 0
-    assert "250 x 250" in result.err
-
-
 def test_two_processes_train_and_embed(tmp_path, trained):
     def run(*arguments: str) -> dict:
         command = [sys.executable, "-m", "femb_cli", *arguments, "--processes", "2", "--json"]
@@ -208,29 +151,6 @@ def test_two_processes_train_and_embed(tmp_path, trained):
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     np.testing.assert_allclose(np.load(tmp_path / "two.npy"), np.load(tmp_path / "one.npy"), rtol=0, atol=1e-4)
     assert (tmp_path / "two.txt").read_text() == (tmp_path / "one.txt").read_text()
-
-
-def test_a_failing_process_is_one_clear_error(tmp_path, trained):
-    images = tmp_path / "images"
-    shutil.copytree(trained / "samples", images)
-    (images / "broken.jpg").write_bytes(b"not a picture")
-    command = [
-        sys.executable,
-        "-m",
-        "femb_cli",
-        "embed",
-        "images",
-        "-o",
-        "e.npy",
-        "-m",
-        str(trained),
-        "--processes",
-        "2",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 1
-    assert "broken.jpg" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_under_torchrun_every_process_joins_one_run(tmp_path):

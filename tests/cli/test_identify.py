@@ -26,7 +26,7 @@ def test_rank_rates_are_of_probes_with_a_mate(femb, save):
     assert "tpir_at_fpir" not in metrics
 
 
-def test_strangers_make_it_an_open_set(femb, save):
+def test_probes_without_a_mate_make_it_an_open_set(femb, save):
     save("gallery", [("anna/1.jpg", (1, 0)), ("bert/1.jpg", (0, 1))])
     save("probes", [("anna/2.jpg", (1, 0)), ("bert/2.jpg", (-1, 0.1)), ("carl/1.jpg", (1, 0.5))])
     result = femb("identify", "probes.npy", "gallery.npy")

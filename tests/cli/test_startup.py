@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import pytest
+from stored_embeddings import store
 
 HEAVY = ("torch", "numpy", "pydantic", "yaml", "accelerate")
+COMPUTING = ("torch", "accelerate", "datasets", "pyarrow", "matplotlib", "sklearn", "PIL")
 
 
 def loaded_after(code: str, *, cwd: object = None) -> set[str]:
@@ -28,6 +30,21 @@ def test_talking_commands_load_no_torch(arguments, tmp_path):
     code = f"from femb_cli.cli.app import run\nassert run({arguments!r}) == 0"
     assert loaded_after(code, cwd=tmp_path).isdisjoint({"torch", "accelerate"})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("further", [[], ["--intervals"], ["--protocol", "magface", "--json"]])
+def test_stored_embeddings_are_verified_without_torch(further, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = [*store(), *further]
+    code = f"from femb_cli.cli.app import run\nassert run({arguments!r}) == 0"
+    assert loaded_after(code, cwd=tmp_path).isdisjoint(COMPUTING)
+
+
+def test_stored_embeddings_are_identified_without_torch(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store()
+    code = "from femb_cli.cli.app import run\nassert run(['identify', 'embeddings.npy', 'embeddings.npy']) == 0"
+    assert loaded_after(code, cwd=tmp_path).isdisjoint(COMPUTING)
 
 
 def test_a_dry_run_of_a_data_set_loads_no_torch(tmp_path):

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from femb_cli.evaluation.verification.pairs import PairList, read_pairs
+from femb_cli.evaluation.verification.pair_file import read_pairs
+from femb_cli.evaluation.verification.pairs import PairList
 
 
 @dataclass(frozen=True)

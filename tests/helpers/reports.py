@@ -11,7 +11,7 @@ from femb_cli.evaluation.metrics.intervals import Interval
 from femb_cli.evaluation.metrics.quality import discard_curve
 from femb_cli.evaluation.report.contents import ReportContents
 from femb_cli.evaluation.report.hardest import PicturedPair, hardest_pairs
-from femb_cli.evaluation.verification.pairs import read_pairs
+from femb_cli.evaluation.verification.pair_file import read_pairs
 from femb_cli.evaluation.verification.score import VerificationMetrics, score_pairs
 
 

@@ -5,40 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
+from linear_embedder import linear_embedder
 from PIL import Image
-from torch import nn
 
 from femb_cli.data.files.folder import FolderSource
-from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.inference import cache as embedding_cache
 from femb_cli.inference.cache import embed_with_cache, model_fingerprint
-from femb_cli.inference.embedder import Embedder
-
-
-class Network(nn.Module):
-    """A linear map that counts its calls."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        torch.manual_seed(seed)
-        self.linear = nn.Linear(3, 5)
-        self.calls = 0
-
-    def forward(self, images_B3HW):
-        self.calls += 1
-        return self.linear(images_B3HW.mean((2, 3)))
-
-
-def embedder(seed: int = 0, **preprocessing) -> Embedder:
-    return Embedder(
-        Network(seed).eval(),
-        Preprocessing(**preprocessing),
-        embedding_dim=5,
-        name="network",
-        flip="none",
-        device=torch.device("cpu"),
-    )
 
 
 @pytest.fixture
@@ -57,16 +29,16 @@ ROWS = np.array([2, 0, 3])
 
 
 def test_the_second_time_nothing_is_computed(faces):
-    first = embed_with_cache(embedder(), faces, ROWS)
-    again = embedder()
+    first = embed_with_cache(linear_embedder(), faces, ROWS)
+    again = linear_embedder()
     np.testing.assert_array_equal(embed_with_cache(again, faces, ROWS), first)
     assert again.network.calls == 0
 
 
 def test_moved_images_are_recognised(faces, tmp_path):
-    first = embed_with_cache(embedder(), faces, ROWS)
+    first = embed_with_cache(linear_embedder(), faces, ROWS)
     shutil.move(faces.path, tmp_path / "elsewhere")
-    again = embedder()
+    again = linear_embedder()
     np.testing.assert_array_equal(embed_with_cache(again, FolderSource(tmp_path / "elsewhere"), ROWS), first)
     assert again.network.calls == 0
 
@@ -74,46 +46,52 @@ def test_moved_images_are_recognised(faces, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda faces: embed_with_cache(embedder(seed=1), faces, ROWS),
-        lambda faces: embed_with_cache(embedder(mean=(0.4, 0.4, 0.4)), faces, ROWS),
-        lambda faces: embed_with_cache(embedder(), faces, ROWS, flip=True),
+        lambda faces: embed_with_cache(linear_embedder(seed=1), faces, ROWS),
+        lambda faces: embed_with_cache(linear_embedder(mean=(0.4, 0.4, 0.4)), faces, ROWS),
+        lambda faces: embed_with_cache(linear_embedder(), faces, ROWS, flip=True),
     ],
 )
 def test_other_weights_colours_flips_or_images_are_computed(faces, change):
-    first = embed_with_cache(embedder(), faces, ROWS)
+    first = embed_with_cache(linear_embedder(), faces, ROWS)
     assert not np.array_equal(change(faces), first)
 
 
 def test_only_images_that_are_new_are_computed(faces):
-    first = embed_with_cache(embedder(), faces, ROWS)
+    first = embed_with_cache(linear_embedder(), faces, ROWS)
     counted = []
-    again = embed_with_cache(embedder(), faces, np.array([3, 1, 2, 1]), progress=lambda *done: counted.append(done))
+    again = embed_with_cache(
+        linear_embedder(), faces, np.array([3, 1, 2, 1]), progress=lambda *done: counted.append(done)
+    )
     assert counted == [(1, 1)]
     np.testing.assert_array_equal(again[[0, 2]], first[[2, 0]])
     np.testing.assert_array_equal(again[1], again[3])
 
 
 def test_a_changed_image_is_computed(faces):
-    first = embed_with_cache(embedder(), faces, ROWS)
+    first = embed_with_cache(linear_embedder(), faces, ROWS)
     shutil.copy(faces.path / "a/3.png", faces.path / "a/0.png")
-    assert not np.array_equal(embed_with_cache(embedder(), faces, ROWS), first)
+    assert not np.array_equal(embed_with_cache(linear_embedder(), faces, ROWS), first)
 
 
 def test_a_damaged_file_is_made_again(faces, tmp_path):
-    first = embed_with_cache(embedder(), faces, ROWS)
+    first = embed_with_cache(linear_embedder(), faces, ROWS)
     next((tmp_path / "cache/embeddings").glob("*.npz")).write_bytes(b"damaged")
-    np.testing.assert_array_equal(embed_with_cache(embedder(), faces, ROWS), first)
+    np.testing.assert_array_equal(embed_with_cache(linear_embedder(), faces, ROWS), first)
 
 
-def test_the_longest_unused_give_way(faces, tmp_path, monkeypatch):
+def test_the_least_recently_used_are_removed(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(embedding_cache, "MAX_BYTES", 1500)
     for seed in range(4):
-        embed_with_cache(embedder(seed), faces, ROWS)
+        embed_with_cache(linear_embedder(seed), faces, ROWS)
     assert len(list((tmp_path / "cache/embeddings").glob("*.npz"))) == 2
-    last = embedder(3)
+    last = linear_embedder(3)
     embed_with_cache(last, faces, ROWS)
     assert last.network.calls == 0
 
 
 def test_a_fingerprint_is_of_the_weights():
-    assert model_fingerprint(embedder(0)) == model_fingerprint(embedder(0)) != model_fingerprint(embedder(1))
+    assert (
+        model_fingerprint(linear_embedder(0))
+        == model_fingerprint(linear_embedder(0))
+        != model_fingerprint(linear_embedder(1))
+    )

@@ -1,1 +1,1 @@
-"""Metrics: numbers from scores, without images, files or networks."""
+"""Metrics: numbers computed from scores, embeddings or qualities, without images, files or networks."""

@@ -1,4 +1,4 @@
-"""Embeddings have to have a direction: a cosine with a zero vector, or one that is not finite, is no number.
+"""Refuse embeddings that are zero or not finite, because they have no cosine.
 
 Shape suffix: N embeddings.
 """
@@ -16,10 +16,10 @@ def check_embeddings(lengths_N: NDArray[np.float64], place: Callable[[int], str]
 
     Args:
         lengths_N: lengths of the embeddings, or their squares.
-        place: says which embedding a row is, for the error.
+        place: describes the embedding in a row, for the error.
 
     Raises:
-        FembError: naming the first that has no direction, and how many have none.
+        FembError: names the first such embedding, and says how many there are.
     """
     sound_N = np.isfinite(lengths_N) & (lengths_N > 0.0)
     if sound_N.all():
@@ -27,6 +27,6 @@ def check_embeddings(lengths_N: NDArray[np.float64], place: Callable[[int], str]
     row = int(np.argmin(sound_N))
     kind = "zero" if lengths_N[row] == 0.0 else "not finite"
     raise FembError(
-        f"{place(row)} is {kind}; {np.count_nonzero(~sound_N)} of {len(sound_N)} embeddings have no direction",
+        f"{place(row)} is {kind}; {np.count_nonzero(~sound_N)} of {len(sound_N)} embeddings are zero or not finite",
         hint="make the embeddings of these images again, or leave the images out",
     )

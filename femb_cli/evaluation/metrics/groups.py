@@ -1,8 +1,8 @@
-"""Error rates of groups of pairs at one threshold for all, and how far they lie apart.
+"""Error rates of groups of pairs at one common threshold, and how much they differ.
 
-A system in use has one threshold, so the groups are compared at that of all pairs together; a group's own TAR at FAR
-stands beside it. Demographic groups should be compared by impostor pairs within the group, which are harder than pairs
-of unlike people.
+A system in use has one threshold, so the groups are compared at the threshold of all pairs together. Each group's TAR
+at FAR with a threshold of its own is given as well. Demographic groups should be compared by impostor pairs within the
+group, because these are harder than pairs of people who look different.
 
 Sources:
     P. Grother, M. Ngan and K. Hanaoka, "Face Recognition Vendor Test Part 3: Demographic Effects", NISTIR 8280, 2019.
@@ -29,7 +29,7 @@ from femb_cli.evaluation.metrics.roc import checked_scores, roc_curve, tar_at_fa
 
 @dataclass(frozen=True)
 class GroupErrors:
-    """What the common threshold does to one group; a rate is None where the group lacks that kind of pair.
+    """The errors of one group at the common threshold; a rate is None if the group has no pairs of that kind.
 
     Attributes:
         name: the group.
@@ -39,7 +39,7 @@ class GroupErrors:
         false_matches: impostor pairs that are accepted.
         fnmr: share of the genuine pairs that is rejected, in [0, 1].
         fmr: share of the impostor pairs that is accepted, in [0, 1].
-        tar_within: TAR at the stated FAR by a threshold of the group's own, in [0, 1].
+        tar_within: TAR at the comparison's FAR, with the threshold that only this group's pairs need, in [0, 1].
     """
 
     name: str
@@ -54,15 +54,15 @@ class GroupErrors:
 
 @dataclass(frozen=True)
 class Differential:
-    """How far the rates of several groups lie apart.
+    """How much the rates of several groups differ.
 
     Attributes:
         highest: group of the highest rate.
         lowest: group of the lowest rate.
         max_over_min: the highest rate over the lowest; None if the lowest is 0.
         max_over_geometric_mean: the highest rate over the geometric mean of all; None if a rate is 0.
-        gini: mean absolute difference of all ordered pairs of groups, over twice the mean rate, so that 0 is equality
-            and 1 that all errors fall on one group; None if all rates are 0.
+        gini: mean absolute difference of all ordered pairs of groups, over twice the mean rate: 0 if all rates are
+            equal, 1 if all errors are in one group; None if all rates are 0.
     """
 
     highest: str
@@ -77,12 +77,12 @@ class GroupComparison:
     """The groups of one grouping at a common threshold.
 
     Attributes:
-        grouping: what sorts the pairs, `sex` say.
+        grouping: what sorts the pairs into groups, such as `sex`.
         far: the false accept rate of the threshold, and of each `tar_within`.
-        threshold: score from which on a pair is accepted, by all pairs together.
+        threshold: the threshold of all pairs together; a pair is accepted if its score is at least this.
         groups: the groups, in the order of their names.
-        fnmr: how far their FNMRs lie apart; None with fewer than two groups with genuine pairs.
-        fmr: the same of their FMRs.
+        fnmr: how much their FNMRs differ; None if fewer than two groups have genuine pairs.
+        fmr: how much their FMRs differ; None if fewer than two groups have impostor pairs.
     """
 
     grouping: str
@@ -106,7 +106,7 @@ def compare_groups(
         scores_N: similarity of each pair, finite.
         genuine_N: true where both images show the same person.
         labels_N: group of each pair.
-        grouping: what the groups are called together.
+        grouping: what sorts the pairs into groups, such as `sex`.
         far: allowed share of accepted impostor pairs, in [0, 1].
 
     Raises:
@@ -132,7 +132,7 @@ def compare_groups(
 
 
 def differential(rates: dict[str, float]) -> Differential | None:
-    """Summarise how far rates of groups lie apart; None for fewer than two groups.
+    """Summarise how much the rates of groups differ; None for fewer than two groups.
 
     Args:
         rates: rate of each group, in [0, 1].
@@ -152,23 +152,23 @@ def differential(rates: dict[str, float]) -> Differential | None:
 
 
 def quantile_bins(values_N: ArrayLike, num_bins: int = 4) -> tuple[str, ...]:
-    """Sort pairs into groups of about equal size by a number, quality say.
+    """Sort pairs into groups of about equal size by a number such as quality.
 
     Args:
         values_N: the number of each pair, finite.
-        num_bins: number of groups, 1 to 9; fewer come out where many values are equal, as equal values stay together.
+        num_bins: number of groups, 1 to 9; there may be fewer, because equal values stay together.
 
     Returns:
-        The group of each pair (N,), as `1: 9.85 to 13.2`, from the lowest values to the highest.
+        The group of each pair (N,), such as `1: 9.85 to 13.2`; the number rises with the values.
 
     Raises:
         FembError: if a value is not finite.
     """
     values = np.asarray(values_N, dtype=np.float64)
     if not np.isfinite(values).all():
-        raise FembError("a value to sort pairs by is not finite", hint="look for NaN in the qualities")
+        raise FembError("a value to sort the pairs by is not finite", hint="look for NaN in the qualities")
     ordered = np.sort(values)
-    # The middle of the ranks that equal values take up, so that a large lump of them goes where most of it lies.
+    # Equal values get the middle of their ranks, so that they go to the bin that most of them would be in.
     ranks = (np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right")) / 2
     _, bins_N = np.unique((ranks * num_bins / len(values)).astype(np.int64), return_inverse=True)
     members = [values[bins_N == place] for place in range(int(bins_N.max()) + 1)]
@@ -197,7 +197,7 @@ def _group_errors(
 
 
 def _gini(rates: NDArray[np.float64]) -> float:
-    """The Gini coefficient times n / (n - 1): one group alone in error would give (n - 1) / n without it."""
+    """The Gini coefficient times n / (n - 1), so that it is 1, not (n - 1) / n, if one group has all errors."""
     num_groups = len(rates)
     differences = np.abs(rates[:, None] - rates[None, :]).sum()
     return float(differences / (2 * num_groups * (num_groups - 1) * rates.mean()))

@@ -1,12 +1,12 @@
-"""Identification: probes searched for in a gallery, with people that the other side does not know.
+"""Identification: search probes in a gallery. A probe is mated if the gallery holds its person.
 
 Closed set: rank-k rate, the share of mated probes whose mate is among the k best entries of the gallery. Open set: TPIR
 at FPIR, ISO/IEC 19795-1: a mated probe is identified if its mate is the best entry and scores at least the threshold;
-a probe without a mate is a false positive if any entry does. TinyFace (Z. Cheng, X. Zhu and S. Gong, "Low-Resolution
-Face Recognition", ACCV 2018) is the closed set with a gallery of distractors.
+a probe without a mate is a false positive if any entry scores at least the threshold. TinyFace (Z. Cheng, X. Zhu and
+S. Gong, "Low-Resolution Face Recognition", ACCV 2018) is a closed set with distractors in the gallery.
 
-Ties are counted against the network: an entry of another person that scores as high as the mate, or lower by no more
-than the rounding of a matrix product (1e-12), is placed before it.
+Ties count against the network: an entry of another person ranks before the mate if it scores as high, or lower by no
+more than the rounding of a matrix product (1e-12).
 
 Shape suffixes: P probes, G gallery entries, D embedding dimension, B probes of a block, M mated probes.
 """
@@ -27,12 +27,12 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class SearchResults:
-    """What searching every probe in the gallery gave.
+    """The result of searching every probe in the gallery.
 
     Attributes:
-        rank_P: place of the best mate among the entries, from 1; 0 for a probe without a mate.
+        rank_P: place of the best mate among the entries, counted from 1; 0 for a probe without a mate.
         mate_score_P: cosine of the best mate; -infinity without a mate.
-        best_score_P: cosine of the best entry, whoever it is.
+        best_score_P: cosine of the best entry of any person.
     """
 
     rank_P: NDArray[np.int64]
@@ -41,20 +41,20 @@ class SearchResults:
 
     @property
     def mated_P(self) -> NDArray[np.bool_]:
-        """True where the gallery holds the probe's person."""
+        """Whether the gallery holds each probe's person."""
         return self.rank_P > 0
 
 
 @dataclass(frozen=True)
 class OpenSetPoint:
-    """What a search does at one threshold.
+    """The rates of a search at one threshold.
 
     Attributes:
         threshold: entries that score at least this are candidates.
         tpir: share of the mated probes whose mate is the best candidate, in [0, 1].
-        fpir: share of the other probes with a candidate, in [0, 1].
-        false_positives: number of those.
-        allowed_false_positives: number that the asked-for FPIR allows; 0 says that there are too few to resolve it.
+        fpir: share of the probes without a mate that have a candidate, in [0, 1].
+        false_positives: number of probes without a mate that have a candidate.
+        allowed_false_positives: number that the requested FPIR allows; 0 means too few probes for that rate.
     """
 
     threshold: float
@@ -67,9 +67,10 @@ class OpenSetPoint:
 def search(
     probes_PD: ArrayLike, gallery_GD: ArrayLike, probe_identities: Sequence[str], gallery_identities: Sequence[str]
 ) -> SearchResults:
-    """Search every probe in the gallery, by cosine, in blocks of bounded memory.
+    """Search every probe in the gallery by cosine, in blocks of limited memory.
 
-    Entries whose identity is no probe's are distractors; a person may have several entries, of which the best counts.
+    A person may have several entries in the gallery; the best one counts. Entries of people without a probe are
+    distractors.
 
     Args:
         probes_PD: embeddings of any length.
@@ -78,8 +79,8 @@ def search(
         gallery_identities: the person of each entry.
 
     Raises:
-        FembError: if one side is empty, has not one identity for each row or holds an embedding without direction, or
-            if the sides differ in dimension.
+        FembError: if one side is empty, does not have one identity for each row or holds an embedding that is zero or
+            not finite, or if the sides differ in dimension.
     """
     probes = _unit(probes_PD, probe_identities, "probe")
     gallery = _unit(gallery_GD, gallery_identities, "gallery")
@@ -96,7 +97,7 @@ def search(
         mates_BG = probe_numbers_P[block, None] == gallery_numbers_G
         best_score_P[block] = scores_BG.max(axis=1)
         mate_score_P[block] = scores_BG.max(axis=1, where=mates_BG, initial=-np.inf)
-        # One embedding in two rows of the gallery may score differently in the last bit.
+        # The same embedding in two rows of the gallery may score differently in the last bit.
         before_BG = (scores_BG >= mate_score_P[block, None] - _ROUNDING) & ~mates_BG
         rank_P[block] = np.where(mates_BG.any(axis=1), 1 + before_BG.sum(axis=1), 0)
     return SearchResults(rank_P, mate_score_P, best_score_P)
@@ -109,7 +110,7 @@ def rank_rate(results: SearchResults, rank: int) -> float:
         FembError: if no probe has a mate, or `rank` is below 1.
     """
     if rank < 1:
-        raise FembError(f"ranks count from 1, and {rank} is none")
+        raise FembError(f"ranks count from 1, so {rank} is not a rank")
     ranks_M = _ranks_of_mated(results)
     return float(np.mean(ranks_M <= rank))
 
@@ -117,33 +118,37 @@ def rank_rate(results: SearchResults, rank: int) -> float:
 def tpir_at_fpir(results: SearchResults, fpir: float) -> OpenSetPoint:
     """Return the point of largest TPIR with at most floor(fpir x probes without a mate) false positives.
 
-    Its threshold is the smallest number above the highest score that must not be a candidate.
+    Its threshold is the smallest number above the highest score that must be rejected.
 
     Raises:
         FembError: if all probes or none have a mate, or `fpir` is not in [0, 1].
     """
     ranks_M = _ranks_of_mated(results)
-    strangers = np.sort(results.best_score_P[~results.mated_P])
-    if not len(strangers):
+    unmated = np.sort(results.best_score_P[~results.mated_P])
+    if not len(unmated):
         raise FembError(
             "every probe has a mate in the gallery: FPIR needs probes without one",
             hint="add probes of people who are not in the gallery",
         )
-    allowed = allowed_false_accepts(fpir, len(strangers))
-    threshold = -1.0 if allowed == len(strangers) else float(np.nextafter(strangers[-allowed - 1], np.inf))
-    false_positives = int(np.count_nonzero(strangers >= threshold))
+    allowed = allowed_false_accepts(fpir, len(unmated))
+    threshold = -1.0 if allowed == len(unmated) else float(np.nextafter(unmated[-allowed - 1], np.inf))
+    false_positives = int(np.count_nonzero(unmated >= threshold))
     identified_M = (ranks_M == 1) & (results.mate_score_P[results.mated_P] >= threshold)
     return OpenSetPoint(
-        threshold, float(identified_M.mean()), false_positives / len(strangers), false_positives, allowed
+        threshold=threshold,
+        tpir=float(identified_M.mean()),
+        fpir=false_positives / len(unmated),
+        false_positives=false_positives,
+        allowed_false_positives=allowed,
     )
 
 
 def _ranks_of_mated(results: SearchResults) -> NDArray[np.int64]:
-    """The ranks of the probes that have a mate, at least one."""
+    """The ranks of the probes that have a mate; refuses results without one."""
     ranks_M = results.rank_P[results.mated_P]
     if not len(ranks_M):
         raise FembError(
-            "no probe has a mate in the gallery", hint="check that both sides call the same person by the same name"
+            "no probe has a mate in the gallery", hint="check that both sides use the same name for the same person"
         )
     return ranks_M
 

@@ -1,7 +1,7 @@
 """Confidence intervals of verification metrics: percentiles over resamples.
 
 B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13. Each metric is computed from the
-weights of a resample (see `resampling`) and, of weights that are all 1, equals the one in `metrics`.
+weights of a resample (see `resampling.py`). If all weights are 1, it equals the metric in `roc.py`.
 
 Shape suffixes: N pairs, R resamples, T thresholds, descending.
 """
@@ -18,7 +18,7 @@ from femb_cli.evaluation.metrics.resampling import Resamples
 from femb_cli.evaluation.metrics.roc import RocCurve, allowed_false_accepts, tar_at_far
 
 Metric = Callable[[Resamples], NDArray[np.float64]]
-"""From resamples to the value of a metric in each, (R,)."""
+"""From resamples to the value of a metric in each of them, (R,)."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Interval:
     Attributes:
         low: its lower end.
         high: its upper end.
-        level: share of such intervals that hold the true metric, in (0, 1).
+        level: share of such intervals that contain the true metric, in (0, 1).
     """
 
     low: float
@@ -41,16 +41,16 @@ def bootstrap(
 ) -> dict[str, Interval]:
     """Take the percentile interval of each metric over all resamples.
 
-    Of a metric at its edge (a rate of 0 or 1, an AUC of 1) every resample says the same, and the interval is one point
-    that claims too much: `edge_interval` bounds a rate there.
+    For a metric at its limit (a rate of 0 or 1, an AUC of 1) all resamples are equal, and the interval is a single
+    point, which is too narrow. `edge_interval` bounds a rate in that case.
 
     Args:
         metrics: the metrics by name.
         resamples: from `resample_pairs` or `resample_subjects`.
-        level: share of such intervals that are to hold the true metric, in (0, 1).
+        level: share of such intervals that contain the true metric, in (0, 1).
 
     Returns:
-        Interval of each metric by its name; a metric without a value in some resample (d' of equal scores) is absent.
+        Interval of each metric by its name, without metrics that have no value in some resample (d' of equal scores).
 
     Raises:
         FembError: if the level is not in (0, 1), or as `resamples` when they are drawn.
@@ -71,13 +71,14 @@ def edge_interval(count: int, trials: int, *, level: float = 0.95) -> Interval:
     """Bound a rate at a fixed threshold that was measured as 0 or 1.
 
     C. Clopper and E. Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
-    Biometrika 26, 1934: of n trials without an error, the rate is at most 1 - (a / 2)^(1/n), a = 1 - level; 3.7 / n at
-    95 %. (The rule of 3 is the one-sided bound, with a in the place of a / 2.)
+    Biometrika 26, 1934: after n trials without an error, the error rate is at most 1 - (a / 2)^(1/n), a = 1 - level;
+    3.7 / n at 95 %. (The rule of 3 is the one-sided bound, with a in place of a / 2.)
 
     Args:
-        count: number of errors, or of right decisions: none, or all trials.
-        trials: number of independent trials, at least 1: pairs, or subjects where pairs of a subject are alike.
-        level: share of such intervals that hold the true rate, in (0, 1).
+        count: number of errors, or of correct decisions: 0, or all trials.
+        trials: number of independent trials, at least 1: pairs, or subjects if the pairs of a subject depend on each
+            other.
+        level: share of such intervals that contain the true rate, in (0, 1).
     """
     assert trials > 0 and count in (0, trials), f"{count} of {trials}: use the bootstrap between the edges"
     bound = 1.0 - ((1.0 - level) / 2) ** (1.0 / trials)
@@ -87,25 +88,25 @@ def edge_interval(count: int, trials: int, *, level: float = 0.95) -> Interval:
 def verification_intervals(
     curve: RocCurve, resamples: Iterable[Resamples], rates: Sequence[str], *, genuine_trials: int, level: float = 0.95
 ) -> dict[str, Interval]:
-    """Return the intervals of all metrics that need no fold.
+    """Return the intervals of all metrics that need no folds.
 
     Args:
         curve: the sorted scores.
         resamples: resamples of the same pairs.
-        rates: false accept rates as text, "1e-3" say.
-        genuine_trials: number of independent genuine trials: pairs, or subjects that have one if subjects are drawn.
-            It bounds a TAR of 0 or 1, where `edge_interval` stands in, as if the threshold had been given.
-        level: share of such intervals that are to hold the true metric.
+        rates: false accept rates as text, such as "1e-3".
+        genuine_trials: number of independent genuine trials: pairs, or subjects with a genuine pair if subjects are
+            resampled. `edge_interval` needs it for a TAR of 0 or 1, and takes the threshold as fixed.
+        level: share of such intervals that contain the true metric.
 
     Returns:
-        Intervals of `tar_at_far_RATE` and `fnmr_at_fmr_RATE` for each rate, of `eer`, `auc` and `d_prime`.
+        Intervals of `tar_at_far_RATE` and `fnmr_at_fmr_RATE` for each rate, and of `eer`, `auc` and `d_prime`.
 
     Raises:
         FembError: as `bootstrap` and `tar_at_far`.
     """
     metrics: dict[str, Metric] = {"eer": equal_error_rate_of, "auc": auc_of, "d_prime": d_prime_of}
-    tar_figures: dict[str, Metric] = {f"tar_at_far_{rate}": partial(tar_at_far_of, far=float(rate)) for rate in rates}
-    intervals = bootstrap({**tar_figures, **metrics}, resamples, level=level)
+    tars: dict[str, Metric] = {f"tar_at_far_{rate}": partial(tar_at_far_of, far=float(rate)) for rate in rates}
+    intervals = bootstrap({**tars, **metrics}, resamples, level=level)
     for rate in rates:
         tar = tar_at_far(curve, float(rate)).tar
         if tar in (0.0, 1.0):
@@ -115,40 +116,40 @@ def verification_intervals(
     return intervals
 
 
-def accuracy_interval(decided: Iterable[Resamples], accuracy: float, *, trials: int, level: float = 0.95) -> Interval:
+def accuracy_interval(decisions: Iterable[Resamples], accuracy: float, *, trials: int, level: float = 0.95) -> Interval:
     """Return the interval of an accuracy over folds.
 
-    The thresholds are taken as they are: the interval holds them fixed, as the mean over equally large folds does.
+    The thresholds of the folds stay fixed: they are not chosen again for each resample.
 
     Args:
-        decided: resamples of the pairs with their decisions in the place of scores: 1 for a pair that the threshold of
-            its fold accepted, else 0.
+        decisions: resamples of the pairs, with decisions in place of scores: 1 for a pair that the threshold of its
+            fold accepted, else 0.
         accuracy: the accuracy of the pairs themselves.
         trials: number of independent trials, pairs or subjects; it bounds an accuracy of 0 or 1.
-        level: share of such intervals that are to hold the true metric.
+        level: share of such intervals that contain the true metric.
 
     Raises:
         FembError: as `bootstrap`.
     """
     if accuracy in (0.0, 1.0):
         return edge_interval(int(accuracy) * trials, trials, level=level)
-    return bootstrap({"accuracy": partial(accuracy_of, threshold=0.5)}, decided, level=level)["accuracy"]
+    return bootstrap({"accuracy": partial(accuracy_of, threshold=0.5)}, decisions, level=level)["accuracy"]
 
 
 def tar_at_far_of(resamples: Resamples, far: float) -> NDArray[np.float64]:
     """Return each resample's largest TAR with at most floor(far x its impostor pairs) false accepts, (R,)."""
     num_genuine_R, num_impostor_R = resamples.genuine_RT[:, -1], resamples.impostor_RT[:, -1]
     allowed_R = np.array([allowed_false_accepts(far, num_impostor) for num_impostor in num_impostor_R.tolist()])
-    # The first threshold accepts nothing and is always allowed.
+    # The first threshold accepts nothing, so it is always allowed.
     lenient_R = np.count_nonzero(resamples.impostor_RT <= allowed_R[:, None], axis=1) - 1
     return resamples.genuine_RT[np.arange(len(lenient_R)), lenient_R] / num_genuine_R
 
 
 def equal_error_rate_of(resamples: Resamples) -> NDArray[np.float64]:
-    """Return each resample's mean of FMR and FNMR where they are nearest; of two equally near, the stricter, (R,)."""
+    """Return each resample's mean of FMR and FNMR where they are nearest, (R,); of two equally near, the stricter."""
     genuine_RT, impostor_RT = resamples.genuine_RT, resamples.impostor_RT
     num_genuine_R1, num_impostor_R1 = genuine_RT[:, -1:], impostor_RT[:, -1:]
-    # FMR - FNMR times both numbers of pairs: an exact integer, rising with every threshold.
+    # FMR - FNMR times both numbers of pairs: an exact integer that rises from threshold to threshold.
     excess_RT = impostor_RT * num_genuine_R1 - (num_genuine_R1 - genuine_RT) * num_impostor_R1
     stricter_R1 = np.count_nonzero(excess_RT <= 0, axis=1)[:, None] - 1
     around_R2 = np.concatenate((stricter_R1, stricter_R1 + 1), axis=1)
@@ -160,7 +161,7 @@ def equal_error_rate_of(resamples: Resamples) -> NDArray[np.float64]:
 
 
 def auc_of(resamples: Resamples) -> NDArray[np.float64]:
-    """Return each resample's area under the ROC curve, by the trapezoid rule: ties count one half, (R,)."""
+    """Return each resample's area under the ROC curve by the trapezoidal rule, (R,); ties count one half."""
     tar_RT = resamples.genuine_RT / resamples.genuine_RT[:, -1:]
     far_RT = resamples.impostor_RT / resamples.impostor_RT[:, -1:]
     heights = (tar_RT[:, 1:] + tar_RT[:, :-1]) / 2
@@ -168,7 +169,7 @@ def auc_of(resamples: Resamples) -> NDArray[np.float64]:
 
 
 def d_prime_of(resamples: Resamples) -> NDArray[np.float64]:
-    """Return each resample's distance of the mean scores in units of their spread; not finite without spread, (R,)."""
+    """Return each resample's distance of the mean scores in units of their spread, (R,); not finite without spread."""
     genuine_mean_R, genuine_variance_R = _mean_and_variance(resamples.genuine_RT, resamples.threshold_T)
     impostor_mean_R, impostor_variance_R = _mean_and_variance(resamples.impostor_RT, resamples.threshold_T)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -176,20 +177,17 @@ def d_prime_of(resamples: Resamples) -> NDArray[np.float64]:
 
 
 def accuracy_of(resamples: Resamples, threshold: float) -> NDArray[np.float64]:
-    """Return the share of each resample's pairs that a threshold judges right, (R,).
-
-    An accuracy of 1 is at its edge, as for `bootstrap`.
-    """
+    """Return the share of each resample's pairs that a threshold decides correctly, (R,)."""
     column = np.searchsorted(-resamples.threshold_T, -threshold, side="right") - 1
     num_genuine_R, num_impostor_R = resamples.genuine_RT[:, -1], resamples.impostor_RT[:, -1]
-    num_right_R = resamples.genuine_RT[:, column] + num_impostor_R - resamples.impostor_RT[:, column]
-    return num_right_R / (num_genuine_R + num_impostor_R)
+    num_correct_R = resamples.genuine_RT[:, column] + num_impostor_R - resamples.impostor_RT[:, column]
+    return num_correct_R / (num_genuine_R + num_impostor_R)
 
 
 def _mean_and_variance(
     accepted_RT: NDArray[np.int64], threshold_T: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of the scores of one kind, each taken as the highest threshold that accepts it."""
+    """Mean and variance of the scores of one kind; each score is taken as the highest threshold that accepts it."""
     share_RT = np.diff(accepted_RT, axis=1) / accepted_RT[:, -1:]
     score_T = threshold_T[1:]
     mean_R = share_RT @ score_T

@@ -1,7 +1,8 @@
-"""Verification accuracy over folds, as the official evaluators define it.
+"""The protocols of verification accuracy over folds, as the official evaluators define them.
 
-The threshold of a fold is the one with the best accuracy on all other folds; of several equally good ones, the
-strictest (the official codes walk a rising grid of distances and take the first). The accuracy is the mean over folds.
+The threshold of a fold is the one with the best accuracy on all other folds. Of several equally good thresholds it is
+the strictest, because the official codes go through a rising grid of distances and take the first one. The accuracy is
+the mean over the folds.
 
 Sources:
     `arcface`: deepinsight/insightface, recognition/arcface_torch/eval/verification.py, `calculate_roc`.
@@ -9,8 +10,8 @@ Sources:
     `xqlfw`: Knoche, Hoermann and Rigoll, "Cross-Quality LFW", FG 2021, https://arxiv.org/abs/2108.10290, and its
         evaluator, Martlgap/xqlfw, code/evaluate.py, `k_fold_cross_validation`.
     `magface`: Meng, Zhao, Huang and Zhou, "MagFace", CVPR 2021, https://arxiv.org/abs/2103.06627, and its evaluator,
-        IrvingMeng/MagFace, eval/eval_recognition/eval_1v1.py, `calculate_roc`; no mirror images.
-    `exact`: our own, free of a grid: every training score is tried as a threshold.
+        IrvingMeng/MagFace, eval/eval_recognition/eval_1v1.py, `calculate_roc`; it uses no mirror images.
+    `exact`: femb's own. It has no grid: every score of the training folds is tried as a threshold.
 
 Shape suffixes: N pairs, D embedding dimension, F folds, T thresholds of a grid.
 """
@@ -32,12 +33,12 @@ class FoldAccuracy:
     """Accuracy of a protocol over its folds.
 
     Attributes:
-        accuracy: mean over folds of the accuracy on the fold that was left out, in [0, 1].
-        accuracy_std: standard deviation of the same, dividing by the number of folds.
-        threshold: mean over folds of the cosine from which on a pair is accepted.
+        accuracy: mean over the folds of the accuracy on the fold that was left out, in [0, 1].
+        accuracy_std: standard deviation of the fold accuracies, dividing by the number of folds.
+        threshold: mean over the folds of the threshold, as a cosine.
         fold_accuracies: accuracy of each fold.
-        fold_thresholds: cosine threshold of each fold; under `magface` of embeddings less their mean.
-        accepted_N: whether the threshold of its fold accepted each pair.
+        fold_thresholds: cosine threshold of each fold; under `magface` for embeddings with their mean subtracted.
+        accepted_N: whether each pair was accepted by the threshold of its fold.
     """
 
     accuracy: float
@@ -50,13 +51,13 @@ class FoldAccuracy:
 
 @dataclass(frozen=True)
 class FoldTar:
-    """True accept rate over folds at a false accept rate that each fold's threshold keeps on the other folds.
+    """True accept rate over folds, with each fold's threshold set by the false accept rate on the other folds.
 
     Attributes:
-        tar: mean over folds of the true accept rate on the fold that was left out, in [0, 1].
-        tar_std: standard deviation of the same, dividing by the number of folds.
-        far: mean over folds of the false accept rate there: not the one that was asked for, since it is not measured on
-            the same pairs.
+        tar: mean over the folds of the true accept rate on the fold that was left out, in [0, 1].
+        tar_std: standard deviation of the folds' true accept rates, dividing by the number of folds.
+        far: mean over the folds of the false accept rate on the fold that was left out. It differs from the requested
+            rate, which holds on the other folds.
         fold_thresholds: threshold of each fold, as a squared distance in [0, 4].
     """
 
@@ -78,7 +79,7 @@ def arcface(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> Fo
         FembError: as `checked_scores`, or if there are fewer than two folds or a fold without pairs.
     """
     scores, genuine = checked_scores(scores_N, genuine_N)
-    # A cosine may exceed 1 by its rounding, a squared distance never falls below 0.
+    # Rounding may make a cosine exceed 1, but a squared distance is never below 0.
     squared_distances = np.maximum(2.0 - 2.0 * scores, 0.0)
     grid_T = np.arange(0, 4, 0.01)
     return _fold_accuracy(squared_distances, genuine, folds_N, grid_T, lambda thresholds: 1.0 - thresholds / 2.0)
@@ -104,7 +105,7 @@ def magface_no_mean(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLik
 
 
 def magface(left_ND: ArrayLike, right_ND: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
-    """Measure accuracy as MagFace's evaluator does: the mean of the training folds is taken off all embeddings first.
+    """Measure accuracy as MagFace's evaluator does: subtract the mean of the training folds from all embeddings first.
 
     Args:
         left_ND: embedding of the first image of each pair, of any length, without its mirror image.
@@ -113,7 +114,7 @@ def magface(left_ND: ArrayLike, right_ND: ArrayLike, genuine_N: ArrayLike, folds
         folds_N: fold of each pair, counted from 0.
 
     Raises:
-        FembError: as `arcface`; an embedding that equals the mean has no angle.
+        FembError: as `arcface`, or if an embedding equals the mean, because it then has no angle.
     """
     left, right = np.asarray(left_ND, dtype=np.float64), np.asarray(right_ND, dtype=np.float64)
     folds, num_folds = _checked_folds(folds_N, len(left))
@@ -124,14 +125,14 @@ def magface(left_ND: ArrayLike, right_ND: ArrayLike, genuine_N: ArrayLike, folds
         mean_D = np.concatenate((left[training], right[training])).mean(axis=0)
         scores, genuine = checked_scores(_cosines(left - mean_D, right - mean_D), genuine_N)
         turns = _half_turns(scores)
-        # Two folds remain: the one that is left out, and all others together.
+        # Here there are two folds: the one that is left out, and all others together.
         (accuracies[fold], _), (thresholds[fold], _) = accuracy_on_grid(turns, genuine, training, _MAGFACE_GRID)
         accepted[~training] = turns[~training] < thresholds[fold]
     return _summary(accuracies, np.cos(np.pi * thresholds), accepted)
 
 
 def exact(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
-    """Measure accuracy with every score of the training folds as a threshold, the highest of the best being taken.
+    """Measure accuracy with every score of the training folds as a threshold; of the best ones, take the highest.
 
     Arguments and errors as `arcface`.
     """
@@ -155,13 +156,15 @@ PROTOCOLS: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike], FoldAccuracy]] 
     "exact": exact,
     "magface-no-mean": magface_no_mean,
 }
-"""The protocols that judge scores."""
+"""The protocols that need only scores."""
 PROTOCOL_NAMES = (*PROTOCOLS, "magface")
-"""All protocols: those, and MagFace's, which judges embeddings."""
+"""All protocols: those of `PROTOCOLS`, and `magface`, which needs embeddings."""
+DEFAULT_PROTOCOL = "arcface"
+"""The protocol of a pair list that does not belong to a named benchmark."""
 
 
 def check_protocol(protocol: str) -> None:
-    """Refuse an unknown name.
+    """Refuse the name of an unknown protocol.
 
     Raises:
         FembError: if there is no such protocol.
@@ -188,7 +191,7 @@ def fold_accuracy(protocol: str, scores_N: ArrayLike, genuine_N: ArrayLike, fold
 def arcface_tar_at_far(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike, far: float = 1e-3) -> FoldTar:
     """Measure arcface_torch's TAR at a FAR: squared distances, thresholds interpolated on a grid of 0.001.
 
-    Arguments and errors as `arcface`; `far` is the false accept rate to keep, in [0, 1].
+    Arguments and errors as `arcface`; `far` is the requested false accept rate, in [0, 1].
     """
     scores, genuine = checked_scores(scores_N, genuine_N)
     return tar_on_grid(np.maximum(2.0 - 2.0 * scores, 0.0), genuine, folds_N, far)
@@ -197,14 +200,15 @@ def arcface_tar_at_far(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: Array
 def tar_on_grid(squared_distances_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike, far: float = 1e-3) -> FoldTar:
     """Interpolate each fold's threshold at a FAR of the other folds, and measure TAR and FAR on that fold.
 
-    The threshold lies on the line between the last grid point whose FAR is at most `far` and the next one; it is 0,
-    which accepts nothing, where the FAR is never reached. A fold without impostor (genuine) pairs has FAR (TAR) 0.
+    The threshold lies on the line between the last grid point whose FAR is at most `far` and the next one. If the FAR
+    is never reached, it is 0, which accepts nothing. A fold without impostor pairs has FAR 0, and a fold without
+    genuine pairs has TAR 0.
 
     Args:
         squared_distances_N: squared distance of unit vectors, in [0, 4]; accepted below the threshold.
         genuine_N: true where both images show the same person.
         folds_N: fold of each pair, counted from 0.
-        far: false accept rate to keep, in [0, 1].
+        far: the requested false accept rate, in [0, 1].
 
     Raises:
         FembError: if there are fewer than two folds or a fold without pairs.
@@ -227,7 +231,7 @@ def tar_on_grid(squared_distances_N: ArrayLike, genuine_N: ArrayLike, folds_N: A
 def accuracy_on_grid(
     distances_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike, grid_T: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Choose each fold's threshold from a grid and measure the accuracy on that fold.
+    """Choose each fold's threshold from a grid by the other folds, and measure the accuracy on that fold.
 
     Args:
         distances_N: distance of each pair; a pair is accepted if its distance is *less* than the threshold.
@@ -243,14 +247,14 @@ def accuracy_on_grid(
     """
     distances, genuine = np.asarray(distances_N, dtype=np.float64), np.asarray(genuine_N, dtype=bool)
     folds, num_folds = _checked_folds(folds_N, len(distances))
-    # Entry [f, t]: pairs of fold f that turn right, less those that turn wrong, when threshold t begins to accept them.
+    # Entry [f, t]: genuine minus impostor pairs of fold f that threshold t accepts, but not the threshold before it.
     num_bins = len(grid_T) + 1
     first_accepting = np.searchsorted(grid_T, distances, side="right")
-    turned = np.bincount(
+    gained = np.bincount(
         folds * num_bins + first_accepting, weights=np.where(genuine, 1.0, -1.0), minlength=num_folds * num_bins
     )
     num_impostor_F = np.bincount(folds[~genuine], minlength=num_folds)
-    correct_FT = num_impostor_F[:, None] + turned.reshape(num_folds, num_bins)[:, :-1].cumsum(axis=1)
+    correct_FT = num_impostor_F[:, None] + gained.reshape(num_folds, num_bins)[:, :-1].cumsum(axis=1)
     best_F = (correct_FT.sum(axis=0) - correct_FT).argmax(axis=1)
     return correct_FT[np.arange(num_folds), best_F] / np.bincount(folds), grid_T[best_F]
 
@@ -262,46 +266,46 @@ def _fold_accuracy(
     grid_T: NDArray[np.float64],
     cosine_of: Callable[[NDArray[np.float64]], NDArray[np.float64]],
 ) -> FoldAccuracy:
-    """Accuracy of a grid of distances, its thresholds told as cosines."""
+    """Accuracy with a grid of distances; its thresholds are converted to cosines."""
     accuracies, thresholds = accuracy_on_grid(distances, genuine, folds_N, grid_T)
     accepted = distances < thresholds[np.asarray(folds_N, dtype=np.int64)]
     return _summary(accuracies, cosine_of(thresholds), accepted)
 
 
 def _half_turns(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Angles as shares of a half turn, in [0, 1]."""
+    """Angles divided by pi, in [0, 1]."""
     return np.arccos(cosines.clip(-1.0, 1.0)) / np.pi
 
 
 def _cosines(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cosine of each row with its partner; NaN where one of them is zero."""
+    """Cosine of each row with its partner; NaN if one of them is zero."""
     lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     with np.errstate(invalid="ignore"):
         return np.einsum("nd,nd->n", left, right) / lengths
 
 
 def _share(flags: NDArray[np.bool_]) -> float:
-    """The share that is true; 0 of none."""
+    """The share of flags that are true; 0 if there are no flags."""
     return float(np.count_nonzero(flags) / max(len(flags), 1))
 
 
 def _best_score(scores: NDArray[np.float64], genuine: NDArray[np.bool_]) -> float:
-    """The score that is the best threshold (the highest of several), among scores in descending order."""
-    turned = np.cumsum(np.where(genuine, 1, -1))
+    """The score that is the best threshold, or the highest one of several; `scores` must be in descending order."""
+    gained = np.cumsum(np.where(genuine, 1, -1))
     last_of_equals = np.append(scores[1:] != scores[:-1], True)
     candidates = np.flatnonzero(last_of_equals)
-    return float(scores[candidates[np.argmax(turned[candidates])]])
+    return float(scores[candidates[np.argmax(gained[candidates])]])
 
 
 def _checked_folds(folds_N: ArrayLike, num_pairs: int) -> tuple[NDArray[np.int64], int]:
-    """The folds as integers, and how many there are."""
+    """The folds as integers, and their number."""
     folds = np.asarray(folds_N, dtype=np.int64)
     if folds.shape != (num_pairs,):
         raise FembError(f"every pair needs one fold: {num_pairs} pairs, {folds.shape} folds")
     sizes = np.bincount(folds)
     if len(sizes) < 2 or not sizes.all():
         raise FembError(
-            f"accuracy over folds needs two folds or more, each with pairs; they hold {sizes.tolist()} pairs",
+            f"accuracy over folds needs two folds or more, each with pairs; the folds have {sizes.tolist()} pairs",
             hint="use a list with more pairs",
         )
     return folds, len(sizes)
@@ -310,7 +314,7 @@ def _checked_folds(folds_N: ArrayLike, num_pairs: int) -> tuple[NDArray[np.int64
 def _summary(
     accuracies: NDArray[np.float64], thresholds: NDArray[np.float64], accepted: NDArray[np.bool_]
 ) -> FoldAccuracy:
-    """Mean and spread of the folds' metrics."""
+    """Summarise the accuracies and thresholds of the folds."""
     return FoldAccuracy(
         accuracy=float(accuracies.mean()),
         accuracy_std=float(accuracies.std()),

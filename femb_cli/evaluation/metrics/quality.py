@@ -1,14 +1,14 @@
 """Error-versus-discard curves: does a quality measure find the images that fail?
 
-Pairs are discarded from the lowest quality up, a pair's quality being the smaller of its two images', and the FNMR of
-the pairs that are left is drawn over the share that is gone. The threshold stays where it was with no pair discarded.
-Of pairs of equal quality, those earlier in the list go first.
+Pairs are discarded in order of their quality, the lowest first, and the curve shows the FNMR of the remaining pairs
+over the share of discarded pairs. The quality of a pair is the smaller one of its two images. The threshold is that of
+all pairs. Of pairs of equal quality, those earlier in the list are discarded first.
 
 Sources:
     P. Grother and E. Tabassi, "Performance of biometric quality measures", IEEE TPAMI 29(4), 2007.
     ISO/IEC 29794-1, "Biometric sample quality - Framework": the error-versus-discard characteristic.
     T. Schlett et al., "Considerations on the evaluation of biometric quality assessment algorithms", IEEE T-BIOM, 2024,
-        https://arxiv.org/abs/2303.13294: partial areas, and how misleading whole ones are.
+        https://arxiv.org/abs/2303.13294: partial areas, and why whole areas mislead.
     `magface_discard_curve`: Q. Meng et al., "MagFace", CVPR 2021, https://arxiv.org/abs/2103.06627, by its evaluator,
         IrvingMeng/MagFace, eval/eval_quality/eval_quality.py.
 
@@ -18,21 +18,18 @@ Shape suffixes: N pairs, I images, D embedding dimension, T points of a curve.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.metrics.roc import checked_scores, roc_curve, tar_at_far
-from femb_cli.evaluation.verification.pairs import PairList
 
 _SHARES = tuple(step / 100 for step in range(96))
 _MAGFACE_SHARES = tuple(step / 20 for step in range(20))
-# The evaluator steps the FMR down by tens and wants more than a hundred impostor pairs to begin with.
+# The evaluator lowers the FMR in steps of a factor of ten, and needs more than a hundred impostor pairs for the first.
 _MAGFACE_FEWEST_IMPOSTORS = 101
 _MAGFACE_IMPOSTORS_PER_FALSE_MATCH = 1000
-_XQLFW_HEADER = ["id", "num", "score"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +38,11 @@ class DiscardCurve:
 
     Attributes:
         discard_T: share of all pairs that is discarded, float64, ascending, in [0, 1).
-        fnmr_T: share of the genuine pairs left that is rejected, float64, in [0, 1].
-        false_matches_T: number of impostor pairs left that are accepted, int64.
-        num_genuine_T: number of genuine pairs left, int64, at least 1.
-        num_impostor_T: number of impostor pairs left, int64.
-        threshold_T: score from which on a pair is accepted, float64.
+        fnmr_T: share of the remaining genuine pairs that is rejected, float64, in [0, 1].
+        false_matches_T: number of remaining impostor pairs that are accepted, int64.
+        num_genuine_T: number of remaining genuine pairs, int64, at least 1.
+        num_impostor_T: number of remaining impostor pairs, int64.
+        threshold_T: float64; a pair is accepted if its score is at least this.
     """
 
     discard_T: NDArray[np.float64]
@@ -63,34 +60,13 @@ class PartialArea:
     Attributes:
         limit: share of discarded pairs at which the area ends.
         area: the area itself, between 0 and `limit`.
-        relative: the area divided by limit x FNMR with nothing discarded, the area that discarding at random leaves: 1
-            says that the quality tells nothing, 0 that it finds every failure at once. None without a failure.
+        relative: the area divided by `limit` x FNMR with nothing discarded, which is the area of discarding at random.
+            1 means that the quality is useless, 0 that it finds every failure at once. None if there is no failure.
     """
 
     limit: float
     area: float
     relative: float | None
-
-
-@dataclass(frozen=True, eq=False)
-class QualityScores:
-    """The quality of each image, as a file lists it; higher is better.
-
-    Attributes:
-        names: image paths (I,).
-        values_I: float64, finite.
-    """
-
-    names: tuple[str, ...]
-    values_I: NDArray[np.float64]
-
-    def of_pairs(self, pairs: PairList) -> NDArray[np.float64]:
-        """Return the quality of each pair, float64 (N,).
-
-        Raises:
-            FembError: as `PairList.indices`: an image of a pair has no score, or several.
-        """
-        return pair_quality(self.values_I, *pairs.indices(self.names))
 
 
 def magnitudes(embeddings_ID: ArrayLike) -> NDArray[np.float64]:
@@ -119,14 +95,14 @@ def discard_curve(
     fmr: float = 1e-3,
     shares: Sequence[float] = _SHARES,
 ) -> DiscardCurve:
-    """Draw FNMR over discard at the threshold that all pairs together need for an FMR.
+    """Compute FNMR over discard at the threshold that all pairs together need for an FMR.
 
     Args:
         scores_N: similarity of each pair, finite.
         genuine_N: true where both images show the same person.
         quality_N: quality of each pair, finite, higher is better.
         fmr: false match rate with nothing discarded; at most floor(fmr x impostor pairs) are accepted.
-        shares: shares to discard, ascending, in [0, 1); of n pairs, floor(share x n) go.
+        shares: shares to discard, ascending, in [0, 1); of n pairs, floor(share x n) are discarded.
 
     Raises:
         FembError: as `discard_curve_at`, or if `fmr` is not in [0, 1].
@@ -143,10 +119,10 @@ def discard_curve_at(
     *,
     shares: Sequence[float] = _SHARES,
 ) -> DiscardCurve:
-    """Draw FNMR over discard at a threshold of one's own; arguments as `discard_curve`.
+    """Compute FNMR over discard at a given threshold; other arguments as `discard_curve`.
 
     Returns:
-        The curve; it ends where no genuine pair is left.
+        The curve; it ends when no genuine pair remains.
 
     Raises:
         FembError: as `checked_scores`, or if a quality is missing or not finite, or a share not in [0, 1).
@@ -154,11 +130,11 @@ def discard_curve_at(
     scores, genuine = _by_quality(scores_N, genuine_N, quality_N)
     dropped_T = _numbers_dropped(shares, len(scores))
     num_genuine_T = _numbers_left(genuine, dropped_T)
-    drawn = num_genuine_T > 0
-    dropped_T, num_genuine_T = dropped_T[drawn], num_genuine_T[drawn]
+    has_genuine_T = num_genuine_T > 0
+    dropped_T, num_genuine_T = dropped_T[has_genuine_T], num_genuine_T[has_genuine_T]
     accepted = scores >= threshold
     return DiscardCurve(
-        discard_T=np.asarray(shares, dtype=np.float64)[drawn],
+        discard_T=np.asarray(shares, dtype=np.float64)[has_genuine_T],
         fnmr_T=_numbers_left(genuine & ~accepted, dropped_T) / num_genuine_T,
         false_matches_T=_numbers_left(~genuine & accepted, dropped_T),
         num_genuine_T=num_genuine_T,
@@ -168,10 +144,10 @@ def discard_curve_at(
 
 
 def magface_discard_curve(scores_N: ArrayLike, genuine_N: ArrayLike, quality_N: ArrayLike) -> DiscardCurve:
-    """Draw FNMR at FMR 1e-3 over discard as MagFace's evaluator does: with a new threshold at every twentieth.
+    """Compute FNMR at FMR 1e-3 over discard as MagFace's evaluator does: steps of 5 %, each with a new threshold.
 
-    Of m impostor pairs left, floor((m - 1) / 1000) are accepted, none from 1000 pairs down. A share that leaves 100
-    impostor pairs or fewer has no point.
+    Of m remaining impostor pairs, floor((m - 1) / 1000) are accepted, so that up to 1000 pairs none is. A share that
+    leaves 100 impostor pairs or fewer has no point.
 
     Raises:
         FembError: as `discard_curve_at`.
@@ -188,7 +164,7 @@ def magface_discard_curve(scores_N: ArrayLike, genuine_N: ArrayLike, quality_N: 
     if not points:
         raise FembError(
             f"{np.count_nonzero(~genuine)} impostor pairs: MagFace's rule needs {_MAGFACE_FEWEST_IMPOSTORS}",
-            hint="use the curve of a fixed threshold, or a list with more pairs",
+            hint="use the curve with a fixed threshold, or a list with more pairs",
         )
     joined = {
         field.name: np.concatenate([getattr(point, field.name) for point in points]) for field in fields(points[0])
@@ -200,7 +176,7 @@ def partial_area(curve: DiscardCurve, limit: float = 0.2) -> PartialArea:
     """Measure the area below a curve whose first point discards nothing.
 
     Args:
-        curve: the curve; between its points it is a straight line.
+        curve: the curve; its points are connected by straight lines.
         limit: share of discarded pairs at which the area ends.
 
     Raises:
@@ -219,64 +195,33 @@ def partial_area(curve: DiscardCurve, limit: float = 0.2) -> PartialArea:
     return PartialArea(limit, area, relative=area / (limit * float(fnmr[0])) if fnmr[0] > 0.0 else None)
 
 
-def read_quality_scores(path: Path) -> QualityScores:
-    """Read a file of quality scores: lines `name score`, or XQLFW's, `person number score` below `ID Num Score`.
-
-    Raises:
-        FembError: if the file cannot be read, or a line is damaged; with the line.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FembError(f"cannot read the quality scores {path}: {error}", hint="check the path") from error
-    xqlfw = lines[0].lower().split() == _XQLFW_HEADER
-    first = 2 if xqlfw else 1
-    rows = [_read_score(path, number, line, xqlfw) for number, line in enumerate(lines[first - 1 :], first)]
-    return QualityScores(tuple(name for name, _ in rows), np.array([value for _, value in rows], dtype=np.float64))
-
-
-def _read_score(path: Path, number: int, line: str, xqlfw: bool) -> tuple[str, float]:
-    """Name and score of one line; a name may hold spaces."""
-    try:
-        *words, score = line.rsplit(maxsplit=2 if xqlfw else 1)
-        value = float(score)
-        name = f"{words[0]}/{words[0]}_{int(words[1]):04d}.jpg" if xqlfw else words[0].strip()
-        if not math.isfinite(value):
-            raise ValueError
-    except (ValueError, IndexError):
-        form = "`person number score`" if xqlfw else "`name score`"
-        raise FembError(
-            f"{path}, line {number}: expected {form}, found {line[:60]!r}",
-            hint="a score file has one image a line: its name, white space, and a finite number, higher being better",
-        ) from None
-    return name, value
-
-
 def _by_quality(
     scores_N: ArrayLike, genuine_N: ArrayLike, quality_N: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Scores and flags from the lowest quality to the highest."""
+    """Scores and flags in order of their quality, the lowest first."""
     scores, genuine = checked_scores(scores_N, genuine_N)
     quality = np.asarray(quality_N, dtype=np.float64)
     if quality.shape != scores.shape:
         raise FembError(f"every pair needs one quality: {scores.shape} scores, {quality.shape} qualities")
     if not np.isfinite(quality).all():
         row = int(np.argmin(np.isfinite(quality)))
-        raise FembError(f"the quality of pair {row} (counted from 0) is {quality[row]}", hint="look for NaN in them")
+        raise FembError(
+            f"the quality of pair {row} (counted from 0) is {quality[row]}", hint="look for NaN in the qualities"
+        )
     order = np.argsort(quality, kind="stable")
     return scores[order], genuine[order]
 
 
 def _numbers_dropped(shares: Sequence[float], num_pairs: int) -> NDArray[np.int64]:
-    """How many pairs each share discards, int64 (T,)."""
+    """Number of pairs that each share discards, int64 (T,)."""
     shares_T = np.asarray(shares, dtype=np.float64)
     if not ((shares_T >= 0.0) & (shares_T < 1.0)).all():
         raise FembError("a share of discarded pairs lies in [0, 1)", hint="write 5 % as 0.05")
-    # 0.29 x 100 falls short of 29 in binary.
+    # In binary, 0.29 x 100 is slightly less than 29.
     return np.floor(np.round(shares_T * num_pairs, 6)).astype(np.int64)
 
 
 def _numbers_left(flags_N: NDArray[np.bool_], dropped_T: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many flags are set after the first `dropped_T` are gone, int64 (T,)."""
+    """Number of flags that are set after the first `dropped_T` ones, int64 (T,)."""
     before = np.concatenate(([0], np.cumsum(flags_N, dtype=np.int64)))
     return before[-1] - before[dropped_T]

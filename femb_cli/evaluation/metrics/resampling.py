@@ -1,18 +1,18 @@
-"""Resamples of scored pairs, drawn by pairs or by subjects, for confidence intervals.
+"""Resamples of scored pairs for confidence intervals; either pairs or subjects are drawn.
 
-A resample gives every pair a weight: how often it was drawn. No pair is copied; the weights are summed at the
-thresholds of `roc_points`, so that the memory does not grow with the number of resamples, nor, where pairs are drawn,
-with the number of pairs.
+A resample gives every pair a weight: how often it was drawn. No pair is copied. The weights are summed at the
+thresholds of `roc_points`, so that memory does not grow with the number of resamples or, if pairs are drawn, with the
+number of pairs.
 
 Pairs (`resample_pairs`): B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993: genuine and impostor
-pairs are drawn each by themselves, with replacement. This is right only if all pairs are independent. Pairs that share
-a person are not, and the intervals are then too narrow.
+pairs are drawn separately, with replacement. This is correct only if all pairs are independent. Pairs that share a
+person are not, and the intervals are then too narrow.
 
 Subjects (`resample_subjects`): R. Bolle, N. Ratha and S. Pankanti, "Error analysis of pattern recognition systems: the
-subsets bootstrap", Computer Vision and Image Understanding 93, 2004, draw what is independent. An impostor pair belongs
-to two subjects, and its weight is the product of theirs: A. Owen and D. Eckles, "Bootstrapping data arrays of arbitrary
-order", Annals of Applied Statistics 6, 2012, https://arxiv.org/abs/1106.2125. The variance so estimated errs towards
-the large side: by a factor of up to three where subjects do not matter at all.
+subsets bootstrap", Computer Vision and Image Understanding 93, 2004, draw subjects, because these are independent. An
+impostor pair belongs to two subjects, and its weight is the product of their weights: A. Owen and D. Eckles,
+"Bootstrapping data arrays of arbitrary order", Annals of Applied Statistics 6, 2012, https://arxiv.org/abs/1106.2125.
+This estimate of the variance is too large, by a factor of up to three if subjects make no difference at all.
 
 Shape suffixes: N pairs, S subjects, R resamples, T thresholds, descending.
 """
@@ -35,8 +35,8 @@ class Resamples:
 
     Attributes:
         threshold_T: float64, descending; infinity first, the lowest score last.
-        genuine_RT: int64, weight of the genuine pairs that score at least the threshold.
-        impostor_RT: int64, the same of the impostor pairs.
+        genuine_RT: int64, total weight of the genuine pairs that score at least the threshold.
+        impostor_RT: int64, total weight of the impostor pairs that score at least the threshold.
     """
 
     threshold_T: NDArray[np.float64]
@@ -49,12 +49,12 @@ def resample_pairs(
 ) -> Iterator[Resamples]:
     """Draw as many genuine pairs as there are, and as many impostor pairs, with replacement.
 
-    To draw pairs is to draw, at once, how many fall on each threshold: a multinomial distribution.
+    The numbers of drawn pairs at the thresholds follow a multinomial distribution, so they are drawn directly.
 
     Args:
         curve: the sorted scores.
         generator: the source of randomness.
-        num_resamples: how many resamples; 1000 suffice for the ends of a 95 % interval.
+        num_resamples: number of resamples; 1000 are enough for the ends of a 95 % interval.
 
     Yields:
         The resamples, in blocks of about a million weights.
@@ -79,8 +79,8 @@ def resample_subjects(
 ) -> Iterator[Resamples]:
     """Draw as many subjects as there are, with replacement.
 
-    A genuine pair weighs as often as its subject was drawn, an impostor pair the product of its two subjects' numbers.
-    The time grows with pairs times resamples, unlike that of `resample_pairs`.
+    The weight of a genuine pair is how often its subject was drawn; the weight of an impostor pair is the product of
+    how often its two subjects were drawn. The time grows with pairs times resamples, unlike that of `resample_pairs`.
 
     Args:
         scores_N: similarity of each pair, finite.
@@ -88,19 +88,19 @@ def resample_subjects(
         left_N: subject of the first image of each pair, of any type that can be sorted.
         right_N: subject of the second image of each pair.
         generator: the source of randomness.
-        num_resamples: how many resamples.
+        num_resamples: number of resamples.
 
     Yields:
         The resamples, in blocks of about a million weights.
 
     Raises:
-        FembError: as `roc_curve`; if there are not as many subjects as pairs or they contradict the flags; or if a
-            resample has no pair of one kind, because there are too few subjects.
+        FembError: as `roc_curve`; if the number of subjects is not that of pairs, or they contradict the flags; or if a
+            resample has no pair of one kind because there are too few subjects.
     """
     points = roc_points(roc_curve(scores_N, genuine_N))
     genuine = np.asarray(genuine_N, dtype=bool)
     left, right, num_subjects = _subject_numbers(left_N, right_N, genuine)
-    # The highest threshold that accepts a pair, counted from the infinite one.
+    # Number of the highest threshold that accepts each pair, counted from the infinite one.
     ascending = points.threshold_T[::-1].copy()
     num_thresholds = len(ascending)
     first_accepting = (num_thresholds - np.searchsorted(ascending, scores_N, side="right")).astype(np.int32)
@@ -123,12 +123,12 @@ def resample_subjects(
 
 @dataclass(frozen=True, eq=False)
 class _GroupedPairs:
-    """Pairs of one kind, those of equal threshold side by side.
+    """Pairs of one kind, grouped by the highest threshold that accepts them.
 
     Attributes:
         left: int32, subject of the first image of each pair.
         right: int32, subject of the second image.
-        thresholds: place of each group's threshold.
+        thresholds: number of each group's threshold.
         starts: place of each group's first pair.
     """
 
@@ -146,7 +146,7 @@ class _GroupedPairs:
         return cls(left[order], right[order], thresholds, starts)
 
     def accepted(self, weights_RN: NDArray[np.int32], num_thresholds: int) -> NDArray[np.int64]:
-        """Weight of the pairs that each threshold accepts."""
+        """Total weight of the pairs that each threshold accepts, (resamples, thresholds)."""
         weights_RT = np.zeros((len(weights_RN), num_thresholds), dtype=np.int64)
         weights_RT[:, self.thresholds] = np.add.reduceat(weights_RN, self.starts, axis=1, dtype=np.int64)
         return weights_RT.cumsum(axis=1)
@@ -155,7 +155,7 @@ class _GroupedPairs:
 def _subject_numbers(
     left_N: ArrayLike, right_N: ArrayLike, genuine_N: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
-    """The subjects of the pairs, numbered from 0, and how many there are."""
+    """The subjects of the pairs, numbered from 0, and the number of subjects."""
     left, right = np.asarray(left_N), np.asarray(right_N)
     if left.shape != genuine_N.shape or right.shape != genuine_N.shape:
         raise FembError(f"every pair needs two subjects: {genuine_N.shape} pairs, {left.shape} and {right.shape}")
@@ -173,16 +173,16 @@ def _subject_numbers(
 
 
 def _pairs_at_thresholds(accepted_T: NDArray[np.float64], num_pairs: int) -> NDArray[np.int64]:
-    """Number of pairs that each threshold accepts and the next stricter one does not, from shares."""
+    """Number of pairs that each threshold accepts but the next stricter one does not, from shares of accepted pairs."""
     accepted = np.rint(accepted_T * num_pairs).astype(np.int64)
     # The first threshold is infinite and accepts none.
     return np.append(np.zeros(1, dtype=np.int64), accepted[1:] - accepted[:-1])
 
 
 def _multinomial(counts_T: NDArray[np.int64], num_rows: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """As many draws as there are counts, with replacement: how often each came, (rows, T)."""
+    """Draw as many items as the counts add up to, with replacement; return how many are of each kind, (rows, T)."""
     drawn_RT = np.zeros((num_rows, len(counts_T)), dtype=np.int64)
-    # The last outcome takes what rounding leaves over, and must not be one that cannot occur.
+    # NumPy gives the rest from rounding to the last kind, so kinds with a count of 0 are left out.
     possible = np.flatnonzero(counts_T)
     num_draws = int(counts_T.sum())
     drawn_RT[:, possible] = generator.multinomial(num_draws, counts_T[possible] / num_draws, size=num_rows)

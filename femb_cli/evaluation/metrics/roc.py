@@ -1,10 +1,10 @@
 """Verification metrics of scored pairs, exact at every threshold.
 
-A higher score means more alike, and a pair is accepted if its score is at least the threshold; pairs of equal score are
-accepted or rejected together. FMR, FNMR, TAR, FAR and EER are used as in ISO/IEC 19795-1.
+A higher score means more similar, and a pair is accepted if its score is at least the threshold. Pairs of equal score
+are accepted or rejected together. FMR, FNMR, TAR, FAR and EER are used as in ISO/IEC 19795-1.
 
-Scores of float32 stay float32, at half the memory: they are compared as they are, and sums run in float64, so that the
-metrics are those of the same scores widened.
+Scores of float32 stay float32, which takes half the memory. Comparisons are exact, and sums are in float64, so that the
+metrics are the same as those of the scores converted to float64.
 
 Shape suffixes: N pairs, G genuine pairs, I impostor pairs, T thresholds.
 """
@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from femb_cli.errors import FembError
 
 Scores = NDArray[np.floating[Any]]
-"""Float64, or float32 where the scores came so."""
+"""Float32 if the scores were given as float32, else float64."""
 
 FEWEST_FALSE_ACCEPTS = 10
 _FEW_PAIRS = 10_000
@@ -32,9 +32,9 @@ _BLOCK = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class RocCurve:
-    """An exact ROC curve, kept as the two sorted lists of scores that it follows from.
+    """An exact ROC curve, stored as the two sorted lists of scores that determine it.
 
-    A point of the curve costs two binary searches, so that nothing as long as the list of pairs is ever added to it.
+    A point of the curve takes two binary searches, so the curve needs no memory besides the scores.
 
     Attributes:
         genuine_G: scores of the genuine pairs, float32 or float64, ascending.
@@ -50,7 +50,7 @@ class RocPoints:
     """Points of a ROC curve, from the strictest threshold to the most lenient.
 
     Attributes:
-        threshold_T: infinity (nothing is accepted), then distinct scores, descending.
+        threshold_T: infinity, which accepts nothing, then distinct scores, descending.
         fmr_T: share of the impostor pairs that is accepted, in [0, 1].
         fnmr_T: share of the genuine pairs that is rejected, in [0, 1].
     """
@@ -62,14 +62,15 @@ class RocPoints:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What a verifier does at one threshold.
+    """The rates at one threshold.
 
     Attributes:
         threshold: scores of at least this are accepted.
         tar: share of the genuine pairs that is accepted, in [0, 1].
         far: share of the impostor pairs that is accepted, in [0, 1].
         false_accepts: number of impostor pairs that are accepted.
-        allowed_false_accepts: number that the asked-for FAR allows; 0 says that there are too few pairs to resolve it.
+        allowed_false_accepts: number of false accepts that the requested FAR allows; 0 means too few impostor pairs for
+            that rate.
     """
 
     threshold: float
@@ -81,12 +82,12 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class UnsupportedRate:
-    """A false accept rate that a list has too few impostor pairs for.
+    """A false accept rate for which a list has too few impostor pairs.
 
     Attributes:
         rate: the rate.
-        allowed_false_accepts: number of false accepts that it allows; 0 says that it cannot be told from a rate of 0.
-        needed_impostor_pairs: number of impostor pairs with which it allows `FEWEST_FALSE_ACCEPTS`.
+        allowed_false_accepts: number of false accepts that it allows; 0 is the same as a rate of 0.
+        needed_impostor_pairs: number of impostor pairs for which the rate allows `FEWEST_FALSE_ACCEPTS`.
     """
 
     rate: float
@@ -98,7 +99,8 @@ def checked_scores(scores_N: ArrayLike, genuine_N: ArrayLike) -> tuple[NDArray[n
     """Return scores and flags as flat arrays of float64 and bool.
 
     Raises:
-        FembError: if there are not as many flags as scores, a score is not finite, or one kind of pair is absent.
+        FembError: if the number of flags is not that of scores, a score is not finite, or there are no pairs of one
+            kind.
     """
     scores, genuine = _checked(scores_N, genuine_N)
     return scores.astype(np.float64, copy=False), genuine
@@ -108,7 +110,7 @@ def roc_curve(scores_N: ArrayLike, genuine_N: ArrayLike) -> RocCurve:
     """Sort the scores once, for every metric of this module.
 
     Args:
-        scores_N: similarity of each pair, finite; float32 is kept, every other type becomes float64.
+        scores_N: similarity of each pair, finite; float32 stays float32, every other type becomes float64.
         genuine_N: true where both images show the same person.
 
     Raises:
@@ -123,12 +125,12 @@ def roc_curve(scores_N: ArrayLike, genuine_N: ArrayLike) -> RocCurve:
 
 
 def roc_points(curve: RocCurve) -> RocPoints:
-    """List the points of the curve, "accept none" included: enough to draw it, however many pairs there are.
+    """List enough points of the curve to draw it, from the one that accepts nothing on.
 
-    Up to 10 000 pairs of each kind these are all points. Of more pairs, points are left out as long as no rate, be it
-    of errors or of right decisions, changes from one point to the next by more than one pair and 0.5 % of itself; a
-    leap over tied scores keeps both its ends. Where a rate is more than a few hundred pairs, a step is thus at most
-    0.003 decades on a logarithmic axis and 0.007 on a normal deviate axis (which changes by at most 1.26 times the
+    With up to 10 000 pairs of each kind these are all points. With more pairs, points are left out as long as no rate
+    (FMR, FNMR, 1 - FMR or 1 - FNMR) changes from one point to the next by more than one pair and 0.5 % of itself. Both
+    ends of a step over tied scores are kept. If a rate counts more than a few hundred pairs, a step is thus at most
+    0.003 decades on a logarithmic axis, and 0.007 on a normal deviate axis (which changes by at most 1.26 times the
     logarithm of a rate below one half).
     """
     scores = _kept_scores(curve)
@@ -149,8 +151,7 @@ def tar_at_far(curve: RocCurve, far: float) -> OperatingPoint:
         far: allowed share of accepted impostor pairs, in [0, 1].
 
     Returns:
-        The point; its threshold lies half way between the highest rejected impostor score and the lowest accepted
-        score.
+        The point; its threshold is half way between the highest rejected impostor score and the lowest accepted score.
 
     Raises:
         FembError: if `far` is not in [0, 1].
@@ -178,7 +179,7 @@ def fnmr_at_fmr(curve: RocCurve, fmr: float) -> float:
 
 
 def allowed_false_accepts(far: float, num_impostor: int) -> int:
-    """Return floor(far x impostor pairs), of the decimal number: in binary 0.29 x 100 falls short of 29.
+    """Return floor(far x impostor pairs), computed in decimal: in binary, 0.29 x 100 is slightly less than 29.
 
     Raises:
         FembError: if `far` is not in [0, 1].
@@ -189,17 +190,17 @@ def allowed_false_accepts(far: float, num_impostor: int) -> int:
 
 
 def unsupported_rates(num_impostor: int, rates: Iterable[float]) -> list[UnsupportedRate]:
-    """Find the false accept rates that allow fewer than ten false accepts among so many impostor pairs.
+    """Return the false accept rates that allow fewer than ten false accepts among the impostor pairs.
 
     ISO/IEC 19795-1, annex B, names two rules. Rule of 3 (J. Hanley and A. Lippman-Hand, "If nothing goes wrong, is
     everything all right?", JAMA 249, 1983): n independent pairs without an error show, at 95 % confidence, that the
     rate is below 3 / n. Rule of 30 (G. Doddington et al., "The NIST speaker recognition evaluation", Speech
-    Communication 31, 2000): only with 30 errors does the true rate lie within 30 % of the measured one, at 90 %
-    confidence. At 10 errors it is 52 %; below that a metric says little but its order of magnitude, hence the limit.
+    Communication 31, 2000): with 30 errors the true rate is within 30 % of the measured one, at 90 % confidence. With
+    10 errors it is within 52 %. With fewer errors a rate gives only the order of magnitude, hence the limit of ten.
 
     Args:
         num_impostor: number of impostor pairs.
-        rates: the rates asked for, each in [0, 1]; a rate of 0 needs no support.
+        rates: the requested rates, each in [0, 1]; a rate of 0 always has enough pairs.
 
     Raises:
         FembError: as `tar_at_far`.
@@ -214,14 +215,14 @@ def unsupported_rates(num_impostor: int, rates: Iterable[float]) -> list[Unsuppo
 
 
 def equal_error_rate(curve: RocCurve) -> float:
-    """Return the mean of FMR and FNMR at the point where they are nearest; of two equally near, the stricter."""
+    """Return the mean of FMR and FNMR at the point where they are nearest; of two equally near points, the stricter."""
     stricter, more_lenient = _around_equal_error(curve)
     nearest = stricter if abs(_excess(curve, stricter)) <= abs(_excess(curve, more_lenient)) else more_lenient
     return sum(_error_rates(curve, nearest)) / 2
 
 
 def interpolated_equal_error_rate(curve: RocCurve) -> float:
-    """Return the rate at which the broken lines FMR and FNMR cross, drawn through all points of the curve."""
+    """Return the rate where FMR and FNMR cross, if straight lines connect the points of the curve."""
     stricter, more_lenient = _around_equal_error(curve)
     fmr_before, fnmr_before = _error_rates(curve, stricter)
     fmr_after, fnmr_after = _error_rates(curve, more_lenient)
@@ -232,7 +233,7 @@ def interpolated_equal_error_rate(curve: RocCurve) -> float:
 def auc(curve: RocCurve) -> float:
     """Return the probability that a genuine pair scores higher than an impostor pair; ties count one half."""
     num_comparisons = len(curve.genuine_G) * len(curve.impostor_I)
-    # The fewer scores are looked up among the more: that takes the fewer steps.
+    # Looking up the shorter list in the longer one takes fewer steps.
     fewer, more = sorted((curve.genuine_G, curve.impostor_I), key=len)
     twice_higher = 0
     for block in _blocks(fewer):
@@ -246,7 +247,7 @@ def auc(curve: RocCurve) -> float:
 def d_prime(curve: RocCurve) -> float | None:
     """Return the distance of the two mean scores in units of their root mean variance (dividing by the number).
 
-    None where all genuine scores are equal and all impostor scores are equal: the distance has no unit then.
+    None if all genuine scores are equal and all impostor scores are equal, because the unit is then 0.
     """
     genuine, impostor = curve.genuine_G, curve.impostor_I
     if genuine[0] == genuine[-1] and impostor[0] == impostor[-1]:
@@ -257,7 +258,7 @@ def d_prime(curve: RocCurve) -> float | None:
 
 
 def _checked(scores_N: ArrayLike, genuine_N: ArrayLike) -> tuple[Scores, NDArray[np.bool_]]:
-    """What `checked_scores` returns, but float32 scores as they are."""
+    """Scores and flags as `checked_scores` returns them, except that float32 scores stay float32."""
     scores: Scores = np.asarray(scores_N)
     if scores.dtype != np.float32:
         scores = scores.astype(np.float64, copy=False)
@@ -271,7 +272,7 @@ def _checked(scores_N: ArrayLike, genuine_N: ArrayLike) -> tuple[Scores, NDArray
         row = int(np.argmin(finite))
         raise FembError(
             f"the score of pair {row} (counted from 0) is {scores[row]}",
-            hint="an embedding is probably not finite; look for NaN in the embeddings",
+            hint="probably an embedding is not finite; look for NaN in the embeddings",
         )
     num_genuine = int(np.count_nonzero(genuine))
     if num_genuine in (0, len(genuine)):
@@ -283,29 +284,29 @@ def _checked(scores_N: ArrayLike, genuine_N: ArrayLike) -> tuple[Scores, NDArray
 
 
 def _mean_and_variance(scores: Scores) -> tuple[float, float]:
-    """In float64, without a copy of all scores."""
+    """Mean and variance in float64, without a copy of all scores."""
     mean = float(scores.mean(dtype=np.float64))
     squares = (np.square(np.subtract(block, mean, dtype=np.float64)).sum() for block in _blocks(scores))
     return mean, float(sum(squares)) / len(scores)
 
 
 def _blocks(scores: Scores) -> Iterator[Scores]:
-    """Cut the scores into pieces that fit the processor's cache."""
+    """Yield the scores in blocks that fit the processor's cache."""
     for start in range(0, len(scores), _BLOCK):
         yield scores[start : start + _BLOCK]
 
 
 def _kept_scores(curve: RocCurve) -> Scores:
-    """The scores at which `roc_points` lists the curve, ascending."""
+    """The scores that `roc_points` takes as thresholds, ascending."""
     genuine, impostor = curve.genuine_G, curve.impostor_I
     chosen = np.concatenate((genuine[_ranks(len(genuine)) - 1], impostor[len(impostor) - _ranks(len(impostor))]))
-    # The next higher score of either kind is the other end of a leap over tied scores.
+    # The next higher score of either kind is the other end of a step over tied scores.
     higher = [scores[np.searchsorted(scores[:-1], chosen, side="right")] for scores in (genuine, impostor)]
     return np.unique(np.concatenate((chosen, *higher)))
 
 
 def _ranks(num_scores: int) -> NDArray[np.int64]:
-    """Ranks from 1 to the last one: all of few, else at distances that grow from either end."""
+    """Ranks from 1 to the last one: all ranks of few scores, else ranks at distances that grow from both ends."""
     if num_scores <= _FEW_PAIRS:
         return np.arange(1, num_scores + 1)
     num_steps = math.ceil(math.log(num_scores) / math.log1p(_RELATIVE_STEP))
@@ -314,18 +315,18 @@ def _ranks(num_scores: int) -> NDArray[np.int64]:
 
 
 def _threshold_above(limit: float, accepted: list[float]) -> float:
-    """Half way between the limit, which is rejected, and the lowest accepted score, if there is one."""
+    """The middle between the limit, which is rejected, and the lowest accepted score, if there is one."""
     if not accepted:
         return math.nextafter(limit, math.inf)
     lowest = min(accepted)
     middle = limit + (lowest - limit) / 2
-    # Between neighbouring floats there is no middle, and it must not fall back onto the limit.
+    # Two neighbouring floats have no middle, and the threshold must not be the limit.
     return float(middle if middle > limit else lowest)
 
 
 def _error_counts(curve: RocCurve, threshold: float) -> tuple[int, int]:
-    """Number of false accepts and of false rejects at a threshold, which is one of the scores or infinite."""
-    # A float64 among float32 would make NumPy widen a copy of all scores.
+    """Number of false accepts and of false rejects at a threshold, which is one of the scores or infinity."""
+    # A float64 threshold would make NumPy convert a copy of all float32 scores.
     threshold_score = curve.impostor_I.dtype.type(threshold)
     true_rejects = int(np.searchsorted(curve.impostor_I, threshold_score))
     return len(curve.impostor_I) - true_rejects, int(np.searchsorted(curve.genuine_G, threshold_score))
@@ -338,13 +339,13 @@ def _error_rates(curve: RocCurve, threshold: float) -> tuple[float, float]:
 
 
 def _excess(curve: RocCurve, threshold: float) -> int:
-    """FMR - FNMR times both numbers of pairs: an exact integer, lower for every higher score."""
+    """FMR - FNMR times both numbers of pairs: an exact integer that falls as the threshold rises."""
     false_accepts, false_rejects = _error_counts(curve, threshold)
     return false_accepts * len(curve.genuine_G) - false_rejects * len(curve.impostor_I)
 
 
 def _around_equal_error(curve: RocCurve) -> tuple[float, float]:
-    """The lowest threshold with FMR <= FNMR (infinity at worst), and the highest one with FMR > FNMR."""
+    """The lowest threshold with FMR <= FNMR, or infinity, and the highest threshold with FMR > FNMR."""
     stricter, more_lenient = math.inf, -math.inf
     for scores in (curve.genuine_G, curve.impostor_I):
         first = bisect_left(scores, 0, key=lambda score: -_excess(curve, score))

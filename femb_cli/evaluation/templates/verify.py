@@ -1,4 +1,7 @@
-"""Verification of templates, as on IJB-B and IJB-C, from stored embeddings of their images."""
+"""Verification of templates, as on IJB-B and IJB-C, from a file with the embeddings of their images.
+
+Shape suffixes: N images, R rows of embeddings, D embedding dimension, T templates, P pairs of templates.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,30 +12,27 @@ from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.embeddings_file import names_path, read_embeddings, read_rows
-from femb_cli.evaluation.templates.features import (
-    TemplateMetrics,
-    TemplateMode,
-    template_features,
-    template_metrics,
-    template_rows,
-    template_scores,
-)
+from femb_cli.evaluation.templates.features import template_features, template_rows
 from femb_cli.evaluation.templates.lists import TemplateList, read_templates, rows_of_images
+from femb_cli.evaluation.templates.metrics import TemplateMetrics, template_metrics
+from femb_cli.evaluation.templates.mode import TemplateMode
+from femb_cli.evaluation.templates.scores import template_scores
 
 _LEAST_AGREEMENT = 0.2
+"""Mean cosine between embeddings of images and of their mirror images; in practice it is far higher."""
 
 
 @dataclass(frozen=True)
 class TemplateVerification:
-    """The outcome of stored embeddings on a set of templates.
+    """The result of embeddings on a template benchmark.
 
     Attributes:
-        benchmark: the set's name.
+        benchmark: the benchmark's name.
         model: the file of the embeddings.
         metrics: the metrics.
         scores_N: cosine of every pair of templates.
-        genuine_N: whether it is of one person.
-        warnings: what is odd about the embeddings, in sentences.
+        genuine_N: whether each pair shows one person.
+        warnings: problems of the embeddings, one sentence each.
     """
 
     benchmark: str
@@ -43,69 +43,79 @@ class TemplateVerification:
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The metrics with what they are of; plain values."""
+        """Return the metrics with the benchmark and the model, as plain values."""
         return {"benchmark": self.benchmark, "model": self.model, **self.metrics.to_json()}
 
 
 def verify_templates(directory: Path, embeddings_file: Path, mode: TemplateMode | None = None) -> TemplateVerification:
-    """Score the pairs of an IJB-like set from the embeddings of its images.
+    """Verify the pairs of a template benchmark from the embeddings of its images.
 
     Args:
-        directory: the folder with the set's lists.
-        embeddings_file: what `femb embed` wrote, with its names beside; or an array without names, a row for each line
-            of the lists, of the image's embedding and then its mirror image's, as eval_ijbc.py has it.
-        mode: how features become templates; None for the official N1D1F1, or N1D1 where `femb embed` wrote the
-            embeddings, which has dealt with the mirror images.
+        directory: the directory with the benchmark's lists.
+        embeddings_file: a file that `femb embed` wrote, with its file of names. Or an array without names that has one
+            row for each line of the lists: the image's embedding, then that of its mirror image, as in eval_ijbc.py.
+        mode: how features become templates. None means the official N1D1F1, or N1D1 if `femb embed` wrote the
+            embeddings, because it has already added the mirror images if asked to.
 
     Raises:
         FembError: files are missing or damaged, or do not belong together.
     """
     templates = read_templates(directory)
     has_names = names_path(embeddings_file).is_file()
-    if has_names:
-        rows_ND, names = read_embeddings(embeddings_file, mmap_mode="r")
-        row_N = rows_of_images(templates.names, names)
-    else:
-        rows_ND = read_rows(embeddings_file, mmap_mode="r")
-        row_N = _rows_in_order(rows_ND, embeddings_file, templates)
+    rows_RD, row_N = _rows_of_images(embeddings_file, templates, has_names=has_names)
     mode = mode or TemplateMode(flip=None if has_names else True)
     numbers_T, features_TD = template_features(
-        rows_ND, row_N, templates.faceness_N, templates.template_N, templates.media_N, mode
+        rows_RD, row_N, templates.faceness_N, templates.template_N, templates.media_N, mode
     )
     left_P, right_P = (template_rows(numbers_T, numbers) for numbers in (templates.left_P, templates.right_P))
     genuine_P, num_images = templates.genuine_P, len(templates.names)
-    # The numbers of millions of pairs, before their scores need the room.
+    # Free the numbers of millions of pairs before their scores need the memory.
     del templates
-    # In float64: float32 makes ties among millions of impostors, and a point of the curve between ties of unequal
-    # number is no longer left out, so that the official rate would be read off another point.
+    # In float64, because float32 makes ties among millions of impostor scores. Ties add corners to the curve, and the
+    # official rate would be read off at another point.
     scores_P = template_scores(features_TD, left_P, right_P)
     del features_TD, left_P, right_P
-    metrics = template_metrics(scores_P, genuine_P, num_templates=len(numbers_T), num_images=num_images, mode=mode)
-    warnings = _warnings_on_halves(rows_ND, mode)
-    name = directory.resolve().name
-    return TemplateVerification(name, str(embeddings_file), metrics, scores_P, genuine_P, warnings)
+    return TemplateVerification(
+        benchmark=directory.resolve().name,
+        model=str(embeddings_file),
+        metrics=template_metrics(scores_P, genuine_P, num_templates=len(numbers_T), num_images=num_images, mode=mode),
+        scores_N=scores_P,
+        genuine_N=genuine_P,
+        warnings=_warnings_about_halves(rows_RD, mode),
+    )
 
 
-def _rows_in_order(rows_ND: NDArray[Any], file: Path, templates: TemplateList) -> NDArray[np.int64]:
-    """Rows of images without names: one for each line of the lists."""
-    if len(rows_ND) != len(templates.names):
+def _rows_of_images(file: Path, templates: TemplateList, *, has_names: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Read the embeddings, and find the row of each image.
+
+    Returns:
+        The embeddings as a memory map (R, D), and the row of each image (N,).
+
+    Raises:
+        FembError: the file is damaged, or does not fit the lists.
+    """
+    if has_names:
+        rows_RD, names = read_embeddings(file, mmap_mode="r")
+        return rows_RD, rows_of_images(templates.names, names)
+    rows_RD = read_rows(file, mmap_mode="r")
+    if len(rows_RD) != len(templates.names):
         raise FembError(
-            f"{file} holds {len(rows_ND)} rows, but the set has {len(templates.names)} images",
-            hint="give what femb embed wrote, with its names beside, or one row for each line of the lists",
+            f"{file} holds {len(rows_RD)} rows, but the lists have {len(templates.names)} images",
+            hint="use what femb embed wrote, with its file of names, or one row for each line of the lists",
         )
-    return np.arange(len(rows_ND))
+    return rows_RD, np.arange(len(rows_RD))
 
 
-def _warnings_on_halves(rows_ND: NDArray[Any], mode: TemplateMode) -> tuple[str, ...]:
-    """Halves that do not look like an image's and its mirror image's embeddings."""
+def _warnings_about_halves(rows_RD: NDArray[Any], mode: TemplateMode) -> tuple[str, ...]:
+    """Warn if the two halves of the rows do not look like embeddings of images and of their mirror images."""
     if mode.flip is None:
         return ()
-    first, second = (half.astype(np.float64) for half in np.split(rows_ND[:1000], 2, axis=1))
+    first, second = (half.astype(np.float64) for half in np.split(rows_RD[:1000], 2, axis=1))
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     agreement = float((np.einsum("nd,nd->n", first, second) / np.maximum(lengths, np.finfo(float).tiny)).mean())
     if agreement >= _LEAST_AGREEMENT:
         return ()
     return (
-        f"the halves of the rows have a mean cosine of {agreement:.2f}, so that they hardly are of images and their "
-        f"mirror images; for rows of one embedding use the mode N{mode.use_norm:d}D{mode.use_detector:d}",
+        f"the two halves of the rows have a mean cosine of {agreement:.2f}; those of images and their mirror images"
+        f" would agree better; for rows of one embedding use the mode N{mode.use_norm:d}D{mode.use_detector:d}",
     )

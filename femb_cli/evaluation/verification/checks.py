@@ -1,4 +1,7 @@
-"""What is odd about a list of pairs: those that are listed twice; images paired with themselves are refused."""
+"""Check a list of pairs: refuse images paired with themselves, warn of pairs that are listed twice.
+
+Shape suffixes: N pairs, U different pairs.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,12 +11,12 @@ from femb_cli.evaluation.verification.pairs import PairList
 
 
 def pair_warnings(pairs: PairList, left_N: NDArray[np.int64], right_N: NDArray[np.int64]) -> list[str]:
-    """Say what flatters or repeats in a list of pairs, one sentence each; nothing if all is well.
+    """Return one sentence for each problem of a list of pairs that does not stop its verification.
 
     Args:
         pairs: the pairs.
-        left_N: which image the first one of each pair is.
-        right_N: which image the second one of each pair is.
+        left_N: number of the first image of each pair.
+        right_N: number of the second image of each pair.
 
     Raises:
         FembError: an image is paired with itself.
@@ -21,23 +24,24 @@ def pair_warnings(pairs: PairList, left_N: NDArray[np.int64], right_N: NDArray[n
     with_itself = np.flatnonzero(left_N == right_N)
     if len(with_itself):
         raise FembError(
-            f"{_place(pairs, with_itself[0])}: the image is paired with itself, which no network could tell apart"
+            f"{_place(pairs, with_itself[0])}: the image is paired with itself, which says nothing about a network"
             f" ({len(with_itself)} such pairs of {len(pairs)})",
-            hint="remove the pairs: they measure nothing",
+            hint="remove these pairs",
         )
-    warnings = []
     repeated = _repeated(left_N, right_N)
-    if len(repeated):
-        first = _place(pairs, repeated[0])
-        warnings.append(f"{first}: the pair is listed before ({len(repeated)} repeated pairs of {len(pairs)})")
-    return warnings
+    if not len(repeated):
+        return []
+    first = _place(pairs, repeated[0])
+    return [f"{first}: the pair is listed before ({len(repeated)} repeated pairs of {len(pairs)})"]
 
 
 def _repeated(left_N: NDArray[np.int64], right_N: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The pairs whose two images, in either order, form a pair further up."""
+    """The pairs whose two images are an earlier pair too, in either order."""
     ordered_N2 = np.sort(np.stack((left_N, right_N), axis=1), axis=1)
-    _, first_N = np.unique(ordered_N2, axis=0, return_index=True)
-    return np.setdiff1d(np.arange(len(left_N)), first_N)
+    _, first_U = np.unique(ordered_N2, axis=0, return_index=True)
+    is_repeated_N = np.ones(len(left_N), dtype=bool)
+    is_repeated_N[first_U] = False
+    return np.flatnonzero(is_repeated_N)
 
 
 def _place(pairs: PairList, row: int) -> str:

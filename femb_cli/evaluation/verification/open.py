@@ -1,4 +1,4 @@
-"""Open what a model is verified on: a benchmark by name or path, or a pair list over a source of images."""
+"""Open what a model is verified on: a benchmark by name or path, or a pair list with a source of images."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,22 +8,25 @@ from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource
 from femb_cli.data.synthetic.sets import synthetic_benchmark
 from femb_cli.data.verification_bin.verification_set import read_verification_set
-from femb_cli.evaluation.verification.benchmarks import BENCHMARKS, files_in, find_benchmark, find_set_file, locate
-from femb_cli.evaluation.verification.pairs import PairList, read_pairs
+from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
+from femb_cli.evaluation.verification.benchmark_files import files_in, find_set_file, locate
+from femb_cli.evaluation.verification.benchmarks import BENCHMARKS, find_benchmark
+from femb_cli.evaluation.verification.pair_file import read_pairs
+from femb_cli.evaluation.verification.pairs import PairList
 from femb_cli.files import cache_folder, file_sha256
 from femb_cli.progress import Progress, Say
 
 
 @dataclass(frozen=True)
 class PairSet:
-    """What a model is verified on.
+    """Pairs with their images, to verify a model on.
 
     Attributes:
-        name: the benchmark's name, or the pair file's.
-        title: its name in words.
+        name: the benchmark's name, or the file name of the pair list.
+        title: its name for people.
         pairs: the pairs.
-        images: where their images are.
-        protocol: the rule of the accuracy.
+        images: the source of their images.
+        protocol: the protocol of the accuracy, one of `PROTOCOL_NAMES`.
     """
 
     name: str
@@ -41,39 +44,50 @@ def open_benchmark(
     progress: Progress | None = None,
     protocol: str | None = None,
 ) -> PairSet:
-    """Open a benchmark by name, fetching or drawing what is not here yet; or by the path of its directory or `.bin`.
+    """Open a benchmark by its name, or by the path of a benchmark directory or `.bin` file.
 
-    A name that femb does not know is looked for in `data_dir`, as a directory or as `NAME.bin`. The accuracy follows
-    `protocol` or, if that is None, the benchmark's own rule (`arcface` for a directory or a `.bin`).
+    Files that are published are downloaded if needed, and femb's own benchmark is drawn. A name that femb does not
+    know may be a directory or `NAME.bin` in `data_dir`.
+
+    Args:
+        name: name or path.
+        data_dir: folder with the files of benchmarks; None for femb's cache.
+        say: called with a line of text for each download.
+        progress: called with what is downloaded or drawn, and the total.
+        protocol: the protocol of the accuracy; None for the benchmark's own (`arcface` for a directory or `.bin`).
 
     Raises:
-        FembError: there is none, or its files are missing and cannot be had, or damaged.
+        FembError: there is no such benchmark, or its files are missing or damaged.
     """
-    if name not in BENCHMARKS and (path := _find_set(name, data_dir)) is not None:
-        if path.is_dir():
-            return _open_directory(path, path.resolve().name, protocol or "arcface")
-        return _open_directory(_unpacked(path), path.stem, protocol or "arcface")
+    if name not in BENCHMARKS and (path := _directory_or_bin(name, data_dir)) is not None:
+        own_name, directory = (path.resolve().name, path) if path.is_dir() else (path.stem, _unpack(path))
+        return _open_directory(directory, own_name, protocol or DEFAULT_PROTOCOL)
     benchmark = find_benchmark(name)
-    rule = protocol or benchmark.protocol
+    chosen = protocol or benchmark.protocol
     if (file := find_set_file(benchmark, data_dir)) is not None:
-        return replace(_open_directory(_unpacked(file), benchmark.name, rule), title=benchmark.title)
+        return replace(_open_directory(_unpack(file), benchmark.name, chosen), title=benchmark.title)
     if benchmark.archive is None:
         folder = synthetic_benchmark(say=say, progress=progress)
         pairs, images = folder / benchmark.pairs, folder / "images"
     else:
         files = locate(benchmark, data_dir, say=say, progress=progress)
         pairs, images = files.pairs, files.images
-    return PairSet(benchmark.name, benchmark.title, read_pairs(pairs), open_source(images), rule)
+    return PairSet(benchmark.name, benchmark.title, read_pairs(pairs), open_source(images), chosen)
 
 
-def _find_set(name: str, data_dir: Path | None) -> Path | None:
-    """Return the directory or file of a benchmark that has no name of its own."""
-    here = [Path(name)] + ([] if data_dir is None else [data_dir / name, data_dir / f"{name}.bin"])
-    return next((path for path in here if path.is_dir() or (path.is_file() and path.suffix == ".bin")), None)
+def open_pairs(pairs: Path, images: Path, protocol: str | None = None) -> PairSet:
+    """Open a pair list with a folder, zip or dataset of its images; the protocol is `arcface` if it is None."""
+    return PairSet(pairs.name, pairs.name, read_pairs(pairs), open_source(images), protocol or DEFAULT_PROTOCOL)
 
 
-def _unpacked(path: Path) -> Path:
-    """Return the benchmark directory of a `.bin`, made in the cache when the file is first seen."""
+def _directory_or_bin(name: str, data_dir: Path | None) -> Path | None:
+    """Find the directory or `.bin` file that a name means; None if there is none."""
+    candidates = [Path(name)] + ([] if data_dir is None else [data_dir / name, data_dir / f"{name}.bin"])
+    return next((path for path in candidates if path.is_dir() or (path.is_file() and path.suffix == ".bin")), None)
+
+
+def _unpack(path: Path) -> Path:
+    """Convert a `.bin` to a benchmark directory in the cache, and return it; an earlier conversion is reused."""
     directory = cache_folder() / "benchmarks" / file_sha256(path)
     if not directory.is_dir():
         write_benchmark(read_verification_set(path), directory, source=path.name)
@@ -81,10 +95,6 @@ def _unpacked(path: Path) -> Path:
 
 
 def _open_directory(directory: Path, name: str, protocol: str) -> PairSet:
+    """Open a benchmark directory."""
     files = files_in(directory)
     return PairSet(name, name, read_pairs(files.pairs), open_source(files.images), protocol)
-
-
-def open_pairs(pairs: Path, images: Path, protocol: str = "arcface") -> PairSet:
-    """Open a pair list of one's own over a folder, zip or dataset of images."""
-    return PairSet(pairs.name, pairs.name, read_pairs(pairs), open_source(images), protocol)

@@ -1,6 +1,9 @@
-"""A verification: one model's scores on one list of pairs, with their metrics."""
+"""The result of a verification: one model's scores on one list of pairs, with their metrics.
 
-from collections.abc import Mapping
+Shape suffix: N pairs.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,27 +13,44 @@ from numpy.typing import NDArray
 
 from femb_cli.data.source import ImageSource
 from femb_cli.evaluation.embeddings_file import read_embeddings
+from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
 from femb_cli.evaluation.verification.checks import pair_warnings
-from femb_cli.evaluation.verification.pairs import PairList, read_pairs
+from femb_cli.evaluation.verification.pair_file import read_pairs
+from femb_cli.evaluation.verification.pairs import PairList
 from femb_cli.evaluation.verification.score import EmbeddedPairs, VerificationMetrics, cosine_scores, score_pairs
 
 
 @dataclass(frozen=True, eq=False)
-class Verification:
-    """The outcome of one model on one set.
+class ScoredPairs:
+    """The scores of embedded pairs.
 
     Attributes:
-        benchmark: the set's name.
-        title: its name in words.
-        model: the model's name.
-        flip: how mirror images were used: `none` or `sum`, or `as stored` by whoever made the embeddings.
+        scores_N: cosine of every pair.
+        metrics: the metrics.
+        warnings: problems of the pairs, one sentence each.
+    """
+
+    scores_N: NDArray[np.float64]
+    metrics: VerificationMetrics
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """The result of one model on one benchmark or pair list.
+
+    Attributes:
+        benchmark: name of the benchmark, or file name of the pair list.
+        title: its name for people.
+        model: the model's name, or the file of its embeddings.
+        flip: how mirror images were used: `none` or `sum`; `as stored` for embeddings from a file.
         metrics: the metrics.
         scores_N: cosine of every pair.
         pairs: the pairs.
-        embedded: their embeddings.
-        images: where their images are, None if only their embeddings are known.
-        card: what the model's checkpoint says about it.
-        warnings: what is odd about the pairs, in sentences.
+        embedded: the embeddings of the pairs.
+        images: the source of the images; None if only their embeddings are known.
+        card: the settings of the model's checkpoint.
+        warnings: problems of the pairs, one sentence each.
     """
 
     benchmark: str
@@ -51,37 +71,51 @@ class Verification:
         return self.pairs.genuine_N
 
     def to_json(self) -> dict[str, Any]:
-        """The metrics with what they are of; plain values."""
+        """Return the metrics with the benchmark, the model and its flip, as plain values."""
         return {"benchmark": self.benchmark, "model": self.model, "flip": self.flip, **self.metrics.to_json()}
 
 
-def verify_embeddings(pairs_file: Path, embeddings_file: Path, protocol: str = "arcface") -> Verification:
-    """Score stored embeddings, as `femb embed` wrote them with their names beside.
+def verify_embeddings(pairs_file: Path, embeddings_file: Path, protocol: str = DEFAULT_PROTOCOL) -> Verification:
+    """Verify the embeddings of a file that `femb embed` wrote, with its file of names.
+
+    Args:
+        pairs_file: the pair list.
+        embeddings_file: the `.npy` file.
+        protocol: how accuracy is measured, one of `PROTOCOL_NAMES`.
 
     Raises:
-        FembError: the files are damaged, or a pair names an image that was not embedded.
+        FembError: a file is damaged, or a pair names an image that has no embedding.
     """
     pairs = read_pairs(pairs_file)
     rows_ND, names = read_embeddings(embeddings_file)
     embedded = EmbeddedPairs(rows_ND, *pairs.indices(names))
-    scores_N, metrics, warnings = score_embedded(pairs, embedded, names, protocol)
+    scored = score_embedded(pairs, embedded, names, protocol)
     return Verification(
         benchmark=pairs_file.name,
         title=pairs_file.name,
         model=str(embeddings_file),
         flip="as stored",
-        metrics=metrics,
-        scores_N=scores_N,
+        metrics=scored.metrics,
+        scores_N=scored.scores_N,
         pairs=pairs,
         embedded=embedded,
-        warnings=warnings,
+        warnings=scored.warnings,
     )
 
 
-def score_embedded(
-    pairs: PairList, embedded: EmbeddedPairs, names: list[str], protocol: str
-) -> tuple[NDArray[np.float64], VerificationMetrics, tuple[str, ...]]:
-    """Scores, metrics and warnings of embedded pairs."""
+def score_embedded(pairs: PairList, embedded: EmbeddedPairs, names: Sequence[str], protocol: str) -> ScoredPairs:
+    """Compute the scores, metrics and warnings of pairs from their embeddings.
+
+    Args:
+        pairs: the pairs.
+        embedded: their embeddings.
+        names: name of each embedding, for errors.
+        protocol: how accuracy is measured, one of `PROTOCOL_NAMES`.
+
+    Raises:
+        FembError: as `pair_warnings`, `cosine_scores` and `score_pairs`.
+    """
     warnings = pair_warnings(pairs, embedded.left_P, embedded.right_P)
     scores_N = cosine_scores(embedded.embeddings_ND, embedded.left_P, embedded.right_P, names=names)
-    return scores_N, score_pairs(scores_N, pairs, protocol, embedded=embedded), tuple(warnings)
+    metrics = score_pairs(scores_N, pairs, protocol, embedded=embedded)
+    return ScoredPairs(scores_N, metrics, tuple(warnings))

@@ -1,4 +1,4 @@
-"""Scores of image pairs, and all verification metrics of a scored list of pairs.
+"""The scores of image pairs, and all verification metrics of a scored list of pairs.
 
 Shape suffixes: N embeddings, D embedding dimension, P pairs.
 """
@@ -18,29 +18,30 @@ from femb_cli.evaluation.verification.pairs import PairList
 
 _FALSE_ACCEPT_RATES = {"1e-1": 1e-1, "1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4}
 _BLOCK_ROWS = 256
-"""Pairs at a time: their embeddings in float64 stay in the processor's cache."""
+"""Pairs computed at a time, few enough that their float64 embeddings fit the processor's cache."""
 
 
 @dataclass(frozen=True)
 class VerificationMetrics:
-    """What a list of scored pairs says about a network; rates in [0, 1], thresholds as cosines.
+    """The metrics of a list of scored pairs; rates in [0, 1], thresholds as cosines.
 
     Attributes:
         num_pairs: number of pairs.
         accuracy: mean accuracy over the folds of the protocol.
-        accuracy_std: its standard deviation over the folds, dividing by their number.
-        threshold: mean over folds of the cosine from which on a pair is accepted.
-        tar_at_far: true accept rate at each false accept rate, which is written as "1e-3".
+        accuracy_std: standard deviation of the accuracy over the folds, dividing by their number.
+        threshold: mean over the folds of the threshold, as a cosine.
+        tar_at_far: true accept rate at each false accept rate, with keys such as "1e-3".
         fnmr_at_fmr: 1 - `tar_at_far`.
-        eer: mean of FMR and FNMR where they are nearest.
+        eer: mean of FMR and FNMR at the threshold where they are nearest.
         auc: probability that a genuine pair scores higher than an impostor pair.
-        d_prime: distance of the mean scores in units of their spread; None if no score differs within its kind.
+        d_prime: distance of the two mean scores in units of their spread; None if all genuine scores are equal and all
+            impostor scores are equal.
         num_genuine: number of genuine pairs.
         num_impostor: number of impostor pairs.
         protocol: name of the protocol of the accuracy.
         num_folds: number of folds.
-        arcface_torch_val_at_far_1e3: what arcface_torch calls `val`, its own interpolated TAR at FAR 1e-3, with
-            `val_std` over the folds and the `far` on the same folds.
+        arcface_torch_val_at_far_1e3: arcface_torch's own interpolated TAR at FAR 1e-3, which it calls `val`, with its
+            standard deviation over the folds, `val_std`, and the FAR on the same folds, `far`.
     """
 
     num_pairs: int
@@ -65,7 +66,7 @@ class VerificationMetrics:
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedPairs:
-    """The embeddings that pairs are of, for a protocol that judges more than their scores.
+    """The embeddings of pairs, for protocols that need more than their scores.
 
     Attributes:
         embeddings_ND: embeddings of any float type and any length.
@@ -81,19 +82,19 @@ class EmbeddedPairs:
 def cosine_scores(
     embeddings_ND: ArrayLike, left_P: ArrayLike, right_P: ArrayLike, *, names: Sequence[str] | None = None
 ) -> NDArray[np.float64]:
-    """Compute the cosine of each pair of embeddings, in blocks, so that the memory does not grow with the pairs.
+    """Compute the cosine of each pair of embeddings, in blocks, so that memory does not grow with the pairs.
 
     Args:
-        embeddings_ND: embeddings of any float type and any length; computed with in float64.
+        embeddings_ND: embeddings of any float type and any length; the computation is in float64.
         left_P: row of the first image of each pair.
         right_P: row of the second image of each pair.
-        names: name of each row, for the error.
+        names: name of each row, for errors.
 
     Returns:
         Cosine of each pair, float64 (P,), in [-1, 1].
 
     Raises:
-        FembError: if an embedding is zero or not finite, or if there are not as many names as embeddings.
+        FembError: if an embedding is zero or not finite, or the number of names is not that of embeddings.
     """
     embeddings = np.asarray(embeddings_ND)
     left, right = np.asarray(left_P, dtype=np.int64), np.asarray(right_P, dtype=np.int64)
@@ -107,7 +108,7 @@ def cosine_scores(
 
 
 def xnorm(original: EmbeddedPairs, flipped: EmbeddedPairs) -> float:
-    """Return arcface_torch's `XNorm`: the mean length of all embeddings in the pairs, images and mirror images alike.
+    """Return arcface_torch's `XNorm`: the mean length of all embeddings in the pairs, of images and mirror images.
 
     An image counts as often as it is in a pair.
     """
@@ -127,7 +128,7 @@ def score_pairs(
         scores_P: cosine of each pair.
         pairs: the pairs, in the same order.
         protocol: how accuracy is measured, one of `PROTOCOL_NAMES`.
-        embedded: the embeddings of the pairs; the protocol `magface` needs them.
+        embedded: the embeddings of the pairs; only the protocol `magface` needs them.
 
     Raises:
         FembError: as `roc_curve` and `fold_accuracy`.
@@ -156,7 +157,7 @@ def score_pairs(
 def accuracy_over_folds(
     scores_P: ArrayLike, pairs: PairList, protocol: str, embedded: EmbeddedPairs | None = None
 ) -> FoldAccuracy:
-    """Measure accuracy by the protocol: of the embeddings under `magface`, else of the scores.
+    """Measure accuracy by the protocol: `magface` uses the embeddings, all others the scores.
 
     Arguments and errors as `score_pairs`.
     """
@@ -167,13 +168,13 @@ def accuracy_over_folds(
 
 
 def _checked_lengths(embeddings: NDArray[Any], names: Sequence[str] | None) -> NDArray[np.float64]:
-    """The L2 norm of each row, all of them positive and finite."""
+    """The L2 norm of each row; refuses rows that are zero or not finite."""
     if names is not None and len(names) != len(embeddings):
         raise FembError(f"{len(embeddings)} embeddings, but {len(names)} names")
     if embeddings.ndim != 2 or embeddings.dtype.kind not in "fiu":
         raise FembError(
             f"embeddings are rows of real numbers, not {embeddings.dtype} of shape {embeddings.shape}",
-            hint="give the array that `femb embed` wrote",
+            hint="use the array that `femb embed` wrote",
         )
     squared = _squared_lengths(embeddings)
     check_embeddings(
@@ -197,5 +198,5 @@ def _row_products(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float64
 
 
 def _blocks(num_rows: int) -> Iterator[slice]:
-    """Consecutive pieces of `num_rows` rows."""
+    """Consecutive blocks of `num_rows` rows."""
     return (slice(start, start + _BLOCK_ROWS) for start in range(0, num_rows, _BLOCK_ROWS))

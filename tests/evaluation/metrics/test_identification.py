@@ -61,13 +61,13 @@ def test_distractors_only_lower_a_rate():
 
 
 def test_a_probe_without_a_mate_counts_in_no_rank_rate():
-    results = search(at([0, 3]), at([0, 40]), ["a", "stranger"], ["a", "b"])
+    results = search(at([0, 3]), at([0, 40]), ["a", "c"], ["a", "b"])
     assert results.rank_P.tolist() == [1, 0]
     assert rank_rate(results, 1) == 1.0
 
 
 def test_open_set_by_hand():
-    # Mated: a at 10 degrees from its mate, b at 25 (and nearest). Strangers: 15 and 35 degrees from the nearest entry.
+    # Mated: a at 10 degrees from its mate, b at 25 (and nearest). Unmated: 15 and 35 degrees from the nearest entry.
     results = search(at([10, 125, 75, 215]), at([0, 100, 180]), ["a", "b", "x", "y"], ["a", "b", "c"])
     strict, half, lenient = (tpir_at_fpir(results, fpir) for fpir in (0.0, 0.5, 1.0))
     assert np.degrees(np.arccos(results.best_score_P)) == pytest.approx([10, 25, 25, 35])
@@ -77,11 +77,11 @@ def test_open_set_by_hand():
 
 
 def test_a_mate_that_is_not_the_best_entry_is_not_identified():
-    results = search(at([0, 90]), at([10, 5]), ["a", "stranger"], ["a", "b"])
+    results = search(at([0, 90]), at([10, 5]), ["a", "c"], ["a", "b"])
     assert tpir_at_fpir(results, 1.0).tpir == 0.0
 
 
-def test_strangers_with_one_score_come_in_together():
+def test_unmated_probes_with_one_score_come_in_together():
     results = search(at([0, 90, 90]), at([0]), ["a", "x", "y"], ["a"])
     point = tpir_at_fpir(results, 0.5)
     assert (point.tpir, point.fpir, point.allowed_false_positives) == (1.0, 0.0, 1)
@@ -104,11 +104,11 @@ def test_search_equals_sorting_every_list(seed, monkeypatch):
     for fpir in (0.0, 0.2, 1.0):
         point = tpir_at_fpir(results, fpir)
         thresholds = [2.0, *np.unique(results.best_score_P), -1.0]
-        strangers = results.best_score_P[results.rank_P == 0]
+        unmated = results.best_score_P[results.rank_P == 0]
         rates = [
             np.mean((results.rank_P[results.mated_P] == 1) & (results.mate_score_P[results.mated_P] >= t))
             for t in thresholds
-            if np.mean(strangers >= t) <= fpir
+            if np.mean(unmated >= t) <= fpir
         ]
         assert point.tpir == max(rates)
 
@@ -129,9 +129,9 @@ def test_an_embedding_without_direction_is_refused(value, word):
 
 
 def test_rates_that_have_no_probes_are_refused():
-    strangers = search(at([0]), at([0]), ["a"], ["b"])
+    unmated = search(at([0]), at([0]), ["a"], ["b"])
     with pytest.raises(FembError, match="no probe has a mate"):
-        rank_rate(strangers, 1)
+        rank_rate(unmated, 1)
     mated = search(at([0]), at([0]), ["a"], ["a"])
     with pytest.raises(FembError, match="every probe has a mate"):
         tpir_at_fpir(mated, 0.1)

@@ -17,7 +17,7 @@ from femb_cli.evaluation.metrics.protocols import (
     tar_on_grid,
     xqlfw,
 )
-from femb_cli.evaluation.verification.pairs import contiguous_folds
+from femb_cli.evaluation.verification.folds import contiguous_folds
 
 ARCFACE_GRID = np.arange(0, 4, 0.01)
 
@@ -198,19 +198,19 @@ def assert_equals_official(result, expected, thresholds):
 
 # arcface_torch always adds the mirror image.
 @pytest.mark.parametrize("official", ["lfw flip_sum", "xq flip_sum"], indirect=True)
-def test_arcface_gives_the_official_figures_on_real_faces(official):
+def test_arcface_gives_the_official_metrics_on_real_faces(official):
     expected = official.expected["arcface_torch"]
     result = arcface(official.scores_N, official.pairs.genuine_N, official.pairs.folds_N)
     assert_equals_official(result, expected, 1 - np.array(expected["fold_best_threshold"]) / 2)
 
 
-def test_xqlfw_gives_the_official_figures_on_real_faces(official):
+def test_xqlfw_gives_the_official_metrics_on_real_faces(official):
     expected = official.expected[f"xqlfw_{official.flip}"]
     result = xqlfw(official.scores_N, official.pairs.genuine_N, official.pairs.folds_N)
     assert_equals_official(result, expected, 1 - np.array(expected["fold_best_threshold"]))
 
 
-def test_exact_gives_the_golden_figures_on_real_faces(official):
+def test_exact_gives_the_golden_metrics_on_real_faces(official):
     expected = official.expected[f"cosine_{official.flip}"]["kfold_data_thresholds"]["highest"]
     result = exact(official.scores_N, official.pairs.genuine_N, official.pairs.folds_N)
     assert_equals_official(result, expected, expected["fold_threshold"])
@@ -218,7 +218,7 @@ def test_exact_gives_the_golden_figures_on_real_faces(official):
 
 @pytest.mark.parametrize("official", ["lfw no_flip", "xq no_flip"], indirect=True)  # MagFace's evaluator never does
 @pytest.mark.parametrize("subtract_mean", [True, False])
-def test_magface_gives_the_official_figures_on_real_faces(official, subtract_mean):
+def test_magface_gives_the_official_metrics_on_real_faces(official, subtract_mean):
     pairs = official.pairs
     if subtract_mean:
         left, right = pairs.indices(official.names)

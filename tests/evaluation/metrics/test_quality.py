@@ -13,9 +13,8 @@ from femb_cli.evaluation.metrics.quality import (
     magnitudes,
     pair_quality,
     partial_area,
-    read_quality_scores,
 )
-from femb_cli.evaluation.verification.pairs import read_pairs
+from femb_cli.evaluation.verification.pair_file import read_pairs
 
 # Ten pairs, from the lowest quality to the highest; accepted from 0.5 on.
 GENUINE = [1, 1, 0, 1, 0, 1, 0, 1, 0, 1]
@@ -144,35 +143,3 @@ def test_fixed_threshold_curves_and_areas_are_the_golden_ones(golden):
 def test_magnitudes_of_half_precision_are_those_of_their_values(golden):
     *_, quality, expected = golden
     assert quality.min() == pytest.approx(expected["quality_min"], abs=1e-9)
-
-
-def test_score_files_of_names_are_read_and_found_for_pairs(tmp_path):
-    scores = tmp_path / "scores.txt"
-    scores.write_text("set/a b/1.png 0.5\r\nset/a b/2.png\t0.25\nset/c/1.png  1e-1\n\n")
-    listed = tmp_path / "pairs.csv"
-    listed.write_text("ref,probe,mated\na b/1.jpg,a b/2.jpg,1\na b/1.jpg,c/1.jpg,0\n")
-    assert read_quality_scores(scores).of_pairs(read_pairs(listed)).tolist() == [0.25, 0.1]
-
-
-def test_xqlfw_score_files_are_read(tmp_path):
-    path = tmp_path / "xqlfw_scores.txt"
-    path.write_text("ID Num Score\nAnn_Veneman 7 0.42\nBo 12 0.9\n")
-    scores = read_quality_scores(path)
-    assert scores.names == ("Ann_Veneman/Ann_Veneman_0007.jpg", "Bo/Bo_0012.jpg")
-    assert scores.values_I.tolist() == [0.42, 0.9]
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [("", 1), ("a.jpg", 1), ("a.jpg 1\nb.jpg x", 2), ("a.jpg nan", 1), ("ID Num Score\nBo one 0.5", 2)],
-)
-def test_a_damaged_score_file_is_refused_with_its_line(tmp_path, text, line):
-    path = tmp_path / "scores.txt"
-    path.write_text(text)
-    with pytest.raises(FembError, match=f"line {line}: expected `"):
-        read_quality_scores(path)
-
-
-def test_a_score_file_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(FembError, match="cannot read the quality scores"):
-        read_quality_scores(tmp_path / "none.txt")

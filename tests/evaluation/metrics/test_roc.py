@@ -154,15 +154,15 @@ def many_scores(dtype):
     return scores, genuine
 
 
-def test_float32_scores_stay_float32_and_give_the_figures_of_the_same_scores_widened():
+def test_float32_scores_stay_float32_and_give_the_metrics_of_the_same_scores_widened():
     scores, genuine = many_scores(np.float32)
     narrow, wide = roc_curve(scores, genuine), roc_curve(scores.astype(np.float64), genuine)
     assert narrow.genuine_G.dtype == narrow.impostor_I.dtype == np.float32
     assert wide.genuine_G.dtype == np.float64
     for far in (0.0, 1e-5, 1e-3, 0.1, 1.0):
         assert tar_at_far(narrow, far) == tar_at_far(wide, far)
-    for figure in (equal_error_rate, interpolated_equal_error_rate, auc):
-        assert figure(narrow) == figure(wide)
+    for metric in (equal_error_rate, interpolated_equal_error_rate, auc):
+        assert metric(narrow) == metric(wide)
     assert d_prime(narrow) == pytest.approx(d_prime(wide), rel=1e-12)
     for field, values in vars(roc_points(narrow)).items():
         np.testing.assert_array_equal(values, getattr(roc_points(wide), field))
@@ -251,7 +251,7 @@ def test_real_scores_give_the_golden_tar_at_far(official):
         assert fnmr_at_fmr(curve, float(far)) == pytest.approx(expected["fnmr"], abs=1e-12)
 
 
-def test_real_scores_give_the_golden_summary_figures(official):
+def test_real_scores_give_the_golden_summary_metrics(official):
     curve = roc_curve(official.scores_N, official.pairs.genuine_N)
     expected = official.expected[f"cosine_{official.flip}"]
     assert equal_error_rate(curve) == pytest.approx(expected["eer"], abs=1e-12)
@@ -260,7 +260,7 @@ def test_real_scores_give_the_golden_summary_figures(official):
     assert d_prime(curve) == pytest.approx(expected["d_prime"], abs=1e-9)
 
 
-def test_every_golden_edge_case_gives_its_hand_derived_figures(edge_cases):
+def test_every_golden_edge_case_gives_its_hand_derived_metrics(edge_cases):
     metrics = {"auc": auc, "eer": interpolated_equal_error_rate, "d_prime": d_prime}
     for name, case in edge_cases.items():
         if case["metric"] != "exact" or case["expected"] == "error":
@@ -270,8 +270,8 @@ def test_every_golden_edge_case_gives_its_hand_derived_figures(edge_cases):
             curve = roc_curve(given["scores"], given["labels"])
         else:
             curve = curve_of(given["genuine_scores"], given["impostor_scores"])
-        for figure in metrics.keys() & expected.keys():
-            assert metrics[figure](curve) == pytest.approx(expected[figure], abs=1e-12), (name, figure)
+        for metric in metrics.keys() & expected.keys():
+            assert metrics[metric](curve) == pytest.approx(expected[metric], abs=1e-12), (name, metric)
         for far, tar in expected.get("tar_at_far", {}).items():
             assert tar_at_far(curve, float(far)).tar == pytest.approx(tar, abs=1e-12), (name, far)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from femb_cli.evaluation.report.extras import gather_extras
-from femb_cli.evaluation.verification.pairs import read_pairs
+from femb_cli.evaluation.verification.pair_file import read_pairs
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
-"""What is odd about a list of pairs."""
+"""Checks of a list of pairs."""
 
 import pytest
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.checks import pair_warnings
-from femb_cli.evaluation.verification.pairs import read_pairs
+from femb_cli.evaluation.verification.pair_file import read_pairs
 
 IMAGES = ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
 
@@ -16,7 +16,7 @@ def warnings(tmp_path, *lines):
     return pair_warnings(pairs, *pairs.indices(IMAGES))
 
 
-def test_a_sound_list_gets_no_remark(tmp_path):
+def test_a_sound_list_gets_no_warning(tmp_path):
     assert warnings(tmp_path, "a/1.jpg,a/2.jpg,1", "a/1.jpg,b/1.jpg,0", "a/2.jpg,b/1.jpg,0") == []
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from femb_cli.errors import FembError
-from femb_cli.evaluation.verification.pairs import read_pairs
+from femb_cli.evaluation.verification.pair_file import read_pairs
 from femb_cli.evaluation.verification.score import EmbeddedPairs, cosine_scores, score_pairs, xnorm
 
-FIGURES = "num_pairs accuracy accuracy_std threshold tar_at_far fnmr_at_fmr eer auc d_prime num_genuine num_impostor "
-FIGURES += "protocol num_folds arcface_torch_val_at_far_1e3"
+METRICS = "num_pairs accuracy accuracy_std threshold tar_at_far fnmr_at_fmr eer auc d_prime num_genuine num_impostor "
+METRICS += "protocol num_folds arcface_torch_val_at_far_1e3"
 RATES = ["1e-1", "1e-2", "1e-3", "1e-4"]
 
 
@@ -68,7 +68,7 @@ def test_names_that_do_not_fit_the_embeddings_are_refused():
         cosine_scores(np.ones((2, 2)), [0], [1], names=["a"])
 
 
-def test_figures_of_a_perfect_network(pairs):
+def test_metrics_of_a_perfect_network(pairs):
     metrics = score_pairs([0.9, 0.1] * 4, pairs, "arcface")
     assert (metrics.num_pairs, metrics.num_genuine, metrics.num_impostor, metrics.num_folds) == (8, 4, 4, 4)
     assert (metrics.accuracy, metrics.accuracy_std, metrics.eer, metrics.auc) == (1.0, 0.0, 0.0, 1.0)
@@ -77,9 +77,9 @@ def test_figures_of_a_perfect_network(pairs):
     assert metrics.d_prime is None
 
 
-def test_figures_are_plain_json(pairs):
+def test_metrics_are_plain_json(pairs):
     metrics = score_pairs(np.array([0.9, 0.1, 0.8, 0.2] * 2, dtype=np.float32), pairs, "exact").to_json()
-    assert list(metrics) == FIGURES.split()
+    assert list(metrics) == METRICS.split()
     assert list(metrics["tar_at_far"]) == list(metrics["fnmr_at_fmr"]) == RATES
     assert json.loads(json.dumps(metrics)) == metrics
     values = [*metrics.values(), *metrics["tar_at_far"].values(), *metrics["fnmr_at_fmr"].values()]
@@ -91,7 +91,7 @@ def test_another_number_of_scores_than_pairs_is_refused(pairs):
         score_pairs([0.9, 0.1], pairs, "arcface")
 
 
-def test_real_embeddings_give_the_official_figures_from_end_to_end(official):
+def test_real_embeddings_give_the_official_metrics_from_end_to_end(official):
     names = [f"elsewhere/{name.removesuffix('.jpg')}.png" for name in official.names]
     left, right = official.pairs.indices(names)
     scores = cosine_scores(official.embeddings_ND, left, right, names=names)

@@ -1,12 +1,15 @@
-"""A benchmark directory of one's own: `femb verify --dataset DIR`."""
+"""Benchmark directories and `.bin` files: `femb verify --dataset DIR`."""
 
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from femb_cli.data.conversion.benchmark import write_benchmark
 from femb_cli.data.verification_bin.verification_set import read_verification_set
+from femb_cli.evaluation.verification.open import open_benchmark
+from femb_cli.progress import silent
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def test_a_named_set_that_is_not_here_says_where_it_comes_from(femb, trained):
     assert "InsightFace's training sets" in result.err
 
 
-def test_the_same_pairs_as_images_give_the_same_figures(femb, trained, benchmark):
+def test_the_same_pairs_as_images_give_the_same_metrics(femb, trained, benchmark):
     from_set = json.loads(femb("verify", "--dataset", benchmark, "-m", trained, "--json").out)
     pairs = ("--pairs", benchmark / "pairs.csv", "--images", benchmark / "images", "--no-cache")
     from_images = json.loads(femb("verify", *pairs, "-m", trained, "--json").out)
@@ -100,3 +103,13 @@ def test_an_unknown_name_is_told_that_a_directory_may_be_given(femb, trained):
     assert result.code == 2
     assert "unknown benchmark 'nowhere'" in result.err
     assert "a directory with images and pairs.csv" in result.err
+
+
+def test_the_synthetic_benchmark_s_people_are_in_one_fold_each():
+    pairs = open_benchmark("synthetic", None, say=silent).pairs
+    folds: dict[str, set[int]] = {}
+    for left, right, fold in zip(pairs.left, pairs.right, pairs.folds_N.tolist(), strict=True):
+        for name in (left, right):
+            folds.setdefault(name.split("/")[0], set()).add(fold)
+    assert all(len(where) == 1 for where in folds.values())
+    assert np.array_equal(np.bincount(pairs.folds_N), np.full(10, 120))

@@ -1,4 +1,4 @@
-"""Downloading a file: resumed where the server allows it, and put in its place only when whole."""
+"""Download a file: continue where an earlier attempt ended, and give the file its name only when it is complete."""
 
 import http.client
 import urllib.error
@@ -13,18 +13,13 @@ BLOCK = 1 << 16
 TIMEOUT_SECONDS = 30
 
 
-def download(
-    url: str,
-    target: Path,
-    *,
-    progress: Progress | None = None,
-) -> int:
-    """Fetch `url` to `target`; what an earlier attempt left in `target.part` is continued.
+def download(url: str, target: Path, *, progress: Progress | None = None) -> int:
+    """Download `url` to `target`, and continue the file `target.part` of an earlier attempt.
 
     Args:
         url: http or https.
-        target: the file to make; its folder is made too.
-        progress: called with bytes done and in all (0 if the server does not say).
+        target: the file to write; its folder is created if needed.
+        progress: called with the bytes done and the total (0 if the server does not say).
 
     Returns:
         The file's size in bytes.
@@ -46,12 +41,13 @@ def download(
 
 
 def _fetch(url: str, part: Path, progress: Progress | None) -> None:
+    """Download what the part file lacks; all of it if the server does not know ranges."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and have:  # the part is no prefix of what is published: start over
+        if error.code == 416 and have:  # the part is longer than the published file: start over
             part.unlink()
             return _fetch(url, part, progress)
         raise
@@ -68,6 +64,7 @@ def _fetch(url: str, part: Path, progress: Progress | None) -> None:
 
 
 def _copy(response: BinaryIO, file: BinaryIO, have: int, total: int, progress: Progress | None) -> int:
+    """Append the response to the file, and return the file's size."""
     while block := response.read(BLOCK):
         file.write(block)
         have += len(block)

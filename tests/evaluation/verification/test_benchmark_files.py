@@ -2,46 +2,15 @@
 
 import hashlib
 import json
-import threading
 import zipfile
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
-import numpy as np
 import pytest
+from range_server import serve
 
 from femb_cli.data.synthetic.faces import photograph
-from femb_cli.errors import FembError
-from femb_cli.evaluation.verification.benchmarks import BENCHMARKS
-from femb_cli.evaluation.verification.download import download
 
 FOLDS, PAIRS = 10, 2
-
-
-class RangeHandler(SimpleHTTPRequestHandler):
-    """A static server that knows ranges, as the real ones do."""
-
-    ranges: ClassVar[list[str]] = []
-
-    def do_GET(self) -> None:
-        wanted = self.headers.get("Range")
-        file = Path(self.translate_path(self.path))
-        if wanted is None or not file.is_file():
-            return super().do_GET()
-        self.ranges.append(wanted)
-        content = file.read_bytes()
-        start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-        if start >= len(content):
-            return self.send_error(416)
-        self.send_response(206)
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        self.wfile.write(content[start:])
-
-    def log_message(self, *_) -> None:
-        pass
 
 
 @pytest.fixture
@@ -70,11 +39,8 @@ def published(tmp_path_factory) -> Path:
 @pytest.fixture
 def server(published):
     """The address of a local server of that folder."""
-    RangeHandler.ranges.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(RangeHandler, directory=str(published))) as http:
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{http.server_port}"
-        http.shutdown()
+    with serve(published) as address:
+        yield address
 
 
 def test_xqlfw_is_the_default_is_fetched_once_and_scored(femb, trained, server, published, monkeypatch, tmp_path):
@@ -94,7 +60,7 @@ def test_xqlfw_is_the_default_is_fetched_once_and_scored(femb, trained, server, 
     assert json.loads(again.out) == metrics
 
 
-def test_the_figures_are_those_of_the_same_pairs_over_the_unpacked_folder(femb, trained, published):
+def test_the_metrics_are_those_of_the_same_pairs_over_the_unpacked_folder(femb, trained, published):
     with zipfile.ZipFile(published / "xqlfw_aligned_112.zip") as archive:
         archive.extractall(published)
     (published / "xqlfw_aligned_112.zip").unlink()
@@ -118,28 +84,6 @@ def test_without_a_network_the_two_files_and_their_place_are_named(femb, trained
     assert "Traceback" not in result.err
 
 
-def test_a_broken_download_is_continued(server, published, tmp_path):
-    content = (published / "xqlfw_aligned_112.zip").read_bytes()
-    target = tmp_path / "archive.zip"
-    (tmp_path / "archive.zip.part").write_bytes(content[:1000])
-    download(f"{server}/xqlfw_aligned_112.zip", target)
-    assert target.read_bytes() == content
-    assert RangeHandler.ranges == ["bytes=1000-"]
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_part_longer_than_the_file_starts_over(server, published, tmp_path):
-    content = (published / "xqlfw_pairs.txt").read_bytes()
-    (tmp_path / "pairs.txt.part").write_bytes(content + b"x")
-    download(f"{server}/xqlfw_pairs.txt", tmp_path / "pairs.txt")
-    assert (tmp_path / "pairs.txt").read_bytes() == content
-
-
-def test_a_missing_file_on_the_server_is_an_error(server, tmp_path):
-    with pytest.raises(FembError, match="404"):
-        download(f"{server}/nothing.zip", tmp_path / "nothing.zip")
-
-
 def test_lfw_and_its_development_view_are_scored_from_a_data_folder(femb, trained, published):
     (published / "xqlfw_aligned_112.zip").rename(published / "lfw_aligned_112.zip")
     pairs = (published / "xqlfw_pairs.txt").read_text()
@@ -158,22 +102,3 @@ def test_lfw_and_its_development_view_are_scored_from_a_data_folder(femb, traine
     assert results[0]["auc"] == results[1]["auc"]
     table = femb("verify", "--dataset", "lfw", "--dataset", "lfw-dev", "--data-dir", published, "-m", trained).out
     assert len(table.splitlines()) == 3
-
-
-def test_the_name_completion_knows_every_benchmark():
-    from femb_cli.cli.options import benchmark_names
-
-    assert set(benchmark_names("")) == set(BENCHMARKS)
-
-
-def test_the_synthetic_benchmark_s_people_are_in_one_fold_each():
-    from femb_cli.data.synthetic.sets import synthetic_benchmark
-    from femb_cli.evaluation.verification.pairs import read_pairs
-
-    pairs = read_pairs(synthetic_benchmark(say=lambda _: None) / "pairs.txt")
-    folds: dict[str, set[int]] = {}
-    for left, right, fold in zip(pairs.left, pairs.right, pairs.folds_N.tolist(), strict=True):
-        for name in (left, right):
-            folds.setdefault(name.split("/")[0], set()).add(fold)
-    assert all(len(where) == 1 for where in folds.values())
-    assert np.array_equal(np.bincount(pairs.folds_N), np.full(10, 120))

@@ -1,0 +1,132 @@
+"""Find the files of a benchmark on this machine, or download them."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from femb_cli.errors import FembError
+from femb_cli.evaluation.download import download
+from femb_cli.evaluation.verification.benchmarks import Benchmark
+from femb_cli.files import cache_folder, file_sha256
+from femb_cli.progress import Progress, Say
+
+
+@dataclass(frozen=True)
+class BenchmarkFiles:
+    """The files of a benchmark: a zip or folder of images, and the pair list."""
+
+    images: Path
+    pairs: Path
+
+
+def files_in(directory: Path) -> BenchmarkFiles:
+    """Find the files of a benchmark directory: `images` or `images.zip`, and `pairs.csv` or `pairs.txt`.
+
+    Raises:
+        FembError: the directory does not hold exactly one of each.
+    """
+    return BenchmarkFiles(_only(directory, "images", "images.zip"), _only(directory, "pairs.csv", "pairs.txt"))
+
+
+def locate(
+    benchmark: Benchmark, data_dir: Path | None, *, say: Say, progress: Progress | None = None
+) -> BenchmarkFiles:
+    """Find the files of a benchmark, and download published files that are not here.
+
+    Searches `data_dir` and the cache, and their subfolders `protocols` and the one with the benchmark's name.
+    Downloads go to `data_dir`, or to the cache if that is None.
+
+    Raises:
+        FembError: a file is missing and cannot be downloaded; the hint says which files to put where.
+    """
+    folders = _folders(benchmark, data_dir)
+    assert benchmark.archive is not None, f"{benchmark.name} has no files of its own"
+    images, pairs = (
+        _archive_or_folder(folders, file) or _fetch(benchmark, file, _home(benchmark, data_dir), say, progress)
+        for file in (benchmark.archive, benchmark.pairs)
+    )
+    _check_published(benchmark, {benchmark.archive: images, benchmark.pairs: pairs}, say)
+    return BenchmarkFiles(images, pairs)
+
+
+def find_set_file(benchmark: Benchmark, data_dir: Path | None) -> Path | None:
+    """Find the `.bin` verification set of a benchmark in the folders that `locate` searches.
+
+    Returns:
+        The file; None if the benchmark has none, or if its archive is there and takes precedence.
+
+    Raises:
+        FembError: the file is missing, and the benchmark has no archive.
+    """
+    folders = _folders(benchmark, data_dir)
+    if benchmark.set_file is None or (benchmark.archive and _archive_or_folder(folders, benchmark.archive)):
+        return None
+    found = next((folder / benchmark.set_file for folder in folders if (folder / benchmark.set_file).is_file()), None)
+    if found is None and benchmark.archive is None:
+        raise FembError(
+            f"{benchmark.title}: {benchmark.set_file} is not in {_home(benchmark, data_dir)}",
+            hint=f"name its folder with --data-dir or FEMB_DATA_DIR; {benchmark.origin}",
+        )
+    return found
+
+
+def _home(benchmark: Benchmark, data_dir: Path | None) -> Path:
+    """The folder where a missing file belongs."""
+    return data_dir or cache_folder() / benchmark.name
+
+
+def _folders(benchmark: Benchmark, data_dir: Path | None) -> list[Path]:
+    """The folders to search for a benchmark's files."""
+    roots = [root for root in (data_dir, cache_folder()) if root]
+    return [folder for root in roots for folder in (root, root / benchmark.name, root / "protocols")]
+
+
+def _only(directory: Path, *names: str) -> Path:
+    """The one of these entries that the directory holds."""
+    found = [name for name in names if (directory / name).exists()]
+    if len(found) != 1:
+        holds = " and ".join(found) or f"neither {' nor '.join(names)}"
+        raise FembError(
+            f"{directory} is no benchmark directory: it holds {holds}",
+            hint="a benchmark directory has images or images.zip, and pairs.csv or pairs.txt: one of each",
+        )
+    return directory / found[0]
+
+
+def _archive_or_folder(folders: list[Path], file: str) -> Path | None:
+    """The file, or the folder of an unpacked archive."""
+    candidates = [folder / name for folder in folders for name in (file, file.removesuffix(".zip"))]
+    return next((path for path in candidates if path.exists()), None)
+
+
+def _check_published(benchmark: Benchmark, found: dict[str, Path], say: Say) -> None:
+    """Warn of files that differ from the published ones."""
+    for file, published in benchmark.sha256:
+        if (checksum := file_sha256(found[file])) != published:
+            say(
+                f"warning: {found[file]} is not the published file (SHA-256 {checksum}, published {published}):"
+                f" the metrics are not those of {benchmark.title}"
+            )
+
+
+def _fetch(benchmark: Benchmark, file: str, home: Path, say: Say, progress: Progress | None) -> Path:
+    """Download one file of a benchmark.
+
+    Raises:
+        FembError: it is not published, or the download fails.
+    """
+    hint = (
+        f"put {benchmark.archive} and {benchmark.pairs} into {home}/"
+        f" (or name their folder with --data-dir or FEMB_DATA_DIR); {benchmark.origin}"
+    )
+    base = os.environ.get("FEMB_MIRROR") or benchmark.url
+    if base is None:
+        raise FembError(f"{benchmark.title}: {file} is not in {home}, and it is not published for download", hint=hint)
+    url = f"{base.rstrip('/')}/{file}"
+    say(f"downloading {url}")
+    try:
+        size = download(url, home / file, progress=progress)
+    except FembError as error:
+        raise FembError(f"{benchmark.title}: {error.message}", hint=hint) from error
+    say(f"{home / file}: {size:,} bytes, SHA-256 {file_sha256(home / file)}")
+    return home / file

@@ -1,0 +1,110 @@
+"""Confidence intervals of a verification's metrics.
+
+Shape suffix: N pairs.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics.intervals import Interval, accuracy_interval, verification_intervals
+from femb_cli.evaluation.metrics.resampling import Resamples, resample_pairs, resample_subjects
+from femb_cli.evaluation.metrics.roc import roc_curve
+from femb_cli.evaluation.verification.result import Verification
+from femb_cli.evaluation.verification.score import accuracy_over_folds
+
+MOST_PAIRS_BY_SUBJECT = 1_000_000
+"""Resampling subjects takes minutes for more pairs than this: then pairs are resampled."""
+_SEED = 0
+
+Draw = Callable[[NDArray[Any]], Iterator[Resamples]]
+"""From one number for each pair (N,) to resamples of these numbers."""
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """The 95 % confidence intervals of a verification.
+
+    Attributes:
+        intervals: interval of each metric by its name: `accuracy`, `eer`, `tar_at_far_1e-3` and so on.
+        method: how they were computed: `bootstrap over subjects` or `bootstrap over pairs`.
+    """
+
+    intervals: dict[str, Interval]
+    method: str
+
+
+def confidence_intervals(result: Verification) -> Confidence:
+    """Compute the 95 % confidence intervals of a verification by bootstrap.
+
+    Subjects are resampled if they are known, because the pairs of one person depend on each other. Otherwise pairs are
+    resampled; the intervals are then too narrow if a person is in many pairs.
+    """
+    try:
+        by_subject = _by_subject(result)
+    except FembError:  # there are too few subjects to resample
+        by_subject = None
+    return by_subject or _by_pair(result)
+
+
+def _by_subject(result: Verification) -> Confidence | None:
+    """Resample subjects; None if they are unknown, or there are too many pairs.
+
+    Raises:
+        FembError: there are too few subjects.
+    """
+    subjects = result.pairs.subjects()
+    if subjects is None or len(result.pairs) > MOST_PAIRS_BY_SUBJECT:
+        return None
+    genuine_N = result.genuine_N
+    left_N, right_N = map(np.asarray, subjects)
+    intervals = _intervals(
+        result,
+        lambda scores_N: resample_subjects(scores_N, genuine_N, left_N, right_N, _generator()),
+        num_genuine=len(np.unique(left_N[genuine_N])),
+        num_trials=len(np.union1d(left_N, right_N)),
+    )
+    return Confidence(intervals, "bootstrap over subjects")
+
+
+def _by_pair(result: Verification) -> Confidence:
+    """Resample pairs."""
+    genuine_N = result.genuine_N
+    intervals = _intervals(
+        result,
+        lambda scores_N: resample_pairs(roc_curve(scores_N, genuine_N), _generator()),
+        num_genuine=int(genuine_N.sum()),
+        num_trials=len(genuine_N),
+    )
+    return Confidence(intervals, "bootstrap over pairs")
+
+
+def _intervals(result: Verification, draw: Draw, *, num_genuine: int, num_trials: int) -> dict[str, Interval]:
+    """Compute the intervals of all metrics, from resamples of the scores and of the decisions.
+
+    Args:
+        result: the verification.
+        draw: how to resample.
+        num_genuine: number of independent genuine trials: pairs, or subjects that have a genuine pair.
+        num_trials: number of all independent trials: pairs, or subjects.
+    """
+    folds = accuracy_over_folds(result.scores_N, result.pairs, result.metrics.protocol, result.embedded)
+    decisions = draw(folds.accepted_N.astype(np.float32))
+    return {
+        "accuracy": accuracy_interval(decisions, folds.accuracy, trials=num_trials),
+        **verification_intervals(
+            roc_curve(result.scores_N, result.genuine_N),
+            draw(result.scores_N),
+            list(result.metrics.tar_at_far),
+            genuine_trials=num_genuine,
+        ),
+    }
+
+
+def _generator() -> np.random.Generator:
+    """A generator with the same seed for every draw, so that equal results have equal intervals."""
+    return np.random.default_rng(_SEED)

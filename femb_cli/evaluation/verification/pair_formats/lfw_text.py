@@ -1,0 +1,84 @@
+"""LFW's text format of a pair file, which XQLFW uses too.
+
+The header is `folds<TAB>n`, or `n` for a list without folds. Each fold then has n genuine lines `name n1 n2` and n
+impostor lines `name1 n1 name2 n2`. Image 7 of Ann_Veneman is `Ann_Veneman/Ann_Veneman_0007.jpg`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from femb_cli.evaluation.verification.pair_formats.line import NUMBER, PairLine, damaged, inner_parts, shorten
+
+
+class _Header(NamedTuple):
+    """What the first line says; `num_folds` is None if it gives no number of folds."""
+
+    num_folds: int | None
+    pairs_per_kind: int
+
+
+def read_lfw_text(path: Path, lines: Sequence[str]) -> list[PairLine]:
+    """Read the pairs of a file in LFW's text format.
+
+    Args:
+        path: the file, for errors.
+        lines: all of its lines, without line ends.
+
+    Raises:
+        FembError: if a line is damaged, or the header announces another number of pairs.
+    """
+    header = _read_header(path, lines)
+    return [_read_pair(path, index, line, header) for index, line in enumerate(lines[1:])]
+
+
+def lfw_image_name(person: str, number: int) -> str:
+    """Return LFW's path of a person's image, such as `Ann_Veneman/Ann_Veneman_0007.jpg`."""
+    return f"{person}/{person}_{number:04d}.jpg"
+
+
+def _read_header(path: Path, lines: Sequence[str]) -> _Header:
+    """Read the first line, and check that it announces as many pairs as there are lines below it."""
+    fields = _columns(lines[0])
+    if len(fields) not in (1, 2) or not all(NUMBER.fullmatch(field) for field in fields):
+        raise damaged(path, 1, f"expected a header, found {shorten(lines[0])}")
+    *folds, pairs_per_kind = (int(field) for field in fields)
+    announced = 2 * (folds[0] if folds else 1) * pairs_per_kind
+    if announced == 0:
+        raise damaged(path, 1, "the header announces no pairs")
+    if announced != len(lines) - 1:
+        raise damaged(path, 1, f"{announced} pairs announced, {len(lines) - 1} found")
+    return _Header(folds[0] if folds else None, pairs_per_kind)
+
+
+def _read_pair(path: Path, index: int, line: str, header: _Header) -> PairLine:
+    """Read one line; its place within the fold says whether the pair is genuine."""
+    number, fields = index + 2, _columns(line)
+    fold, place = divmod(index, 2 * header.pairs_per_kind)
+    genuine = place < header.pairs_per_kind
+    if len(fields) != (3 if genuine else 4):
+        kind = "a genuine pair (name n1 n2)" if genuine else "an impostor pair (name1 n1 name2 n2)"
+        raise damaged(path, number, f"expected {kind}, found {len(fields)} columns: {shorten(line)}")
+    left_person, left_image, *right_person, right_image = fields
+    return PairLine(
+        left=_image_name(path, number, left_person, left_image),
+        right=_image_name(path, number, right_person[0] if right_person else left_person, right_image),
+        genuine=genuine,
+        line=number,
+        fold=None if header.num_folds in (None, 1) else fold,
+    )
+
+
+def _image_name(path: Path, line: int, person: str, image: str) -> str:
+    """The checked path of an image, from the two columns that name it."""
+    if inner_parts(person) != (person,):
+        raise damaged(path, line, f"{shorten(person)} is not a person's name")
+    if not NUMBER.fullmatch(image):
+        raise damaged(path, line, f"{shorten(image)} is not the number of an image")
+    return lfw_image_name(person, int(image))
+
+
+def _columns(line: str) -> list[str]:
+    """Split a line at its tabs, since a name may then hold spaces; at white space if it has no tabs."""
+    line = line.strip()
+    return [field.strip() for field in line.split("\t")] if "\t" in line else line.split()

@@ -1,0 +1,72 @@
+"""The request of `femb embed`: which images it means, and what it warns about."""
+
+from pathlib import Path
+
+import pytest
+from pictures import encode
+
+from femb_cli.data.files.folder import FileListSource
+from femb_cli.errors import FembError
+from femb_cli.inference.embed_job import EmbedJob, alignment_warning
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, size in enumerate([(112, 112), (250, 200)]):
+        (folder / f"{number}.png").write_bytes(encode(number, size, "PNG"))
+    return folder
+
+
+def job(folder: Path, *images: Path, model: Path | None = None, overwrite: bool = False) -> EmbedJob:
+    return EmbedJob(
+        images=images,
+        out=folder / "e.npy",
+        model=model,
+        runs=folder / "runs",
+        flip=False,
+        batch_size=8,
+        skip_bad=False,
+        resume=False,
+        device="cpu",
+        overwrite=overwrite,
+    )
+
+
+def test_a_folder_is_a_source_of_its_images(images, tmp_path):
+    assert list(job(tmp_path, images).open_images().names) == ["0.png", "1.png"]
+
+
+def test_image_files_are_taken_in_their_order(images, tmp_path):
+    source = job(tmp_path, images / "1.png", images / "0.png").open_images()
+    assert [Path(name).name for name in source.names] == ["1.png", "0.png"]
+
+
+def test_a_single_image_is_a_list_of_one(images, tmp_path):
+    assert len(job(tmp_path, images / "1.png").open_images()) == 1
+
+
+def test_an_aligned_face_needs_no_warning(images):
+    assert alignment_warning(FileListSource((images / "0.png",))) is None
+
+
+def test_an_image_of_another_size_needs_a_warning(images):
+    assert "1.png is 250 x 200 pixels" in alignment_warning(FileListSource((images / "1.png",)))
+
+
+def test_a_job_is_refused_before_it_starts_if_its_names_file_exists(images, tmp_path, trained):
+    (tmp_path / "e.txt").write_text("notes")
+    with pytest.raises(FembError, match=r"e\.txt exists already"):
+        job(tmp_path, images, model=trained).check()
+    assert job(tmp_path, images, model=trained, overwrite=True).check() is None
+
+
+def test_a_plan_names_the_model_and_both_files(images, tmp_path, trained):
+    assert job(tmp_path, images, model=trained).describe() == {
+        "num_images": 2,
+        "embedding_dim": 128,
+        "model": str(trained),
+        "path": str(tmp_path / "e.npy"),
+        "names_path": str(tmp_path / "e.txt"),
+    }

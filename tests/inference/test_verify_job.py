@@ -1,0 +1,64 @@
+"""The request of `femb verify` for images."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+
+import pytest
+
+from femb_cli.errors import FembError
+from femb_cli.inference.embedder import Embedder
+from femb_cli.inference.verify_job import VerifyJob, cache_embeddings
+from femb_cli.progress import silent
+
+
+@pytest.fixture
+def job(trained, tmp_path, monkeypatch) -> VerifyJob:
+    """Pairs of the images that a run left as samples."""
+    monkeypatch.setenv("FEMB_CACHE_DIR", str(tmp_path / "cache"))
+    names = sorted(path.name for path in (trained / "samples").iterdir())
+    pairs = tmp_path / "pairs.csv"
+    lines = [f"{names[0]},{names[1]},1", f"{names[2]},{names[3]},1", f"{names[0]},{names[2]},0"]
+    pairs.write_text("\n".join(["ref,probe,mated", *lines, f"{names[1]},{names[3]},0"]) + "\n")
+    return VerifyJob(
+        datasets=(),
+        pairs=pairs,
+        images=trained / "samples",
+        data_dir=None,
+        models=(trained, trained),
+        runs=tmp_path / "runs",
+        protocol=None,
+        flip=None,
+        batch_size=8,
+        use_cache=True,
+        device="cpu",
+    )
+
+
+def test_every_model_is_verified_on_every_pair_set(job, trained):
+    labels = []
+
+    def show(label):
+        labels.append(label)
+        return nullcontext()
+
+    results = job.run(job.open_pair_sets(silent), show)
+    assert [result.benchmark for result in results] == ["pairs.csv"] * 2
+    assert labels == [f"pairs.csv with {trained}"] * 2
+    assert results[0].metrics == results[1].metrics
+    assert (results[0].metrics.protocol, results[0].metrics.num_pairs) == ("arcface", 4)
+
+
+def test_cached_embeddings_are_not_computed_again(job, tmp_path, monkeypatch):
+    cache_embeddings(job)
+    assert len(list((tmp_path / "cache" / "embeddings").iterdir())) == 1
+
+    def fail(*_, **__):
+        raise AssertionError("an image was embedded")
+
+    monkeypatch.setattr(Embedder, "__call__", fail)
+    assert len(job.run(job.open_pair_sets(silent), lambda label: nullcontext())) == 2
+
+
+def test_without_a_model_there_must_be_a_finished_run(job):
+    with pytest.raises(FembError, match="no finished run"):
+        replace(job, models=()).run([], lambda label: nullcontext())
