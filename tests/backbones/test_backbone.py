@@ -1,4 +1,4 @@
-"""Shapes, names and batch independence of the networks, small where they can be."""
+"""What holds for every network: shapes, official names of tensors, independence of the batch."""
 
 import json
 
