@@ -1,11 +1,11 @@
-"""MobileFaceNet, in the two layouts that published weights have.
+"""MobileFaceNet, in the two layouts of published weights.
 
 Chen, Liu, Gao, Han: MobileFaceNets: Efficient CNNs for Accurate Real-Time Face Verification on Mobile Devices,
 CCBR 2018, https://arxiv.org/abs/1804.07573, table 1: inverted residual bottlenecks, then a global depthwise
 convolution instead of pooling.
 
-- `mobilefacenet` is the paper's table with ReLU6 for PReLU, as foamliu/MobileFaceNet trained it.
-- `mbf` and `mbf_large` are arcface_torch's wider variants with PReLU.
+- `mobilefacenet` is the paper's table 1 with ReLU6 instead of PReLU, as in foamliu/MobileFaceNet.
+- `mbf` and `mbf_large` are the wider variants of arcface_torch, with PReLU.
 
 Tensor names are those of the published weights.
 """
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from femb_cli.backbones.backbone import Backbone
 
-# The paper's table 1: expansion, output channels, repetitions, stride of the first.
 BOTTLENECKS = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
+"""The paper's table 1: expansion, output channels, repetitions, stride of the first repetition."""
 
 
 def build_mobilefacenet(name: str, embedding_dim: int, input_size: int, bn_eps: float) -> Backbone:
@@ -35,7 +35,7 @@ def build_mobilefacenet(name: str, embedding_dim: int, input_size: int, bn_eps: 
 
 
 class MobileFaceNet(Backbone):
-    """The paper's network.
+    """The network of the paper.
 
     Args:
         embedding_dim: D.
@@ -83,7 +83,7 @@ class DepthwiseSeparable(nn.Module):
 
 
 class GlobalDepthwise(nn.Module):
-    """A depthwise convolution as large as its input: a learned pooling."""
+    """A depthwise convolution with a kernel as large as its input: learned pooling."""
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class GlobalDepthwise(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Expand, convolve depthwise, project; with a shortcut where the shape stays."""
+    """Expand, convolve depthwise, project; with a shortcut if the shape stays the same."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -122,13 +122,13 @@ def _conv_bn_relu6(
 
 
 class WideMobileFaceNet(Backbone):
-    """arcface_torch's variant.
+    """The variant of arcface_torch.
 
     Args:
         embedding_dim: D.
         input_size: height and width of the images.
-        blocks: repetitions of the four stages; a single block in the first is a grouped convolution.
-        scale: width, in units of the paper's 64 channels.
+        blocks: number of blocks in each of the four stages. A first stage of one block is a grouped convolution.
+        scale: factor on the paper's channels.
     """
 
     def __init__(self, embedding_dim: int, input_size: int, blocks: tuple[int, ...], scale: int) -> None:
@@ -191,7 +191,7 @@ class ConvBlock(Layers):
 
 
 class DepthWise(Layers):
-    """Expand to `hidden` channels, convolve depthwise, project; a shortcut if `residual`."""
+    """Expand to `hidden` channels, convolve depthwise, project; with a shortcut if `residual`."""
 
     def __init__(
         self, in_channels: int, out_channels: int, *, stride: int, hidden: int, residual: bool = False

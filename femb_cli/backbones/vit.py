@@ -1,21 +1,21 @@
-"""ViT, the vision transformer for faces of arcface_torch: no class token, every token reaches the embedding.
+"""ViT, arcface_torch's vision transformer: without a class token, the embedding is computed from all tokens.
 
 Dosovitskiy et al.: An Image is Worth 16x16 Words, ICLR 2021, https://arxiv.org/abs/2010.11929, equations 1 to 3, with
-ReLU6 for GELU and no bias in query, key and value. While it trains, two regularisers act:
+ReLU6 instead of GELU and no bias in query, key and value. Two regularisers act in training only:
 
 - Stochastic depth: Huang, Sun, Liu, Sedra, Weinberger: Deep Networks with Stochastic Depth, ECCV 2016,
-  https://arxiv.org/abs/1603.09382, section 3: the later a block, the more often an image passes it by.
+  https://arxiv.org/abs/1603.09382, section 3: an image skips a block with a probability that grows with depth.
 - Masking: He, Chen, Xie, Li, Dollár, Girshick: Masked Autoencoders Are Scalable Vision Learners, CVPR 2022,
-  https://arxiv.org/abs/2111.06377, section 3: the blocks see a random subset of the tokens, and after them one learned
-  token fills the places of the others.
+  https://arxiv.org/abs/2111.06377, section 3: the blocks process a random subset of the tokens; after them, a learned
+  mask token takes the place of the others.
 
-Precision is the caller's choice; arcface_torch's own network always asks for autocast.
+The caller chooses the precision; arcface_torch's network always uses autocast.
 
 Tensor names are those of the published weights (arcface_torch).
 
 Shapes: B images, N tokens, K tokens kept, F features of a token, H heads, f features of a head, D embedding dimension.
-N is the square of input_size // 9, so 144 for 112 pixels (the last four of them are not seen) and 576 for 224:
-positions and the first layer of the head grow with it, and weights fit images of their own number of tokens only.
+N is the square of input_size // 9: 144 for 112 pixels (the last four are ignored), 576 for 224 pixels. The positional
+embedding and the first layer of the head depend on N, so that weights fit images of one size only.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -38,7 +38,7 @@ SIZES = {
 PATCH = 9
 HEADS = 8
 EXPANSION = 4
-"""Width of a block's hidden layer, in units of the token's features."""
+"""Width of the hidden layer of a block, as a multiple of the features of a token."""
 
 
 class ViT(Backbone):
@@ -48,9 +48,9 @@ class ViT(Backbone):
         name: the size, a key of `SIZES`.
         embedding_dim: D.
         input_size: height and width of the images, at least `PATCH`.
-        drop_path: probability that an image skips half of the last block while training; it rises linearly from 0 in
-            the first.
-        mask_ratio: share of the tokens that are masked while training.
+        drop_path: probability in training that an image skips the attention or the MLP of the last block; it rises
+            linearly from 0 in the first block.
+        mask_ratio: share of the tokens that are masked in training.
         bn_eps: epsilon of the head's two batch norms.
     """
 
@@ -62,7 +62,7 @@ class ViT(Backbone):
         features, depth = SIZES[name]
         num_tokens = (input_size // PATCH) ** 2
         self.pos_embed = nn.Parameter(torch.empty(1, num_tokens, features))
-        # Distributed training waits for the gradient of everything that asks for one.
+        # DistributedDataParallel expects a gradient for every parameter that requires one.
         self.mask_token = nn.Parameter(torch.empty(1, 1, features), requires_grad=mask_ratio > 0)
         self.patch_embed = PatchEmbedding(features)
         self.blocks = nn.Sequential(*(Block(features, drop_path * index / (depth - 1)) for index in range(depth)))
@@ -101,7 +101,7 @@ class ViT(Backbone):
 
 
 class PatchEmbedding(nn.Module):
-    """A linear map of each square patch; what is left of the image at the right and the bottom is not seen."""
+    """A linear map of each square patch; pixels right of and below the last whole patch are ignored."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class PatchEmbedding(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention between the tokens, then a small network for each, both with a norm before and a shortcut around."""
+    """A transformer block: self-attention, then an MLP, each after a layer norm and with a shortcut around both."""
 
     def __init__(self, features: int, drop_path: float) -> None:
         super().__init__()
@@ -129,14 +129,14 @@ class Block(nn.Module):
         return x_BNF + self._skip_at_random(self.mlp(self.norm2(x_BNF)))
 
     def _skip_at_random(self, update_BNF: Tensor) -> Tensor:
-        """While training, drop the whole update of some images and scale that of the others up to the same mean."""
+        """In training, drop the update of some images and scale up that of the others to the same mean."""
         if not self.training:
             return update_BNF
         return update_BNF * F.dropout(torch.ones_like(update_BNF[:, :1, :1]), self.drop_path)
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention; the scores and their softmax are at least float32 under any autocast."""
+    """Multi-head self-attention; scores and softmax are computed in float32 or better under any autocast."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class Attention(nn.Module):
 
 
 def _without_autocast(device: str) -> AbstractContextManager[object]:
-    # The meta device, where shapes are tried without numbers, knows no autocast.
+    """Disable autocast, on devices that have it: the meta device has not."""
     return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 

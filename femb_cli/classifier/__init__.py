@@ -1,4 +1,4 @@
-"""The classifier: class weights and the softmax over all identities, written once for every header."""
+"""The classifier: class weights and the margin softmax over all identities, for every header."""
 
 from femb_cli.classifier.margin import ClassifierOutput, MarginClassifier
 

@@ -1,6 +1,17 @@
-"""The margin softmax over all identities.
+"""The margin softmax over all identities, written once for every header.
 
-Shapes: B samples of the batch, D embedding dimension, C identities, of which this process holds a shard.
+A batch passes through these steps:
+
+1. Gather the batch of all processes and normalise its embeddings.
+2. Multiply them with the normalised class weights, which gives the cosines.
+3. The header applies its margin to the targets' cosines, changes the negatives' cosines, and scales both to logits.
+4. The loss is the mean cross-entropy plus the header's regulariser.
+
+By default one process computes the full (B, C) matrix of logits. With a chunk size, sampled classes or several
+processes, `streaming` computes the same loss in blocks of classes.
+
+Shapes: B samples of the batch of all processes, D embedding dimension, C identities (in `weight`, those of this
+process), H samples whose target class this process holds.
 """
 
 import math
@@ -29,13 +40,13 @@ from femb_cli.runtime.collectives import (
 
 @dataclass(frozen=True)
 class ClassifierOutput:
-    """What one batch, that of all processes, costs; all scalars.
+    """The loss of the batch of all processes, and its parts; all scalars.
 
     Attributes:
-        loss: what is minimised, cross_entropy + regularizer.
+        loss: cross_entropy + regularizer, to be minimised.
         cross_entropy: mean over the batch.
         regularizer: the header's term on the magnitudes, weight included.
-        magnitude: mean magnitude of the batch's embeddings, detached.
+        magnitude: mean magnitude of the embeddings, detached.
     """
 
     loss: Tensor
@@ -46,52 +57,54 @@ class ClassifierOutput:
 
 @dataclass(frozen=True)
 class Shard:
-    """The classes [start, stop) that one of several processes holds; sizes differ by at most one."""
+    """The classes [start, stop) of one process; the sizes of the shards differ by at most one."""
 
     start: int
     stop: int
 
     @classmethod
     def of(cls, num_identities: int, rank: int, world_size: int) -> "Shard":
-        """The shard of a process."""
+        """Return the shard of the process with this rank."""
         size, remainder = divmod(num_identities, world_size)
         start = rank * size + min(rank, remainder)
         return cls(start, start + size + (rank < remainder))
 
     @property
     def size(self) -> int:
-        """How many classes it has."""
+        """Number of classes."""
         return self.stop - self.start
 
 
 class MarginClassifier(nn.Module):
-    """Class weights, and the softmax that a header turns their cosines into.
+    """Class weights, and the softmax over the cosines with them.
 
-    Computes in float32 (float64 for float64 embeddings) under any autocast. Where torch.distributed runs several
-    processes, each holds a shard of the class weights and all work on the batch of all: the loss is the same on each,
-    a class weight's gradient is its own, and an embedding's gradient comes multiplied by the number of processes,
-    which undoes the average that DistributedDataParallel takes over the backbone's. Do not wrap the classifier itself.
-    Batches may differ in size. Seed torch alike on every process, and the weights do not depend on their number.
+    It computes in float32 (float64 for float64 embeddings) under any autocast.
+
+    If torch.distributed runs several processes, each holds a shard of the class weights, and all compute the same loss,
+    that of their batches together; the batches may differ in size. The gradient of the class weights is complete. The
+    gradient of the embeddings is multiplied by the number of processes, because DistributedDataParallel averages the
+    gradients of the backbone over the processes. Do not wrap the classifier in DistributedDataParallel. With the same
+    torch seed on every process, the initial class weights do not depend on the number of processes.
 
     Args:
-        header: the margin's formula.
+        header: the formula of the margin.
         embedding_dim: D.
         num_identities: C.
-        chunk: classes to look at together, so that the B x C matrix never exists; None: the plain matrix where one
-            process has all classes, else `DEFAULT_CHUNK`.
-        sample_rate: share of the classes that take part in a training batch (Partial FC).
-        sparse_gradient: whether classes that were not sampled have no gradient, which leaves them as they are
-            (see `training.optimizers`), or a gradient of zeros, so that weight decay and momentum still move them, as
-            in arcface_torch.
-        matmul_precision: dtype of the factors in matrix products: `torch.bfloat16`, or None for that of the
-            embeddings.
+        chunk: number of classes in a block, so that the (B, C) matrix never exists. None computes the full matrix if
+            one process holds all classes and none are sampled, and else takes blocks of `DEFAULT_CHUNK` classes.
+        sample_rate: share of the classes in the softmax of a training batch (Partial FC), in (0, 1].
+        sparse_gradient: give classes that were not sampled no gradient, so that an optimizer can leave them unchanged
+            (see `training.optim.sampled_rows`). Otherwise their gradient is zero, and weight decay and momentum change
+            them, as in arcface_torch.
+        matmul_precision: dtype of the operands of matrix products, such as `torch.bfloat16`; None takes that of the
+            embeddings. The full matrix ignores it.
 
     Raises:
-        UsageError: chunk or sample_rate does not fit.
+        UsageError: chunk or sample_rate is out of range.
 
     Attributes:
-        weight: (C, D), or this process's part of it.
-        shard: which part that is.
+        weight: class weights (C, D), or the shard of this process.
+        shard: the classes of that shard.
     """
 
     def __init__(
@@ -106,13 +119,13 @@ class MarginClassifier(nn.Module):
     ) -> None:
         super().__init__()
         if chunk is not None and chunk < 1:
-            raise UsageError(f"chunk = {chunk}: at least one class at a time", hint="None stands for the plain matrix")
+            raise UsageError(f"chunk = {chunk}: a block has at least one class", hint="None computes the full matrix")
         if not 0 < sample_rate <= 1:
             raise UsageError(f"sample_rate = {sample_rate}: a share of the classes, above 0 and at most 1")
         self.header = header
         self.num_identities = num_identities
         self.shard = Shard.of(num_identities, group_rank(), group_size())
-        self.is_plain = chunk is None and sample_rate == 1 and group_size() == 1
+        self.computes_full_matrix = chunk is None and sample_rate == 1 and group_size() == 1
         self.chunk = chunk or DEFAULT_CHUNK
         self.sample_rate = sample_rate
         self.sparse_gradient = sparse_gradient
@@ -124,7 +137,7 @@ class MarginClassifier(nn.Module):
 
     @torch.no_grad()
     def reset_weight(self) -> None:
-        """Draw the class weights from N(0, 0.01^2), the same ones however many processes share them."""
+        """Draw the class weights from N(0, 0.01^2), the same ones for any number of processes."""
         for start in range(0, self.num_identities, DEFAULT_CHUNK):
             stop = min(start + DEFAULT_CHUNK, self.num_identities)
             rows = torch.empty(stop - start, self.weight.shape[1]).normal_(std=0.01)
@@ -133,46 +146,54 @@ class MarginClassifier(nn.Module):
                 self.weight[first - self.shard.start : last - self.shard.start] = rows[first - start : last - start]
 
     def seed(self, seed: int) -> None:
-        """Fix what the next batch draws at random: sampled classes, and a header's margins."""
+        """Seed the random draws of the next batch: the sampled classes, and the header's margins."""
         self.generator.manual_seed(seed + group_rank())
         self.header.seed(seed)
 
     def forward(self, embeddings_BD: Tensor, labels_B: Tensor) -> ClassifierOutput:
-        """Compute the loss of this process's raw (not normalised) embeddings and their identities' numbers in [0, C).
+        """Compute the loss of a batch. Every process must call this, also with an empty batch.
 
-        Every process must call it, even for a batch of no images.
+        Args:
+            embeddings_BD: raw (not normalised) embeddings of this process.
+            labels_B: their identities, int64 in [0, C).
         """
         with torch.autocast(embeddings_BD.device.type, enabled=False):
             embeddings_BD, magnitude_B, labels_B = self._gather(embeddings_BD, labels_B)
-            own_B = self._own_cosine(embeddings_BD.detach(), labels_B)
+            target_cosine_B = self._target_cosine(embeddings_BD.detach(), labels_B)
             if self.training:
-                self.header.observe(own_B, magnitude_B.detach())
-            if self.is_plain:
+                self.header.observe(target_cosine_B, magnitude_B.detach())
+            if self.computes_full_matrix:
                 cross_entropy = F.cross_entropy(self._logits(embeddings_BD, magnitude_B, labels_B), labels_B)
             else:
-                cross_entropy = self._streamed_cross_entropy(embeddings_BD, magnitude_B, labels_B, own_B)
+                cross_entropy = self._streamed_cross_entropy(embeddings_BD, magnitude_B, labels_B, target_cosine_B)
             regularizer = self.header.regularizer(magnitude_B)
             return ClassifierOutput(
                 cross_entropy + regularizer, cross_entropy, regularizer, magnitude_B.detach().mean()
             )
 
     def logits(self, embeddings_BD: Tensor, labels_B: Tensor) -> Tensor:
-        """Compute the full (B, C) matrix that goes into the softmax, margin and scale applied; on one process."""
+        """Compute the (B, C) logits with margin and scale. This needs all classes on one process.
+
+        Args:
+            embeddings_BD: raw (not normalised) embeddings.
+            labels_B: their identities, int64 in [0, C).
+        """
         with torch.autocast(embeddings_BD.device.type, enabled=False):
             embeddings_BD, magnitude_B = self._normalize(embeddings_BD)
             return self._logits(embeddings_BD, magnitude_B, labels_B)
 
     def _normalize(self, embeddings_BD: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the embeddings, normalised if the header normalises, and their magnitudes."""
         embeddings_BD = embeddings_BD if embeddings_BD.dtype == torch.float64 else embeddings_BD.float()
         magnitude_B = embeddings_BD.norm(dim=1)
         if self.header.normalized:
-            # A zero vector has no direction: divided by infinity it stays zero, and so does its gradient, which a
-            # tiny divisor would take beyond float16.
+            # A zero embedding is divided by infinity: it and its gradient are zero. Divided by a tiny number instead,
+            # its gradient would overflow float16.
             embeddings_BD = embeddings_BD / magnitude_B.where(magnitude_B > EPSILON, math.inf)[:, None]
         return embeddings_BD, magnitude_B
 
     def _gather(self, embeddings_BD: Tensor, labels_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The batch of all processes."""
+        """Return the embeddings, magnitudes and labels of all processes."""
         if group_size() > 1:
             embeddings_BD = scale_gradient(embeddings_BD, group_size())
         embeddings_BD, magnitude_B = self._normalize(embeddings_BD)
@@ -180,57 +201,60 @@ class MarginClassifier(nn.Module):
         return all_gather(embeddings_BD, counts), all_gather(magnitude_B, counts), all_gather_detached(labels_B, counts)
 
     def _local(self, labels_B: Tensor) -> tuple[Tensor, Tensor]:
-        """Row numbers in this shard, and which of them are in it."""
+        """Return the row of each target class in this shard, and whether it is in this shard."""
         local_B = labels_B - self.shard.start
         return local_B, (local_B >= 0) & (local_B < self.shard.size)
 
     @torch.no_grad()
-    def _own_cosine(self, embeddings_BD: Tensor, labels_B: Tensor) -> Tensor:
-        """Each sample's cosine with its own class, wherever that lies."""
+    def _target_cosine(self, embeddings_BD: Tensor, labels_B: Tensor) -> Tensor:
+        """Return the cosine of each sample with its target class, which may be in any shard."""
         local_B, is_here_B = self._local(labels_B)
-        own_B = embeddings_BD.new_zeros(len(labels_B))
-        weight_D = self.weight[local_B[is_here_B]].to(embeddings_BD.dtype)
+        target_cosine_B = embeddings_BD.new_zeros(len(labels_B))
+        weight_HD = self.weight[local_B[is_here_B]].to(embeddings_BD.dtype)
         if self.header.normalized:
-            weight_D = F.normalize(weight_D, eps=EPSILON)
-        own_B[is_here_B] = (embeddings_BD[is_here_B] * weight_D).sum(1)
-        return all_reduce(own_B)
+            weight_HD = F.normalize(weight_HD, eps=EPSILON)
+        target_cosine_B[is_here_B] = (embeddings_BD[is_here_B] * weight_HD).sum(1)
+        return all_reduce(target_cosine_B)
 
     def _streamed_cross_entropy(
-        self, embeddings_BD: Tensor, magnitude_B: Tensor, labels_B: Tensor, own_B: Tensor
+        self, embeddings_BD: Tensor, magnitude_B: Tensor, labels_B: Tensor, target_cosine_B: Tensor
     ) -> Tensor:
+        """Return the mean cross-entropy, computed in blocks of this process's classes."""
         scale = self.header.logit_scale(magnitude_B)
         scale_B = scale if isinstance(scale, Tensor) else torch.full_like(magnitude_B, scale)
-        own_B, log_sum_B = streamed_cosines(
+        target_cosine_B, log_sum_B = streamed_cosines(
             all_reduce_gradient(embeddings_BD),
             self.weight,
-            own_B,
+            target_cosine_B,
             all_reduce_gradient(scale_B),
             self.header,
             self._classes(labels_B),
             self.matmul_precision,
         )
         negatives_B = all_gather(log_sum_B[None], [1] * group_size()).logsumexp(0)
-        target_B = self.header.target(own_B, magnitude_B) * scale_B
-        # Beyond 40, log(1 + exp(x)) is x in float64, too.
-        return F.softplus(negatives_B - target_B, threshold=40).mean()
+        target_logit_B = self.header.target(target_cosine_B, magnitude_B) * scale_B
+        # Above 40, log(1 + exp(x)) equals x also in float64.
+        return F.softplus(negatives_B - target_logit_B, threshold=40).mean()
 
     def _classes(self, labels_B: Tensor) -> Classes:
+        """Return this process's classes in the softmax: while training a sample, else all."""
         local_B, is_here_B = self._local(labels_B)
         if self.sample_rate == 1 or not self.training:
             return Classes(None, torch.where(is_here_B, local_B, -1), self.chunk)
         draw_C = torch.rand(self.shard.size, generator=self.generator).to(labels_B.device)
         rows = sample_rows(local_B[is_here_B].unique(), draw_C, int(self.sample_rate * self.shard.size))
-        position_B = torch.where(is_here_B, torch.searchsorted(rows, local_B.clamp(0)), -1)
-        return Classes(rows, position_B, self.chunk, dense_gradient=not self.sparse_gradient)
+        target_B = torch.where(is_here_B, torch.searchsorted(rows, local_B.clamp(0)), -1)
+        return Classes(rows, target_B, self.chunk, dense_gradient=not self.sparse_gradient)
 
     def _logits(self, embeddings_BD: Tensor, magnitude_B: Tensor, labels_B: Tensor) -> Tensor:
+        """Return the full matrix of logits, (B, C)."""
         weight_CD = self.weight.to(embeddings_BD.dtype)
         if self.header.normalized:
             weight_CD = F.normalize(weight_CD)
         cosine_BC = embeddings_BD @ weight_CD.T
-        own_B1 = cosine_BC.gather(1, labels_B[:, None])
-        target_B = self.header.target(own_B1.squeeze(1), magnitude_B)
-        negatives_BC = self.header.negatives(cosine_BC, own_B1.squeeze(1).detach())
+        target_cosine_B = cosine_BC.gather(1, labels_B[:, None]).squeeze(1)
+        target_B = self.header.target(target_cosine_B, magnitude_B)
+        negatives_BC = self.header.negatives(cosine_BC, target_cosine_B.detach())
         logits_BC = negatives_BC.scatter(1, labels_B[:, None], target_B[:, None])
         scale = self.header.logit_scale(magnitude_B)
         return logits_BC * (scale[:, None] if isinstance(scale, Tensor) else scale)

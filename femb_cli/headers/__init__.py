@@ -12,10 +12,10 @@ def build_header(name: str, **parameters: Any) -> Header:
 
     Args:
         name: one of `femb list headers`.
-        parameters: the fields of the header's dataclass in `config/schema.py`; left out, they are as published.
+        parameters: the fields of the header's dataclass in `config/schema.py`, by default as published.
 
     Raises:
-        UsageError: the name or a parameter is unknown, or a value does not fit.
+        UsageError: the name or a parameter is unknown, or a value is out of range.
     """
     return build_configured_header(make(HeaderConfig, name, **parameters))
 

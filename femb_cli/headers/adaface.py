@@ -1,17 +1,18 @@
-"""AdaFace.
+"""AdaFace: a margin that depends on the quality of the image.
 
 Kim, Jain, Liu: AdaFace: Quality Adaptive Margin for Face Recognition, CVPR 2022, https://arxiv.org/abs/2204.00964,
-section 3: the magnitude a, clipped to [0.001, 100] and without gradient, tells an image's quality k among its batch,
+section 3. The magnitude a, clipped to [0.001, 100] and without gradient, measures the quality k of an image:
 
     k       = clip(h (a - mean) / std, -1, 1)
-    target  = cos(theta - m k) - (m + m k),
+    target  = cos(theta - m k) - (m + m k)
 
-an angle (for poor images, k = -1) that turns into a cosine's difference (for good ones, k = 1). Mean and deviation of
-the magnitudes are moving averages with weight t_alpha on the newest batch, which already uses them.
+For poor images (k = -1) the margin is an angle, cos(theta + m), and for good ones (k = 1) it is angle and difference,
+cos(theta - m) - 2m. Mean and standard deviation of the magnitudes are moving averages; the newest batch has the weight
+t_alpha and is included before its own logits are computed.
 
-As in the authors' code, 0.001 is added to the deviation, cos(theta) is kept that far from +-1, and theta - m k
-from 0 and pi. That code bounds the negatives' cosines likewise; here they stay as they are, which only matters to a
-sample within 2.6 degrees of a foreign class or of its opposite.
+As in the authors' code, 0.001 is added to the standard deviation, and cos(theta) and theta - m k are clipped to stay
+0.001 inside their ranges. That code also clips the negatives' cosines; here they are unchanged, which makes a
+difference only for a sample within 2.6 degrees of a negative's class weight or of its opposite.
 """
 
 import torch
@@ -21,20 +22,21 @@ from femb_cli.headers.header import Header
 
 EPSILON = 1e-3
 MAGNITUDES = (1e-3, 100.0)
+"""Range to which magnitudes are clipped."""
 
 
 class AdaFace(Header):
-    """A margin that turns from the angle to the cosine with the image's quality.
+    """AdaFace.
 
     Args:
         scale: s.
-        margin: m, radians and difference of cosines alike.
-        h: concentration; deviations of 1/h and more count as the poorest and the best quality.
+        margin: m, in radians where it is an angle.
+        h: concentration: the quality reaches -1 and 1 at 1/h standard deviations from the mean.
         t_alpha: weight of the newest batch in the moving averages, in [0, 1].
 
     Attributes:
-        batch_mean: moving average of the magnitudes' mean, a scalar.
-        batch_std: moving average of their deviation, a scalar.
+        batch_mean: moving average of the mean magnitude, a scalar.
+        batch_std: moving average of the standard deviation of the magnitudes, a scalar.
     """
 
     batch_mean: Tensor
@@ -49,14 +51,14 @@ class AdaFace(Header):
         self.register_buffer("batch_std", torch.tensor(100.0))
 
     def observe(self, cosine_B: Tensor, magnitude_B: Tensor) -> None:
-        """Move the averages towards the batch's; one sample alone has no deviation and leaves that as it is."""
+        """Update the moving averages; a batch of one sample has no standard deviation and does not change that one."""
         a_B = magnitude_B.clamp(*MAGNITUDES)
         self.batch_mean.copy_(self.t_alpha * a_B.mean() + (1 - self.t_alpha) * self.batch_mean)
         if len(a_B) > 1:
             self.batch_std.copy_(self.t_alpha * a_B.std() + (1 - self.t_alpha) * self.batch_std)
 
     def quality(self, magnitude_B: Tensor) -> Tensor:
-        """k, from -1 (poor) to 1 (good), (B,), without gradient."""
+        """Return k, from -1 (poor) to 1 (good), (B,), without gradient."""
         a_B = magnitude_B.detach().clamp(*MAGNITUDES)
         return (self.h * (a_B - self.batch_mean) / (self.batch_std + EPSILON)).clamp(-1, 1)
 

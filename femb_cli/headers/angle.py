@@ -1,9 +1,17 @@
-"""Angles from cosines, where the addition theorem does not do, and ArcFace's curve beyond 180 degrees."""
+"""Trigonometry of cosines that has finite gradients everywhere, also at +-1."""
 
 import torch
 from torch import Tensor
 
-from femb_cli.headers.header import add_angle, sine
+
+def sine(cosine: Tensor) -> Tensor:
+    """The sine of an angle in [0, pi] from its cosine, with gradient 0 (not infinity) at cosine +-1.
+
+    Rounding can put a cosine slightly beyond +-1; its sine is 0.
+    """
+    square = (1 - cosine) * (1 + cosine)
+    inside = square > 0
+    return torch.where(inside, square, 1).sqrt() * inside
 
 
 def angle(cosine: Tensor) -> Tensor:
@@ -11,10 +19,16 @@ def angle(cosine: Tensor) -> Tensor:
     return torch.atan2(sine(cosine), cosine)
 
 
-def add_angle_continued(cosine: Tensor, margin: Tensor | float) -> Tensor:
-    """cos(theta + margin), and cos(theta) - margin sin(margin) where theta exceeds pi - margin.
+def add_angle(cosine: Tensor, angle: Tensor | float) -> Tensor:
+    """cos(theta + angle) for cos(theta) = cosine, by the addition theorem: it needs no arccos."""
+    angle = torch.as_tensor(angle, dtype=cosine.dtype, device=cosine.device)
+    return cosine * angle.cos() - sine(cosine) * angle.sin()
 
-    The line keeps the curve falling up to theta = pi, where cos(theta + margin) would rise again.
+
+def add_angle_continued(cosine: Tensor, margin: Tensor | float) -> Tensor:
+    """cos(theta + margin), or cos(theta) - margin sin(margin) if theta is above pi - margin.
+
+    There cos(theta + margin) would rise again; with the line the curve falls up to theta = pi.
     """
     margin = torch.as_tensor(margin, dtype=cosine.dtype, device=cosine.device)
     return torch.where(cosine > -margin.cos(), add_angle(cosine, margin), cosine - margin * margin.sin())

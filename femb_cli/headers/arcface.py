@@ -1,25 +1,25 @@
-"""ArcFace.
+"""ArcFace: an angle added to the target's.
 
 Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019,
 https://arxiv.org/abs/1801.07698, equation 3: the target's logit is s cos(theta + m).
 
-As published the curve is not continued beyond theta = pi - m, where it rises again.
+As published, the target's logit rises again beyond theta = pi - m.
 """
 
 from torch import Tensor
 
-from femb_cli.headers.header import Header, add_angle, with_gradient
+from femb_cli.headers.angle import add_angle
+from femb_cli.headers.header import Header, with_gradient
 
 
 class ArcFace(Header):
-    """The margin is an angle added to the target's.
+    """ArcFace.
 
     Args:
         scale: s.
         margin: m, radians.
-        gradient: `exact` follows the formula. `official` follows arcface_torch, which adds the angle outside the
-            graph: the target's gradient is then that of its plain cosine, without the factor
-            sin(theta + m) / sin(theta).
+        gradient: `exact` is the gradient of the formula. `official` is that of arcface_torch, which adds the angle
+            under `no_grad`: the gradient of cos(theta), without the factor sin(theta + m) / sin(theta).
         interclass_filter: see `Header`; arcface_torch's `interclass_filtering_threshold`.
     """
 

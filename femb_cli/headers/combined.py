@@ -1,11 +1,11 @@
-"""The combined margin.
+"""The combined margin: SphereFace, ArcFace and CosFace in one formula.
 
 Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019,
-https://arxiv.org/abs/1801.07698, equation 4: the target's logit is s (cos(m1 theta + m2) - m3), which joins the
+https://arxiv.org/abs/1801.07698, equation 4: the target's logit is s (cos(m1 theta + m2) - m3), with the
 margins of SphereFace (m1), ArcFace (m2) and CosFace (m3).
 
-As published the curve is not continued beyond m1 theta + m2 = pi, where it rises again. arcface_torch implements
-m1 = 1 with either m2 or m3 only; all three are free here.
+As published, the target's logit rises again beyond m1 theta + m2 = pi. arcface_torch implements only m1 = 1 with either
+m2 or m3; here all three are free.
 """
 
 from torch import Tensor
@@ -15,14 +15,14 @@ from femb_cli.headers.header import Header, with_gradient
 
 
 class Combined(Header):
-    """One margin on each side of the cosine: a factor and a summand on the angle, and a summand on the cosine.
+    """The combined margin.
 
     Args:
         scale: s.
         m1: factor on the angle.
         m2: angle added, radians.
         m3: subtracted from the cosine.
-        gradient: `exact` follows the formula; `official` is that of the plain cosine, as in arcface_torch.
+        gradient: `exact` is the gradient of the formula; `official` is that of cos(theta), as in arcface_torch.
         interclass_filter: see `Header`; arcface_torch's `interclass_filtering_threshold`.
     """
 

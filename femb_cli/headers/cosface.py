@@ -1,4 +1,4 @@
-"""CosFace.
+"""CosFace: a margin subtracted from the target's cosine.
 
 Wang, Wang, Zhou, Ji, Gong, Zhou, Li, Liu: CosFace: Large Margin Cosine Loss for Deep Face Recognition, CVPR 2018,
 https://arxiv.org/abs/1801.09414, equation 4: the target's logit is s (cos(theta) - m).
@@ -10,7 +10,7 @@ from femb_cli.headers.header import Header
 
 
 class CosFace(Header):
-    """The margin is subtracted from the target's cosine.
+    """CosFace.
 
     Args:
         scale: s.

@@ -1,26 +1,26 @@
-"""CurricularFace.
+"""CurricularFace: ArcFace with a growing weight on hard negatives.
 
 Huang, Wang, Tai, Liu, Shen, Li, Li, Huang: CurricularFace: Adaptive Curriculum Learning Loss for Deep Face
 Recognition, CVPR 2020, https://arxiv.org/abs/2004.00288, section 3. The target's logit is ArcFace's, s cos(theta + m).
-A negative with cosine c is hard where it exceeds that, c > cos(theta + m); its logit becomes
+A negative with cosine c is hard if c > cos(theta + m); its logit becomes
 
-    s c (t + c)    with    t <- alpha mean(cos(theta)) + (1 - alpha) t
+    s c (t + c)    with    t <- alpha mean(cos(theta)) + (1 - alpha) t    in each batch, starting at 0.
 
-from batch to batch, starting at 0: the better the targets already are, the more the hard negatives count.
+The larger the targets' cosines become, the more the hard negatives count.
 
-As in the authors' code, the target's curve is continued linearly beyond theta = pi - m, while the comparison goes on
-with the plain cos(theta + m).
+As in the authors' code, the target's logit is continued linearly beyond theta = pi - m, but the comparison uses
+cos(theta + m) everywhere.
 """
 
 import torch
 from torch import Tensor
 
-from femb_cli.headers.angle import add_angle_continued
-from femb_cli.headers.header import Header, add_angle
+from femb_cli.headers.angle import add_angle, add_angle_continued
+from femb_cli.headers.header import Header
 
 
 class CurricularFace(Header):
-    """ArcFace that turns to the hard negatives as training goes on.
+    """CurricularFace.
 
     Args:
         scale: s.
@@ -28,7 +28,7 @@ class CurricularFace(Header):
         alpha: weight of the newest batch in the moving average t, in [0, 1].
 
     Attributes:
-        t: the moving average of the targets' cosines, a scalar in [-1, 1]; without gradient.
+        t: moving average of the targets' mean cosine, a scalar in [-1, 1], without gradient.
     """
 
     changes_negatives = True
@@ -42,11 +42,11 @@ class CurricularFace(Header):
         self.register_buffer("t", torch.zeros(()))
 
     def observe(self, cosine_B: Tensor, magnitude_B: Tensor) -> None:
-        """Move t towards the batch's mean cosine."""
+        """Update t with the batch's mean cosine."""
         self.t.copy_(self.alpha * cosine_B.mean() + (1 - self.alpha) * self.t)
 
     def target(self, cosine_B: Tensor, magnitude_B: Tensor) -> Tensor:
-        """cos(theta + m), linearly continued."""
+        """cos(theta + m), continued linearly beyond theta = pi - m."""
         return add_angle_continued(cosine_B, self.margin)
 
     def negatives(self, cosine_BC: Tensor, target_B: Tensor) -> Tensor:

@@ -1,33 +1,34 @@
-"""ElasticFace.
+"""ElasticFace: a random margin for each sample.
 
 Boutros, Damer, Kirchbuchner, Kuijper: ElasticFace: Elastic Margin Loss for Deep Face Recognition, CVPRW 2022,
-https://arxiv.org/abs/2109.09416, equations 6 (arc) and 7 (cos): ArcFace and CosFace with a margin that every
-sample draws anew from a normal distribution E(m, std). The "plus" variants sort the draws so that the sample with
-the largest target cosine gets the smallest margin.
+https://arxiv.org/abs/2109.09416, equations 6 (arc) and 7 (cos): ArcFace and CosFace with a margin that is drawn
+from the normal distribution N(m, std) for each sample of each batch. The "plus" variants assign the drawn margins by
+the target's cosine: the largest cosine gets the smallest margin.
 
-The authors' code hands the sorted draws out by the sorting order itself where its inverse is needed, so that margin
-and cosine are unrelated; `official_order` does that, too.
+The authors' code indexes the sorted margins with the sorting order of the cosines instead of its inverse, so that
+margins and cosines are unrelated; `official_order` reproduces that.
 """
 
 import torch
 from torch import Tensor
 
-from femb_cli.headers.header import Header, add_angle
+from femb_cli.headers.angle import add_angle
+from femb_cli.headers.header import Header
 
 PUBLISHED_MARGIN = {"arc": 0.5, "cos": 0.35}
 PUBLISHED_STD = {("arc", False): 0.05, ("cos", False): 0.05, ("arc", True): 0.0175, ("cos", True): 0.02}
 
 
 class ElasticFace(Header):
-    """Margins drawn per sample, from a generator of the header's own that torch's seeds at first.
+    """ElasticFace. It draws from a generator of its own, which torch's global generator seeds once.
 
     Args:
         kind: `arc` adds the margin to the angle (radians), `cos` subtracts it from the cosine.
         scale: s.
-        margin: mean of the draws; None as published.
-        std: deviation of the draws; None as published.
-        plus: sort the draws by the target's cosine.
-        official_order: sort them as the authors' code does.
+        margin: mean of the margins; None takes the published value.
+        std: standard deviation of the margins; None takes the published value.
+        plus: assign the margins by the target's cosine.
+        official_order: assign them as the authors' code does.
     """
 
     def __init__(
@@ -43,11 +44,11 @@ class ElasticFace(Header):
         self.seed(int(torch.randint(2**31, ())))
 
     def seed(self, seed: int) -> None:
-        """Fix the next batch's draws."""
+        """Seed the draws of the next batch."""
         self.generator.manual_seed(seed)
 
     def draw_margins(self, cosine_B: Tensor) -> Tensor:
-        """One margin per sample, (B,), the same ones on every device."""
+        """Draw one margin for each sample, (B,), the same ones on every device."""
         normal_B = torch.randn(len(cosine_B), generator=self.generator).to(cosine_B)
         margin_B = self.mean_margin + self.std * normal_B
         if not self.plus:
@@ -55,17 +56,17 @@ class ElasticFace(Header):
         return assign_as_published(margin_B, cosine_B) if self.official_order else assign_by_cosine(margin_B, cosine_B)
 
     def target(self, cosine_B: Tensor, magnitude_B: Tensor) -> Tensor:
-        """cos(theta + M) or cos(theta) - M, with a new draw M."""
+        """cos(theta + M) or cos(theta) - M, with margins M drawn for this batch."""
         margin_B = self.draw_margins(cosine_B.detach())
         return add_angle(cosine_B, margin_B) if self.kind == "arc" else cosine_B - margin_B
 
 
 def assign_by_cosine(margin_B: Tensor, cosine_B: Tensor) -> Tensor:
-    """Hand out the margins so that the largest cosine gets the smallest."""
+    """Assign the margins so that the largest cosine gets the smallest one."""
     order_B = cosine_B.argsort(descending=True)
     return torch.empty_like(margin_B).scatter(0, order_B, margin_B.sort().values)
 
 
 def assign_as_published(margin_B: Tensor, cosine_B: Tensor) -> Tensor:
-    """Hand out the sorted margins by the cosines' sorting order, as the authors' code does."""
+    """Index the sorted margins with the sorting order of the cosines, as the authors' code does."""
     return margin_B.sort().values[cosine_B.argsort(descending=True)]

@@ -1,9 +1,9 @@
-"""Plain softmax, the baseline without a margin: logit = <w, x>, on raw embeddings and class weights."""
+"""Softmax without a margin, the baseline: logit = <w, x>, the inner product of raw class weight and raw embedding."""
 
 from femb_cli.headers.header import Header
 
 
 class Linear(Header):
-    """The raw inner product; nothing is normalised."""
+    """Softmax without a margin, scale or normalisation."""
 
     normalized = False

@@ -1,4 +1,4 @@
-"""Every kind of network with an official one's weights, against that one's embeddings."""
+"""Embeddings of the official networks, with the same weights and images."""
 
 import json
 import runpy
@@ -39,7 +39,7 @@ def test_embeddings_are_the_official_ones(shared, case, name, parameters):
 
 
 def official_tensors(shared, description):
-    """The weights of a case: from its file where they are real, else from their formula."""
+    """The weights of a case: from its file if they are published, else from their formula."""
     if description["name"] == "foamliu_mobilefacenet":
         file = shared / "data/weights" / description["files"][0]["file"]
         return torch.load(file, map_location="cpu", weights_only=True)
@@ -49,7 +49,7 @@ def official_tensors(shared, description):
 
 
 def official_input(images_BHW3, colour, divide, mean, std):
-    """The images as the official networks saw them, (B, 3, H, W), in float64."""
+    """The input of the official networks, (B, 3, H, W), float64."""
     assert colour == "RGB"
     values = (images_BHW3 / divide - mean) / std
     return torch.from_numpy(values).permute(0, 3, 1, 2).contiguous()

@@ -1,4 +1,4 @@
-"""The vision transformer: sizes, what acts in training only, and its way to other formats."""
+"""The vision transformer: sizes, attention, regularisers, and export to other formats."""
 
 import copy
 import json
@@ -13,7 +13,7 @@ from femb_cli.errors import UsageError
 
 
 @pytest.fixture(autouse=True)
-def _a_size_for_tests(monkeypatch):
+def _size_for_tests(monkeypatch):
     monkeypatch.setitem(SIZES, "four_narrow_blocks", (64, 4))
 
 
@@ -33,7 +33,7 @@ def images(count, size=18):
 def test_parameters_are_as_many_as_published():
     with torch.device("meta"):
         backbone = build_backbone("vit_t")
-    # Positions and mask token count, the running statistics of the head's batch norms do not.
+    # Positions and mask token are parameters; the running statistics of batch norms are not.
     assert sum(parameter.numel() for parameter in backbone.parameters()) == 19_137_792
 
 
@@ -58,7 +58,7 @@ def test_parameters_of_every_size_follow_from_features_and_depth(name):
 
 
 @pytest.mark.parametrize(("size", "tokens"), [(9, 1), (17, 1), (18, 4), (112, 144), (224, 576)])
-def test_a_larger_image_has_more_tokens_of_the_same_nine_pixels(size, tokens):
+def test_a_larger_image_has_more_tokens_of_nine_pixels(size, tokens):
     with torch.device("meta"):
         backbone = build_backbone("vit_t", input_size=size).eval()
         assert backbone(torch.empty(2, 3, size, size)).shape == (2, 512)
@@ -66,7 +66,7 @@ def test_a_larger_image_has_more_tokens_of_the_same_nine_pixels(size, tokens):
     assert backbone.feature[0].in_features == 256 * tokens
 
 
-def test_pixels_beyond_the_last_whole_patch_are_not_seen():
+def test_pixels_beyond_the_last_whole_patch_are_ignored():
     backbone = small(input_size=22).eval()
     seen, changed = images(1, 22), images(1, 22)
     changed[:, :, 18:], changed[:, :, :, 18:] = 0, 0
@@ -161,12 +161,12 @@ def test_an_image_skips_a_block_entirely_or_takes_it_scaled_up():
     assert 60 < (factors[:, 0] == 0).sum() < 140
 
 
-def test_skipping_becomes_likelier_with_depth():
+def test_the_probability_of_skipping_grows_with_depth():
     rates = [block.drop_path for block in small(drop_path=0.3).blocks]
     np.testing.assert_allclose(rates, 0.1 * np.arange(4), atol=1e-12)
 
 
-def test_the_mask_token_stands_where_tokens_were_left_out():
+def test_the_mask_token_replaces_tokens_that_were_left_out():
     backbone = small(input_size=36, mask_ratio=0.25).train()
     backbone.blocks = torch.nn.Identity()
     tokens = torch.randn(6, 16, 64)
@@ -187,7 +187,7 @@ def test_the_published_ratio_leaves_129_of_144_tokens_for_the_blocks():
 
 
 @pytest.mark.parametrize("mask_ratio", [0.0, 0.3])
-def test_every_parameter_that_asks_for_a_gradient_gets_one(mask_ratio):
+def test_every_parameter_that_requires_a_gradient_gets_one(mask_ratio):
     backbone = small(mask_ratio=mask_ratio).train()
     backbone(images(4)).square().sum().backward()
     learning = {name for name, parameter in backbone.named_parameters() if parameter.requires_grad}

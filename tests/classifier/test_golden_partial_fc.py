@@ -1,4 +1,4 @@
-"""Figures of arcface_torch's Partial FC on one, two and three processes, which ran in float64."""
+"""Results of arcface_torch's Partial FC on one, two and three processes, in float64."""
 
 from unittest.mock import patch
 
@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from femb_cli.classifier import MarginClassifier
 from femb_cli.headers import build_header
 
-# How far an array may be off, as a share of its largest absolute value.
+# Largest error of an array relative to its largest absolute value.
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 3e-5}
 DTYPES = pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 FILES = [f"pfc_w{w}_{margin}_{rate}" for w in (1, 2, 3) for margin in ("arc", "cos") for rate in ("r10", "r03")]
@@ -38,8 +38,8 @@ def classifier_of(golden, dtype):
 
 
 def set_weight(classifier, weight):
-    own = weight[classifier.shard.start : classifier.shard.stop]
-    classifier.weight.data = torch.from_numpy(own).to(classifier.weight.dtype)
+    local = weight[classifier.shard.start : classifier.shard.stop]
+    classifier.weight.data = torch.from_numpy(local).to(classifier.weight.dtype)
 
 
 def samples_of(golden):
@@ -50,28 +50,28 @@ def samples_of(golden):
 
 
 def stored_draws(golden, classifier, step):
-    """In place of the classifier's own random numbers, those of the file."""
+    """Replace the random numbers of the classifier by those of the file."""
     draws = golden["draws"][step] if "draws" in golden else np.full(golden["W0"].shape[:1], np.nan)
-    own = torch.from_numpy(draws[classifier.shard.start : classifier.shard.stop])
-    return patch("torch.rand", lambda *_, **__: own.clone())
+    local = torch.from_numpy(draws[classifier.shard.start : classifier.shard.stop])
+    return patch("torch.rand", lambda *_, **__: local.clone())
 
 
 def single_steps(golden, dtype):
     """Loss and gradients of every stored step, named as in the files."""
-    classifier, own, steps = classifier_of(golden, dtype), samples_of(golden), []
+    classifier, local, steps = classifier_of(golden, dtype), samples_of(golden), []
     for step, labels in enumerate(golden["y"]):
         set_weight(classifier, golden["W"][step])
-        embeddings = torch.from_numpy(golden["E"][step, own]).to(dtype).requires_grad_()
+        embeddings = torch.from_numpy(golden["E"][step, local]).to(dtype).requires_grad_()
         with stored_draws(golden, classifier, step):
-            loss = classifier(embeddings, torch.from_numpy(labels[own])).loss
+            loss = classifier(embeddings, torch.from_numpy(labels[local])).loss
         gradients = torch.autograd.grad(loss, [embeddings, classifier.weight])
         steps.append({"loss_total": loss.detach()[None], "dE": gradients[0], "dW": gradients[1]})
     return {name: torch.stack([step[name] for step in steps]).numpy() for name in steps[0]}
 
 
 def whole_run(golden, dtype):
-    """All steps with the stored optimizer, from the first one's weights to those after the last."""
-    classifier, own = classifier_of(golden, dtype), samples_of(golden)
+    """Losses and final weights of all steps with the stored optimizer."""
+    classifier, local = classifier_of(golden, dtype), samples_of(golden)
     dim, num_inputs = golden["A0"].shape
     backbone = Linear(num_inputs, dim, dtype=dtype)
     backbone.weight.data, backbone.bias.data = (torch.from_numpy(golden[name]).to(dtype) for name in ("A0", "b0"))
@@ -82,8 +82,8 @@ def whole_run(golden, dtype):
     for step, labels in enumerate(golden["y"]):
         optimizer.zero_grad()
         with stored_draws(golden, classifier, step):
-            images = torch.from_numpy(golden["X"][step, own]).to(dtype)
-            loss = classifier(parallel(images), torch.from_numpy(labels[own])).loss
+            images = torch.from_numpy(golden["X"][step, local]).to(dtype)
+            loss = classifier(parallel(images), torch.from_numpy(labels[local])).loss
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
@@ -110,7 +110,7 @@ def assert_close(actual, golden, dtype):
 @DTYPES
 @EVERY_FILE
 def test_every_step_equals_the_official_one(shared, processes, name, dtype):
-    """`dE` is multiplied by the number of processes in both, which the backbone's average undoes."""
+    """In both, `dE` is multiplied by the number of processes, because the backbone's gradients are averaged."""
     golden = load(shared, name)
     parts = on_each_process(processes, single_steps, golden, dtype)
     whole = {part: np.concatenate([results[part] for results in parts], axis=1) for part in ("dE", "dW")}
@@ -121,7 +121,7 @@ def test_every_step_equals_the_official_one(shared, processes, name, dtype):
 @DTYPES
 @EVERY_FILE
 def test_a_run_ends_where_the_official_one_does(shared, processes, name, dtype):
-    """Classes that were not sampled move, too: by weight decay and momentum."""
+    """Classes that were not sampled change, too, by weight decay and momentum."""
     golden = load(shared, name)
     parts = on_each_process(processes, whole_run, golden, dtype)
     whole = {"W_final": np.concatenate([results["W_final"] for results in parts])}
@@ -143,7 +143,7 @@ def test_logits_of_sampled_classes_equal_the_official_ones(shared, name, dtype):
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if "r03" in name])
-def test_classes_with_a_gradient_are_the_ones_that_were_sampled(shared, processes, name):
+def test_exactly_the_sampled_classes_have_a_gradient(shared, processes, name):
     golden = load(shared, name)
     parts = on_each_process(processes, single_steps, golden, torch.float64)
     has_gradient = np.concatenate([results["dW"] for results in parts], axis=1).any(2)

@@ -1,4 +1,4 @@
-"""A softmax over the classes of the batch and a share of the others."""
+"""Partial FC: a softmax over the identities of the batch and a share of the others."""
 
 import pytest
 import torch
@@ -21,23 +21,23 @@ def gradient_of(classifier, batch=BATCH):
 
 
 def sampled_by(classifier, batch=BATCH):
-    """Numbers of the classes in the next batch's softmax."""
+    """Rows of the classes in the next batch's softmax."""
     return gradient_of(classifier, batch).coalesce().indices()[0].tolist()
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_positives_are_always_there(seed):
+def test_positives_are_always_chosen(seed):
     positives = torch.tensor([22, 3, 4])
     assert set(positives.tolist()) <= set(sample_rows(positives, draws(seed), 6).tolist())
 
 
 @pytest.mark.parametrize("count", [3, 4, 12, NUM_IDENTITIES])
-def test_as_many_as_asked_for_are_chosen_each_once(count):
+def test_the_given_number_of_classes_is_chosen(count):
     rows = sample_rows(torch.tensor([22, 3, 4]), draws(), count).tolist()
     assert len(set(rows)) == len(rows) == count
 
 
-def test_more_positives_than_asked_for_are_chosen_alone():
+def test_more_positives_than_the_given_number_are_chosen_alone():
     assert sample_rows(torch.tensor([22, 3, 4]), draws(), 2).tolist() == [3, 4, 22]
 
 
@@ -56,7 +56,7 @@ def test_rows_ascend(seed):
     assert (rows.diff() > 0).all()
 
 
-def test_every_other_class_has_its_turn():
+def test_every_other_class_is_chosen_equally_often():
     times = torch.zeros(NUM_IDENTITIES)
     for seed in range(200):
         times[sample_rows(torch.tensor([0]), draws(seed), 12)] += 1
@@ -70,7 +70,7 @@ def test_share_of_the_classes_is_rounded_down(sample_rate, count):
     assert len(sampled_by(classifier_of("arcface", sample_rate=sample_rate))) == count
 
 
-def test_a_share_below_the_batchs_identities_leaves_those():
+def test_a_share_below_the_batchs_identities_chooses_those():
     assert sampled_by(classifier_of("arcface", sample_rate=0.01)) == POSITIVES.tolist()
 
 
@@ -91,7 +91,7 @@ def test_the_samples_differ_from_seed_to_seed_and_batch_to_batch():
     assert len(samples) == 9
 
 
-def test_torchs_own_random_numbers_play_no_part():
+def test_torchs_global_generator_is_not_used():
     classifier = classifier_of("arcface", sample_rate=0.6)
     first = sampled_by(classifier)
     classifier.seed(0)
@@ -134,7 +134,7 @@ def test_dense_gradient_is_the_sparse_one_and_zeros():
     assert torch.equal(dense, sparse.to_dense())
 
 
-def test_gradient_is_dense_where_all_classes_take_part():
+def test_gradient_is_dense_if_all_classes_are_in_the_softmax():
     assert not gradient_of(classifier_of("arcface", chunk=5)).is_sparse
 
 
@@ -144,6 +144,6 @@ def test_a_share_outside_of_0_to_1_is_refused(sample_rate):
         classifier_of("arcface", sample_rate=sample_rate)
 
 
-def test_blocks_of_no_class_are_refused():
+def test_blocks_without_a_class_are_refused():
     with pytest.raises(UsageError, match="chunk = 0"):
         classifier_of("arcface", chunk=0)

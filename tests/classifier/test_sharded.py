@@ -1,4 +1,4 @@
-"""Several processes that share the class weights compute what one computes that has them all."""
+"""Several processes with a shard of the class weights each compute what one process with all of them computes."""
 
 import pytest
 import torch
@@ -25,25 +25,25 @@ EVERY_HEADER = pytest.mark.parametrize("case", HEADERS)
 WORLD_SIZES = pytest.mark.parametrize("world_size", [2, 3])
 
 
-def own_part(batch, counts):
+def local_part(batch, counts):
     """This process's samples of the whole batch."""
     rank = distributed.get_rank()
-    own = slice(sum(counts[:rank]), sum(counts[: rank + 1]))
-    return Batch(batch.embeddings[own], batch.labels[own])
+    local = slice(sum(counts[:rank]), sum(counts[: rank + 1]))
+    return Batch(batch.embeddings[local], batch.labels[local])
 
 
-def train_shared(case, dtype, counts, num_identities, chunk):
+def train_sharded(case, dtype, counts, num_identities, chunk):
     classifier = classifier_of(case, dtype, num_identities, chunk=chunk)
-    return results_of(classifier, own_part(batch_of(sum(counts), num_identities), counts))
+    return results_of(classifier, local_part(batch_of(sum(counts), num_identities), counts))
 
 
-def assert_shared_equals_whole(processes, case, counts, dtype=torch.float64, num_identities=NUM_IDENTITIES, chunk=None):
-    """The same loss and state everywhere, and gradients whose parts make up the whole."""
-    parts = processes(len(counts)).run(train_shared, case, dtype, counts, num_identities, chunk)
+def assert_equals_whole(processes, case, counts, dtype=torch.float64, num_identities=NUM_IDENTITIES, chunk=None):
+    """Loss and state are equal on all processes; the gradients of the processes together are the whole gradient."""
+    parts = processes(len(counts)).run(train_sharded, case, dtype, counts, num_identities, chunk)
     batch = batch_of(sum(counts), num_identities)
     whole = results_of(classifier_of(case, dtype, num_identities), batch)
     concatenated = {name: torch.cat([part[name] for part in parts]) for name in ("dE", "dW")}
-    concatenated["dE"] /= len(counts)  # which DistributedDataParallel's average does
+    concatenated["dE"] /= len(counts)  # DistributedDataParallel's average does this
     for part in parts:
         assert_close(part | concatenated, whole, TOLERANCE[dtype])
         assert all(torch.equal(part[name], parts[0][name]) for name in part if name not in concatenated)
@@ -51,42 +51,42 @@ def assert_shared_equals_whole(processes, case, counts, dtype=torch.float64, num
 
 @EVERY_HEADER
 @pytest.mark.parametrize("counts", [(6, 6), (4, 4, 4)], ids=str)
-def test_shared_classifier_equals_the_whole(processes, case, counts):
-    assert_shared_equals_whole(processes, case, counts)
+def test_sharded_classifier_equals_the_whole(processes, case, counts):
+    assert_equals_whole(processes, case, counts)
 
 
 @pytest.mark.parametrize("case", ["arcface", "magface", "a-softmax", "curricularface fast", "adaface fast"])
 @pytest.mark.parametrize("counts", [(6, 6), (4, 4, 4)], ids=str)
-def test_shared_classifier_equals_the_whole_in_single_precision(processes, case, counts):
-    assert_shared_equals_whole(processes, case, counts, torch.float32)
+def test_sharded_classifier_equals_the_whole_in_single_precision(processes, case, counts):
+    assert_equals_whole(processes, case, counts, torch.float32)
 
 
 @pytest.mark.parametrize("case", ["arcface", "magface", "a-softmax", "linear", "curricularface fast", "elasticface"])
 @pytest.mark.parametrize("counts", [(9, 3), (12, 0), (5, 0, 7), (0, 1, 11)], ids=str)
 def test_uneven_batches_equal_the_whole(processes, case, counts):
-    assert_shared_equals_whole(processes, case, counts)
+    assert_equals_whole(processes, case, counts)
 
 
 @pytest.mark.parametrize("case", ["arcface", "magface", "curricularface fast"])
 @pytest.mark.parametrize(("counts", "num_identities"), [((6, 6), 1), ((4, 4, 4), 2), ((4, 4, 4), 1)], ids=str)
 def test_fewer_identities_than_processes_equal_the_whole(processes, case, counts, num_identities):
-    assert_shared_equals_whole(processes, case, counts, num_identities=num_identities)
+    assert_equals_whole(processes, case, counts, num_identities=num_identities)
 
 
 @pytest.mark.parametrize("counts", [(6, 6), (4, 4, 4)], ids=str)
-def test_shared_blocks_equal_the_whole(processes, counts):
-    assert_shared_equals_whole(processes, "curricularface fast", counts, chunk=3)
+def test_sharded_blocks_equal_the_whole(processes, counts):
+    assert_equals_whole(processes, "curricularface fast", counts, chunk=3)
 
 
-def evaluate_shared(counts):
+def evaluate_sharded(counts):
     classifier = classifier_of("adaface fast", sample_rate=0.3).eval()
-    return results_of(classifier, own_part(batch_of(sum(counts)), counts))["loss"]
+    return results_of(classifier, local_part(batch_of(sum(counts)), counts))["loss"]
 
 
 @pytest.mark.parametrize("counts", [(6, 6), (4, 4, 4)], ids=str)
-def test_shared_evaluation_looks_at_all_classes(processes, counts):
+def test_sharded_evaluation_uses_all_classes(processes, counts):
     whole = results_of(classifier_of("adaface fast").eval(), batch_of())["loss"]
-    for loss in processes(len(counts)).run(evaluate_shared, counts):
+    for loss in processes(len(counts)).run(evaluate_sharded, counts):
         assert loss.item() == pytest.approx(whole.item(), rel=1e-12)
 
 
@@ -104,7 +104,7 @@ def test_initial_weights_do_not_depend_on_the_number_of_processes(processes, wor
 
 @pytest.mark.parametrize("world_size", [1, 2, 3, 7])
 @pytest.mark.parametrize("num_identities", [1, 5, 23, 84])
-def test_shards_follow_each_other_and_differ_by_one_class_at_most(world_size, num_identities):
+def test_shards_are_consecutive_and_differ_by_at_most_one_class(world_size, num_identities):
     shards = [Shard.of(num_identities, rank, world_size) for rank in range(world_size)]
     assert [shard.start for shard in shards] == [0, *(shard.stop for shard in shards[:-1])]
     assert shards[-1].stop == num_identities
@@ -117,7 +117,7 @@ def assembled_weight(num_identities):
 
 @WORLD_SIZES
 @pytest.mark.parametrize("num_identities", [2, 23])
-def test_the_first_process_can_have_all_class_weights(processes, world_size, num_identities):
+def test_the_first_process_can_gather_all_class_weights(processes, world_size, num_identities):
     whole = processes(world_size).run(assembled_weight, num_identities)[0]
     assert torch.equal(whole, initial_weight(num_identities))
 
@@ -128,7 +128,7 @@ def backbone_gradient(counts):
     backbone, classifier = torch.nn.Linear(DIM, DIM).double(), classifier_of("magface")
     batch, parallel = batch_of(sum(counts)), backbone
     if len(counts) > 1:
-        batch, parallel = own_part(batch, counts), DistributedDataParallel(backbone)
+        batch, parallel = local_part(batch, counts), DistributedDataParallel(backbone)
     classifier(parallel(batch.embeddings), batch.labels).loss.backward()
     return {name: parameter.grad for name, parameter in backbone.named_parameters()}
 
@@ -147,7 +147,7 @@ def sampled_rows():
 
 
 @WORLD_SIZES
-def test_every_process_samples_from_its_own_classes_by_its_own_draws(processes, world_size):
+def test_every_process_samples_its_own_classes_with_its_own_draws(processes, world_size):
     samples = processes(world_size).run(sampled_rows)
     assert [len(sample) for sample in samples] == [18 // world_size] * world_size
     assert len({tuple(sample) for sample in samples}) == world_size
@@ -156,11 +156,11 @@ def test_every_process_samples_from_its_own_classes_by_its_own_draws(processes, 
 def positives_alone(counts):
     classifier = classifier_of("arcface", sample_rate=0.01)
     batch = batch_of(sum(counts))
-    return results_of(classifier, own_part(Batch(batch.embeddings, batch.labels % 3), counts))
+    return results_of(classifier, local_part(Batch(batch.embeddings, batch.labels % 3), counts))
 
 
 @pytest.mark.parametrize("counts", [(6, 6), (4, 4, 4)], ids=str)
-def test_a_process_without_a_sampled_class_has_no_part_in_the_softmax(processes, counts):
+def test_a_process_without_a_sampled_class_adds_nothing_to_the_softmax(processes, counts):
     batch, whole = batch_of(sum(counts)), classifier_of("arcface")
     positives = classifier_of("arcface", num_identities=3)
     positives.weight.data = whole.weight.data[:3]

@@ -21,11 +21,11 @@ from femb_cli.classifier.streaming import Classes, streamed_cosines
 
 CHUNKS = (1, 7, NUM_IDENTITIES, 100)
 EVERY_HEADER = pytest.mark.parametrize("case", HEADERS)
-BY_DIRECTION = [case for case in HEADERS if case != "linear"]
+NORMALIZED = [case for case in HEADERS if case != "linear"]
 
 
 class LargestTensor(TorchDispatchMode):
-    """Watches how many numbers the largest tensor that is made has."""
+    """Records the number of elements of the largest tensor."""
 
     size = 0
 
@@ -39,20 +39,20 @@ class LargestTensor(TorchDispatchMode):
 @EVERY_HEADER
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("chunk", CHUNKS)
-def test_blocks_equal_the_plain_matrix(case, dtype, chunk):
+def test_blocks_equal_the_full_matrix(case, dtype, chunk):
     plain, streamed = (results_of(classifier_of(case, dtype, chunk=size), batch_of()) for size in (None, chunk))
     assert_close(streamed, plain, TOLERANCE[dtype])
 
 
 @EVERY_HEADER
-def test_state_follows_the_same_path_over_several_batches(case):
+def test_the_state_is_the_same_after_several_batches(case):
     plain, streamed = classifier_of(case), classifier_of(case, chunk=7)
     for size in (12, 5, 9):
         assert_close(results_of(streamed, batch_of(size)), results_of(plain, batch_of(size)))
 
 
 @EVERY_HEADER
-def test_evaluation_equals_the_plain_matrix(case):
+def test_evaluation_equals_the_full_matrix(case):
     plain, streamed = (results_of(classifier_of(case, chunk=size).eval(), batch_of()) for size in (None, 7))
     assert_close(streamed, plain)
 
@@ -60,11 +60,11 @@ def test_evaluation_equals_the_plain_matrix(case):
 @EVERY_HEADER
 def test_gradient_of_the_log_sum_equals_its_difference_quotient(case):
     batch, classifier = batch_of(4, num_identities=5), classifier_of(case, num_identities=5)
-    own, scale = torch.linspace(-0.5, 0.5, 4, dtype=torch.float64), torch.linspace(1, 4, 4, dtype=torch.float64)
+    target, scale = torch.linspace(-0.5, 0.5, 4, dtype=torch.float64), torch.linspace(1, 4, 4, dtype=torch.float64)
     classes = Classes(None, batch.labels, chunk=2)
 
     def log_sum(embeddings, weight, scale):
-        return streamed_cosines(embeddings, weight, own, scale, classifier.header, classes)[1]
+        return streamed_cosines(embeddings, weight, target, scale, classifier.header, classes)[1]
 
     unit = batch.embeddings / batch.embeddings.norm(dim=1, keepdim=True)
     inputs = [tensor.detach().clone().requires_grad_() for tensor in (unit, classifier.weight, scale)]
@@ -83,31 +83,31 @@ def test_gradient_of_the_loss_equals_its_difference_quotient(case):
     assert torch.autograd.gradcheck(loss, [embeddings.requires_grad_(), classifier.weight.detach().requires_grad_()])
 
 
-@pytest.mark.parametrize("case", BY_DIRECTION)
-def test_a_single_identity_costs_nothing(case):
+@pytest.mark.parametrize("case", NORMALIZED)
+def test_a_single_identity_has_a_loss_of_zero(case):
     results = results_of(classifier_of(case, num_identities=1, chunk=1), batch_of(num_identities=1))
     assert results["cross_entropy"] == 0
     assert not results["dW"].any()
 
 
 @EVERY_HEADER
-@pytest.mark.parametrize("own", [0, 3, 6])
-def test_a_block_of_the_own_class_alone_equals_the_plain_matrix(case, own):
+@pytest.mark.parametrize("target", [0, 3, 6])
+def test_a_block_of_the_target_class_alone_equals_the_full_matrix(case, target):
     """The block holds no other class: first, in between or last."""
-    batch = Batch(batch_of(4).embeddings, torch.full((4,), own))
+    batch = Batch(batch_of(4).embeddings, torch.full((4,), target))
     plain, streamed = (results_of(classifier_of(case, num_identities=7, chunk=chunk), batch) for chunk in (None, 1))
     assert_close(streamed, plain)
 
 
 @EVERY_HEADER
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_cosine_of_one_either_way_equals_the_plain_matrix(case, sign):
-    """All along axes, where cosines are exact; some foreign class weights are the opposite of the own."""
+def test_a_cosine_of_one_either_way_equals_the_full_matrix(case, sign):
+    """Everything lies on axes, where cosines are exact; some negatives are the opposite of the target."""
     batch = Batch(2 * torch.eye(DIM, dtype=torch.float64), torch.arange(DIM))
     results = []
     for chunk in (None, 3):
         classifier = classifier_of(case, chunk=chunk, num_identities=DIM + 3)
-        classifier.header.scale = 4.0  # where the softmax is not yet all or nothing
+        classifier.header.scale = 4.0  # a larger scale would saturate the softmax
         classifier.weight.data = sign * torch.cat([torch.eye(DIM), -torch.eye(DIM)[:3]]).double()
         results.append(results_of(classifier, batch))
     assert all(value.isfinite().all() for value in results[1].values())
@@ -115,7 +115,7 @@ def test_a_cosine_of_one_either_way_equals_the_plain_matrix(case, sign):
 
 
 @EVERY_HEADER
-def test_an_embedding_of_zero_equals_the_plain_matrix(case):
+def test_an_embedding_of_zero_equals_the_full_matrix(case):
     batch = batch_of()
     batch.embeddings[3] = 0
     plain, streamed = (results_of(classifier_of(case, chunk=chunk), batch) for chunk in (None, 7))
@@ -124,21 +124,21 @@ def test_an_embedding_of_zero_equals_the_plain_matrix(case):
 
 
 @EVERY_HEADER
-def test_a_class_weight_of_zero_equals_the_plain_matrix(case):
+def test_a_class_weight_of_zero_equals_the_full_matrix(case):
     results = []
     for chunk in (None, 7):
         classifier = classifier_of(case, chunk=chunk)
         classifier.weight.data[2] = 0
         results.append(results_of(classifier, batch_of()))
         zero = {"dW of zero": results[-1]["dW"][2].clone()}
-        results[-1]["dW"][2] = 0  # its gradient, divided by the smallest norm, would hide the others'
+        results[-1]["dW"][2] = 0  # it is divided by the smallest norm, and would hide the other gradients
         results[-1] |= zero
     assert all(value.isfinite().all() for value in results[1].values())
     assert_close(results[1], results[0])
 
 
 @EVERY_HEADER
-def test_a_magnitude_of_ten_thousand_equals_the_plain_matrix(case):
+def test_a_magnitude_of_ten_thousand_equals_the_full_matrix(case):
     batch = batch_of()
     batch = Batch(batch.embeddings * (1e4 / batch.embeddings.norm(dim=1, keepdim=True)), batch.labels)
     plain, streamed = (results_of(classifier_of(case, chunk=chunk), batch) for chunk in (None, 7))
@@ -147,7 +147,7 @@ def test_a_magnitude_of_ten_thousand_equals_the_plain_matrix(case):
 
 @pytest.mark.parametrize("case", ["arcface", "magface", "a-softmax", "linear"])
 def test_bfloat16_products_are_close(case):
-    """Factors of 8 bits put a cosine off by 0.002 or so, and a logit at scale 64 by 0.1."""
+    """Operands with 8 bits change a cosine by about 0.002, and a logit at scale 64 by 0.1."""
     exact, rounded = (
         results_of(classifier_of(case, torch.float32, chunk=7, matmul_precision=matmul_precision), batch_of())
         for matmul_precision in (None, torch.bfloat16)
@@ -168,7 +168,7 @@ def test_the_matrix_of_all_logits_never_exists():
 
 
 @pytest.mark.parametrize("chunk", [None, 7])
-def test_float64_embeddings_do_with_float32_class_weights(chunk):
+def test_float64_embeddings_work_with_float32_class_weights(chunk):
     batch, classifier = batch_of(), classifier_of("arcface", torch.float32, chunk=chunk)
     output = classifier(batch.embeddings, batch.labels)
     output.loss.backward()
@@ -194,13 +194,13 @@ def test_inputs_are_not_changed(case, sample_rate):
 
 
 @EVERY_HEADER
-def test_evaluation_looks_at_all_classes(case):
+def test_evaluation_uses_all_classes(case):
     plain, sampled = (results_of(classifier_of(case, sample_rate=rate).eval(), batch_of()) for rate in (1.0, 0.3))
     assert_close(sampled, plain)
 
 
 @pytest.mark.parametrize("chunk", [None, 7])
-def test_evaluation_leaves_the_headers_state(chunk):
+def test_evaluation_does_not_change_the_headers_state(chunk):
     classifier = classifier_of("adaface", chunk=chunk).eval()
     before = {name: buffer.clone() for name, buffer in classifier.header.named_buffers()}
     classifier(batch_of().embeddings, batch_of().labels)

@@ -1,4 +1,4 @@
-"""Building a header by name, and what cannot be built."""
+"""Building a header by name, and names and values that are refused."""
 
 import pytest
 

@@ -1,7 +1,9 @@
-"""The margins that ElasticFace draws."""
+"""ElasticFace: cos(theta + M) or cos(theta) - M, with random margins M."""
 
+import numpy as np
 import pytest
 import torch
+from header_cases import THETA, assert_negatives_keep_their_cosine, assert_target_logits, target_by_degree
 
 from femb_cli.headers import build_header
 
@@ -13,6 +15,26 @@ PUBLISHED = [
 ]
 
 
+CONSTANT = [
+    ({"std": 0.0}, 64 * np.cos(THETA + 0.5)),
+    ({"kind": "cos", "std": 0.0}, 64 * (np.cos(THETA) - 0.35)),
+]
+
+
+@pytest.mark.parametrize(("parameters", "expected"), CONSTANT, ids=["arc", "cos"])
+def test_target_logit_without_deviation_is_the_closed_form(parameters, expected):
+    assert_target_logits(expected, "elasticface", **parameters)
+
+
+@pytest.mark.parametrize("parameters", [parameters for parameters, _ in CONSTANT], ids=["arc", "cos"])
+def test_other_classes_keep_their_cosine(parameters):
+    assert_negatives_keep_their_cosine("elasticface", **parameters)
+
+
+def test_target_logit_of_kind_cos_falls_as_the_angle_grows():
+    assert (np.diff(target_by_degree("elasticface", kind="cos", std=0.0)) < 0).all()
+
+
 @pytest.mark.parametrize("kind, plus, mean, std", PUBLISHED)
 def test_margins_have_the_published_mean_and_deviation(kind, plus, mean, std):
     torch.manual_seed(0)
@@ -22,7 +44,7 @@ def test_margins_have_the_published_mean_and_deviation(kind, plus, mean, std):
     assert margins.std().item() == pytest.approx(std, rel=0.02)
 
 
-def test_every_sample_draws_anew():
+def test_every_sample_of_every_batch_has_its_own_margin():
     header = build_header("elasticface")
     cosine = torch.full((8,), 0.5)
     first, second = header.draw_margins(cosine), header.draw_margins(cosine)
@@ -48,7 +70,7 @@ def test_headers_built_after_the_same_torch_seed_draw_the_same_margins():
     assert torch.equal(*draws)
 
 
-def test_draws_leave_the_generator_of_torch_alone():
+def test_draws_do_not_use_the_global_generator_of_torch():
     header = build_header("elasticface")
     state = torch.get_rng_state()
     header.draw_margins(torch.zeros(8))
@@ -73,7 +95,7 @@ def test_plus_gives_the_largest_cosine_the_smallest_margin(kind):
     assert margins.argsort().tolist() == [1, 3, 0, 2]
 
 
-def test_official_order_unties_margins_and_cosines():
+def test_with_the_official_order_margins_and_cosines_are_unrelated():
     header = build_header("elasticface", plus=True, official_order=True)
     header.seed(0)
     cosine = torch.linspace(-1, 1, 10_000)[torch.randperm(10_000, generator=torch.Generator().manual_seed(0))]

@@ -1,4 +1,4 @@
-"""Figures of the official implementations, which ran in float64."""
+"""Results of the official implementations, in float64."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ from femb_cli.classifier import MarginClassifier
 from femb_cli.headers import build_header
 from femb_cli.headers.elasticface import assign_as_published, assign_by_cosine
 
-# How far an array may be off, as a share of its largest absolute value.
+# Largest error of an array relative to its largest absolute value.
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-5}
 DTYPES = pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 
 MAGFACE = {key: key for key in ("l_a", "u_a", "l_margin", "u_margin", "lambda_g")}
-# File to header, parameters that are not in the file, and which of the others are called what there.
+# By file: the header, its parameters that are not in the file, and the names of the others there.
 SINGLE = {
     "at_arcface": ("arcface", {"gradient": "official"}, {"scale": "s", "margin": "m2"}),
     "at_arcface_filter": (
@@ -39,7 +39,7 @@ SINGLE = {
     "spherefacer_v1": ("sphereface", {"gradient": "official", "variant": "capped"}, {"scale": "s", "margin": "m"}),
     "spherefacer_v2": ("sphereface", {"gradient": "official", "variant": "negatives"}, {"scale": "s", "margin": "m"}),
 }
-# The combined margin is the header of the same file with the others' margins at rest.
+# With its other margins neutral, the combined margin is the header of the same file.
 COMBINED = {
     "at_arcface": {"gradient": "official"},
     "at_arcface_filter": {"gradient": "official"},
@@ -94,7 +94,7 @@ def assert_close(actual, expected, dtype):
 
 
 def expected_of(golden, suffix=""):
-    """What the file says; opensphere's gradients are those of a loss times `lw` / s, of unit class weights."""
+    """The results in the file. Opensphere's gradients are those of a loss times `lw` / s, with unit class weights."""
     parts = {key: golden[key + suffix] for key in ("logits", "loss_ce", "loss_total", "dE") if key + suffix in golden}
     parts["dW"] = golden.get("dW_projected_derived", golden["dW" + suffix])
     if "lw" in golden:

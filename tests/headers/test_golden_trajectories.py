@@ -1,4 +1,4 @@
-"""Sixty steps of training with the official implementations, which ran in float64, replayed step by step."""
+"""Sixty training steps of the official implementations, in float64, repeated with femb."""
 
 import numpy as np
 import pytest
@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from femb_cli.classifier import MarginClassifier
 from femb_cli.headers import build_header
 
-# How far an array may be off, as a share of its largest absolute value.
+# Largest error of an array relative to its largest absolute value.
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
 
 MAGFACE = ("l_a", "u_a", "l_margin", "u_margin", "lambda_g", "easy_margin")
-# File to header, parameters that are not in the file, and which of the others are called what there.
+# By file: the header, its parameters that are not in the file, and the names of the others there.
 TRAJECTORIES = {
     "at_arcface": ("arcface", {"gradient": "official"}, {"scale": "s", "margin": "m2"}),
     "elastic_arc": ("elasticface", {"kind": "arc"}, {"scale": "s", "margin": "m", "std": "std"}),
@@ -27,7 +27,7 @@ def name_of(training):
 
 @pytest.fixture(scope="module", params=TRAININGS, ids=name_of)
 def replay(shared, request):
-    """What the file says, the same from femb's training, and how far they may be apart."""
+    """The results in the file, those of femb, and the tolerance."""
     name, dtype = request.param
     with np.load(shared / "golden/heads" / f"traj_{name}.npz") as file:
         golden = dict(file)
@@ -43,7 +43,7 @@ def build_from(golden, name, parameters, stored):
 
 
 def train(golden, header, dtype):
-    """A linear backbone and the class weights, by SGD; the figures of each step and the final weights, as stored."""
+    """Train a linear backbone and the class weights; return each step's metrics and the final weights, as stored."""
     weight, bias = (torch.tensor(golden[key], dtype=dtype, requires_grad=True) for key in ("A0", "b0"))
     classifier = MarginClassifier(header, *golden["W0"].shape[::-1]).to(dtype)
     classifier.weight.data = torch.tensor(golden["W0"], dtype=dtype)
@@ -57,8 +57,8 @@ def train(golden, header, dtype):
         optimizer.zero_grad()
         output.loss.backward()
         optimizer.step()
-        figures = (output.cross_entropy, output.loss, output.magnitude, output.regularizer)
-        steps.append([figure.item() for figure in figures])
+        metrics = (output.cross_entropy, output.loss, output.magnitude, output.regularizer)
+        steps.append([metric.item() for metric in metrics])
     names = ("traj_ce", "traj_total", "traj_mean_norm", "regularizer")
     final = {"A_final": weight, "b_final": bias, "W_final": classifier.weight}
     return dict(zip(names, np.array(steps).T, strict=True)) | {key: value.detach() for key, value in final.items()}
@@ -69,10 +69,10 @@ def assert_close(actual, expected, tolerance):
     assert error <= tolerance
 
 
-@pytest.mark.parametrize("figure", ["traj_ce", "traj_total", "traj_mean_norm"])
-def test_every_step_shows_the_official_figure(replay, figure):
+@pytest.mark.parametrize("metric", ["traj_ce", "traj_total", "traj_mean_norm"])
+def test_every_step_has_the_official_metrics(replay, metric):
     golden, actual, tolerance = replay
-    assert_close(actual[figure], golden[figure], tolerance)
+    assert_close(actual[metric], golden[metric], tolerance)
 
 
 @pytest.mark.parametrize("part", ["A_final", "b_final", "W_final"])
@@ -82,6 +82,6 @@ def test_training_ends_at_the_official_weights(replay, part):
 
 
 @pytest.mark.parametrize("replay", [("magface", dtype) for dtype in TOLERANCE], indirect=True, ids=name_of)
-def test_every_step_shows_the_official_regularizer(replay):
+def test_every_step_has_the_official_regularizer(replay):
     golden, actual, tolerance = replay
     assert_close(actual["regularizer"], golden["lambda_g"] * golden["traj_loss_g"], tolerance)

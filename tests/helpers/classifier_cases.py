@@ -1,4 +1,4 @@
-"""The headers and batches on which all ways of computing the softmax must agree."""
+"""Headers and batches on which all ways to compute the softmax must agree."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from femb_cli.headers import build_header
 DIM = 8
 NUM_IDENTITIES = 23
 
-# At scale 64, float32 knows a logit to 4e-6, and a gradient no better.
+# At scale 64 a logit in float32 has an error of 4e-6, and gradients are no better.
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 
 # Every header as published, and those that change the negatives, the scale or the gradient.
@@ -32,7 +32,7 @@ HEADERS: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in c
 
 @dataclass(frozen=True)
 class Batch:
-    """Raw embeddings, (B, D), and their identities' numbers."""
+    """Raw embeddings (B, D), and their identities (B,)."""
 
     embeddings: Tensor
     labels: Tensor
@@ -51,7 +51,7 @@ def batch_of(size: int = 12, num_identities: int = NUM_IDENTITIES) -> Batch:
 def classifier_of(
     case: str, dtype: torch.dtype = torch.float64, num_identities: int = NUM_IDENTITIES, **options: Any
 ) -> MarginClassifier:
-    """The same class weights at any number of processes, of norms about 1, and the same draws."""
+    """A classifier with the same class weights (of norms about 1) and draws for any number of processes."""
     name, parameters = HEADERS[case]
     torch.manual_seed(0)
     classifier = MarginClassifier(build_header(name, **parameters), DIM, num_identities, **options)
@@ -77,7 +77,7 @@ def results_of(classifier: MarginClassifier, batch: Batch) -> dict[str, Tensor]:
 
 
 def assert_close(actual: dict[str, Tensor], expected: dict[str, Tensor], tolerance: float = 1e-12) -> None:
-    """The same tensors, each within a share of its largest entry."""
+    """Check that tensors are equal, each within a share of its largest entry."""
     assert actual.keys() == expected.keys()
     for name, value in expected.items():
         assert actual[name].shape == value.shape, name

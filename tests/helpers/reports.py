@@ -1,8 +1,6 @@
-"""Results to report, made up."""
+"""Verifications of made-up scores, and reports with everything in them."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,31 +9,35 @@ from femb_cli.evaluation.metrics.intervals import Interval
 from femb_cli.evaluation.metrics.quality import discard_curve
 from femb_cli.evaluation.report.contents import ReportContents
 from femb_cli.evaluation.report.hardest import PicturedPair, hardest_pairs
+from femb_cli.evaluation.verification.confidence import Confidence
 from femb_cli.evaluation.verification.pair_file import read_pairs
-from femb_cli.evaluation.verification.score import VerificationMetrics, score_pairs
+from femb_cli.evaluation.verification.pairs import PairList
+from femb_cli.evaluation.verification.result import Verification
+from femb_cli.evaluation.verification.score import EmbeddedPairs, score_pairs
 
 
-@dataclass(frozen=True)
-class Scored:
-    benchmark: str
-    title: str
-    model: str
-    flip: str
-    metrics: VerificationMetrics
-    scores_N: np.ndarray
-    genuine_N: np.ndarray
-
-    def to_json(self) -> dict[str, Any]:
-        return {"benchmark": self.benchmark, "model": self.model, "flip": self.flip, **self.metrics.to_json()}
-
-
-def scored(folder: Path, scores: np.ndarray, model: str) -> Scored:
-    """The scores belong to a genuine and an impostor pair in turn."""
+def scored(folder: Path, scores: np.ndarray, model: str) -> Verification:
+    """A verification whose scores belong to a genuine and an impostor pair in turn."""
     path = folder / "pairs.csv"
     path.write_text("ref,probe,mated\n" + "a/1.jpg,a/2.jpg,1\na/1.jpg,b/1.jpg,0\n" * (len(scores) // 2))
     pairs = read_pairs(path)
-    metrics = score_pairs(scores, pairs, "exact")
-    return Scored("toys", "Toys & dolls", model, "sum", metrics, scores, pairs.genuine_N)
+    return Verification(
+        benchmark="toys",
+        title="Toys & dolls",
+        model=model,
+        flip="sum",
+        metrics=score_pairs(scores, pairs, "exact"),
+        scores_N=scores,
+        pairs=pairs,
+        embedded=embedded_with_scores(pairs, scores),
+    )
+
+
+def embedded_with_scores(pairs: PairList, scores: np.ndarray) -> EmbeddedPairs:
+    """Embeddings whose cosines are the scores, two for each pair."""
+    left = np.tile([1.0, 0.0], (len(pairs), 1))
+    right = np.stack([scores, np.sqrt(1 - scores**2)], axis=1)
+    return EmbeddedPairs(np.concatenate([left, right]), np.arange(len(pairs)), len(pairs) + np.arange(len(pairs)))
 
 
 def overlapping_scores(num_pairs: int) -> np.ndarray:
@@ -44,19 +46,21 @@ def overlapping_scores(num_pairs: int) -> np.ndarray:
     return generator.normal(means, 0.15).clip(-1.0, 1.0)
 
 
-def everything_known(result: Scored) -> ReportContents:
-    """Extras of all kinds; the names want escaping."""
+def everything_known(result: Verification) -> ReportContents:
+    """Contents of all kinds; the names need escaping."""
     scores, genuine = result.scores_N, result.genuine_N
     picture = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     places = np.concatenate(hardest_pairs(scores, genuine, count=2))
     labels = np.where(np.arange(len(scores)) % 4 < 2, "<old>", "new")
     return ReportContents(
-        intervals={
-            "accuracy": Interval(0.8125, 0.9125, level=0.9),
-            "tar_at_far_1e-2": Interval(0.5, 0.75, level=0.9),
-            "auc": Interval(0.97654, 0.98765, level=0.9),
-        },
-        interval_kind="bootstrap over pairs",
+        confidence=Confidence(
+            {
+                "accuracy": Interval(0.8125, 0.9125, level=0.9),
+                "tar_at_far_1e-2": Interval(0.5, 0.75, level=0.9),
+                "auc": Interval(0.97654, 0.98765, level=0.9),
+            },
+            "bootstrap over pairs",
+        ),
         quality="magnitude",
         discard=discard_curve(scores, genuine, np.abs(scores - 0.2), fmr=0.1),
         groups=[compare_groups(scores, genuine, labels.tolist(), grouping="age & make", far=0.1)],

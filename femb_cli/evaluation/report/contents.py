@@ -1,75 +1,49 @@
-"""What a report of verification results is made of.
+"""What a report shows of a verification beyond its metrics: intervals, quality, groups, the hardest pairs.
 
 Shape suffix: N pairs.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.evaluation.metrics.groups import GroupComparison
-from femb_cli.evaluation.metrics.intervals import Interval
-from femb_cli.evaluation.metrics.quality import DiscardCurve, PartialArea, partial_area
-from femb_cli.evaluation.report.hardest import PicturedPair
-from femb_cli.evaluation.verification.score import VerificationMetrics
+from femb_cli.evaluation.metrics.groups import GroupComparison, compare_groups, quantile_bins
+from femb_cli.evaluation.metrics.quality import (
+    DiscardCurve,
+    PartialArea,
+    discard_curve,
+    magnitudes,
+    pair_quality,
+    partial_area,
+)
+from femb_cli.evaluation.report.hardest import PicturedPair, hardest_pairs, picture_pairs
+from femb_cli.evaluation.verification.confidence import Confidence
+from femb_cli.evaluation.verification.quality_file import quality_of_pairs, read_quality_scores
+from femb_cli.evaluation.verification.result import Verification
 
-
-class Result(Protocol):
-    """What a report needs of one model's outcome on one set of pairs."""
-
-    @property
-    def benchmark(self) -> str:
-        """The set's name."""
-
-    @property
-    def title(self) -> str:
-        """Its name in words."""
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-
-    @property
-    def flip(self) -> str:
-        """How mirror images were used: `none` or `sum`."""
-
-    @property
-    def metrics(self) -> VerificationMetrics:
-        """The figures."""
-
-    @property
-    def scores_N(self) -> NDArray[np.float64]:
-        """Cosine of every pair."""
-
-    @property
-    def genuine_N(self) -> NDArray[np.bool_]:
-        """Whether it shows one person."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The figures with what they are of; plain values."""
+_FMR = 1e-3
+"""False match rate whose threshold gives the errors of groups and discard curves."""
 
 
 @dataclass(frozen=True, eq=False)
 class ReportContents:
-    """What a report shows of a result where it is known.
+    """What a report shows of one verification beyond its metrics; by default nothing.
 
     Attributes:
-        intervals: confidence intervals by figure: `accuracy`, `eer`, `auc`, `tar_at_far_1e-3` and so on; rates in
-            [0, 1].
-        interval_kind: how they were made, such as `bootstrap over subjects`.
-        quality: what the images' quality is, such as `magnitude of the embedding`.
-        discard: FNMR over the pairs discarded by that quality.
-        groups: comparisons of groups of pairs.
-        hardest: genuine and impostor pairs to show, the hardest of each kind first.
-        card: what is known about the model, by name.
-        warnings: what is odd about the pairs, in sentences.
+        confidence: confidence intervals of the metrics; rates in [0, 1].
+        quality: what measures the quality of an image, such as `magnitude of the embedding`.
+        discard: FNMR over the share of pairs discarded by that quality.
+        groups: error rates by group, one comparison for each grouping of the pairs.
+        hardest: genuine and impostor pairs with their images, the hardest of each kind first.
+        card: what the model's checkpoint says about it, by name.
+        warnings: what is unusual about the pairs, in sentences.
     """
 
-    intervals: Mapping[str, Interval] = field(default_factory=dict)
-    interval_kind: str = ""
+    confidence: Confidence = field(default_factory=lambda: Confidence({}, ""))
     quality: str = ""
     discard: DiscardCurve | None = None
     groups: Sequence[GroupComparison] = ()
@@ -79,17 +53,22 @@ class ReportContents:
 
     @property
     def discard_area(self) -> PartialArea | None:
-        """The area below the discard curve up to 20 %, if it goes that far."""
-        if self.discard is None or self.discard.discard_T[-1] < 0.2:
+        """The area below the discard curve up to 20 %; None if the curve ends before."""
+        return None if self.discard is None or self.discard.discard_T[-1] < 0.2 else partial_area(self.discard)
+
+    def fnmr_after(self, share: float) -> float | None:
+        """Return the FNMR after a share of the pairs is discarded, between the curve's points; None beyond its end."""
+        curve = self.discard
+        if curve is None or share > curve.discard_T[-1]:
             return None
-        return partial_area(self.discard)
+        return float(np.interp(share, curve.discard_T, curve.fnmr_T))
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything but the pictures as plain values."""
+        """Return everything but the images as plain values."""
         curve, area = self.discard, self.discard_area
         return {
-            "intervals": {name: asdict(interval) for name, interval in self.intervals.items()},
-            "interval_kind": self.interval_kind,
+            "intervals": {name: asdict(interval) for name, interval in self.confidence.intervals.items()},
+            "interval_kind": self.confidence.method,
             "quality": self.quality,
             "discard": None if curve is None else {"share": curve.discard_T.tolist(), "fnmr": curve.fnmr_T.tolist()},
             "discard_area": None if area is None else asdict(area),
@@ -101,3 +80,44 @@ class ReportContents:
             "card": dict(self.card),
             "warnings": list(self.warnings),
         }
+
+
+def report_contents(result: Verification, confidence: Confidence, quality_file: Path | None = None) -> ReportContents:
+    """Compute what a report shows of a verification beyond its metrics.
+
+    Pairs are grouped by each grouping of the pair list, and by the quartiles of their quality. The hardest pairs are
+    shown if their images are known.
+
+    Args:
+        result: the verification.
+        confidence: its confidence intervals.
+        quality_file: quality of each image; None takes the magnitudes of the embeddings.
+
+    Raises:
+        FembError: the quality file is damaged or lacks an image, or an image cannot be read.
+    """
+    scores_N, genuine_N = result.scores_N, result.genuine_N
+    quality_N, quality = _pair_quality(result, quality_file)
+    groupings = {**result.pairs.groups, quality: quantile_bins(quality_N)}
+    hardest = np.concatenate(hardest_pairs(scores_N, genuine_N))
+    return ReportContents(
+        confidence=confidence,
+        quality=quality,
+        discard=discard_curve(scores_N, genuine_N, quality_N, fmr=_FMR),
+        groups=[
+            compare_groups(scores_N, genuine_N, labels_N, grouping=grouping, far=_FMR)
+            for grouping, labels_N in groupings.items()
+        ],
+        hardest=[] if result.images is None else picture_pairs(result, result.images, hardest),
+        card=result.card,
+        warnings=result.warnings,
+    )
+
+
+def _pair_quality(result: Verification, quality_file: Path | None) -> tuple[NDArray[np.float64], str]:
+    """The quality of each pair (N,), and what measures it."""
+    if quality_file is not None:
+        return quality_of_pairs(read_quality_scores(quality_file), result.pairs), quality_file.name
+    embedded = result.embedded
+    magnitude_N = pair_quality(magnitudes(embedded.embeddings_ND), embedded.left_P, embedded.right_P)
+    return magnitude_N, "magnitude of the embedding"

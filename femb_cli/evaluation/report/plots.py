@@ -1,8 +1,8 @@
-"""Figures of scored pairs, for a page or a paper: ROC, DET, histograms, error versus discard, the hardest pairs.
+"""Plots of scored pairs, for a page or a paper: ROC, DET, histograms, error versus discard, the hardest pairs.
 
-DET: A. Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997: both error rates on
-normal deviate axes, on which normally distributed scores give a straight line. Colours: M. Okabe and K. Ito, "Color
-Universal Design", 2008, without the two that are faint on white or taken by the ink.
+DET: A. Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997. Both error rates
+are on normal deviate axes, on which normally distributed scores give a straight line. Colours: M. Okabe and K. Ito,
+"Color Universal Design", 2008, without yellow, which is faint on white, and without black, the colour of the text.
 
 Shape suffixes: T points of a curve.
 """
@@ -29,13 +29,13 @@ Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 INK = "#24292f"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-# As many as share no divisor with the number of colours: 30 curves pass before a pair of both comes back.
+# 5 dashes and 6 colours have no common divisor, so that 30 curves differ in one of the two.
 _DASHES = ((), (5, 1.5), (1.2, 1.2), (6, 1.5, 1.2, 1.5), (9, 2.5))
 _DET_RATES = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
 _BINS = 80
 _PAIRS_PER_ROW = 3
 _LONGEST_NAME = 30
-# The names are typed as literals in some versions of matplotlib and as text in others.
+# Any, because the type of the keys depends on the version of matplotlib.
 _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": INK,
@@ -69,9 +69,9 @@ class ScoredSet:
     """One model's scores on one set of pairs.
 
     Attributes:
-        label: what the legend calls it.
+        label: its name in the legends.
         curve: its sorted scores.
-        threshold: cosine from which on a pair is accepted; None where the protocol judges by something else.
+        threshold: lowest cosine at which a pair is accepted; None if the protocol has no threshold on the cosines.
     """
 
     label: str
@@ -80,11 +80,11 @@ class ScoredSet:
 
 
 def save_plots(folder: Path, sets: Sequence[ScoredSet]) -> None:
-    """Write `roc`, `det` and `scores` into a folder, each as PNG (200 dpi, on white) and as SVG (transparent).
+    """Write `roc`, `det` and `scores` to a directory, each as PNG (200 dpi, on white) and as SVG (transparent).
 
     Args:
-        folder: an existing folder.
-        sets: what to draw, at least one; the curves share their axes, the histograms their scale.
+        folder: an existing directory.
+        sets: what to plot, at least one. Curves of all sets are in the same axes, histograms below each other.
     """
     with _style():
         for name, figure in (("roc", draw_roc(sets)), ("det", draw_det(sets)), ("scores", draw_scores(sets))):
@@ -95,28 +95,28 @@ def save_discard_plot(folder: Path, curves: Sequence[tuple[str, DiscardCurve]]) 
     """Write `edc` as `save_plots` does.
 
     Args:
-        folder: an existing folder.
-        curves: what the legend calls each curve, and the curve; at least one.
+        folder: an existing directory.
+        curves: name in the legend and curve, at least one.
     """
     with _style():
         _save(folder, "edc", draw_discard(curves))
 
 
 def save_pair_sheet(folder: Path, name: str, pairs: Sequence[PicturedPair]) -> None:
-    """Write a sheet of pictures of pairs, at least one, as `save_plots` does."""
+    """Write a sheet with the images of pairs, at least one, as `save_plots` does."""
     with _style():
         _save(folder, name, draw_pair_sheet(pairs))
 
 
 def roc_line(curve: RocCurve) -> Line:
-    """Return FAR (T,) and TAR (T,), both ascending, from the first false accept on: below it no FAR was measured."""
+    """Return FAR (T,) and TAR (T,), both ascending, from the first false accept on."""
     points = roc_points(curve)
     measured = points.fmr_T > 0.0
     return _corners(points.fmr_T[measured], 1.0 - points.fnmr_T[measured])
 
 
 def det_line(curve: RocCurve) -> Line:
-    """Return FMR (T,), ascending, and FNMR (T,), descending, where neither is 0; no points if no pair is confused."""
+    """Return FMR (T,), ascending, and FNMR (T,), descending, where neither is 0; no points without errors."""
     points = roc_points(curve)
     measured = (points.fmr_T > 0.0) & (points.fnmr_T > 0.0)
     return _corners(points.fmr_T[measured], points.fnmr_T[measured])
@@ -131,7 +131,7 @@ def normal_deviates(rates_T: ArrayLike) -> NDArray[np.float64]:
 
 
 def draw_roc(sets: Sequence[ScoredSet]) -> "Figure":
-    """Draw TAR over FAR, the latter on a logarithmic axis."""
+    """Draw TAR over FAR, with a logarithmic FAR axis."""
     figure, axes = _square_figure(len(sets))
     lines = [roc_line(scored.curve) for scored in sets]
     for index, (far_T, tar_T) in enumerate(lines):
@@ -152,14 +152,16 @@ def draw_det(sets: Sequence[ScoredSet]) -> "Figure":
         axes.plot(normal_deviates(fmr_T), normal_deviates(fnmr_T), drawstyle="steps-post", **_line_style(index))
     _scale_det(axes, [line for line in lines if len(line[0])])
     axes.set(xlabel="False match rate (FMR) in %", ylabel="False non-match rate (FNMR) in %")
-    warnings = ["" if len(fmr_T) else " (no errors)" for fmr_T, _ in lines]
-    labels = [scored.label + warning for scored, warning in zip(sets, warnings, strict=True)]
-    _label_below(figure, axes, [*labels, "FMR = FNMR, where the EER lies"])
+    labels = [
+        scored.label if len(fmr_T) else f"{scored.label} (no errors)"
+        for scored, (fmr_T, _) in zip(sets, lines, strict=True)
+    ]
+    _label_below(figure, axes, [*labels, "FMR = FNMR (EER)"])
     return figure
 
 
 def draw_scores(sets: Sequence[ScoredSet]) -> "Figure":
-    """Draw the share of genuine and of impostor pairs over the cosine, one panel for each set."""
+    """Draw histograms of the cosines of genuine and of impostor pairs, one panel for each set."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.0, 0.8 + 1.7 * len(sets)))
@@ -180,11 +182,11 @@ def draw_scores(sets: Sequence[ScoredSet]) -> "Figure":
 
 
 def draw_discard(curves: Sequence[tuple[str, DiscardCurve]]) -> "Figure":
-    """Draw the FNMR of the pairs left over the share of pairs discarded."""
+    """Draw the FNMR of the remaining pairs over the share of pairs discarded."""
     figure, axes = _square_figure(len(curves))
     for index, (_, curve) in enumerate(curves):
         axes.plot(100 * curve.discard_T, 100 * curve.fnmr_T, **_line_style(index))
-    axes.set(xlabel="Pairs discarded, lowest quality first, in %", ylabel="FNMR of the pairs left in %")
+    axes.set(xlabel="Pairs discarded, lowest quality first, in %", ylabel="FNMR of the remaining pairs in %")
     axes.set(xlim=(0.0, None), ylim=(0.0, None))
     _label_below(figure, axes, [label for label, _ in curves])
     return figure
@@ -211,7 +213,7 @@ def draw_pair_sheet(pairs: Sequence[PicturedPair]) -> "Figure":
 
 
 def _style() -> AbstractContextManager[None]:
-    """The style of all figures, for as long as the context lasts."""
+    """A context in which matplotlib draws in the style of all plots."""
     import matplotlib
 
     return matplotlib.rc_context(_STYLE)
@@ -219,12 +221,12 @@ def _style() -> AbstractContextManager[None]:
 
 def _save(folder: Path, name: str, figure: "Figure") -> None:
     figure.savefig(folder / f"{name}.png", dpi=200, facecolor="white")
-    unsigned = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(folder / f"{name}.svg", transparent=True, metadata=unsigned)
+    no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(folder / f"{name}.svg", transparent=True, metadata=no_metadata)
 
 
 def _draw_pair(axes: "Axes", pair: PicturedPair) -> None:
-    """Both images, a gap between them, with the score above and the names below."""
+    """Draw both images side by side, with the score above and the names below."""
     axes.imshow(pair.left_HW3, extent=(0.0, 1.0, 0.0, 1.0))
     axes.imshow(pair.right_HW3, extent=(1.04, 2.04, 0.0, 1.0))
     axes.set(xlim=(0.0, 2.04), ylim=(0.0, 1.0))
@@ -236,7 +238,7 @@ def _draw_pair(axes: "Axes", pair: PicturedPair) -> None:
 
 
 def _corners(x_T: NDArray[np.float64], y_T: NDArray[np.float64]) -> Line:
-    """The points at which a staircase turns, and its ends: they alone are needed to draw it."""
+    """The corners and the ends of a staircase: drawing it needs no other points."""
     turns = np.ones(len(x_T), dtype=bool)
     level, steep = np.diff(y_T) == 0.0, np.diff(x_T) == 0.0
     turns[1:-1] = ~(level[:-1] & level[1:]) & ~(steep[:-1] & steep[1:])
@@ -244,7 +246,7 @@ def _corners(x_T: NDArray[np.float64], y_T: NDArray[np.float64]) -> Line:
 
 
 def _square_figure(num_lines: int) -> "tuple[Figure, Axes]":
-    """A figure with a square to draw in and room for the legend's lines below."""
+    """A figure with a square plot and room for the lines of the legend below."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2, 4.6 + 0.2 * num_lines))
@@ -252,20 +254,20 @@ def _square_figure(num_lines: int) -> "tuple[Figure, Axes]":
 
 
 def _line_style(index: int) -> dict[str, Any]:
-    """Colour and dashes of the curve of this place, so that it is known without its colour."""
+    """Colour and dashes of the curve with this index; the dashes tell curves apart without colour."""
     return {"color": _COLOURS[index % len(_COLOURS)], "dashes": _DASHES[index % len(_DASHES)]}
 
 
 def _label_below(figure: "Figure", axes: "Axes", labels: Sequence[str]) -> None:
-    """Name the lines under the axes, where no line can pass below the names."""
+    """Put the legend below the axes, where it hides no curve."""
     legend = figure.legend(axes.get_lines(), [""] * len(labels), loc="outside lower center")
     for text, label in zip(legend.get_texts(), labels, strict=True):
-        # A name is no formula, and one that begins with an underscore is a name too.
+        # Set afterwards: matplotlib leaves out labels with a leading underscore, and reads $ as mathematics.
         text.set(text=label, parse_math=False)
 
 
 def _scale_det(axes: "Axes", lines: Sequence[Line]) -> None:
-    """Fit the axes to the measured rates (FMR up to one half), write the rates on them, and draw the diagonal."""
+    """Fit the axes to the measured rates (FMR up to one half), label them with rates, and draw the diagonal."""
     lowest = min([0.01, *(rate for fmr_T, fnmr_T in lines for rate in (fmr_T[0], fnmr_T[-1]))])
     highest = max([0.5, *(min(fnmr_T[0], 0.95) for _, fnmr_T in lines)])
     low, middle, high = normal_deviates([lowest / 1.2, 0.5, highest])
@@ -277,7 +279,7 @@ def _scale_det(axes: "Axes", lines: Sequence[Line]) -> None:
 
 
 def _bin_edges(sets: Sequence[ScoredSet]) -> NDArray[np.float64]:
-    """Edges of the bins that all histograms share, with every score and threshold inside."""
+    """Bin edges for all histograms, around every score and threshold."""
     kinds = [scores for scored in sets for scores in (scored.curve.genuine_G, scored.curve.impostor_I)]
     thresholds = [scored.threshold for scored in sets if scored.threshold is not None]
     low = min(*thresholds, *(scores[0] for scores in kinds))

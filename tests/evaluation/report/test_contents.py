@@ -1,42 +1,89 @@
-"""What a report can say beyond metrics."""
+"""What a report shows of a verification beyond its metrics."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from reports import embedded_with_scores
 
-from femb_cli.evaluation.report.extras import gather_extras
+from femb_cli.data.open import open_source
+from femb_cli.evaluation.metrics.intervals import Interval
+from femb_cli.evaluation.report.contents import report_contents
+from femb_cli.evaluation.verification.confidence import Confidence
 from femb_cli.evaluation.verification.pair_file import read_pairs
+from femb_cli.evaluation.verification.result import Verification
+from femb_cli.evaluation.verification.score import score_pairs
+
+SCORES = np.array([0.4, 0.5, 0.9, 0.1])
+CONFIDENCE = Confidence({"eer": Interval(0.0, 0.5, level=0.95)}, "bootstrap over pairs")
 
 
 @pytest.fixture
-def pairs(tmp_path):
+def result(tmp_path) -> Verification:
     path = tmp_path / "pairs.csv"
     rows = ["a/1,a/2,1,day", "a/1,b/1,0,day", "b/1,b/2,1,night", "b/2,c/1,0,night"]
     path.write_text("\n".join(["ref,probe,mated,light", *rows]))
-    return read_pairs(path)
+    pairs = read_pairs(path)
+    return Verification(
+        benchmark="toys",
+        title="Toys",
+        model="model",
+        flip="none",
+        metrics=score_pairs(SCORES, pairs, "exact"),
+        scores_N=SCORES,
+        pairs=pairs,
+        embedded=embedded_with_scores(pairs, SCORES),
+        card={"backbone": "iresnet50"},
+        warnings=("a pair is listed twice",),
+    )
 
 
-SCORES = np.array([0.4, 0.5, 0.9, 0.1])
+@pytest.fixture
+def quality_file(tmp_path) -> Path:
+    """Qualities of the pairs: 1, 2, 3 and 4."""
+    path = tmp_path / "sharpness.txt"
+    path.write_text("a/1 2\na/2 1\nb/1 3\nb/2 4\nc/1 5\n")
+    return path
 
 
-def test_nothing_known_leaves_the_groups_of_the_list(pairs):
-    extras = gather_extras(SCORES, pairs, fmr=0.5)
-    assert [comparison.grouping for comparison in extras.groups] == ["light"]
-    assert [group.fnmr for group in extras.groups[0].groups] == [0.0, 0.0]
-    assert extras.discard is None
-    assert (extras.intervals, extras.hardest, extras.card) == ({}, [], {})
+def test_what_the_verification_knows_is_handed_on(result):
+    contents = report_contents(result, CONFIDENCE)
+    assert contents.confidence == CONFIDENCE
+    assert (contents.card, contents.warnings) == (result.card, result.warnings)
+    assert contents.hardest == []
 
 
-def test_quality_gives_a_curve_and_groups(pairs):
-    extras = gather_extras(SCORES, pairs, quality_N=np.array([1.0, 2.0, 3.0, 4.0]), quality="sharpness", fmr=0.0)
-    assert [comparison.grouping for comparison in extras.groups] == ["light", "sharpness"]
-    assert extras.discard.fnmr_T[[0, -1]].tolist() == [0.5, 0.0]
+def test_pairs_are_grouped_as_their_list_groups_them_and_by_quality(result):
+    by_light, by_quality = report_contents(result, CONFIDENCE).groups
+    assert (by_light.grouping, by_quality.grouping) == ("light", "magnitude of the embedding")
+    # No false match is allowed: the threshold is above 0.5.
+    assert [group.fnmr for group in by_light.groups] == [1.0, 0.0]
 
 
-def test_pictures_are_of_the_hardest_pairs_genuine_ones_first(pairs):
-    def picture(name):
-        return np.full((2, 2, 3), ord(name[0]), dtype=np.uint8)
+def test_a_quality_file_gives_a_curve_and_groups(result, quality_file):
+    contents = report_contents(result, CONFIDENCE, quality_file)
+    assert contents.quality == "sharpness.txt"
+    assert [comparison.grouping for comparison in contents.groups] == ["light", "sharpness.txt"]
+    assert contents.discard.fnmr_T[[0, -1]].tolist() == [0.5, 0.0]
+    assert [contents.fnmr_after(share) for share in (0.0, 0.25, 0.99)] == [0.5, 0.0, None]
 
-    hardest = gather_extras(SCORES, pairs, picture=picture).hardest
+
+def test_without_a_quality_file_the_smaller_magnitude_is_the_quality(result):
+    embedded = result.embedded
+    lengths = np.array([[4.0, 3.0, 2.0, 1.0], [9.0, 9.0, 9.0, 0.5]]).reshape(8, 1)
+    longer = replace(embedded, embeddings_ND=lengths * embedded.embeddings_ND)
+    groups = report_contents(replace(result, embedded=longer), CONFIDENCE).groups[1].groups
+    assert [group.name for group in groups] == ["1: 0.5 to 0.5", "2: 2 to 2", "3: 3 to 3", "4: 4 to 4"]
+
+
+def test_pictures_are_of_the_hardest_pairs_genuine_ones_first(result, tmp_path):
+    for name in ("a/1", "a/2", "b/1", "b/2", "c/1"):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (112, 112), (ord(name[0]), 0, 0)).save(tmp_path / "images" / f"{name}.png")
+    pictured = replace(result, images=open_source(tmp_path / "images"))
+    hardest = report_contents(pictured, CONFIDENCE).hardest
     assert [(pair.left, pair.right, pair.score) for pair in hardest] == [
         ("a/1", "a/2", 0.4),
         ("b/1", "b/2", 0.9),

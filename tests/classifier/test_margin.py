@@ -19,8 +19,8 @@ def classifier(name="arcface"):
 def test_loss_is_the_mean_negative_log_probability():
     margin_classifier = classifier()
     logits = margin_classifier.logits(EMBEDDINGS, LABELS).detach().double().numpy()
-    own = logits[np.arange(6), LABELS.numpy()]
-    expected = (np.log(np.exp(logits - logits.max(1, keepdims=True)).sum(1)) + logits.max(1) - own).mean()
+    target = logits[np.arange(6), LABELS.numpy()]
+    expected = (np.log(np.exp(logits - logits.max(1, keepdims=True)).sum(1)) + logits.max(1) - target).mean()
     assert margin_classifier(EMBEDDINGS, LABELS).loss.item() == pytest.approx(expected, rel=1e-5)
 
 
@@ -61,7 +61,7 @@ def test_inputs_are_not_changed():
     assert torch.equal(margin_classifier.weight.detach(), weight)
 
 
-def test_a_few_steps_learn_a_batch_by_heart():
+def test_a_few_steps_overfit_a_batch():
     margin_classifier = classifier("cosface")
     embeddings = EMBEDDINGS.clone().requires_grad_()
     optimizer = torch.optim.Adam([embeddings, margin_classifier.weight], lr=0.1)
