@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.utils import broadcast
 from torch import Tensor
 from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
@@ -20,9 +19,8 @@ from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
 from femb_cli.backbones import Backbone, build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.runs import keep_newest_checkpoints
-from femb_cli.checkpoints.store import Checkpoint, save_checkpoint
+from femb_cli.checkpoints.store import Checkpoint
 from femb_cli.classifier import MarginClassifier
-from femb_cli.config.load import dump_config
 from femb_cli.config.schema import TrainConfig
 from femb_cli.data.images.augment import augment
 from femb_cli.data.images.decode import ALIGNED_SIZE
@@ -38,9 +36,9 @@ from femb_cli.runtime.devices import pick_device
 from femb_cli.training.optim.optimizers import build_optimizer, set_learning_rate
 from femb_cli.training.optim.schedule import learning_rate_factor
 from femb_cli.training.plan import Plan, make_plan
+from femb_cli.training.randomness import seed_step
 from femb_cli.training.run_log import Means, RunLog, drop_metrics_after
-from femb_cli.training.shards import whole_classifier, whole_optimizer
-from femb_cli.training.state import load_state, save_state, seed_step
+from femb_cli.training.state import TrainingState
 from femb_cli.training.warm_start import initial_checkpoint, load_initial, run_card, to_pixels_of
 
 logger = logging.getLogger("femb")
@@ -117,10 +115,13 @@ def train(
     if accelerator.scaler is not None and accelerator.num_processes > 1:
         # Each process sees the gradient of its own class weights: whether one overflowed, all must know.
         accelerator.scaler = ShardedGradScaler()
-    start = load_state(resume, backbone, classifier, optimizer, accelerator.scaler) if resume else 0
+    state = TrainingState(backbone, classifier, optimizer, accelerator.scaler)
+    if resume:
+        state.load(resume)
+    start = state.step
 
     # The classifier shares itself out; only the backbone is replicated.
-    parallel_backbone, optimizer = accelerator.prepare(backbone, optimizer)
+    parallel_backbone, state.optimizer = accelerator.prepare(backbone, optimizer)
     batches = _batches(config, plan, images, accelerator, start)
     if accelerator.is_main_process:
         drop_metrics_after(run, start)
@@ -132,7 +133,7 @@ def train(
     for step, (images_BHW3, labels_B) in enumerate(batches, start):
         generator = seed_step(config.seed, step, accelerator.process_index, classifier)
         lr = config.optimizer.lr * learning_rate_factor(step, plan.steps, config.schedule)
-        set_learning_rate(optimizer, lr)
+        set_learning_rate(state.optimizer, lr)
 
         augmented_B3HW = augment(preprocess(images_BHW3), config.augment, generator)
         inputs_B3HW = to_pixels_of(card.preprocessing, augmented_B3HW)
@@ -140,11 +141,11 @@ def train(
         output = classifier(embeddings_BD, labels_B)
         accelerator.backward(output.loss)
         gradient_norm = accelerator.clip_grad_norm_(backbone.parameters(), config.clip_gradient or float("inf"))
-        optimizer.step()
-        optimizer.zero_grad()
+        state.optimizer.step()
+        state.optimizer.zero_grad()
         means.add(output, gradient_norm)
 
-        done = step + 1
+        state.step = done = step + 1
         is_last = done == plan.steps
         if done % config.log_every == 0 or is_last:
             metrics = dict(zip(Means.NAMES, accelerator.reduce(means.take(), "mean").tolist(), strict=True))
@@ -154,7 +155,10 @@ def train(
         if is_last or (config.validation.every and done % config.validation.every == 0):
             verifications = _verify(backbone, card, run, benchmarks, accelerator, log, done)
         if is_last or done % config.checkpoint.every == 0:
-            _save(config, run, done, backbone, classifier, card, optimizer, accelerator)
+            state.save(run / "checkpoints" / f"step-{done:06d}", card, config)
+            if accelerator.is_main_process:
+                keep_newest_checkpoints(run, config.checkpoint.keep)
+            accelerator.wait_for_everyone()
 
     log.close()
     accelerator.end_training()
@@ -210,35 +214,6 @@ def _verify(
         log.write(step, {f"{name}/{key}": result[key] for key in ("accuracy", "eer", "auc")})
         logger.info(f"step {step:>6}/{log.steps}   {name} {100 * accuracy:.2f} %   eer {100 * result['eer']:.2f} %")
     return results
-
-
-def _save(
-    config: TrainConfig,
-    run: Path,
-    step: int,
-    backbone: Backbone,
-    classifier: MarginClassifier,
-    card: ModelCard,
-    optimizer: AcceleratedOptimizer,
-    accelerator: Accelerator,
-) -> None:
-    """Write a checkpoint that can be used and continued; the main process writes, the others send and wait."""
-    class_weights = whole_classifier(classifier)
-    optimizer_state = whole_optimizer(optimizer, classifier)
-    if accelerator.is_main_process:
-        save_checkpoint(
-            run / "checkpoints" / f"step-{step:06d}",
-            backbone,
-            card,
-            classifier=class_weights,
-            config=dump_config(config),
-            write_state=lambda folder: save_state(
-                folder, step=step, optimizer=optimizer_state, scaler=accelerator.scaler
-            ),
-            overwrite=True,
-        )
-        keep_newest_checkpoints(run, config.checkpoint.keep)
-    accelerator.wait_for_everyone()
 
 
 def _refuse_divergence(loss: float, step: int, lr: float) -> None:

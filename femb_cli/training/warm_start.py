@@ -24,7 +24,7 @@ from femb_cli.config.schema import TrainConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
 from femb_cli.files import file_sha256
-from femb_cli.training.shards import WEIGHT, own_classifier
+from femb_cli.training.sharded_state import WEIGHT, classifier_shard
 
 TRAINING_ONLY = ("dropout", "drop_path", "mask_ratio")
 """Settings of a backbone that change how it is trained, not what its weights compute."""
@@ -87,7 +87,7 @@ def load_initial(initial: Checkpoint, backbone: Backbone, classifier: MarginClas
     load_strictly(backbone, initial.load_backbone().state_dict(), where=str(initial.model_file))
     if classifier is not None:
         check_classifier(initial, (classifier.num_identities, backbone.embedding_dim))
-        own = own_classifier(load_file(initial.path / CLASSIFIER), classifier)
+        own = classifier_shard(load_file(initial.path / CLASSIFIER), classifier)
         with torch.no_grad():
             classifier.weight.copy_(own[WEIGHT])
 
