@@ -9,7 +9,6 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.output import Output, format_pairs
 from femb_cli.errors import UsageError
-from femb_cli.runtime.logging import configure_logging
 
 
 def embed(
@@ -70,7 +69,7 @@ def embed(
         output.warn(warning)
     try:
         with output.progress("embedding") as progress:
-            result = launch(run_embedding, several, job, configure_logging, quiet, progress if several == 1 else None)
+            result = launch(run_embedding, several, job, progress if several == 1 else None)
     except KeyboardInterrupt:
         output.say("\ninterrupted; the same command with --resume goes on")
         raise typer.Exit(130) from None

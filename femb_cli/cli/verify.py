@@ -223,7 +223,6 @@ def _verify_images(job: "VerifyJob", several: int, output: Output) -> "list[Veri
     """Verify on this process, of embeddings that several may have made; nothing on any but the main one."""
     from femb_cli.inference.verify_job import keep_embeddings
     from femb_cli.runtime.launch import launch, on_main_process
-    from femb_cli.runtime.logging import configure_logging
     from femb_cli.runtime.ranks import inside_launcher, is_main_process
 
     if inside_launcher():
@@ -233,7 +232,7 @@ def _verify_images(job: "VerifyJob", several: int, output: Output) -> "list[Veri
         pair_sets = job.open_pair_sets(output.say, progress)
     if several > 1 and not inside_launcher():
         output.say(f"embedding on {several} processes")
-        launch(keep_embeddings, several, job, configure_logging, True)
+        launch(keep_embeddings, several, job)
     results = job.run(pair_sets, output.progress)
     return results if is_main_process() else []
 

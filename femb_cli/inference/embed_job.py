@@ -1,7 +1,6 @@
 """What `femb embed` asks for, in a form that can be sent to several processes."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,12 +86,9 @@ def alignment_warning(source: ImageSource) -> str | None:
 
 def run_embedding(
     job: EmbedJob,
-    set_up_logging: Callable[..., None],
-    quiet: bool,
     progress: Progress | None,
 ) -> dict[str, Any] | None:
     """Do a job, on each of its processes; the result on the main process, None on others."""
-    set_up_logging(quiet=quiet)
     join_processes(job.device)
     source = job.open_images()
     embedder = load_embedder(job.find_model(), job.device)

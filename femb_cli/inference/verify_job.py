@@ -61,8 +61,7 @@ class VerifyJob:
         return results
 
 
-def keep_embeddings(job: VerifyJob, set_up_logging: Callable[..., None], quiet: bool) -> None:
+def keep_embeddings(job: VerifyJob) -> None:
     """Embed what a job needs, on each of its processes, and keep it for the process that will score it."""
-    set_up_logging(quiet=quiet)
     join_processes(job.device)
     job.run(job.open_pair_sets(say=lambda text: None), lambda text: nullcontext())
