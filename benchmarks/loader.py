@@ -121,7 +121,7 @@ def _batches(way: str, data: Path) -> Iterator["torch.Tensor"]:  # noqa: F821
         return _in_processes(images, rows)
     if way == "threads, torchvision":
         decode.simplejpeg = _Torchvision()
-    return (pixels for pixels, _ in training_batches(images, rows, threads=WORKERS))
+    return (batch.images_BHW3 for batch in training_batches(images, rows, threads=WORKERS))
 
 
 def _in_processes(images: "TrainingImages", rows: Iterable["np.ndarray"]) -> Iterator["torch.Tensor"]:  # noqa: F821

@@ -7,7 +7,6 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.output import Output, format_pairs
-from femb_cli.runtime.logging import configure_logging
 
 
 def train(
@@ -68,8 +67,8 @@ def train(
       femb train arcface_r50_ms1mv3 --data ms1mv3 --gpus 4
     """
     from femb_cli.runtime.launch import on_main_process
-    from femb_cli.runtime.ranks import world_size
-    from femb_cli.training.session import Request, describe, prepare, start
+    from femb_cli.training.job import TrainRequest
+    from femb_cli.training.session import describe, launch_run, prepare_run
 
     output = Output(json=json, quiet=quiet)
     chosen = {
@@ -83,11 +82,11 @@ def train(
         "optimizer.lr": lr,
         "seed": seed,
     }
-    request = Request(
+    request = TrainRequest(
         config=config,
         overrides={key: value for key, value in chosen.items() if value is not None},
         settings=tuple(settings or ()),
-        processes=processes or gpus or world_size(),
+        processes=processes or gpus or 1,
         gpus=gpus,
         out=out,
         resume=resume,
@@ -101,9 +100,9 @@ def train(
         return
     output.load_libraries()
     with output.progress("drawing faces") as progress:
-        job = on_main_process(lambda: prepare(request, say=output.say, progress=progress), device)
+        job = on_main_process(lambda: prepare_run(request, say=output.say, progress=progress), device)
     try:
-        summary = start(job, configure_logging, quiet)
+        summary = launch_run(job)
     except KeyboardInterrupt:
         output.say(f"\ninterrupted; go on with: femb train --resume {job.run}")
         raise typer.Exit(130) from None

@@ -1,6 +1,6 @@
-"""Starting a function on several processes of this machine, or just here.
+"""Run a function on several processes of this machine, or in this one.
 
-Under `accelerate launch` or `torchrun` the processes are there already, and every one of them simply runs.
+Under `accelerate launch` or `torchrun` the processes exist already, and each of them runs the function itself.
 """
 
 import json
@@ -15,25 +15,77 @@ from typing import Any
 
 from femb_cli.errors import FembError
 from femb_cli.runtime.allocator import keep_freed_memory
+from femb_cli.runtime.logging import configure_logging
 from femb_cli.runtime.ranks import inside_launcher, is_main_process
 
 
 def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any:
-    """Run `function(*arguments)` on `processes` processes and return the first one's result.
+    """Run `function(*arguments)` on `processes` processes and return the result of the main process.
 
-    With several, the function, its arguments and its result must be picklable.
+    With several processes, the function, its arguments and its result must be picklable. The main process logs what
+    this process would log.
 
     Raises:
-        FembError: as the function raised it in one of the processes, or a process died.
+        FembError: the function raised it in one of the processes, or a process died.
         KeyboardInterrupt: the user interrupted.
     """
     if processes == 1 or inside_launcher():
         return function(*arguments)
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+    from torch.distributed.launcher.api import elastic_launch
 
-    config = LaunchConfig(
+    for library in ("torch.distributed.elastic", "torch.multiprocessing"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    quiet = not logging.getLogger("femb").isEnabledFor(logging.INFO)
+    with tempfile.TemporaryDirectory(prefix="femb-") as directory:
+        failure = Path(directory) / "failure.json"
+        try:
+            return elastic_launch(_launch_config(processes), _run_in_worker)(function, arguments, failure, quiet)[0]
+        except ChildFailedError as error:
+            raise _explain(error, failure) from error
+        except SignalException as error:
+            if error.sigval == signal.SIGINT:
+                raise KeyboardInterrupt from error
+            raise
+
+
+def on_main_process(function: Callable[[], Any], device: str | None) -> Any:
+    """Call `function` on the main process and return its result on every process of a launcher.
+
+    Args:
+        function: called without arguments; its result must be picklable.
+        device: `cpu`, or None for a GPU if there is one; decides how the processes communicate.
+
+    Raises:
+        FembError: `function` raised it; every process does.
+    """
+    if not inside_launcher():
+        return function()
+    from accelerate.utils import broadcast_object_list
+
+    from femb_cli.runtime.devices import join_process_group
+
+    join_process_group(device)
+    outcome: list[Any] = [None]
+    if is_main_process():
+        try:
+            outcome = [function()]
+        except FembError as error:
+            outcome = [error]
+    broadcast_object_list(outcome)
+    if isinstance(outcome[0], FembError):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _launch_config(processes: int) -> Any:
+    """Configure torch's launcher for processes of this machine only."""
+    from torch.distributed.launcher.api import LaunchConfig
+
+    return LaunchConfig(
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=processes,
@@ -43,51 +95,16 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
         max_restarts=0,
         monitor_interval=0.2,
     )
-    for library in ("torch.distributed.elastic", "torch.multiprocessing"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
-    threads = max(1, (os.cpu_count() or 1) // processes)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    with tempfile.TemporaryDirectory(prefix="femb-") as folder:
-        failure = Path(folder) / "failure.json"
-        try:
-            return elastic_launch(config, _work)(function, arguments, failure)[0]
-        except ChildFailedError as error:
-            raise _explain(error, failure) from error
-        except SignalException as error:
-            if error.sigval == signal.SIGINT:
-                raise KeyboardInterrupt from error
-            raise
 
 
-def on_main_process(prepare: Callable[[], Any], device: str | None) -> Any:
-    """Call `prepare` once and give its result to every process that was started together.
+def _run_in_worker(function: Callable[..., Any], arguments: tuple[Any, ...], failure: Path, quiet: bool) -> Any:
+    """Set up a worker process and run the function; write a FembError into the file `failure`.
 
-    Raises:
-        FembError: as `prepare` raised it, on every process.
+    The launcher would turn the exception into a report of thirty lines.
     """
-    if not inside_launcher():
-        return prepare()
-    from accelerate.utils import broadcast_object_list
-
-    from femb_cli.runtime.devices import join_process_group
-
-    join_process_group(device)
-    outcome: list[Any] = [None]
-    if is_main_process():
-        try:
-            outcome = [prepare()]
-        except FembError as error:
-            outcome = [error]
-    broadcast_object_list(outcome)
-    if isinstance(outcome[0], FembError):
-        raise outcome[0]
-    return outcome[0]
-
-
-def _work(function: Callable[..., Any], arguments: tuple[Any, ...], failure: Path) -> Any:
-    """In a process of its own: run, and leave a note of an error that the user can fix."""
     import torch
 
+    configure_logging(quiet=quiet)
     keep_freed_memory()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     try:
@@ -99,6 +116,7 @@ def _work(function: Callable[..., Any], arguments: tuple[Any, ...], failure: Pat
 
 
 def _explain(error: Any, failure: Path) -> FembError:
+    """Turn a launcher's error into the one that a worker wrote, or into the number of the process that died."""
     if failure.exists():
         message, hint = json.loads(failure.read_text(encoding="utf-8"))
         return FembError(message, hint=hint)

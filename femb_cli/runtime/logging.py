@@ -1,4 +1,4 @@
-"""femb's log: one logger for all modules, printed bare on stderr by the main process."""
+"""femb's log: one logger for all modules, whose lines the main process prints on stderr as they are."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ from femb_cli.runtime.ranks import is_main_process
 
 
 def configure_logging(*, quiet: bool = False) -> None:
-    """Send femb's log to stderr, bare; the main process only."""
+    """Print femb's log on stderr: everything on the main process, unless `quiet`, and warnings on all others."""
     logger = logging.getLogger("femb")
     logger.setLevel(logging.WARNING if quiet or not is_main_process() else logging.INFO)
     logger.propagate = False

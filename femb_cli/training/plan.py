@@ -1,4 +1,4 @@
-"""What a run will do, computed from its configuration and the facts of its data alone (no torch, no images)."""
+"""Plan a run: its steps, its epochs and its softmax, from the configuration and the size of its data (no torch)."""
 
 import math
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from pathlib import Path
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.huggingface.dataset_info import has_dataset_info, read_dataset_info
 from femb_cli.data.open import open_source
+from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError, UsageError
-from femb_cli.training.softmax import Softmax, choose_softmax
+from femb_cli.training.softmax_plan import SoftmaxPlan, plan_softmax
 
 
 @dataclass(frozen=True)
@@ -18,11 +19,11 @@ class Plan:
     Attributes:
         num_images: images in the training set.
         num_identities: identities in the training set.
-        batch_size: images in one step, all processes together.
+        batch_size: images in one step, over all processes together.
         processes: number of processes.
-        steps_per_epoch: batches in the training set, the last of which goes on with the next epoch.
+        steps_per_epoch: batches in the training set; a fraction, as the last batch is filled up from the next epoch.
         steps: steps of the run.
-        softmax: how the softmax over the identities is computed.
+        softmax: how the classifier computes its softmax.
     """
 
     num_images: int
@@ -31,7 +32,7 @@ class Plan:
     processes: int
     steps_per_epoch: float
     steps: int
-    softmax: Softmax
+    softmax: SoftmaxPlan
 
     @property
     def epochs(self) -> float:
@@ -39,18 +40,23 @@ class Plan:
         return self.steps / self.steps_per_epoch
 
 
-def make_plan(config: TrainConfig, processes: int = 1) -> Plan:
-    """Work out the steps of a run, and refuse what cannot work before anything expensive starts.
+def make_plan(config: TrainConfig, processes: int = 1, source: ImageSource | None = None) -> Plan:
+    """Plan a run, and refuse what cannot work before anything expensive starts.
+
+    Args:
+        config: the run's configuration.
+        processes: number of processes.
+        source: the training set, if it is open already; else its size is read from its metadata where it has any.
 
     Raises:
-        UsageError: the batch cannot be shared out evenly.
-        FembError: the dataset is missing, has no identities or is smaller than a batch.
+        UsageError: the processes cannot share the batch evenly.
+        FembError: the dataset is missing, has no identities or is smaller than one batch.
     """
-    num_images, num_identities = count_data(config.data)
+    num_images, num_identities = count_data(config.data) if source is None else count_source(source)
     batch_size = config.batch_size
     if batch_size % processes:
         raise UsageError(
-            f"a batch of {batch_size} images cannot be shared evenly by {processes} processes",
+            f"a batch of {batch_size} images cannot be split evenly over {processes} processes",
             hint=f"--batch-size {math.ceil(batch_size / processes) * processes}",
         )
     if batch_size > num_images:
@@ -60,23 +66,33 @@ def make_plan(config: TrainConfig, processes: int = 1) -> Plan:
         )
     steps_per_epoch = num_images / batch_size
     steps = config.steps if config.steps is not None else max(1, round((config.epochs or 0) * steps_per_epoch))
-    softmax = choose_softmax(
-        config.classifier, num_identities=num_identities, batch_size=batch_size, processes=processes
-    )
+    softmax = plan_softmax(config.classifier, num_identities=num_identities, batch_size=batch_size, processes=processes)
     return Plan(num_images, num_identities, batch_size, processes, steps_per_epoch, steps, softmax)
 
 
 def count_data(data: SyntheticConfig | DatasetConfig) -> tuple[int, int]:
-    """Images and identities of a training set, from its metadata where it has any."""
+    """Count the images and identities of a training set, from its metadata where it has any.
+
+    Raises:
+        FembError: the dataset is missing or has no identities.
+    """
     if isinstance(data, SyntheticConfig):
         return data.num_identities * data.images_per_identity, data.num_identities
     if has_dataset_info(Path(data.path)):
-        facts = read_dataset_info(data.path)
-        if facts.num_images is not None and facts.num_identities is not None:
-            return facts.num_images, facts.num_identities
-    source = open_source(data.path)
+        info = read_dataset_info(data.path)
+        if info.num_images is not None and info.num_identities is not None:
+            return info.num_images, info.num_identities
+    return count_source(open_source(data.path))
+
+
+def count_source(source: ImageSource) -> tuple[int, int]:
+    """Count the images and identities of an open training set.
+
+    Raises:
+        FembError: it has no identities.
+    """
     if source.identities is None:
         raise FembError(
-            f"{data.path} has no identities to train on", hint="training needs one folder per person, or labels"
+            f"{source.path} has no identities to train on", hint="training needs one folder per person, or labels"
         )
     return len(source), len(source.identities.names)

@@ -1,10 +1,11 @@
-"""The record of a run: one line per interval for people, the same metrics for programs and TensorBoard."""
+"""The log of a run: one line per interval on stderr, and the same metrics in `metrics.jsonl` and TensorBoard."""
 
 import json
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from torch import Tensor
@@ -17,39 +18,45 @@ logger = logging.getLogger("femb")
 
 
 class RunLog:
-    """Writes `metrics.jsonl`, TensorBoard events and the step lines; the other ranks' logs write nothing.
+    """Writes a run's `metrics.jsonl`, TensorBoard events and log lines; does nothing on other ranks than the main one.
 
     Args:
-        run: the run's folder.
+        run: the run's directory.
         steps: steps of the whole run.
-        batch_size: images in a step.
-        start: first step of this session.
+        batch_size: images in one step, over all processes together.
+        start: steps done before this training. Metrics of later steps, from before a resume, are removed.
         writes: whether this is the main process.
     """
 
     def __init__(self, run: Path, *, steps: int, batch_size: int, start: int, writes: bool) -> None:
-        self.steps, self.batch_size, self.writes = steps, batch_size, writes
-        self.file = (run / METRICS).open("a", encoding="utf-8") if writes else None
-        self.board = _tensorboard(run, start) if writes else None
+        self.steps, self.batch_size = steps, batch_size
+        self.file = _open_metrics(run, start) if writes else None
+        self.board = _open_tensorboard(run, start) if writes else None
         self.started = self.interval_started = time.perf_counter()
         self.first_step = self.interval_step = start
 
     def step(self, step: int, metrics: dict[str, float]) -> None:
-        """Record the means over the interval that ends with `step` steps done."""
+        """Record the means over the interval that ends after `step` steps."""
         now = time.perf_counter()
         rate = self.batch_size * (step - self.interval_step) / max(now - self.interval_started, 1e-9)
+        remaining = (now - self.started) / (step - self.first_step) * (self.steps - step)
         self.interval_started, self.interval_step = now, step
         self.write(step, {**metrics, "images_per_second": round(rate, 1)})
-        if self.writes:
-            speed = f"{rate:,.0f}".replace(",", " ")
-            remaining = (now - self.started) / (step - self.first_step) * (self.steps - step)
-            logger.info(
-                f"step {step:>6}/{self.steps}   loss {metrics['loss']:.3f}   lr {metrics['lr']:.3g}"
-                f"   grad {metrics['gradient_norm']:.2f}   {speed} img/s   eta {duration(remaining)}"
-            )
+        speed = f"{rate:,.0f}".replace(",", " ")
+        self._say(
+            f"step {step:>6}/{self.steps}   loss {metrics['loss']:.3f}   lr {metrics['lr']:.3g}"
+            f"   grad {metrics['gradient_norm']:.2f}   {speed} img/s   eta {duration(remaining)}"
+        )
+
+    def verifications(self, step: int, results: Sequence[Mapping[str, Any]]) -> None:
+        """Record the results on each benchmark after `step` steps."""
+        for result in results:
+            name, accuracy, eer = result["benchmark"], result["accuracy"], result["eer"]
+            self.write(step, {f"{name}/{key}": result[key] for key in ("accuracy", "eer", "auc")})
+            self._say(f"step {step:>6}/{self.steps}   {name} {100 * accuracy:.2f} %   eer {100 * eer:.2f} %")
 
     def write(self, step: int, metrics: dict[str, Any]) -> None:
-        """Append one line to `metrics.jsonl` and its numbers to TensorBoard."""
+        """Append one line to `metrics.jsonl`, and its numbers to TensorBoard."""
         if self.file is None or self.board is None:
             return
         self.file.write(json.dumps({"step": step, **metrics}) + "\n")
@@ -59,15 +66,19 @@ class RunLog:
                 self.board.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Finish the files."""
+        """Close the files."""
         if self.file is not None:
             self.file.close()
         if self.board is not None:
             self.board.close()
 
+    def _say(self, line: str) -> None:
+        if self.file is not None:
+            logger.info(line)
+
 
 class Means:
-    """Running sums of a few metrics on the device: reading them waits for the device, adding to them does not."""
+    """Running means of a few metrics, summed on the device so that only `take` waits for it."""
 
     NAMES = ("loss", "cross_entropy", "regularizer", "magnitude", "gradient_norm")
 
@@ -76,20 +87,20 @@ class Means:
         self.count = 0
 
     def add(self, output: ClassifierOutput, gradient_norm: Tensor) -> None:
-        """Count one step."""
+        """Add the metrics of one step."""
         metrics = (output.loss, output.cross_entropy, output.regularizer, output.magnitude, gradient_norm)
         self.sums += torch.stack([metric.detach().float() for metric in metrics])
         self.count += 1
 
     def take(self) -> Tensor:
-        """The means since the last call."""
+        """Return the means since the last call, in the order of `NAMES`, and start anew."""
         means = self.sums / max(self.count, 1)
         self.sums, self.count = torch.zeros_like(self.sums), 0
         return means
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: `42 s`, `3 min 5 s`, `4 h 51 min`."""
+    """Format seconds for people: `42 s`, `3 min 5 s`, `4 h 51 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -98,23 +109,25 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _tensorboard(run: Path, start: int) -> Any:
+def _open_metrics(run: Path, start: int) -> TextIO:
+    """Open `metrics.jsonl` for appending, without the lines of steps that a resumed run repeats."""
+    file = run / METRICS
+    if file.is_file():
+        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if _is_at_most(start, line)]
+        with new_file(file, overwrite=True) as aside:
+            aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return file.open("a", encoding="utf-8")
+
+
+def _is_at_most(step: int, line: str) -> bool:
+    """Whether a line of `metrics.jsonl` is whole and is about a step up to `step`."""
+    try:
+        return int(json.loads(line)["step"]) <= step
+    except (ValueError, KeyError, TypeError):  # a line that was cut off when the run was killed
+        return False
+
+
+def _open_tensorboard(run: Path, start: int) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
     return SummaryWriter(str(run), purge_step=start + 1 if start else None)
-
-
-def drop_metrics_after(run: Path, step: int) -> None:
-    """Forget the log of steps that a resumed run will do again."""
-    file = run / METRICS
-    if file.is_file():
-        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if _step_of(line) <= step]
-        with new_file(file, overwrite=True) as aside:
-            aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-
-def _step_of(line: str) -> int:
-    try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return 1 << 62  # a line that a kill cut short

@@ -1,10 +1,11 @@
-"""A training session from request to result: everything that can fail cheaply fails before a process is started."""
+"""A training session, from the request to the summary: prepare the run, launch its processes, report the result.
+
+`prepare_run` checks everything that can fail cheaply before a process is started or a file is written.
+"""
 
 import logging
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,13 @@ from femb_cli.checkpoints.runs import (
 )
 from femb_cli.config.load import config_path, dump_config, load_config
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
+from femb_cli.data.open import open_source
+from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.errors import FembError, UsageError
 from femb_cli.progress import Progress, Say
 from femb_cli.runtime.launch import launch
-from femb_cli.runtime.ranks import is_main_process
+from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
+from femb_cli.training.job import TrainJob, TrainRequest
 from femb_cli.training.plan import Plan, make_plan
 
 logger = logging.getLogger("femb")
@@ -33,54 +37,21 @@ DEFAULT_CONFIG = "quickstart"
 NUM_SAMPLES = 6
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a person asked for; see `femb train --help`."""
-
-    config: str | None = None
-    overrides: dict[str, Any] = field(default_factory=dict)
-    settings: tuple[str, ...] = ()
-    processes: int = 1
-    gpus: int | None = None
-    out: Path | None = None
-    resume: str | None = None
-    data_dir: Path | None = None
-    device: str | None = None
-    overwrite: bool = False
+# ---- The configuration
 
 
-@dataclass(frozen=True)
-class Job:
-    """What every process of a session needs to know.
+def resolve(request: TrainRequest) -> tuple[TrainConfig, Path | None]:
+    """Return the configuration of a request, and the run that it resumes, if any.
 
-    Attributes:
-        config: the resolved configuration.
-        run: the run's folder, made already.
-        data: the training set, drawn already if it is synthetic.
-        benchmarks: names of what to verify on, fetched already.
-        data_dir: where the benchmarks are.
-        device: `cpu`, or None for a GPU where there is one.
-        plan: the run's size, and the number of processes.
-        resumed: whether to go on from the run's newest checkpoint.
+    Raises:
+        UsageError: a setting is wrong, or does not go with `--resume` or `--init`.
+        FembError: there is no such run or checkpoint.
     """
-
-    config: TrainConfig
-    run: Path
-    data: Path
-    benchmarks: tuple[str, ...]
-    data_dir: Path | None
-    device: str | None
-    plan: Plan
-    resumed: bool
-
-
-def resolve(request: Request) -> tuple[TrainConfig, Path | None]:
-    """The configuration of a request, and the run that it goes on with, if any."""
     if request.resume is None:
         return _resolve_new(request), None
     if request.config is not None or request.out is not None or "init.checkpoint" in request.overrides:
         raise UsageError(
-            "a resumed run has its own configuration, folder and weights", hint="leave CONFIG, --out and --init away"
+            "a resumed run keeps its configuration, directory and weights", hint="leave out CONFIG, --out and --init"
         )
     run = newest_unfinished_run() if request.resume == "newest" else Path(request.resume)
     if not is_run(run):
@@ -88,35 +59,27 @@ def resolve(request: Request) -> tuple[TrainConfig, Path | None]:
     return load_config(run / CONFIG, request.settings, request.overrides), run
 
 
-def _resolve_new(request: Request) -> TrainConfig:
+def _resolve_new(request: TrainRequest) -> TrainConfig:
     config = load_config(request.config or DEFAULT_CONFIG, request.settings, request.overrides)
     if config.init.checkpoint is None:
         return config
     from femb_cli.checkpoints.store import open_checkpoint
     from femb_cli.training.warm_start import load_config_from
 
-    initial = open_checkpoint(Path(config.init.checkpoint))
-    return load_config_from(initial, request.config, DEFAULT_CONFIG, request.settings, request.overrides)
+    checkpoint = open_checkpoint(Path(config.init.checkpoint))
+    return load_config_from(checkpoint, request.config, DEFAULT_CONFIG, request.settings, request.overrides)
 
 
-def _check_classifier(config: TrainConfig, plan: Plan) -> None:
-    """Check that the class weights that a run is to start from fit its data."""
-    from femb_cli.training.warm_start import check_classifier, initial_checkpoint
-
-    if initial := initial_checkpoint(config):
-        check_classifier(initial, (plan.num_identities, config.backbone.embedding_dim))
-
-
-def describe(request: Request) -> dict[str, Any]:
-    """The resolved configuration and the plan of a request, without doing anything."""
-    config, run = resolve(request)
-    plan = make_plan(config, request.processes)
-    if config.init.classifier and run is None:
-        _check_classifier(config, plan)
+def describe(request: TrainRequest) -> dict[str, Any]:
+    """Return the resolved configuration and the plan of a request, without writing anything."""
+    config, resumed = resolve(request)
+    plan = make_plan(config, _planned_processes(request))
+    if resumed is None:
+        _check_class_weights(config, plan)
     return {
         "config": dump_config(config),
-        "run": str(run or request.out or run_path(config)),
-        "starts_from": _start_of(config, run),
+        "run": str(resumed or request.out or run_path(config)),
+        "starts_from": _starting_point(config, resumed),
         "images": plan.num_images,
         "identities": plan.num_identities,
         "batch_size": plan.batch_size,
@@ -129,61 +92,92 @@ def describe(request: Request) -> dict[str, Any]:
     }
 
 
-def _start_of(config: TrainConfig, run: Path | None) -> str:
-    """Where the weights of a run's first step come from."""
-    if run is not None and (steps := run_checkpoints(run)):
-        return str(steps[-1])
+def _starting_point(config: TrainConfig, resumed: Path | None) -> str:
+    """Name where the weights of the first step come from."""
+    if resumed is not None and (checkpoints := run_checkpoints(resumed)):
+        return str(checkpoints[-1])
     if config.init.checkpoint is None:
         return "random weights"
     return f"{config.init.checkpoint} ({'with' if config.init.classifier else 'new'} class weights)"
 
 
-def prepare(request: Request, *, say: Say, progress: Progress | None = None) -> Job:
-    """Check a request, draw or open its data, find its benchmarks and make the run's folder.
+def _planned_processes(request: TrainRequest) -> int:
+    return world_size() if inside_launcher() else request.processes
+
+
+# ---- The run
+
+
+def prepare_run(request: TrainRequest, *, say: Say, progress: Progress | None = None) -> TrainJob:
+    """Check a request, open or draw its training set, fetch its benchmarks, and make the run's directory.
 
     Raises:
-        FembError: something is missing or does not fit; nothing has been written then.
+        FembError: something is missing or does not fit; then no run has been made or changed.
     """
-    from femb_cli.data.open import open_source
-    from femb_cli.data.source import check_identities
-    from femb_cli.data.synthetic.sets import synthetic_training_set
-    from femb_cli.evaluation.verification.open import open_benchmark
-
     config, resumed = resolve(request)
-    plan = make_plan(config, request.processes)
+    source = open_source(config.data.path) if isinstance(config.data, DatasetConfig) else None
+    plan = make_plan(config, _planned_processes(request), source)
     _check_hardware(request)
-    if config.init.classifier and resumed is None:
-        _check_classifier(config, plan)
-    if isinstance(config.data, SyntheticConfig):
-        data = synthetic_training_set(config.data, say=say, progress=progress)
-    else:
-        data = Path(config.data.path)
-        check_identities(open_source(data))
-    benchmarks = config.validation.benchmarks
-    if benchmarks is None:
-        benchmarks = ("synthetic",) if isinstance(config.data, SyntheticConfig) else ()
-    for name in benchmarks:
-        pair_set = open_benchmark(name, request.data_dir, say=say, progress=progress)
-        pair_set.pairs.indices(pair_set.images.names)
+    if resumed is None:
+        _check_class_weights(config, plan)
+    source = source or _draw_training_set(config, say, progress)
+    check_identities(source)
+    benchmarks = _fetch_benchmarks(config, request.data_dir, say, progress)
     run = resumed or request.out or run_path(config)
     if resumed:
-        _check_unfinished(run, plan)
-        write_config(run, config)
-        (run / RUN_SUMMARY).unlink(missing_ok=True)
+        _reopen_run(run, config, plan)
     else:
-        _refuse_own_start(run, config)
+        _check_not_own_start(run, config)
         create_run(run, config, overwrite=request.overwrite)
-    if request.config is None and isinstance(config.data, DatasetConfig) and not resumed:
+        _say_which_network(request, config, say)
+    device = None if request.device == "cuda" else request.device
+    return TrainJob(config, plan, run, source, benchmarks, request.data_dir, device, resumed is not None)
+
+
+def _draw_training_set(config: TrainConfig, say: Say, progress: Progress | None) -> ImageSource:
+    """Open the synthetic training set, and draw it first if the cache does not have it."""
+    from femb_cli.data.synthetic.sets import synthetic_training_set
+
+    assert isinstance(config.data, SyntheticConfig), "any other training set is open already"
+    return open_source(synthetic_training_set(config.data, say=say, progress=progress))
+
+
+def _fetch_benchmarks(
+    config: TrainConfig, data_dir: Path | None, say: Say, progress: Progress | None
+) -> tuple[str, ...]:
+    """Fetch or draw the benchmarks of a run, check their pairs, and return their names."""
+    from femb_cli.evaluation.verification.open import open_benchmark
+
+    names = config.validation.benchmarks
+    if names is None:
+        names = ("synthetic",) if isinstance(config.data, SyntheticConfig) else ()
+    for name in names:
+        benchmark = open_benchmark(name, data_dir, say=say, progress=progress)
+        benchmark.pairs.indices(benchmark.images.names)
+    return names
+
+
+def _reopen_run(run: Path, config: TrainConfig, plan: Plan) -> None:
+    """Make a run unfinished again, with the configuration that it is resumed with."""
+    _check_steps_left(run, plan)
+    write_config(run, config)
+    (run / RUN_SUMMARY).unlink(missing_ok=True)
+
+
+def _say_which_network(request: TrainRequest, config: TrainConfig, say: Say) -> None:
+    """Tell the user whose own data is trained on without a configuration which network that gives."""
+    if request.config is None and isinstance(config.data, DatasetConfig):
         say(
             f"no CONFIG given: training the small network of {config_path(DEFAULT_CONFIG).name};"
             " femb list configs shows others"
         )
-    device = None if request.device in (None, "cuda") else request.device
-    return Job(config, run, data, benchmarks, request.data_dir, device, plan, resumed is not None)
 
 
-def start(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[str, Any] | None:
-    """Run a job on its processes; the result on the main process, None on others."""
+# ---- The processes
+
+
+def launch_run(job: TrainJob) -> dict[str, Any] | None:
+    """Train on the job's processes; return the run's summary on the main process, None on others."""
     config, plan = job.config, job.plan
     logger.info(
         f"training {config.backbone.name} with {config.header.name} on {plan.num_images} images of"
@@ -192,45 +186,42 @@ def start(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[st
     logger.info(f"softmax: {plan.softmax.reason}")
     if config.init.checkpoint is not None and not job.resumed:
         logger.info(f"starting from {config.init.checkpoint}")
-    return launch(work, plan.processes, job, set_up_logging, quiet)
+    return launch(run_worker, plan.processes, job)
 
 
-def work(job: Job, set_up_logging: Callable[..., None], quiet: bool) -> dict[str, Any] | None:
-    """What each process of a session does."""
-    set_up_logging(quiet=quiet)
-    from femb_cli.checkpoints.store import open_checkpoint
+def run_worker(job: TrainJob) -> dict[str, Any] | None:
+    """Train on one of the job's processes; return the run's summary on the main process, None on others."""
     from femb_cli.evaluation.verification.open import open_benchmark
     from femb_cli.training.loop import train
 
     started = time.perf_counter()
     benchmarks = [open_benchmark(name, job.data_dir, say=logger.info) for name in job.benchmarks]
-    resume = open_checkpoint(job.run) if job.resumed and run_checkpoints(job.run) else None
-    result = train(job.config, job.run, job.data, benchmarks=benchmarks, device=job.device, resume=resume)
+    result = train(job, benchmarks)
     if not is_main_process():
         return None
     summary = {
         "run": str(job.run),
-        "steps": result.steps,
+        "steps": job.plan.steps,
         "loss": result.loss,
         "seconds": round(time.perf_counter() - started, 1),
-        "verification": _as_one(result.verifications),
+        "verification": _merge(result.verifications),
         "samples": "synthetic" in job.benchmarks,
-        "processes": result.processes,
+        "processes": job.plan.processes,
     }
     if summary["samples"]:
-        _leave_samples(job.run)
+        _copy_samples(job.run)
     write_summary(job.run, summary)
     return summary
 
 
-def _as_one(verifications: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """One result stands for itself, as in `femb verify --json`; several are a list."""
+def _merge(verifications: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return one result as it is and several as a list, as `femb verify --json` does; None if there are none."""
     if len(verifications) > 1:
         return {"results": verifications}
     return verifications[0] if verifications else None
 
 
-def _leave_samples(run: Path) -> None:
+def _copy_samples(run: Path) -> None:
     """Copy a few images of the synthetic benchmark into the run, to try `femb embed` on."""
     from femb_cli.data.synthetic.sets import synthetic_benchmark
 
@@ -240,21 +231,11 @@ def _leave_samples(run: Path) -> None:
         shutil.copy(image, run / "samples" / image.name)
 
 
-def _check_unfinished(run: Path, plan: Plan) -> None:
-    done = [int(folder.name.removeprefix("step-")) for folder in run_checkpoints(run)]
-    if done and done[-1] >= plan.steps:
-        raise FembError(
-            f"the run {run} has finished its {plan.steps} steps", hint=f"--steps {2 * plan.steps} trains it further"
-        )
+# ---- The checks
 
 
-def _refuse_own_start(run: Path, config: TrainConfig) -> None:
-    """Refuse to overwrite the run that the weights are to come from."""
-    if config.init.checkpoint and run.resolve() in Path(config.init.checkpoint).resolve().parents:
-        raise UsageError(f"the run {run} would overwrite the checkpoint that it starts from", hint="another --out")
-
-
-def _check_hardware(request: Request) -> None:
+def _check_hardware(request: TrainRequest) -> None:
+    """Refuse a device or a number of processes that this machine does not have."""
     from femb_cli.runtime.devices import check_devices, pick_device
 
     pick_device(request.device)
@@ -264,3 +245,30 @@ def _check_hardware(request: Request) -> None:
             hint="CUDA_VISIBLE_DEVICES chooses among several GPUs",
         )
     check_devices(request.processes, request.gpus, request.device)
+
+
+def _check_class_weights(config: TrainConfig, plan: Plan) -> None:
+    """Refuse to start from class weights that do not fit the training set."""
+    if not config.init.classifier:
+        return
+    from femb_cli.training.warm_start import check_class_weights, warm_start_checkpoint
+
+    if checkpoint := warm_start_checkpoint(config):
+        check_class_weights(checkpoint, (plan.num_identities, config.backbone.embedding_dim))
+
+
+def _check_steps_left(run: Path, plan: Plan) -> None:
+    """Refuse to resume a run that has trained all its steps."""
+    done = [int(checkpoint.name.removeprefix("step-")) for checkpoint in run_checkpoints(run)]
+    if done and done[-1] >= plan.steps:
+        raise FembError(
+            f"the run {run} has finished its {plan.steps} steps", hint=f"--steps {2 * plan.steps} trains it further"
+        )
+
+
+def _check_not_own_start(run: Path, config: TrainConfig) -> None:
+    """Refuse to overwrite the run that the weights come from."""
+    if config.init.checkpoint and run.resolve() in Path(config.init.checkpoint).resolve().parents:
+        raise UsageError(
+            f"the run {run} would overwrite the checkpoint that it starts from", hint="choose another --out"
+        )

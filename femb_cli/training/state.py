@@ -1,13 +1,14 @@
-"""What a run needs, beside its weights, to be continued as if it had not stopped.
+"""The state of a training: the network, the class weights, the optimizer and the number of steps done.
 
-All randomness of a step comes from (seed, step, rank), so no generator's state has to be kept, and a run may go on
-with another number of processes.
+It saves itself into a checkpoint and loads itself from one, on any number of processes. No random generator is part of
+it: see `randomness.py`.
 """
 
 import json
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,73 +18,102 @@ from safetensors.torch import load_file
 from torch.optim import Optimizer
 
 from femb_cli.backbones import Backbone
+from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.runs import CLASSIFIER, STATE
-from femb_cli.checkpoints.store import Checkpoint, load_strictly
+from femb_cli.checkpoints.store import Checkpoint, load_strictly, save_checkpoint
 from femb_cli.classifier import MarginClassifier
+from femb_cli.config.load import dump_config
+from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import FembError
-from femb_cli.training.shards import own_classifier, own_optimizer
+from femb_cli.runtime.ranks import is_main_process
+from femb_cli.training.sharded_state import classifier_shard, gather_classifier, gather_optimizer, optimizer_shard
 
 OPTIMIZER = "optimizer.pt"
 SCALER = "scaler.pt"
 PROGRESS = "progress.json"
 
 
-def seed_step(seed: int, step: int, rank: int, classifier: MarginClassifier) -> torch.Generator:
-    """Seed one step on one process: dropout, sampled classes, drawn margins.
+@dataclass
+class TrainingState:
+    """Everything that a training step changes.
 
-    Returns:
-        A generator for the augmentation.
+    Attributes:
+        backbone: the network; every process has a full copy.
+        classifier: the class weights; each process has those of its own identities.
+        optimizer: over the parameters of both.
+        scaler: scales the loss in fp16 training; None in other precisions.
+        step: steps done since the run began.
     """
-    mixed = (seed * 1_000_003 + step) * 65_537
-    classifier.seed(mixed)  # alike on every process
-    mixed += rank
-    torch.manual_seed(mixed)
-    return torch.Generator().manual_seed(mixed)
+
+    backbone: Backbone
+    classifier: MarginClassifier
+    optimizer: Optimizer
+    scaler: torch.amp.GradScaler | None = None
+    step: int = 0
+
+    def save(self, directory: Path, card: ModelCard, config: TrainConfig) -> None:
+        """Write a checkpoint that can be used and resumed.
+
+        Every process must call this: each sends its class weights to the main process, which writes the files.
+
+        Args:
+            directory: the checkpoint's directory; replaced if it exists.
+            card: what the network is.
+            config: the run's configuration.
+        """
+        classifier = gather_classifier(self.classifier)
+        optimizer = gather_optimizer(self.optimizer, self.classifier)
+        if is_main_process():
+            save_checkpoint(
+                directory,
+                self.backbone,
+                card,
+                classifier=classifier,
+                config=dump_config(config),
+                write_state=lambda state: self._write(state, optimizer),
+                overwrite=True,
+            )
+
+    def load(self, checkpoint: Checkpoint) -> None:
+        """Load a checkpoint in place.
+
+        Raises:
+            FembError: the checkpoint has no training state, is damaged, or belongs to another model.
+        """
+        state = checkpoint.path / STATE
+        if not (state / PROGRESS).is_file():
+            raise FembError(
+                f"{checkpoint.path} cannot be resumed: it has no {STATE}/",
+                hint="it can be used, but not trained further",
+            )
+        load_strictly(self.backbone, load_file(checkpoint.model_file), where=str(checkpoint.model_file))
+        with _naming(checkpoint.path / CLASSIFIER) as file:
+            tensors = load_file(file)
+        load_strictly(self.classifier, classifier_shard(tensors, self.classifier), where=str(file))
+        with _naming(state / OPTIMIZER) as file:
+            self.optimizer.load_state_dict(optimizer_shard(_load_tensors(file), self.optimizer, self.classifier))
+        if self.scaler is not None and (state / SCALER).is_file():
+            with _naming(state / SCALER) as file:
+                self.scaler.load_state_dict(_load_tensors(file))
+        with _naming(state / PROGRESS) as file:
+            self.step = int(json.loads(file.read_text(encoding="utf-8"))["step"])
+
+    def _write(self, state: Path, optimizer: dict[str, Any]) -> None:
+        """Write the files of a checkpoint's `state/`."""
+        torch.save(optimizer, state / OPTIMIZER)
+        if self.scaler is not None:
+            torch.save(self.scaler.state_dict(), state / SCALER)
+        (state / PROGRESS).write_text(json.dumps({"step": self.step}), encoding="utf-8")
 
 
-def save_state(folder: Path, *, step: int, optimizer: dict[str, Any], scaler: torch.amp.GradScaler | None) -> None:
-    """Write the whole optimizer's state and the position into a checkpoint's `state/`."""
-    torch.save(optimizer, folder / OPTIMIZER)
-    if scaler is not None:
-        torch.save(scaler.state_dict(), folder / SCALER)
-    (folder / PROGRESS).write_text(json.dumps({"step": step}), encoding="utf-8")
-
-
-def load_state(
-    checkpoint: Checkpoint,
-    backbone: Backbone,
-    classifier: MarginClassifier,
-    optimizer: Optimizer,
-    scaler: torch.amp.GradScaler | None,
-) -> int:
-    """Load a checkpoint into the parts of a run; returns the number of steps already done.
-
-    Raises:
-        FembError: the checkpoint has no state to go on from, or is of another model.
-    """
-    state = checkpoint.path / STATE
-    if not (state / PROGRESS).is_file():
-        raise FembError(
-            f"{checkpoint.path} has no {STATE}/ to go on from", hint="it can be used, but not trained further"
-        )
-    load_strictly(backbone, load_file(checkpoint.model_file), where=str(checkpoint.model_file))
-    with _naming(checkpoint.path / CLASSIFIER) as file:
-        tensors = load_file(file)
-    load_strictly(classifier, own_classifier(tensors, classifier), where=str(checkpoint.path / CLASSIFIER))
-    # Read to the CPU; the optimizer moves each tensor to its parameter's device.
-    with _naming(state / OPTIMIZER) as file:
-        whole = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-        optimizer.load_state_dict(own_optimizer(whole, optimizer, classifier))
-    if scaler is not None and (state / SCALER).is_file():
-        with _naming(state / SCALER) as file:
-            scaler.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
-    with _naming(state / PROGRESS) as file:
-        return int(json.loads(file.read_text(encoding="utf-8"))["step"])
+def _load_tensors(file: Path) -> Any:
+    """Map a file of `torch.save` into memory, on the CPU: the optimizer moves each tensor to its parameter's device."""
+    return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
 
 
 @contextmanager
 def _naming(file: Path) -> Iterator[Path]:
-    """Turn whatever a damaged file makes its reader raise into an error that names the file."""
+    """Turn any error that a damaged file causes in its reader into a FembError that names the file."""
     try:
         yield file
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:

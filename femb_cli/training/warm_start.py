@@ -1,7 +1,7 @@
-"""Starting a run from a checkpoint's weights: whose network it is, and what goes on from there.
+"""Warm start: begin a run with the weights of a checkpoint.
 
-The run takes the checkpoint's backbone, its epsilon too, and its pixels (colour order, mean, std): the weights mean
-nothing without them. The class weights start anew unless `init.classifier` asks for the checkpoint's.
+The run takes the checkpoint's backbone, with its epsilon, and its preprocessing (colour order, mean, std), because the
+weights depend on both. The class weights start anew unless `init.classifier` is set.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,6 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from femb_cli.backbones import Backbone
-from femb_cli.checkpoints.card import QUALITY_HEADERS, ModelCard
 from femb_cli.checkpoints.runs import CLASSIFIER
 from femb_cli.checkpoints.store import Checkpoint, load_strictly, open_checkpoint
 from femb_cli.classifier import MarginClassifier
@@ -23,48 +22,56 @@ from femb_cli.config.load import config_path, load_config, read_yaml
 from femb_cli.config.schema import TrainConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
-from femb_cli.files import file_sha256
-from femb_cli.training.shards import WEIGHT, own_classifier
+from femb_cli.training.sharded_state import WEIGHT, classifier_shard
 
 TRAINING_ONLY = ("dropout", "drop_path", "mask_ratio")
-"""Settings of a backbone that change how it is trained, not what its weights compute."""
+"""Settings of a backbone that change how it is trained, but not what its weights compute."""
+
+
+def warm_start_checkpoint(config: TrainConfig) -> Checkpoint | None:
+    """Open the checkpoint that a configuration starts from, if it names one.
+
+    Raises:
+        FembError: it is missing or damaged.
+    """
+    return open_checkpoint(Path(config.init.checkpoint)) if config.init.checkpoint else None
 
 
 def load_config_from(
-    initial: Checkpoint, file: str | None, default: str, settings: Sequence[str], overrides: Mapping[str, Any]
+    checkpoint: Checkpoint, file: str | None, default: str, settings: Sequence[str], overrides: Mapping[str, Any]
 ) -> TrainConfig:
-    """Load the configuration of a run that starts from a checkpoint: its backbone is the checkpoint's.
+    """Load the configuration of a run that starts from a checkpoint and has its backbone.
 
     Args:
-        initial: the checkpoint.
-        file: the configuration that a person named, if any; a backbone in it must be the checkpoint's.
-        default: the configuration otherwise, whose backbone does not count.
+        checkpoint: what the run starts from.
+        file: the configuration that the user named, if any; a backbone in it must be the checkpoint's.
+        default: the configuration to use otherwise; its backbone is ignored.
         settings: see `load_config`.
         overrides: see `load_config`.
 
     Raises:
-        UsageError: a backbone was asked for that is another network than the checkpoint's.
+        UsageError: the configuration asks for another network than the checkpoint's.
     """
-    own = asdict(initial.card.backbone)
-    stated = _stated_backbone(file)
-    backbone = {**own, **stated} if stated.get("name", own["name"]) == own["name"] else stated
-    # Naming the network that it is changes nothing; naming another starts from that one's defaults.
+    own = asdict(checkpoint.card.backbone)
+    asked = _backbone_in(file)
+    backbone = {**own, **asked} if asked.get("name", own["name"]) == own["name"] else asked
+    # `--backbone NAME` resets the backbone to NAME's defaults, so it is left out when NAME is the checkpoint's.
     others = {key: value for key, value in overrides.items() if (key, value) != ("backbone", own["name"])}
     config = load_config(file or default, settings, {"backbone": backbone, **others})
-    _refuse_another_network(asdict(config.backbone), own, initial)
-    return replace(config, init=replace(config.init, checkpoint=str(initial.path.resolve())))
+    _refuse_another_network(asdict(config.backbone), own, checkpoint)
+    return replace(config, init=replace(config.init, checkpoint=str(checkpoint.path.resolve())))
 
 
-def check_classifier(initial: Checkpoint, shape: tuple[int, int]) -> None:
-    """Check that a checkpoint's class weights are there and of the run's (identities, embedding size).
+def check_class_weights(checkpoint: Checkpoint, shape: tuple[int, int]) -> None:
+    """Check that a checkpoint has class weights of a run's (identities, embedding dimension).
 
     Raises:
-        FembError: they are not.
+        FembError: they are missing or of another shape.
     """
-    file = initial.path / CLASSIFIER
+    file = checkpoint.path / CLASSIFIER
     hint = "without init.classifier, the class weights start anew"
     if not file.is_file():
-        raise FembError(f"{initial.path} has no class weights to start from (no {CLASSIFIER})", hint=hint)
+        raise FembError(f"{checkpoint.path} has no class weights to start from (no {CLASSIFIER})", hint=hint)
     with safe_open(file, "pt") as tensors:
         stored = tuple(tensors.get_slice(WEIGHT).get_shape())
     if stored != shape:
@@ -73,52 +80,23 @@ def check_classifier(initial: Checkpoint, shape: tuple[int, int]) -> None:
         )
 
 
-def load_initial(initial: Checkpoint, backbone: Backbone, classifier: MarginClassifier | None) -> None:
-    """Copy a checkpoint's weights into the parts of a run.
+def load_warm_start(checkpoint: Checkpoint, backbone: Backbone, classifier: MarginClassifier | None) -> None:
+    """Copy a checkpoint's weights into a new network.
 
     Args:
-        initial: the checkpoint.
-        backbone: takes the network's weights, in place.
-        classifier: takes this process's class weights, in place; None to leave them as they are.
+        checkpoint: what the run starts from.
+        backbone: gets the network's weights, in place.
+        classifier: gets this process's class weights, in place; None leaves them as they are.
 
     Raises:
         FembError: a tensor does not fit, or the checkpoint is damaged.
     """
-    load_strictly(backbone, initial.load_backbone().state_dict(), where=str(initial.model_file))
+    load_strictly(backbone, checkpoint.load_backbone().state_dict(), where=str(checkpoint.model_file))
     if classifier is not None:
-        check_classifier(initial, (classifier.num_identities, backbone.embedding_dim))
-        own = own_classifier(load_file(initial.path / CLASSIFIER), classifier)
+        check_class_weights(checkpoint, (classifier.num_identities, backbone.embedding_dim))
+        shard = classifier_shard(load_file(checkpoint.path / CLASSIFIER), classifier)
         with torch.no_grad():
-            classifier.weight.copy_(own[WEIGHT])
-
-
-def initial_checkpoint(config: TrainConfig) -> Checkpoint | None:
-    """The checkpoint that a configuration starts from, if any."""
-    return open_checkpoint(Path(config.init.checkpoint)) if config.init.checkpoint else None
-
-
-def run_card(config: TrainConfig, num_identities: int, source: Checkpoint | None, *, resumed: bool) -> ModelCard:
-    """The card of a run's network.
-
-    Args:
-        config: the run's configuration.
-        num_identities: identities in the training set.
-        source: the checkpoint whose weights it goes on with, if any.
-        resumed: whether that is the run's own.
-    """
-    card = ModelCard(
-        config.backbone,
-        Preprocessing(input_size=config.backbone.input_size),
-        header=asdict(config.header),
-        num_identities=num_identities,
-        magnitude_is_quality=config.header.name in QUALITY_HEADERS,
-    )
-    if source is None:
-        return card
-    card = replace(
-        card, preprocessing=source.card.preprocessing, flip=source.card.flip, source=dict(source.card.source)
-    )
-    return card if resumed else card.with_source(init=str(source.path), init_sha256=file_sha256(source.model_file))
+            classifier.weight.copy_(shard[WEIGHT])
 
 
 def to_pixels_of(preprocessing: Preprocessing, images_B3HW: Tensor) -> Tensor:
@@ -132,22 +110,22 @@ def to_pixels_of(preprocessing: Preprocessing, images_B3HW: Tensor) -> Tensor:
     return (images_B3HW * 0.5 + 0.5 - mean_C[:, None, None]) / std_C[:, None, None]
 
 
-def _stated_backbone(file: str | None) -> dict[str, Any]:
-    """What a configuration file says of the backbone."""
-    stated = read_yaml(config_path(file)).get("backbone", {}) if file else {}
-    return {"name": stated} if isinstance(stated, str) else dict(stated)
+def _backbone_in(file: str | None) -> dict[str, Any]:
+    """Read the backbone's settings in a configuration file."""
+    backbone = read_yaml(config_path(file)).get("backbone", {}) if file else {}
+    return {"name": backbone} if isinstance(backbone, str) else dict(backbone)
 
 
-def _refuse_another_network(asked: Mapping[str, Any], own: Mapping[str, Any], initial: Checkpoint) -> None:
+def _refuse_another_network(asked: Mapping[str, Any], own: Mapping[str, Any], checkpoint: Checkpoint) -> None:
     differing = [
         key for key in {**own, **asked} if key not in TRAINING_ONLY and asked.get(key, own.get(key)) != own.get(key)
     ]
     if "name" in differing:
         differing = ["name"]
     if differing:
-        there = ", ".join(f"{key} {own.get(key)}" for key in differing)
-        here = ", ".join(f"{key} {asked[key]}" for key in differing)
+        theirs = ", ".join(f"{key} {own.get(key)}" for key in differing)
+        ours = ", ".join(f"{key} {asked[key]}" for key in differing)
         raise UsageError(
-            f"cannot start from {initial.path}: its backbone has {there}, the configuration {here}",
-            hint="leave the backbone away, and it is the checkpoint's",
+            f"cannot start from {checkpoint.path}: its backbone has {theirs}, the configuration {ours}",
+            hint="leave the backbone out of the configuration to use the checkpoint's",
         )

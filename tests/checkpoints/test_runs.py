@@ -1,12 +1,10 @@
 """The folder that a training leaves behind."""
 
-import json
 import os
 
 import pytest
 
 from femb_cli.checkpoints.runs import (
-    METRICS,
     RUN_SUMMARY,
     create_run,
     is_run,
@@ -20,7 +18,6 @@ from femb_cli.checkpoints.runs import (
 from femb_cli.config.load import load_config
 from femb_cli.config.schema import DatasetConfig, MagFaceConfig, TrainConfig
 from femb_cli.errors import FembError
-from femb_cli.training.run_log import drop_metrics_after
 
 
 @pytest.fixture(autouse=True)
@@ -109,16 +106,3 @@ def test_the_newest_finished_run_is_the_one_that_ended_last(tmp_path):
         os.utime(tmp_path / "runs" / name / RUN_SUMMARY, (10**9 + number,) * 2)
     make_run(tmp_path / "runs/unfinished", steps=[1])
     assert newest_finished_run(tmp_path / "runs").name == "last"
-
-
-def test_a_resumed_run_forgets_what_it_will_do_again(tmp_path):
-    run = make_run(tmp_path / "run")
-    lines = [json.dumps({"step": step, "loss": 1.0}) for step in (10, 20, 30)]
-    (run / METRICS).write_text("\n".join([*lines, '{"step": 4']))
-    drop_metrics_after(run, 20)
-    assert (run / METRICS).read_text().splitlines() == lines[:2]
-
-
-def test_a_run_without_metrics_has_nothing_to_forget(tmp_path):
-    drop_metrics_after(make_run(tmp_path / "run"), 20)
-    assert not (tmp_path / "run" / METRICS).exists()

@@ -5,6 +5,7 @@ from PIL import Image
 
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.conversion.dataset_writer import DatasetWriter
+from femb_cli.data.open import open_source
 from femb_cli.errors import FembError, UsageError
 from femb_cli.training.plan import make_plan
 
@@ -81,3 +82,14 @@ def test_images_of_nobody_cannot_be_trained_on(tmp_path):
 def test_missing_data_is_named(tmp_path):
     with pytest.raises(FembError, match="nowhere"):
         plan(data=DatasetConfig(path=str(tmp_path / "nowhere")))
+
+
+def test_an_open_training_set_is_counted_as_it_is(tmp_path):
+    for name in ("anna/1.png", "anna/2.png", "bert/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    config = TrainConfig(data=DatasetConfig(path="elsewhere"), batch_size=1)
+    sizes = make_plan(config, source=open_source(tmp_path))
+    assert (sizes.num_images, sizes.num_identities, sizes.steps_per_epoch) == (3, 2, 3)
+    with pytest.raises(FembError, match="anna has no identities"):
+        make_plan(config, source=open_source(tmp_path / "anna"))

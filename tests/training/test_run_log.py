@@ -1,4 +1,4 @@
-"""The record of a run."""
+"""The log of a run."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from femb_cli.checkpoints.runs import METRICS
 from femb_cli.classifier import ClassifierOutput
 from femb_cli.training.run_log import Means, RunLog, duration
 
-FIGURES = {"loss": 18.241, "lr": 0.0951, "gradient_norm": 3.2}
+METRIC_VALUES = {"loss": 18.241, "lr": 0.0951, "gradient_norm": 3.2}
 
 
 @pytest.mark.parametrize(
@@ -33,21 +33,50 @@ def test_means_are_over_the_steps_since_they_were_taken():
 def test_an_interval_is_one_line_for_people_and_one_for_programs(tmp_path, caplog):
     caplog.set_level(logging.INFO, "femb")
     log = RunLog(tmp_path, steps=100, batch_size=64, start=20, writes=True)
-    log.step(40, FIGURES)
+    log.step(40, METRIC_VALUES)
     log.write(40, {"lfw": 0.99})
     log.close()
     assert "step     40/100   loss 18.241   lr 0.0951   grad 3.20" in caplog.messages[0]
     first, second = map(json.loads, (tmp_path / METRICS).read_text().splitlines())
     assert first.pop("images_per_second") > 0
-    assert first == {"step": 40, **FIGURES}
+    assert first == {"step": 40, **METRIC_VALUES}
     assert second == {"step": 40, "lfw": 0.99}
     assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+def test_a_verification_is_one_line_for_people_and_one_for_programs(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "femb")
+    log = RunLog(tmp_path, steps=100, batch_size=64, start=0, writes=True)
+    log.verifications(40, [{"benchmark": "lfw", "accuracy": 0.99, "eer": 0.0125, "auc": 0.999, "num_pairs": 6000}])
+    log.close()
+    assert caplog.messages == ["step     40/100   lfw 99.00 %   eer 1.25 %"]
+    (line,) = (tmp_path / METRICS).read_text().splitlines()
+    assert json.loads(line) == {"step": 40, "lfw/accuracy": 0.99, "lfw/eer": 0.0125, "lfw/auc": 0.999}
+
+
+@pytest.mark.parametrize("start, kept", [(0, []), (20, [20]), (40, [20, 40, 40])])
+def test_a_resumed_run_drops_the_lines_of_steps_that_it_repeats(tmp_path, start, kept):
+    lines = [json.dumps({"step": step}) for step in (20, 40, 40, 60)]
+    (tmp_path / METRICS).write_text("\n".join([*lines, '{"step": 1']))  # the last one cut off by a kill
+    RunLog(tmp_path, steps=100, batch_size=64, start=start, writes=True).close()
+    assert [json.loads(line)["step"] for line in (tmp_path / METRICS).read_text().splitlines()] == kept
+
+
+def test_the_time_left_follows_from_the_steps_of_this_session(tmp_path, caplog, monkeypatch):
+    caplog.set_level(logging.INFO, "femb")
+    now = iter([100.0, 110.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    log = RunLog(tmp_path, steps=100, batch_size=64, start=20, writes=True)
+    log.step(40, METRIC_VALUES)
+    log.close()
+    assert "128 img/s   eta 30 s" in caplog.messages[0]  # 20 steps of 64 images in 10 s, and 60 steps left
 
 
 def test_other_ranks_write_nothing(tmp_path, caplog):
     caplog.set_level(logging.INFO, "femb")
     log = RunLog(tmp_path, steps=100, batch_size=64, start=0, writes=False)
-    log.step(20, FIGURES)
+    log.step(20, METRIC_VALUES)
+    log.verifications(20, [{"benchmark": "lfw", "accuracy": 0.99, "eer": 0.0125, "auc": 0.999}])
     log.close()
     assert list(tmp_path.iterdir()) == []
     assert caplog.messages == []

@@ -18,7 +18,7 @@ from femb_cli.config.load import load_config
 from femb_cli.config.schema import IResNetConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.headers import build_header
-from femb_cli.training.warm_start import load_initial, to_pixels_of
+from femb_cli.training.warm_start import load_warm_start, to_pixels_of
 
 OTHER = IResNetConfig("iresnet18", embedding_dim=24, input_size=32, width=0.125, bn_eps=2e-5)
 OTHER_PIXELS = Preprocessing(32, "BGR", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
@@ -56,7 +56,7 @@ def test_the_first_step_s_network_is_the_checkpoint_s(converted):
     torch.manual_seed(0)
     backbone = build_configured_backbone(OTHER)
     classifier = MarginClassifier(build_header("arcface"), 24, 20)
-    load_initial(open_checkpoint(converted), backbone, classifier)
+    load_warm_start(open_checkpoint(converted), backbone, classifier)
     expected = open_checkpoint(converted).load_backbone().state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in backbone.state_dict().items())
     assert np.array_equal(classifier.weight.detach(), load_file(converted / "classifier.safetensors")["weight"])

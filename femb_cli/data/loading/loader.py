@@ -1,12 +1,15 @@
-"""Batches for training: a seeded permutation of the dataset, shared out over the ranks and decoded by threads.
+"""Batches for training: a seeded permutation of the dataset, split over the ranks and decoded ahead by threads.
 
-Which images step t sees depends on the data, the seed, the global batch size and t alone: not on the number of
-processes, and not on where a run was interrupted.
+The images of step t depend on the data, the seed, the global batch size and t only. So a resumed run sees the images
+that an uninterrupted one would have seen, on any number of processes.
+
+Shapes: B images of this rank's part of the batch, H x W pixels.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,15 +20,41 @@ from femb_cli.data.loading.epoch_order import epoch_order
 from femb_cli.data.source import HasRowGroups, ImageName, ImageSource, RowGroups, check_identities
 
 READ_AHEAD = 4
-"""Batches that are decoded while an earlier one is trained on."""
+"""Batches decoded in advance, while an earlier one is trained on."""
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """This rank's part of the batch of one step.
+
+    Attributes:
+        images_BHW3: uint8 RGB, (B, H, W, 3).
+        labels_B: the identity on each image, int64, (B,).
+        rows_B: the row of each image in the dataset, (B,), so that an error can name images.
+    """
+
+    images_BHW3: Tensor
+    labels_B: Tensor
+    rows_B: np.ndarray
+
+    def to(self, device: torch.device) -> "TrainingBatch":
+        """Return the batch with images and labels on `device`; the copy of pinned memory does not wait."""
+        return replace(
+            self,
+            images_BHW3=self.images_BHW3.to(device, non_blocking=True),
+            labels_B=self.labels_B.to(device, non_blocking=True),
+        )
 
 
 class TrainingImages:
-    """The images of a source with identities, decoded on access.
+    """The images of a source with identities, decoded when they are needed.
 
     Args:
         source: where the images are.
         size: height and width to decode to, pixels.
+
+    Raises:
+        FembError: an image has no identity, or an identity no image.
     """
 
     def __init__(self, source: ImageSource, size: int = ALIGNED_SIZE) -> None:
@@ -38,37 +67,37 @@ class TrainingImages:
 
     @property
     def groups(self) -> RowGroups | None:
-        """Which images can only be read together."""
+        """Which rows are read fast only together, or None."""
         return self.source.groups if isinstance(self.source, HasRowGroups) else None
 
     def __len__(self) -> int:
         return len(self.source)
 
     def decode(self, rows_B: np.ndarray, pixels_BHW3: np.ndarray) -> None:
-        """Decode some images to uint8 RGB, into `pixels_BHW3`.
+        """Decode the images of some rows into `pixels_BHW3`, uint8 RGB.
 
         Raises:
-            FembError: naming the first image that cannot be decoded.
+            FembError: an image cannot be decoded; the message names it.
         """
         for row, pixels_HW3 in zip(rows_B.tolist(), pixels_BHW3, strict=True):
             decode_into(self.source.read(row), pixels_HW3, ImageName(self.source, row))
 
 
 class ShuffledBatches:
-    """This rank's part of every global batch, from step `start` to step `stop`.
+    """The rows of this rank's part of every global batch, from step `start` up to step `stop`.
 
-    The epochs, each a new permutation, follow each other without a break: a batch that an epoch does not fill goes on
-    with the next one, so that every epoch has every image once, and every batch its full size.
+    Every epoch is a new permutation of all rows. Epochs follow each other without a break: a batch that starts at the
+    end of one epoch is filled up from the next, so all batches have the same size and every epoch has each image once.
 
     Args:
         num_images: images in the dataset.
         batch_size: images in a global batch, a multiple of `world_size`.
         start: first step, counted from the beginning of the run.
-        stop: the step before which to end.
+        stop: the step after the last one.
         seed: of the permutations.
-        rank: this process.
+        rank: number of this process.
         world_size: number of processes.
-        groups: which rows can only be read together; see `epoch_order`.
+        groups: which rows are read fast only together; see `epoch_order`.
     """
 
     def __init__(
@@ -107,20 +136,23 @@ class ShuffledBatches:
 
 def training_batches(
     images: TrainingImages, batches: Iterable[np.ndarray], *, threads: int, pin: bool = False
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield uint8 batches (b, size, size, 3) and labels (b,), int64, decoded ahead by threads.
+) -> Iterator[TrainingBatch]:
+    """Yield decoded batches, while threads decode the next ones.
 
     Args:
-        images: what to read.
+        images: the dataset.
         batches: rows of each batch.
-        threads: that decode; 0 decodes in the calling thread, when a batch is asked for.
-        pin: whether to put batches where a GPU can fetch them while it computes.
+        threads: number of decoding threads; 0 decodes in the calling thread, when a batch is asked for.
+        pin: whether to use pinned memory, which a GPU can copy from while it computes.
+
+    Raises:
+        FembError: an image cannot be decoded; the message names it.
     """
     with ThreadPoolExecutor(max(threads, 1)) as pool:
-        waiting: deque[_Batch] = deque()
+        waiting: deque[_PendingBatch] = deque()
         try:
             for rows_B in batches:
-                waiting.append(_Batch(images, rows_B, pin))
+                waiting.append(_PendingBatch(images, rows_B, pin))
                 waiting[-1].start(pool, threads)
                 if len(waiting) > (READ_AHEAD if threads else 0):
                     yield waiting.popleft().finish()
@@ -130,28 +162,26 @@ def training_batches(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-class _Batch:
-    """A batch that is being decoded, a part of it in each thread."""
+class _PendingBatch:
+    """A batch that is being decoded, an equal part of it in each thread."""
 
     def __init__(self, images: TrainingImages, rows_B: np.ndarray, pin: bool) -> None:
         self.images, self.rows_B = images, rows_B
         shape = (len(rows_B), images.size, images.size, 3)
         self.pixels_BHW3 = torch.empty(shape, dtype=torch.uint8, pin_memory=pin)
-        self.labels_B = torch.from_numpy(images.labels_N[rows_B].astype(np.int64))
         self.parts: list[Future[None]] = []
 
     def start(self, pool: ThreadPoolExecutor, threads: int) -> None:
-        parts = zip(
-            np.array_split(self.rows_B, max(threads, 1)),
-            np.array_split(self.pixels_BHW3.numpy(), max(threads, 1)),
-            strict=True,
-        )
-        if threads:
-            self.parts = [pool.submit(self.images.decode, *part) for part in parts]
+        if not threads:
+            return
+        rows, pixels = np.array_split(self.rows_B, threads), np.array_split(self.pixels_BHW3.numpy(), threads)
+        self.parts = [pool.submit(self.images.decode, *part) for part in zip(rows, pixels, strict=True)]
 
-    def finish(self) -> tuple[Tensor, Tensor]:
+    def finish(self) -> TrainingBatch:
+        """Wait for the threads, or decode here if there are none."""
         if not self.parts:
             self.images.decode(self.rows_B, self.pixels_BHW3.numpy())
         for part in self.parts:
             part.result()
-        return self.pixels_BHW3, self.labels_B
+        labels_B = torch.from_numpy(self.images.labels_N[self.rows_B].astype(np.int64))
+        return TrainingBatch(self.pixels_BHW3, labels_B, self.rows_B)

@@ -84,12 +84,32 @@ def test_batches_are_bytes_with_their_identities(people, threads):
     assert (len(images), images.num_identities) == (6, 3)
     shades = []
     rows = ShuffledBatches(6, 3, start=0, stop=2, seed=0)
-    for pixels, labels in training_batches(images, rows, threads=threads):
-        assert pixels.shape == (3, 16, 16, 3)
-        assert pixels.dtype == torch.uint8
-        assert torch.equal(pixels[:, 0, 0, 0] // 40, labels)
-        shades += pixels[:, 8, 8, 1].tolist()
+    for batch in training_batches(images, rows, threads=threads):
+        assert batch.images_BHW3.shape == (3, 16, 16, 3)
+        assert batch.images_BHW3.dtype == torch.uint8
+        assert batch.labels_B.dtype == torch.int64
+        assert torch.equal(batch.images_BHW3[:, 0, 0, 0] // 40, batch.labels_B)
+        shades += batch.images_BHW3[:, 8, 8, 1].tolist()
     assert sorted(shades) == [0, 1, 40, 41, 80, 81]
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_a_batch_knows_the_rows_of_its_images(people, threads):
+    source = open_source(people)
+    rows = ShuffledBatches(6, 4, start=0, stop=3, seed=0)
+    for batch, rows_B in zip(training_batches(TrainingImages(source, 16), rows, threads=threads), rows, strict=True):
+        assert np.array_equal(batch.rows_B, rows_B)
+        for image, row in zip(batch.images_BHW3, batch.rows_B.tolist(), strict=True):
+            person, number = source.names[row].removeprefix("person").removesuffix(".png").split("/")
+            assert image[8, 8, 1] == 40 * int(person) + int(number)
+
+
+def test_a_batch_on_another_device_knows_its_rows_still(people):
+    images = TrainingImages(open_source(people), 16)
+    (batch,) = training_batches(images, [np.array([4, 1])], threads=0)
+    moved = batch.to(torch.device("meta"))
+    assert (moved.images_BHW3.device.type, moved.labels_B.device.type) == ("meta", "meta")
+    assert moved.rows_B.tolist() == [4, 1]
 
 
 def test_images_without_identities_are_refused(tmp_path):

@@ -1,13 +1,13 @@
-"""Which way the softmax is computed, and what a run says about it."""
+"""How the classifier computes its softmax, and what a run says about it."""
 
 import pytest
 
 from femb_cli.config.schema import DEFAULT_CHUNK, ClassifierConfig
-from femb_cli.training.softmax import SAMPLE_RATE, choose_softmax
+from femb_cli.training.softmax_plan import SAMPLE_RATE, plan_softmax
 
 
 def choose(num_identities, batch_size=128, processes=1, **settings):
-    return choose_softmax(
+    return plan_softmax(
         ClassifierConfig(**settings), num_identities=num_identities, batch_size=batch_size, processes=processes
     )
 
@@ -33,7 +33,7 @@ def test_the_sizes_decide(num_identities, processes, chunk, rate, words):
     assert words in softmax.reason
 
 
-def test_settings_go_before_sizes():
+def test_settings_override_the_automatic_choice():
     assert choose(250, chunk=64).chunk == 64
     assert choose(93_431, chunk=0).chunk is None
     assert choose(2_059_906, sample_rate=1.0).sample_rate == 1.0

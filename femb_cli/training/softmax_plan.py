@@ -1,25 +1,28 @@
-"""Which way the softmax over all identities is computed, chosen from the sizes alone (no torch)."""
+"""Choose how the classifier computes its softmax: plain or in chunks, all classes or a sample, one process or many.
+
+The choice follows from the sizes alone (no torch), so that a dry run can show it.
+"""
 
 from dataclasses import dataclass
 
 from femb_cli.config.schema import DEFAULT_CHUNK, ClassifierConfig
 
 PLAIN_LOGITS = 2**20
-"""Up to so many logits the plain matrix is as fast, and small."""
+"""Up to this many logits the plain matrix is as fast as chunks, and small."""
 SAMPLE_ABOVE = 1_000_000
-"""Identities beyond which a step sees a sample of them."""
+"""With more identities than this, a step uses a sample of them."""
 SAMPLE_RATE = 0.2
 """The published rate for two million identities (arcface_torch's WebFace42M recipes)."""
 
 
 @dataclass(frozen=True)
-class Softmax:
-    """The way, and why.
+class SoftmaxPlan:
+    """How the softmax is computed, and why.
 
     Attributes:
-        chunk: classes looked at together; None for the plain matrix of all logits.
-        sample_rate: share of the classes in a step.
-        reason: for people: the way, and the sizes that it follows from.
+        chunk: classes computed at a time; None for the plain matrix of all logits.
+        sample_rate: share of the classes in one step.
+        reason: the choice in words, with the sizes that it follows from.
     """
 
     chunk: int | None
@@ -27,8 +30,8 @@ class Softmax:
     reason: str
 
 
-def choose_softmax(config: ClassifierConfig, *, num_identities: int, batch_size: int, processes: int) -> Softmax:
-    """Choose plain or in chunks, all classes or a sample, one process or a shard on each; settings go before sizes."""
+def plan_softmax(config: ClassifierConfig, *, num_identities: int, batch_size: int, processes: int) -> SoftmaxPlan:
+    """Choose how the softmax is computed; explicit settings override the automatic choice."""
     logits = batch_size * num_identities
     matrix = f"{batch_size} x {_spaced(num_identities)} logits ({_size(4 * logits)})"
     rate = config.sample_rate or (SAMPLE_RATE if num_identities > SAMPLE_ABOVE else 1.0)
@@ -41,7 +44,7 @@ def choose_softmax(config: ClassifierConfig, *, num_identities: int, batch_size:
         words.append(f"a sample of {rate:.0%} of the identities, {asked}")
     if processes > 1:
         words.append(f"sharded over {processes} processes, {_spaced(-(-num_identities // processes))} identities each")
-    return Softmax(chunk, rate, "; ".join(words))
+    return SoftmaxPlan(chunk, rate, "; ".join(words))
 
 
 def _spaced(number: int) -> str:

@@ -1,6 +1,5 @@
-"""A checkpoint knows no processes: written from any number of them, continued on any other."""
+"""A run is resumed on another number of processes."""
 
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,14 +11,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
-from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
+from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.classifier import MarginClassifier
-from femb_cli.config.schema import IResNetConfig, SGDConfig
+from femb_cli.config.schema import IResNetConfig, SGDConfig, TrainConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.headers import build_header
 from femb_cli.training.optim.optimizers import build_optimizer
-from femb_cli.training.shards import whole_classifier, whole_optimizer
-from femb_cli.training.state import load_state, save_state, seed_step
+from femb_cli.training.randomness import seed_step
+from femb_cli.training.state import TrainingState
 
 CONFIG = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625)
 CARD = ModelCard(CONFIG, Preprocessing(CONFIG.input_size))
@@ -33,20 +32,19 @@ def train(start: Path | None, end: Path, steps: range, rank: int = 0, world_size
     torch.manual_seed(1)
     backbone = build_configured_backbone(CONFIG).double().eval()
     classifier = MarginClassifier(build_header("elasticface"), 8, NUM_IDENTITIES).double()
-    optimizer = build_optimizer(SGDConfig(lr=0.05), backbone, classifier)
+    state = TrainingState(backbone, classifier, build_optimizer(SGDConfig(lr=0.05), backbone, classifier))
     if start is not None:
-        assert load_state(open_checkpoint(start), backbone, classifier, optimizer, scaler=None) == steps.start
+        state.load(open_checkpoint(start))
+    assert state.step == steps.start
     parallel = DistributedDataParallel(backbone) if world_size > 1 else backbone
     for step in steps:
         seed_step(7, step, rank, classifier)
-        optimizer.zero_grad()
+        state.optimizer.zero_grad()
         own = slice(rank * 6 // world_size, (rank + 1) * 6 // world_size)
         classifier(parallel(IMAGES[own].double()), LABELS[own]).loss.backward()
-        optimizer.step()
-    tensors, state = whole_classifier(classifier), whole_optimizer(optimizer, classifier)
-    if rank == 0:
-        write_state = partial(save_state, step=steps.stop, optimizer=state, scaler=None)
-        save_checkpoint(end, backbone, CARD, classifier=tensors, write_state=write_state)
+        state.optimizer.step()
+    state.step = steps.stop
+    state.save(end, CARD, TrainConfig())
 
 
 def overflow_on_one(folder: Path, rank: int) -> None:

@@ -1,0 +1,125 @@
+"""Build what the training loop works with: the accelerator, the training state and the batches."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+
+import torch
+from accelerate import Accelerator
+from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
+
+from femb_cli.backbones import build_configured_backbone
+from femb_cli.checkpoints.card import QUALITY_HEADERS, ModelCard
+from femb_cli.checkpoints.runs import run_checkpoints
+from femb_cli.checkpoints.store import Checkpoint, open_checkpoint
+from femb_cli.classifier import MarginClassifier
+from femb_cli.config.schema import TrainConfig
+from femb_cli.data.images.decode import ALIGNED_SIZE
+from femb_cli.data.images.preprocess import Preprocessing
+from femb_cli.data.loading.loader import ShuffledBatches, TrainingBatch, TrainingImages, training_batches
+from femb_cli.files import file_sha256
+from femb_cli.headers import build_configured_header
+from femb_cli.runtime.devices import pick_device
+from femb_cli.training.job import TrainJob
+from femb_cli.training.optim.optimizers import build_optimizer
+from femb_cli.training.plan import Plan
+from femb_cli.training.state import TrainingState
+from femb_cli.training.warm_start import load_warm_start, warm_start_checkpoint
+
+
+def build_accelerator(config: TrainConfig, device: str | None) -> Accelerator:
+    """Join the processes of this training, on the device and in the precision asked for."""
+    accelerator = Accelerator(
+        mixed_precision="no" if config.precision == "fp32" else config.precision,
+        # On a CPU-only machine Accelerate joins the process group only with cpu=True.
+        cpu=pick_device(device).type == "cpu",
+    )
+    if accelerator.scaler is not None and accelerator.num_processes > 1:
+        # All ranks must skip the same steps, but each sees the gradient of its own class weights only:
+        # the sharded scaler all-reduces found_inf.
+        accelerator.scaler = ShardedGradScaler()
+    return accelerator
+
+
+def build_state(job: TrainJob, accelerator: Accelerator) -> tuple[TrainingState, ModelCard]:
+    """Build the network, class weights and optimizer on this process's device, and load what the run starts from.
+
+    Returns:
+        The state and the card of its network.
+
+    Raises:
+        FembError: the checkpoint that the run starts from is damaged or does not fit the configuration.
+    """
+    config = job.config
+    resumed = open_checkpoint(job.run) if job.resumed and run_checkpoints(job.run) else None
+    # A resumed run loads its own checkpoint; `init` is ignored.
+    init = None if resumed else warm_start_checkpoint(config)
+    torch.manual_seed(config.seed)
+    backbone = build_configured_backbone(config.backbone)
+    classifier = build_classifier(config, job.plan)
+    if init:
+        load_warm_start(init, backbone, classifier if config.init.classifier else None)
+    backbone.to(accelerator.device).to(memory_format=torch.channels_last)
+    classifier.to(accelerator.device)
+    optimizer = build_optimizer(config.optimizer, backbone, classifier)
+    state = TrainingState(backbone, classifier, optimizer, accelerator.scaler)
+    if resumed:
+        state.load(resumed)
+    return state, build_card(config, job.plan.num_identities, init=init, resumed=resumed)
+
+
+def build_classifier(config: TrainConfig, plan: Plan) -> MarginClassifier:
+    """Build this process's part of the class weights, drawn from torch's generator."""
+    return MarginClassifier(
+        build_configured_header(config.header),
+        config.backbone.embedding_dim,
+        plan.num_identities,
+        chunk=plan.softmax.chunk,
+        sample_rate=plan.softmax.sample_rate,
+        sparse_gradient=config.classifier.update == "sampled",
+        matmul_precision=torch.bfloat16 if config.classifier.matmul_precision == "bf16" else None,
+    )
+
+
+def build_card(
+    config: TrainConfig, num_identities: int, *, init: Checkpoint | None = None, resumed: Checkpoint | None = None
+) -> ModelCard:
+    """Describe the network of a run.
+
+    Args:
+        config: the run's configuration.
+        num_identities: identities in the training set.
+        init: the checkpoint that a new run takes its weights from. Its colours, value range and source are kept.
+        resumed: the run's own checkpoint, if it is resumed.
+    """
+    card = ModelCard(
+        config.backbone,
+        Preprocessing(input_size=config.backbone.input_size),
+        header=asdict(config.header),
+        num_identities=num_identities,
+        magnitude_is_quality=config.header.name in QUALITY_HEADERS,
+    )
+    origin = resumed or init
+    if origin is None:
+        return card
+    card = replace(
+        card, preprocessing=origin.card.preprocessing, flip=origin.card.flip, source=dict(origin.card.source)
+    )
+    return card if init is None else card.with_source(init=str(init.path), init_sha256=file_sha256(init.model_file))
+
+
+def open_batches(job: TrainJob, start: int, accelerator: Accelerator) -> Iterator[TrainingBatch]:
+    """Yield this process's part of every batch from step `start` on, on its device."""
+    images = TrainingImages(job.source, max(ALIGNED_SIZE, job.config.backbone.input_size))
+    rows = ShuffledBatches(
+        job.plan.num_images,
+        job.plan.batch_size,
+        start=start,
+        stop=job.plan.steps,
+        seed=job.config.seed,
+        rank=accelerator.process_index,
+        world_size=accelerator.num_processes,
+        groups=images.groups,
+    )
+    on_gpu = accelerator.device.type == "cuda"
+    for batch in training_batches(images, rows, threads=job.config.workers, pin=on_gpu):
+        yield batch.to(accelerator.device)

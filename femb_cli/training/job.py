@@ -1,0 +1,63 @@
+"""A training as it is handed on: what the user asked for, and what every process needs to carry it out."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from femb_cli.config.schema import TrainConfig
+from femb_cli.data.source import ImageSource
+from femb_cli.training.plan import Plan
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """The arguments of `femb train`.
+
+    Attributes:
+        config: YAML file or name of a configuration; None for the default.
+        overrides: settings that options of their own give, by dotted key.
+        settings: `--set` as written, `key=value`.
+        processes: processes to start on this machine. Under a launcher its number of processes counts instead.
+        gpus: GPUs to use, if the user gave a number.
+        out: the run's directory; None for a new one.
+        resume: the run to resume, `newest` for the newest unfinished one, or None.
+        data_dir: directory with the benchmarks' files.
+        device: `cpu`, `cuda`, or None for a GPU if there is one.
+        overwrite: replace an existing run.
+    """
+
+    config: str | None = None
+    overrides: dict[str, Any] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
+    processes: int = 1
+    gpus: int | None = None
+    out: Path | None = None
+    resume: str | None = None
+    data_dir: Path | None = None
+    device: str | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """What every process of a training needs.
+
+    Attributes:
+        config: the resolved configuration.
+        plan: the run's size and number of processes.
+        run: the run's directory, which exists.
+        source: the training set, open. A process that receives the job as a pickle opens it again.
+        benchmarks: names of the benchmarks to verify on, whose files are on this machine.
+        data_dir: directory with the benchmarks' files.
+        device: `cpu`, or None for a GPU if there is one.
+        resumed: whether to continue from the run's newest checkpoint.
+    """
+
+    config: TrainConfig
+    plan: Plan
+    run: Path
+    source: ImageSource
+    benchmarks: tuple[str, ...] = ()
+    data_dir: Path | None = None
+    device: str | None = None
+    resumed: bool = False

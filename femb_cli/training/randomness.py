@@ -1,0 +1,21 @@
+"""The randomness of a training step, which follows from (seed, step, rank) alone.
+
+So a resumed run draws what an uninterrupted one would have drawn, and no generator's state has to be saved.
+"""
+
+import torch
+
+from femb_cli.classifier import MarginClassifier
+
+
+def seed_step(seed: int, step: int, rank: int, classifier: MarginClassifier) -> torch.Generator:
+    """Seed everything that one step draws on one process: dropout, sampled classes, random margins.
+
+    Returns:
+        A CPU generator for the augmentation.
+    """
+    mixed = (seed * 1_000_003 + step) * 65_537
+    classifier.seed(mixed)  # the same on every process, so that all sample the same classes
+    mixed += rank
+    torch.manual_seed(mixed)
+    return torch.Generator().manual_seed(mixed)

@@ -1,0 +1,36 @@
+"""Verification during training: the network as it is now, on the benchmarks of the configuration."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from accelerate.utils import broadcast
+
+from femb_cli.backbones import Backbone
+from femb_cli.checkpoints.card import ModelCard
+from femb_cli.evaluation.verification.open import PairSet
+from femb_cli.inference.embedder import embedder_of
+from femb_cli.inference.verify import verify
+
+
+def validate(backbone: Backbone, card: ModelCard, run: Path, benchmarks: Sequence[PairSet]) -> list[dict[str, Any]]:
+    """Verify a network that is being trained; every process must call this, and embeds its share of the images.
+
+    Args:
+        backbone: the network, in training mode; left in training mode.
+        card: what the network is.
+        run: the run's directory, by which the results name the model.
+        benchmarks: what to verify on.
+
+    Returns:
+        The metrics on each benchmark, as `femb verify --json` prints them.
+    """
+    # The batch norm statistics of each process come from its own images. Checkpoints hold those of the main process.
+    for buffer in backbone.buffers():
+        broadcast(buffer)
+    device = next(backbone.parameters()).device
+    backbone.eval()
+    embedder = embedder_of(backbone, card, name=str(run), device=device)
+    results = [verify(embedder, benchmark).to_json() for benchmark in benchmarks]
+    backbone.train()
+    return results

@@ -1,0 +1,137 @@
+"""The training loop."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from people import NETWORK, make_job, open_people_pairs, write_people
+from PIL import Image
+from safetensors.torch import load_file
+
+from femb_cli.backbones import build_configured_backbone
+from femb_cli.classifier import MarginClassifier
+from femb_cli.config.schema import AugmentConfig, CheckpointConfig, ScheduleConfig, SGDConfig, ValidationConfig
+from femb_cli.data.loading.loader import ShuffledBatches
+from femb_cli.errors import FembError
+from femb_cli.headers import build_header
+from femb_cli.training.loop import train
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    return write_people(tmp_path_factory.mktemp("people"))
+
+
+def metrics_of(run):
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def checkpoints_of(run):
+    return sorted(path.name for path in (run / "checkpoints").iterdir())
+
+
+def test_the_weights_and_losses_are_those_of_a_plain_torch_loop(people, tmp_path):
+    """The reference has no Accelerate, no threads, no log: it decodes, resizes, normalises and steps by hand."""
+    job = make_job(tmp_path / "run", people, schedule=ScheduleConfig(name="constant"), clip_gradient=0.5)
+    result = train(job, [])
+
+    torch.manual_seed(42)
+    backbone = build_configured_backbone(NETWORK).to(memory_format=torch.channels_last)
+    classifier = MarginClassifier(build_header("arcface"), 8, 6)
+    parameters = [*backbone.parameters(), *classifier.parameters()]
+    groups = [
+        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": 5e-4},
+        {"params": [parameter for parameter in parameters if parameter.ndim == 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.SGD(groups, lr=0.05, momentum=0.9)
+    losses = []
+    for rows in ShuffledBatches(18, 6, start=0, stop=4, seed=42):
+        files = [people / job.source.names[row] for row in rows]
+        images = [np.asarray(Image.open(file).resize((112, 112), Image.Resampling.BICUBIC)) for file in files]
+        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
+        pixels = torch.nn.functional.interpolate(pixels, size=(16, 16), mode="bilinear", antialias=True)
+        inputs = (pixels / 255 - 0.5) / 0.5
+        output = classifier(backbone(inputs), torch.tensor([row // 3 for row in rows.tolist()]))
+        output.loss.backward()
+        torch.nn.utils.clip_grad_norm_(backbone.parameters(), 0.5)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(output.loss.item())
+
+    assert [line["loss"] for line in metrics_of(job.run)] == pytest.approx(losses, rel=1e-5)
+    assert result.loss == pytest.approx(losses[-1], rel=1e-5)
+    for file, module in (("model.safetensors", backbone), ("classifier.safetensors", classifier)):
+        trained = load_file(job.run / "checkpoints/step-000004" / file)
+        for name, expected in module.state_dict().items():
+            torch.testing.assert_close(trained[name], expected, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_it_verifies_and_saves_every_so_many_steps_and_after_the_last(people, tmp_path):
+    settings = {"validation": ValidationConfig(every=2), "checkpoint": CheckpointConfig(every=3, keep=99)}
+    job = make_job(tmp_path / "run", people, steps=7, log_every=5, **settings)
+    result = train(job, [open_people_pairs(tmp_path / "pairs.csv", people)])
+    lines = metrics_of(job.run)
+    assert [line["step"] for line in lines if "loss" in line] == [5, 7]
+    assert [line["step"] for line in lines if "pairs.csv/accuracy" in line] == [2, 4, 6, 7]
+    assert checkpoints_of(job.run) == ["step-000003", "step-000006", "step-000007"]
+    assert [verification["benchmark"] for verification in result.verifications] == ["pairs.csv"]
+    assert result.verifications[0]["accuracy"] == lines[-1]["pairs.csv/accuracy"]
+
+
+def test_without_benchmarks_and_between_checkpoints_only_the_last_step_saves(people, tmp_path):
+    job = make_job(tmp_path / "run", people)
+    assert train(job, []).verifications == []
+    assert checkpoints_of(job.run) == ["step-000004"]
+
+
+def test_only_the_newest_checkpoints_stay(people, tmp_path):
+    job = make_job(tmp_path / "run", people, checkpoint=CheckpointConfig(every=1, keep=2))
+    train(job, [])
+    assert checkpoints_of(job.run) == ["step-000003", "step-000004"]
+
+
+def test_a_logged_loss_is_the_mean_over_its_interval(people, tmp_path):
+    every_step, every_other = (make_job(tmp_path / f"run{every}", people, log_every=every) for every in (1, 2))
+    train(every_step, [])
+    train(every_other, [])
+    losses = [line["loss"] for line in metrics_of(every_step.run)]
+    means = [line["loss"] for line in metrics_of(every_other.run)]
+    assert means == pytest.approx([(losses[0] + losses[1]) / 2, (losses[2] + losses[3]) / 2])
+
+
+def test_the_learning_rate_follows_the_schedule(people, tmp_path):
+    job = make_job(tmp_path / "run", people, schedule=ScheduleConfig(name="polynomial", power=1.0))
+    train(job, [])
+    assert [line["lr"] for line in metrics_of(job.run)] == pytest.approx([0.05, 0.0375, 0.025, 0.0125])
+
+
+def test_a_resumed_run_repeats_no_step_and_ends_with_the_same_weights(people, tmp_path):
+    augmented = {"augment": AugmentConfig(rotate=10, colour=0.2), "checkpoint": CheckpointConfig(every=2, keep=99)}
+    unbroken = make_job(tmp_path / "unbroken", people, **augmented)
+    train(unbroken, [])
+    broken = make_job(tmp_path / "run", people, **augmented)
+    train(broken, [])
+    (broken.run / "checkpoints/step-000004").rename(tmp_path / "elsewhere")
+    resumed = make_job(tmp_path / "run", people, resumed=True, **augmented)
+    train(resumed, [])
+    assert [line["step"] for line in metrics_of(resumed.run)] == [1, 2, 3, 4]
+    ours, theirs = (load_file(job.run / "checkpoints/step-000004/model.safetensors") for job in (resumed, unbroken))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(people, tmp_path):
+    job = make_job(tmp_path / "run", people, optimizer=SGDConfig(lr=1e30), clip_gradient=None, log_every=2)
+    with pytest.raises(FembError, match=r"the loss is (nan|inf) at step 2 \(learning rate .*\): .* diverged") as caught:
+        train(job, [])
+    assert "--lr" in caught.value.hint
+    assert checkpoints_of(job.run) == []
+
+
+def test_a_finished_run_has_no_step_left(people, tmp_path):
+    job = make_job(tmp_path / "run", people)
+    train(job, [])
+    again = train(make_job(tmp_path / "run", people, resumed=True), [])
+    assert math.isnan(again.loss)
+    assert [line["step"] for line in metrics_of(job.run)] == [1, 2, 3, 4]

@@ -1,0 +1,33 @@
+"""The randomness of a training step."""
+
+import torch
+
+from femb_cli.classifier import MarginClassifier
+from femb_cli.headers import build_header
+from femb_cli.training.randomness import seed_step
+
+
+def draws(seed, step, rank):
+    """One number of torch's generator, which dropout uses, and one of the augmentation's."""
+    generator = seed_step(seed, step, rank, MarginClassifier(build_header("elasticface"), 8, 3))
+    return torch.rand(()).item(), torch.rand((), generator=generator).item()
+
+
+def sampled_classes(seed, step, rank):
+    """Which of 100 class weights one step on one process gives a gradient."""
+    torch.manual_seed(0)
+    classifier = MarginClassifier(build_header("arcface"), 8, 100, sample_rate=0.1)
+    seed_step(seed, step, rank, classifier)
+    classifier(torch.ones(2, 8), torch.tensor([0, 1])).loss.backward()
+    return classifier.weight.grad.to_dense().any(1).nonzero()[:, 0].tolist()
+
+
+def test_a_steps_randomness_depends_on_seed_step_and_rank_alone():
+    places = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0)]
+    assert [draws(*place) for place in places] == [draws(*place) for place in places]
+    assert len({draws(*place) for place in places}) == 4
+
+
+def test_all_ranks_sample_the_same_classes_and_each_step_samples_others():
+    assert len(sampled_classes(0, 0, rank=0)) == 10
+    assert sampled_classes(0, 0, rank=0) == sampled_classes(0, 0, rank=1) != sampled_classes(0, 1, rank=0)
