@@ -113,10 +113,8 @@ class FromPixels(nn.Module):
     def __init__(self, backbone: Backbone, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.backbone, self.is_bgr = backbone, preprocessing.channel_order == "BGR"
-        scale = [1 / (255 * std) for std in preprocessing.std]
-        shift = [-mean / std for mean, std in zip(preprocessing.mean, preprocessing.std, strict=True)]
-        self.register_buffer("scale", torch.tensor(scale)[:, None, None])
-        self.register_buffer("shift", torch.tensor(shift)[:, None, None])
+        self.register_buffer("scale", torch.tensor(preprocessing.scale)[:, None, None])
+        self.register_buffer("shift", torch.tensor(preprocessing.shift)[:, None, None])
 
     def forward(self, images_BHW3: Tensor) -> Tensor:
         """Map uint8 RGB images of the network's input size to raw embeddings (B, D)."""

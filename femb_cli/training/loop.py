@@ -14,7 +14,6 @@ from accelerate import Accelerator
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.runs import keep_newest_checkpoints
 from femb_cli.data.images.augment import augment
-from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
 from femb_cli.training.build import build_accelerator, build_state, open_batches
@@ -25,7 +24,6 @@ from femb_cli.training.randomness import seed_step
 from femb_cli.training.run_log import Means, RunLog
 from femb_cli.training.state import TrainingState
 from femb_cli.training.validation import validate
-from femb_cli.training.warm_start import to_pixels_of
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,6 @@ def train(job: TrainJob, benchmarks: Sequence[PairSet]) -> TrainingResult:
     state, card = build_state(job, accelerator)
     # DDP copies the backbone to every process. The classifier is sharded and does its own communication.
     network, state.optimizer = accelerator.prepare(state.backbone, state.optimizer)
-    preprocess = Preprocessing(input_size=config.backbone.input_size)
     start = state.step
     batches = open_batches(job, start, accelerator)
     log = RunLog(job.run, steps=plan.steps, batch_size=plan.batch_size, start=start, writes=accelerator.is_main_process)
@@ -76,8 +73,8 @@ def train(job: TrainJob, benchmarks: Sequence[PairSet]) -> TrainingResult:
         generator = seed_step(config.seed, state.step, accelerator.process_index, state.classifier)
         # A step has one micro-batch. Gradient accumulation would repeat the lines from here to backward().
         batch = next(batches)
-        augmented_B3HW = augment(preprocess(batch.images_BHW3), config.augment, generator)
-        inputs_B3HW = to_pixels_of(card.preprocessing, augmented_B3HW)
+        pixels_B3HW = augment(card.preprocessing.resize(batch.images_BHW3), config.augment, generator)
+        inputs_B3HW = card.preprocessing.normalise(pixels_B3HW)
         embeddings_BD = network(inputs_B3HW.contiguous(memory_format=torch.channels_last))
         output = state.classifier(embeddings_BD, batch.labels_B)
         accelerator.backward(output.loss)

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from torch import Tensor
 
 from femb_cli.backbones import Backbone
 from femb_cli.checkpoints.runs import CLASSIFIER
@@ -20,7 +19,6 @@ from femb_cli.checkpoints.store import Checkpoint, load_strictly, open_checkpoin
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.load import config_path, load_config, read_yaml
 from femb_cli.config.schema import TrainConfig
-from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
 from femb_cli.training.sharded_state import WEIGHT, classifier_shard
 
@@ -97,17 +95,6 @@ def load_warm_start(checkpoint: Checkpoint, backbone: Backbone, classifier: Marg
         shard = classifier_shard(load_file(checkpoint.path / CLASSIFIER), classifier)
         with torch.no_grad():
             classifier.weight.copy_(shard[WEIGHT])
-
-
-def to_pixels_of(preprocessing: Preprocessing, images_B3HW: Tensor) -> Tensor:
-    """Map augmented images (RGB in [-1, 1]) to the colours and the range that a network expects of its input."""
-    standard = Preprocessing(preprocessing.input_size)
-    if preprocessing == standard:
-        return images_B3HW
-    if preprocessing.channel_order != standard.channel_order:
-        images_B3HW = images_B3HW.flip(1)
-    mean_C, std_C = (images_B3HW.new_tensor(values) for values in (preprocessing.mean, preprocessing.std))
-    return (images_B3HW * 0.5 + 0.5 - mean_C[:, None, None]) / std_C[:, None, None]
 
 
 def _backbone_in(file: str | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from femb_cli.config.load import load_config
 from femb_cli.config.schema import IResNetConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.headers import build_header
-from femb_cli.training.warm_start import load_warm_start, to_pixels_of
+from femb_cli.training.warm_start import load_warm_start
 
 OTHER = IResNetConfig("iresnet18", embedding_dim=24, input_size=32, width=0.125, bn_eps=2e-5)
 OTHER_PIXELS = Preprocessing(32, "BGR", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
@@ -149,12 +149,3 @@ def test_a_run_is_not_overwritten_by_one_that_starts_from_it(femb, trained):
     assert result.code == 2
     assert "starts from" in result.err
     assert Path("run/checkpoints/step-000008").is_dir()
-
-
-@pytest.mark.parametrize(
-    "pixels", [Preprocessing(8), OTHER_PIXELS, Preprocessing(8, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))]
-)
-def test_augmented_images_become_the_pixels_that_the_network_expects(pixels):
-    images = torch.randint(0, 256, (2, 8, 8, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    standard, expected = Preprocessing(8), Preprocessing(8, pixels.channel_order, pixels.mean, pixels.std)
-    torch.testing.assert_close(to_pixels_of(expected, standard(images)), expected(images), atol=1e-6, rtol=1e-6)

@@ -1,5 +1,11 @@
-"""From pixels to what a backbone sees: its colour order, size and value range, on the device."""
+"""Map decoded pixels to a backbone's input: resize them, then normalise them by the backbone's mean and std.
 
+Training augments in between, so that pixels are normalised once, last, whatever the backbone expects.
+
+Shapes: B images, H x W pixels as decoded, S x S pixels of the backbone's input.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,16 +16,17 @@ from torch import Tensor
 from femb_cli.data.images.decode import ALIGNED_SIZE
 
 IMAGES_IN_CACHE = 8
+"""Images that a CPU normalises at a time. Three passes over all of memory take twice as long as over its cache."""
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a backbone expects of its images; stored with every checkpoint.
+    """The input that a backbone expects; stored with every checkpoint.
 
     Attributes:
         input_size: height and width, pixels.
-        channel_order: of the backbone's input.
-        mean: subtracted per channel (in the backbone's order) from values in [0, 1].
+        channel_order: order of the input's channels.
+        mean: subtracted from values in [0, 1], one for each channel in the backbone's order.
         std: what the difference is divided by.
     """
 
@@ -28,29 +35,51 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
-    def __call__(self, images_BHW3: Tensor) -> Tensor:
-        """Map uint8 RGB images (B, H, W, 3) to the backbone's input (B, 3, input_size, input_size), float32.
+    @property
+    def scale(self) -> tuple[float, float, float]:
+        """Factor of each channel: (x / 255 - mean) / std is x * scale + shift."""
+        return _three(1 / (255 * std) for std in self.std)
 
-        It is (x / 255 - mean) / std, computed as x * scale + shift, on a CPU a few images at a time: three passes over
-        memory would take twice as long as three over its cache.
+    @property
+    def shift(self) -> tuple[float, float, float]:
+        """Summand of each channel, see `scale`."""
+        return _three(-mean / std for mean, std in zip(self.mean, self.std, strict=True))
+
+    def __call__(self, images_BHW3: Tensor) -> Tensor:
+        """Map uint8 RGB images (B, H, W, 3) to the backbone's input (B, 3, S, S), float32."""
+        return self.normalise(self.resize(images_BHW3))
+
+    def resize(self, images_BHW3: Tensor) -> Tensor:
+        """Resize uint8 RGB images (B, H, W, 3) to (B, 3, S, S), values 0 to 255.
+
+        Returns:
+            uint8 where the size fits already, else float32.
         """
         images_B3HW = images_BHW3.permute(0, 3, 1, 2)
+        size = (self.input_size, self.input_size)
+        if images_B3HW.shape[2:] == size:
+            return images_B3HW
+        return F.interpolate(images_B3HW.float(), size=size, mode="bilinear", antialias=True)
+
+    def normalise(self, images_B3SS: Tensor) -> Tensor:
+        """Map RGB images (B, 3, S, S), values 0 to 255, to the backbone's input, float32: (x / 255 - mean) / std."""
         if self.channel_order == "BGR":
-            images_B3HW = images_B3HW.flip(1)
-        if images_B3HW.shape[2:] != (self.input_size, self.input_size):
-            size = (self.input_size, self.input_size)
-            images_B3HW = F.interpolate(images_B3HW.float(), size=size, mode="bilinear", antialias=True)
-        scale = _per_channel([1 / (255 * std) for std in self.std], images_B3HW)
-        shift = _per_channel([-mean / std for mean, std in zip(self.mean, self.std, strict=True)], images_B3HW)
-        values_B3HW = torch.empty_like(images_B3HW, dtype=torch.float32)
-        at_once = IMAGES_IN_CACHE if images_B3HW.device.type == "cpu" else len(images_B3HW)
-        for values, images in zip(values_B3HW.split(at_once), images_B3HW.split(at_once), strict=True):
-            values.copy_(images).mul_(scale).add_(shift)
-        return values_B3HW
+            images_B3SS = images_B3SS.flip(1)
+        scale, shift = (_per_channel(values, images_B3SS.device) for values in (self.scale, self.shift))
+        inputs_B3SS = torch.empty_like(images_B3SS, dtype=torch.float32)
+        at_once = IMAGES_IN_CACHE if images_B3SS.device.type == "cpu" else len(images_B3SS)
+        for inputs, images in zip(inputs_B3SS.split(at_once), images_B3SS.split(at_once), strict=True):
+            inputs.copy_(images).mul_(scale).add_(shift)
+        return inputs_B3SS
 
 
-def _per_channel(values: list[float], images_B3HW: Tensor) -> Tensor | float:
-    """Return a factor or summand of each channel; one number where they are alike, which is twice as fast."""
+def _three(values: Iterable[float]) -> tuple[float, float, float]:
+    red, green, blue = values
+    return red, green, blue
+
+
+def _per_channel(values: tuple[float, float, float], device: torch.device) -> Tensor | float:
+    """Return a value for each channel, to be broadcast; one number where all are equal, which is twice as fast."""
     if len(set(values)) == 1:
         return values[0]
-    return torch.tensor(values, device=images_B3HW.device)[:, None, None]
+    return torch.tensor(values, device=device)[:, None, None]

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torchvision.transforms.v2.functional as torchvision_functional
 
 from femb_cli.data.images.preprocess import Preprocessing
 
@@ -42,3 +43,47 @@ def test_many_images_are_mapped_as_one_is():
     ):
         one_by_one = torch.cat([preprocessing(image[None]) for image in images])
         assert torch.equal(preprocessing(images), one_by_one)
+
+
+KINDS = [
+    Preprocessing(8),
+    Preprocessing(8, "BGR", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
+    Preprocessing(8, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+]
+
+
+@pytest.mark.parametrize("preprocessing", KINDS)
+def test_pixels_are_normalised_as_torchvision_does(preprocessing):
+    images = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    ordered = images.flip(1) if preprocessing.channel_order == "BGR" else images
+    expected = torchvision_functional.normalize(ordered / 255, list(preprocessing.mean), list(preprocessing.std))
+    torch.testing.assert_close(preprocessing.normalise(images), expected, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("preprocessing", KINDS)
+def test_scale_and_shift_are_the_formula(preprocessing):
+    pixels = torch.arange(256.0)
+    for channel in range(3):
+        mean, std = preprocessing.mean[channel], preprocessing.std[channel]
+        values = pixels * preprocessing.scale[channel] + preprocessing.shift[channel]
+        torch.testing.assert_close(values, (pixels / 255 - mean) / std, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("preprocessing", KINDS)
+def test_bytes_and_the_same_numbers_become_the_same_input(preprocessing):
+    images = torch.randint(0, 256, (11, 8, 8, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    resized = preprocessing.resize(images)
+    assert resized.dtype == torch.uint8
+    assert torch.equal(preprocessing.normalise(resized.float()), preprocessing(images))
+
+
+def test_resized_images_are_numbers_from_0_to_255_and_the_originals_stay():
+    images = torch.randint(0, 256, (2, 20, 20, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    before = images.clone()
+    resized = Preprocessing(8).resize(images)
+    assert (resized.shape, resized.dtype) == ((2, 3, 8, 8), torch.float32)
+    assert 0 <= resized.min() < 100 < 150 < resized.max() <= 255
+    kept = resized.clone()
+    Preprocessing(8).normalise(resized)
+    assert torch.equal(resized, kept)
+    assert torch.equal(images, before)
