@@ -92,7 +92,13 @@ def test_a_card_without_the_newer_texts_has_their_defaults():
     assert (card.magnitude_is_quality, card.fingerprint) == (False, "")
 
 
-def test_facts_about_the_source_are_added():
+def test_entries_of_the_source_are_added():
     card = CARDS[1].with_source(sha256="abc")
     assert card.source == {"license": "MIT", "sha256": "abc"}
     assert CARDS[1].source == {"license": "MIT"}
+
+
+def test_people_are_not_shown_the_fingerprint():
+    shown = CARDS[1].to_display()
+    assert "fingerprint" not in shown
+    assert shown == {name: text for name, text in CARDS[1].to_metadata().items() if name in shown}

@@ -1,4 +1,4 @@
-"""The folder that a training leaves behind."""
+"""Where runs are, and what a run's directory holds."""
 
 import os
 
@@ -93,7 +93,7 @@ def test_the_newest_unfinished_run_is_resumed(tmp_path):
     assert newest_unfinished_run() == waiting
 
 
-@pytest.mark.parametrize("which", [newest_unfinished_run, lambda: newest_finished_run(run_path(TrainConfig()).parent)])
+@pytest.mark.parametrize("which", [newest_unfinished_run, newest_finished_run])
 def test_no_run_at_all_is_an_error_with_a_hint(which):
     with pytest.raises(FembError, match="run") as caught:
         which()
@@ -106,3 +106,11 @@ def test_the_newest_finished_run_is_the_one_that_ended_last(tmp_path):
         os.utime(tmp_path / "runs" / name / RUN_SUMMARY, (10**9 + number,) * 2)
     make_run(tmp_path / "runs/unfinished", steps=[1])
     assert newest_finished_run(tmp_path / "runs").name == "last"
+
+
+def test_runs_are_looked_for_where_the_environment_says_unless_told_otherwise(tmp_path, monkeypatch):
+    for directory in ("here", "there"):
+        write_summary(make_run(tmp_path / directory / "run", steps=[1]), {})
+    monkeypatch.setenv("FEMB_RUNS_DIR", str(tmp_path / "here"))
+    assert newest_finished_run() == tmp_path / "here/run"
+    assert newest_finished_run(tmp_path / "there") == tmp_path / "there/run"

@@ -1,5 +1,6 @@
 """Checkpoints on disk: exact, whole, and refused where they are not."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,13 +8,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from femb_cli.backbones import build_configured_backbone
-from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.card import LARGEST_INPUT, ModelCard
 from femb_cli.checkpoints.fingerprint import fingerprint
+from femb_cli.checkpoints.inspection import inspect_model
 from femb_cli.checkpoints.runs import CLASSIFIER, CONFIG, MODEL, STATE
 from femb_cli.checkpoints.store import assemble_backbone, load_strictly, open_checkpoint, read_metadata, save_checkpoint
 from femb_cli.config.schema import IResNetConfig, MobileFaceNetConfig, ViTConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
+from femb_cli.inference import load_embedder
 
 SMALL = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625, bn_eps=2e-5)
 CARD = ModelCard(
@@ -257,3 +260,44 @@ def test_a_checkpoint_without_a_fingerprint_is_loaded_unchecked(saved):
     del metadata["fingerprint"]
     save_file(tensors, saved / MODEL, metadata=metadata | {"channel_order": "RGB"})
     assert open_checkpoint(saved).load_backbone().embedding_dim == 8
+
+
+@pytest.fixture
+def restate(saved):
+    """Change numbers of the saved backbone's configuration, wherever the metadata has them."""
+
+    def change(**changes):
+        metadata, tensors = read_metadata(saved / MODEL), load_file(saved / MODEL)
+        metadata |= {name: str(value) for name, value in changes.items()}
+        metadata["backbone"] = json.dumps({**json.loads(metadata["backbone"]), **changes})
+        save_file(tensors, saved / MODEL, metadata=metadata)
+        return saved
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("width", 1e9), ("width", 1e300), ("embedding_dim", 2**62), ("embedding_dim", 2**63), ("embedding_dim", 10**40)],
+)
+@pytest.mark.parametrize("read", [load_embedder, inspect_model])
+def test_a_network_larger_than_torch_can_count_is_refused(restate, read, name, value):
+    with pytest.raises(FembError, match=r"model\.safetensors"):
+        read(restate(**{name: value}))
+
+
+def test_an_input_of_gigabytes_is_refused_with_the_file(restate):
+    with pytest.raises(FembError, match=r"model\.safetensors has damaged metadata.*input_size 2049"):
+        load_embedder(restate(input_size=LARGEST_INPUT + 1))
+
+
+def test_a_header_with_shapes_beyond_torch_is_refused(saved):
+    file = saved / MODEL
+    data = file.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["x"] = {"dtype": "F32", "shape": [0, 2**62, 2], "data_offsets": [0, 0]}
+    text = json.dumps(header).encode()
+    file.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
+    with pytest.raises(FembError, match=r"model\.safetensors is not a readable safetensors file"):
+        load_embedder(saved)

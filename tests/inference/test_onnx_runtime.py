@@ -1,6 +1,7 @@
 """ONNX and other exported files as models: taken when they say what they are, else refused with a way out."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,3 +89,47 @@ def test_a_program_is_never_opened(tmp_path, name):
     (tmp_path / name).write_bytes(b"")
     with pytest.raises(FembError, match="could write files or run any code"):
         load_embedder(tmp_path / name)
+
+
+@pytest.fixture
+def save_graph(tmp_path):
+    """Writes an ONNX file of one node, with a card of femb's."""
+    helper = onnx.helper
+
+    def save(operator, *, input_size=32, **settings):
+        images = helper.make_tensor_value_info("images", 1, ["batch", 3, 32, 32])
+        embeddings = helper.make_empty_tensor_value_info("embeddings")
+        node = helper.make_node(operator, ["images"], ["embeddings"], **settings)
+        graph = helper.make_graph([node], "odd", [images], [embeddings])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        config = replace(SMALL, input_size=input_size)
+        card = ModelCard(config, Preprocessing(input_size=input_size), fingerprint="AACAPw==")
+        for key, value in card.to_metadata().items():
+            model.metadata_props.add(key=key, value=value)
+        (tmp_path / "odd.onnx").write_bytes(model.SerializeToString())
+        return tmp_path / "odd.onnx"
+
+    return save
+
+
+@pytest.mark.parametrize(
+    "operator, settings",
+    [("Cast", {"to": 8}), ("Cast", {"to": 7}), ("ReduceSum", {"keepdims": 0}), ("SequenceConstruct", {})],
+    ids=["texts", "whole numbers", "a number", "a sequence"],
+)
+def test_a_graph_that_gives_no_embeddings_is_refused(save_graph, operator, settings):
+    with pytest.raises(FembError, match=r"odd\.onnx gives no embeddings"):
+        load_embedder(save_graph(operator, **settings), "cpu")
+
+
+def test_a_graph_for_images_of_another_size_is_refused(save_graph):
+    with pytest.raises(FembError, match=r"odd\.onnx cannot be run"):
+        load_embedder(save_graph("Flatten", input_size=48), "cpu")
+
+
+def test_metadata_that_is_no_text_is_refused_and_nothing_is_printed(save_graph, capfd):
+    file = save_graph("Flatten")
+    file.write_bytes(file.read_bytes().replace(b"femb-checkpoint-1", b"femb-checkpoint-\xff"))
+    with pytest.raises(FembError, match=r"odd\.onnx is not a readable ONNX file"):
+        load_embedder(file, "cpu")
+    assert capfd.readouterr().out == ""
