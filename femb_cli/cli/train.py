@@ -1,12 +1,15 @@
 """`femb train`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.output import Output, format_pairs
+
+if TYPE_CHECKING:
+    from femb_cli.training.job import TrainRequest
 
 
 def train(
@@ -15,37 +18,43 @@ def train(
         typer.Argument(help="YAML file, or a name from femb list configs. Default: quickstart.", show_default=False),
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", metavar="DIR", help="Training set (femb convert makes one), or synthetic.")
+        str | None,
+        typer.Option("--data", metavar="DIR", help="Training set, for example of femb convert; or synthetic."),
     ] = None,
     header: Annotated[
-        str | None, typer.Option("--header", help="arcface, magface ...", autocompletion=options.header_names)
+        str | None, typer.Option("--header", help="Header: arcface, magface ...", autocompletion=options.header_names)
     ] = None,
     backbone: Annotated[
-        str | None, typer.Option("--backbone", help="iresnet50, mbf ...", autocompletion=options.backbone_names)
+        str | None,
+        typer.Option("--backbone", help="Backbone: iresnet50, mbf ...", autocompletion=options.backbone_names),
     ] = None,
     init: Annotated[
         Path | None,
-        typer.Option("--init", metavar="MODEL", help="Run or checkpoint to start from: its backbone and weights."),
+        typer.Option("--init", metavar="MODEL", help="Run or checkpoint whose backbone and weights to start from."),
     ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="Length of the run in steps ...")] = None,
-    epochs: Annotated[float | None, typer.Option("--epochs", help="... or in passes over the data.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Length of the run in steps.")] = None,
+    epochs: Annotated[float | None, typer.Option("--epochs", help="Length of the run in passes over the data.")] = None,
     batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Images in a step, all processes together.")
+        int | None, typer.Option("--batch-size", help="Images in one step, over all processes together.")
     ] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Highest learning rate.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of weights, order and augmentation.")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate at its highest.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Seed of weights, order of images and augmentation.")
+    ] = None,
     processes: options.Processes = None,
     gpus: options.Gpus = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The run's folder. Default: a new one under runs/.")
+        Path | None, typer.Option("--out", "-o", help="Run directory. Default: a new one under runs/.")
     ] = None,
     resume: Annotated[
         str | None,
-        typer.Option("--resume", metavar="[RUN]", help="Go on with a run; without RUN, the newest unfinished."),
+        typer.Option("--resume", metavar="[RUN]", help="Resume a run; without RUN, the newest unfinished one."),
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any setting of femb config, for example header.margin=0.4."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Any setting that femb config shows, for example header.margin=0.4."
+        ),
     ] = None,
     data_dir: options.DataDir = None,
     device: options.Device = None,
@@ -54,9 +63,9 @@ def train(
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a network: a face dataset in, a run with checkpoints, metrics and plots out.
+    """Train a network on a face dataset, into a run: checkpoints, metrics and TensorBoard curves.
 
-    Without arguments it trains a small network on procedural faces, in about a minute on a laptop.
+    Without arguments, femb trains a small network on drawn faces in about a minute on a laptop.
 
     \b
     Examples:
@@ -66,9 +75,7 @@ def train(
       femb train --init magface_r50 --header magface --data my_people --lr 1e-3
       femb train arcface_r50_ms1mv3 --data ms1mv3 --gpus 4
     """
-    from femb_cli.runtime.launch import on_main_process
     from femb_cli.training.job import TrainRequest
-    from femb_cli.training.session import describe, launch_run, prepare_run
 
     output = Output(json=json, quiet=quiet)
     chosen = {
@@ -95,22 +102,44 @@ def train(
         overwrite=overwrite,
     )
     if dry_run:
-        plan = describe(request)
-        output.result(plan, plan["config"] + "\n" + format_pairs({k: v for k, v in plan.items() if k != "config"}))
-        return
+        _show_plan(request, output)
+    else:
+        _train(request, output)
+
+
+def _show_plan(request: "TrainRequest", output: Output) -> None:
+    """Print what a training would do."""
+    from femb_cli.training.session import describe
+
+    plan = describe(request)
+    output.result(plan, plan["config"] + "\n" + format_pairs({k: v for k, v in plan.items() if k != "config"}))
+
+
+def _train(request: "TrainRequest", output: Output) -> None:
+    """Prepare a run, train, and print the summary."""
+    from femb_cli.runtime.launch import on_main_process
+    from femb_cli.training.session import launch_run, prepare_run
+
     output.load_libraries()
     with output.progress("drawing faces") as progress:
-        job = on_main_process(lambda: prepare_run(request, say=output.say, progress=progress), device)
+        job = on_main_process(lambda: prepare_run(request, say=output.say, progress=progress), request.device)
     try:
         summary = launch_run(job)
     except KeyboardInterrupt:
-        output.say(f"\ninterrupted; go on with: femb train --resume {job.run}")
+        output.say(f"\ninterrupted; to resume: femb train --resume {job.run}")
         raise typer.Exit(130) from None
     if summary is not None:
-        _report(output, summary, uses_newest=out is None)
+        _report(output, summary, uses_newest=request.out is None)
 
 
 def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> None:
+    """Print the summary of a finished run and the commands to run next.
+
+    Args:
+        output: of the command.
+        summary: what `launch_run` returns.
+        uses_newest: whether the run is where other commands look for the newest one, so that it need not be named.
+    """
     from femb_cli.cli.output import percent
 
     run, verification = summary["run"], summary["verification"]

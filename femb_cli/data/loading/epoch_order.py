@@ -1,4 +1,4 @@
-"""In which order an epoch visits the images.
+"""The order in which an epoch visits the images.
 
 Shapes: N images, G groups of neighbouring rows.
 """
@@ -8,20 +8,21 @@ import numpy as np
 from femb_cli.data.source import RowGroups
 
 MOST_LANES = 32
+"""Lanes at most; a common multiple of the usual numbers of processes."""
 
 
 def epoch_order(num_images: int, seed: tuple[int, ...], groups: RowGroups | None = None) -> np.ndarray:
-    """Return a permutation of the rows, int32 or int64, (N,), that `seed` decides.
+    """Return a permutation of the rows that depends on `seed`, int32 or int64, (N,).
 
-    With groups, an even permutation would read a whole group for each image. Then the groups are permuted and dealt
-    out to lanes, each lane is shuffled within windows of a few groups, and the order takes one row from each lane in
-    turn. So few groups are in use at any time, and where the number of processes divides that of the lanes, no two
-    processes read the same ones.
+    A plain permutation of grouped rows, as in Parquet, would read a whole group for every image. So groups are
+    permuted and dealt out to lanes, each lane is shuffled within windows of a few groups, and the order takes one row
+    from each lane in turn. That keeps few groups in memory. If the number of processes divides the number of lanes, no
+    two processes read the same group.
 
     Args:
         num_images: N.
         seed: of the permutation.
-        groups: which rows can only be read together.
+        groups: which rows are read fast only together; None for a plain permutation.
     """
     random = np.random.default_rng(seed)
     dtype = np.int32 if num_images < 2**31 else np.int64
@@ -35,7 +36,7 @@ def epoch_order(num_images: int, seed: tuple[int, ...], groups: RowGroups | None
 
 
 def _lane(groups: np.ndarray, starts: np.ndarray, window: int, random: np.random.Generator, dtype: type) -> np.ndarray:
-    """Return the rows of some groups, shuffled within windows."""
+    """Return the rows of some groups, shuffled within windows of `window` groups."""
     windows = []
     for first in range(0, len(groups), window):
         together = groups[first : first + window]
@@ -45,7 +46,7 @@ def _lane(groups: np.ndarray, starts: np.ndarray, window: int, random: np.random
 
 
 def _take_turns(lanes: list[np.ndarray]) -> np.ndarray:
-    """Return one row of each lane, then the next of each, and so on; lanes that are at their end are passed over."""
+    """Return the first row of each lane, then the second of each, and so on; shorter lanes end earlier."""
     turn = np.concatenate([np.arange(len(lane)) for lane in lanes])
     lane_number = np.repeat(np.arange(len(lanes)), [len(lane) for lane in lanes])
     return np.concatenate(lanes)[np.lexsort((lane_number, turn))]

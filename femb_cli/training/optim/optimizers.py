@@ -1,4 +1,4 @@
-"""The optimizer over a backbone and its classifier."""
+"""Build the optimizer of a backbone and its classifier."""
 
 from torch import nn
 from torch.optim import Optimizer
@@ -9,9 +9,13 @@ from femb_cli.training.optim.sampled_rows import SampledRows
 
 
 def build_optimizer(config: OptimizerConfig, *modules: nn.Module) -> Optimizer:
-    """One optimizer for all parameters; biases, batch norms and PReLU slopes (one dimension) are not decayed.
+    """Build one optimizer for all parameters of some modules.
 
-    Class weights with a sparse gradient are updated where they have one, and nowhere else.
+    Weight decay applies to matrices and kernels, not to biases, batch norms and PReLU slopes (one dimension). Of class
+    weights with a sparse gradient, only the rows in the gradient are updated.
+
+    Raises:
+        FembError: the settings do not fit each other.
     """
     parameters = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
     groups = [
@@ -24,6 +28,6 @@ def build_optimizer(config: OptimizerConfig, *modules: nn.Module) -> Optimizer:
 
 
 def set_learning_rate(optimizer: Optimizer, lr: float) -> None:
-    """Set the rate of every group."""
+    """Set the learning rate of every parameter group."""
     for group in optimizer.param_groups:
         group["lr"] = lr

@@ -1,12 +1,12 @@
-"""Updates that touch only the sampled rows of the class weights, with any optimizer.
+"""Update only the sampled rows of the class weights, with any optimizer.
 
-Under Partial FC a step sees some classes, and the weight's gradient is a sparse tensor of their rows. During the
-optimizer's step these rows, with their part of its state (momentum), stand in for the whole weight as a small
-parameter; afterwards they are written back. Nothing else is read or written: the other classes feel neither weight
-decay nor momentum until they are sampled again.
+Under Partial FC a step samples some classes, and the gradient of the class weights is a sparse tensor of their rows.
+For the optimizer's step a small parameter takes the place of the whole weight: these rows, with their part of the
+optimizer's state (momentum). After the step they are written back. So an unsampled class gets no weight decay and no
+momentum until it is sampled again, and the step costs no more than its rows.
 
-arcface_torch's PartialFC_V2 gives unsampled classes a gradient of zeros instead, so that they still decay and drift
-on with their momentum: `classifier.update: all` does the same.
+arcface_torch's PartialFC_V2 gives unsampled classes a gradient of zeros instead, so that they keep decaying and moving
+by their momentum. `classifier.update: all` does the same.
 """
 
 from typing import Any
@@ -17,15 +17,16 @@ from torch.optim import Optimizer
 
 
 class SampledRows:
-    """Attach it to an optimizer: `SampledRows(optimizer)`. Parameters with dense gradients are stepped as ever."""
+    """Hooks on an optimizer's step, attached by `SampledRows(optimizer)`; dense gradients are not affected."""
 
     def __init__(self, optimizer: Optimizer) -> None:
-        self.stand_ins: list[tuple[dict[str, Any], int, Tensor, Tensor]] = []
+        self.replaced: list[tuple[dict[str, Any], int, Tensor, Tensor]] = []
         optimizer.register_step_pre_hook(self._take_out)
         optimizer.register_step_post_hook(self._put_back)
 
     @torch.no_grad()
     def _take_out(self, optimizer: Optimizer, *_: Any) -> None:
+        """Before a step, replace each weight that has a sparse gradient by its sampled rows."""
         for group in optimizer.param_groups:
             for position, weight in enumerate(group["params"]):
                 if weight.grad is not None and weight.grad.is_sparse:
@@ -38,11 +39,12 @@ class SampledRows:
                         for name, value in optimizer.state.get(weight, {}).items()
                     }
                     group["params"][position] = sampled
-                    self.stand_ins.append((group, position, weight, rows))
+                    self.replaced.append((group, position, weight, rows))
 
     @torch.no_grad()
     def _put_back(self, optimizer: Optimizer, *_: Any) -> None:
-        for group, position, weight, rows in self.stand_ins:
+        """After the step, write the rows and their state back into the weight."""
+        for group, position, weight, rows in self.replaced:
             sampled = group["params"][position]
             group["params"][position] = weight
             weight.index_copy_(0, rows, sampled)
@@ -52,8 +54,9 @@ class SampledRows:
                     state.setdefault(name, torch.zeros_like(weight)).index_copy_(0, rows, value)
                 else:
                     state[name] = value
-        self.stand_ins.clear()
+        self.replaced.clear()
 
 
 def _is_per_row(value: Any, weight: Tensor) -> bool:
+    """Whether a value of the optimizer's state has an entry for each entry of the weight."""
     return isinstance(value, Tensor) and value.shape == weight.shape

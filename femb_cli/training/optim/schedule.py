@@ -1,4 +1,4 @@
-"""The learning rate's course over a run, as a factor on the optimizer's rate."""
+"""The learning rate schedule, as a factor on the optimizer's rate."""
 
 import math
 
@@ -6,9 +6,10 @@ from femb_cli.config.schema import ScheduleConfig
 
 
 def learning_rate_factor(step: int, steps: int, config: ScheduleConfig) -> float:
-    """The factor of a step, counted from 0, in a run of `steps`.
+    """Return the factor of a step, counted from 0, in a run of `steps` steps.
 
-    The warm-up rises linearly to 1; then the rate follows its shape, which ends at 0 except for `step` and `constant`.
+    The factor rises linearly to 1 during the warm-up. Then it follows the configured shape: `polynomial` and `cosine`
+    fall to 0, `step` divides by 10 at each milestone, and `constant` stays at 1.
     """
     warmup_steps = config.warmup * steps
     if step < warmup_steps:
