@@ -1,0 +1,25 @@
+"""What `femb export` says."""
+
+import json
+
+
+def test_the_command_says_what_was_measured(femb, trained):
+    result = femb("export", trained, "-o", "model.ts", "--with-preprocessing", "--json")
+    found = json.loads(result.out)
+    size = json.loads(femb("inspect", trained, "--json").out)["input_size"]
+    assert found["input"] == f"(batch, {size}, {size}, 3)"
+    assert found["relative_difference"] <= 1e-4
+    assert "in batches of 1, 3 and 64" in result.err
+
+
+def test_a_dry_run_says_what_would_be_made_and_makes_nothing(femb, trained, tmp_path):
+    result = femb("export", trained, "--format", "onnx", "--dry-run", "--json")
+    found = json.loads(result.out)
+    assert (found["format"], found["precision"], found["path"]) == ("onnx", "float32", f"{trained.name}.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_format_lists_the_known(femb, trained):
+    result = femb("export", trained, "--format", "caffe")
+    assert result.code == 2
+    assert "onnx" in result.err and "magface" in result.err

@@ -1,0 +1,100 @@
+"""Embedders: uint8 images in, raw embeddings out, whatever the model is on disk."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from femb_cli.backbones import build_configured_backbone
+from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.runs import MODEL
+from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
+from femb_cli.config.schema import IResNetConfig
+from femb_cli.data.images.preprocess import Preprocessing
+from femb_cli.errors import FembError
+from femb_cli.inference import Embedder, load_embedder
+from femb_cli.inference.embedder import is_onnx
+
+CONFIG = IResNetConfig("iresnet18", embedding_dim=8, input_size=32, width=0.0625)
+CARD = ModelCard(CONFIG, Preprocessing(32, "BGR", mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)), flip="none")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    path = tmp_path_factory.mktemp("run") / "checkpoints/step-000003"
+    torch.manual_seed(0)
+    save_checkpoint(path, build_configured_backbone(CONFIG), CARD)
+    return open_checkpoint(path)
+
+
+@pytest.fixture(scope="module")
+def embedder(checkpoint):
+    return load_embedder(checkpoint.path, "cpu")
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+
+
+def test_the_card_is_applied_to_the_pixels(checkpoint, embedder, images):
+    values = (images[..., ::-1] / 255 - np.array([0.1, 0.2, 0.3])) / np.array([0.4, 0.5, 0.6])
+    with torch.inference_mode():
+        expected = checkpoint.load_backbone()(torch.from_numpy(values.transpose(0, 3, 1, 2)).float()).numpy()
+    np.testing.assert_allclose(embedder(images), expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_an_array_gives_an_array_and_a_tensor_a_tensor(embedder, images):
+    from_array, from_tensor = embedder(images), embedder(torch.from_numpy(images))
+    assert (from_array.dtype, from_array.shape) == (np.float32, (3, 8))
+    assert np.array_equal(from_array, from_tensor.numpy())
+
+
+def test_flip_adds_the_embeddings_of_the_mirror_images(embedder, images):
+    both = embedder(images) + embedder(images[:, :, ::-1].copy())
+    np.testing.assert_allclose(embedder(images, flip=True), both, rtol=1e-4, atol=1e-5)
+
+
+def test_images_of_another_size_are_resized(embedder):
+    images = np.full((2, 48, 40, 3), 90, dtype=np.uint8)
+    np.testing.assert_allclose(embedder(images), embedder(images[:, :32, :32]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [np.zeros((1, 32, 32, 3), np.float32), np.zeros((32, 32, 3), np.uint8), np.zeros((1, 3, 32, 32), np.uint8)],
+)
+def test_other_shapes_and_types_are_refused(embedder, images):
+    with pytest.raises(FembError, match=r"uint8 images of shape \(B, H, W, 3\)"):
+        embedder(images)
+
+
+@pytest.mark.parametrize("part", ["../..", ".", MODEL])
+def test_a_run_a_checkpoint_and_a_file_are_the_same_model(checkpoint, embedder, images, part):
+    path = checkpoint.path / part
+    loaded = load_embedder(str(path), "cpu")
+    assert np.array_equal(loaded(images), embedder(images))
+    assert (loaded.name, loaded.flip, loaded.embedding_dim) == (str(path), "none", 8)
+    assert loaded.card == checkpoint.card
+
+
+def test_an_embedder_may_be_made_of_any_function(images):
+    def channel_sums(inputs_B3HW):
+        return inputs_B3HW.sum((2, 3))
+
+    plain = Preprocessing(32, mean=(0.0,) * 3, std=(1 / 255,) * 3)
+    embedder = Embedder(channel_sums, plain, embedding_dim=3, name="sums", flip="none", device=torch.device("cpu"))
+    np.testing.assert_allclose(embedder(images), images.astype(np.float64).sum((1, 2)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name, expected", [("model.onnx", True), ("model.safetensors", False), ("run", False)])
+def test_an_onnx_file_is_told_by_its_ending(name, expected):
+    assert is_onnx(Path(name)) is expected
+
+
+@pytest.mark.parametrize("name", ["model.pt2", "model.ts"])
+def test_a_program_is_never_opened(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(FembError, match="could write files or run any code"):
+        load_embedder(tmp_path / name)
