@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.output import Output, format_pairs
+from femb_cli.cli.output import Output, format_pairs, percent
 
 if TYPE_CHECKING:
     from femb_cli.training.job import TrainRequest
@@ -140,8 +140,6 @@ def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> No
         summary: what `launch_run` returns.
         uses_newest: whether the run is where other commands look for the newest one, so that it need not be named.
     """
-    from femb_cli.cli.output import percent
-
     run, verification = summary["run"], summary["verification"]
     results = [] if verification is None else verification.get("results", [verification])
     lines = {"run": run, "steps": summary["steps"], "loss": f"{summary['loss']:.4f}", "seconds": summary["seconds"]}
