@@ -15,7 +15,7 @@ def test_the_table_shows_accuracy_with_its_spread_and_protocol(report, results):
 
 
 @pytest.mark.parametrize("kind", ["report", "full"])
-def test_the_page_asks_for_nothing_from_outside(request, kind):
+def test_the_page_needs_nothing_from_outside(request, kind):
     page = (request.getfixturevalue(kind) / "report.html").read_text()
     assert not re.search(r"""(src|href)\s*=\s*["'](?!#|data:image/jpeg;base64,)|url\((?!#)|@import|<script""", page)
 
@@ -65,7 +65,7 @@ def test_headings_of_what_is_not_known_are_left_out(report):
     assert not re.search("<h2[^>]*>(Error versus discard|Groups|Hardest pairs|Models)<", page)
 
 
-def test_too_few_impostor_pairs_are_warned_of(report, tmp_path):
+def test_too_few_impostor_pairs_cause_a_warning(report, tmp_path):
     page = (report / "report.html").read_text()
     assert "The 100 of Toys &amp; dolls cannot show an FMR of 1e-3: even without one false match" in page
     assert "as high as 3.00 %" in page
