@@ -7,14 +7,14 @@ from PIL import Image
 
 
 def encode(shade: int, size: tuple[int, int] = (40, 40), form: str = "JPEG", **options: object) -> bytes:
-    """One colour, encoded."""
+    """Return an encoded image of one colour."""
     buffer = io.BytesIO()
     Image.new("RGB", size, (shade % 256, 255 - shade % 256, 0)).save(buffer, form, **options)
     return buffer.getvalue()
 
 
 def people(folder: Path, counts: dict[str, int]) -> Path:
-    """Write one folder for each person, with so many images; no two images are the same."""
+    """Write a folder for each person with the given number of images, all different."""
     shade = 0
     for person, count in counts.items():
         (folder / person).mkdir(parents=True, exist_ok=True)
@@ -25,5 +25,5 @@ def people(folder: Path, counts: dict[str, int]) -> Path:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """The bytes of every file below a folder by its relative path."""
+    """Return the bytes of every file below a folder, by relative path."""
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}

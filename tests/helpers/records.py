@@ -1,4 +1,4 @@
-"""Record files as MXNet writes them, made by hand."""
+"""Write record files in the format of MXNet, without MXNet."""
 
 import struct
 from pathlib import Path
@@ -11,7 +11,7 @@ def part(data: bytes, kind: int = 0) -> bytes:
 
 
 def record(payload: bytes) -> bytes:
-    """Split where a writer has to: at every magic that stands at a multiple of four."""
+    """Return a record, split at every magic number at a multiple of four."""
     pieces, start = [], 0
     for position in range(0, len(payload) - 3, 4):
         if payload[position : position + 4] == MAGIC:
@@ -23,7 +23,7 @@ def record(payload: bytes) -> bytes:
 
 
 def image(label: float | list[float], content: bytes, number: int = 0) -> bytes:
-    """The payload of an image record; a list of labels makes a flag above 0."""
+    """Return the payload of an image record; a list of labels gives a flag above 0."""
     labels = label if isinstance(label, list) else []
     scalar = 0.0 if labels else label
     return struct.pack(f"<IfQQ{len(labels)}f", len(labels), scalar, number, 0, *labels) + content
