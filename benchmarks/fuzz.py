@@ -166,7 +166,7 @@ def examine_checkpoint(path: Path) -> Outcome:
     assert converted.exists() == done[0], "something is left of a conversion that was refused"
     if done[0]:
         assert succeeds(lambda: load_embedder(converted, "cpu")), "what was converted cannot be loaded"
-        assert inspect_model(converted)["problem"] is None, "what was converted is not sound"
+        assert inspect_model(converted).problem is None, "what was converted is not sound"
     if path.suffix == ".onnx" or is_own_folder:
         done += [succeeds(lambda: load_embedder(path, "cpu")), succeeds(lambda: inspect_model(path))]
     return Outcome.WHOLE if all(done) else Outcome.PARTLY if any(done) else Outcome.REFUSED
