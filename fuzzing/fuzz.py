@@ -175,7 +175,7 @@ def examine_checkpoint(path: Path) -> Outcome:
     assert converted.exists() == done[0], "a refused conversion left files"
     if done[0]:
         assert succeeds(lambda: load_embedder(converted, "cpu")), "the converted checkpoint cannot be loaded"
-        assert inspect_model(converted)["problem"] is None, "the converted checkpoint is not valid"
+        assert inspect_model(converted).problem is None, "the converted checkpoint is not valid"
     if path.suffix == ".onnx" or is_own_folder:
         done += [succeeds(lambda: load_embedder(path, "cpu")), succeeds(lambda: inspect_model(path))]
     return Outcome.WHOLE if all(done) else Outcome.PARTLY if any(done) else Outcome.REFUSED

@@ -19,7 +19,7 @@ from femb_cli.files import new_folder
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint on disk whose card was read.
+    """An opened checkpoint: its card has been read, its tensors have not.
 
     Attributes:
         path: the directory, or a single safetensors file with femb's metadata.
@@ -133,7 +133,7 @@ def assemble_backbone(config: BackboneConfig, tensors: Mapping[str, Tensor], *, 
 
     Args:
         config: the network's configuration.
-        tensors: its state dict. The network uses tensors that are float32 and on the CPU themselves, not copies.
+        tensors: its state dict. Tensors that are float32 and on the CPU become the network's own, without a copy.
         where: the file that the tensors come from, for error messages.
 
     Raises:

@@ -67,7 +67,7 @@ def _to_input(images_BHW3: Tensor, preprocessing: Preprocessing, plan: ExportPla
 
 
 def _describe_input(preprocessing: Preprocessing, plan: ExportPlan) -> dict[str, str]:
-    """Return metadata that tell other programs what to give to the graph."""
+    """Describe the graph's input and output for other programs."""
     size = preprocessing.input_size
     values = f"float32 {preprocessing.channel_order} NCHW, (x / 255 - mean) / std"
     shape = f"(batch, {size}, {size}, 3)" if plan.with_preprocessing else f"(batch, 3, {size}, {size})"

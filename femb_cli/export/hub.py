@@ -44,7 +44,7 @@ def _readme(card: ModelCard, name: str, num_parameters: int) -> str:
     about = (
         f"A face embedding network, {backbone.name} with {num_parameters / 1e6:.1f} million parameters: an aligned face"
         f" of {pixels.input_size} x {pixels.input_size} pixels becomes {backbone.embedding_dim} numbers, and the cosine"
-        " of two embeddings says how alike two faces are."
+        " of two embeddings says how similar two faces are."
     )
     if card.magnitude_is_quality:
         about += " The longer an embedding, the better the image: its norm is a quality."

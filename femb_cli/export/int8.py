@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from femb_cli.checkpoints.onnx_file import onnx_metadata
 from femb_cli.inference.onnx_runtime import INPUT
 
 BATCH_SIZE = 16
@@ -29,7 +30,7 @@ def quantize(file: Path, inputs: Tensor | None) -> None:
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    metadata = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
+    metadata = onnx_metadata(onnx.load(file))
     with TemporaryDirectory(prefix="femb-") as directory, _without_warnings():
         prepared = Path(directory) / "prepared.onnx"
         quant_pre_process(str(file), str(prepared), skip_symbolic_shape=True)

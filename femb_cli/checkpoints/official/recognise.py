@@ -69,6 +69,8 @@ def recognise(content: Any, family: Family | None, class_weights: str | None, wh
     if excitation := next((name for name in tensors if SQUEEZE_AND_EXCITATION.fullmatch(name)), None):
         raise FembError(f"{where} has squeeze-and-excitation layers ({excitation}), which femb's IResNet does not have")
     candidates = _candidates(architecture, prefix)
+    if family is None and not candidates:
+        raise FembError(f"{where} is of no family that femb knows: no {architecture.title} has the prefix {prefix!r}")
     if family is None:
         has_resume_keys = isinstance(content, dict) and "state_dict_backbone" in content
         family = _choose(candidates, class_weights, architecture, where, say, is_certain=has_resume_keys)
@@ -112,8 +114,8 @@ def _choose(
     names = [family.name for family in candidates]
     if ARCFACE_TORCH not in candidates:
         raise FembError(
-            f"{where} holds an {architecture.title}, whose tensors do not tell the family: {' or '.join(names) or '?'}",
-            hint=f"name it, because their colours differ: --from {' or --from '.join(names)}" if names else None,
+            f"{where} holds an {architecture.title} that can be of several families: {' or '.join(names)}",
+            hint=f"name the family, because their colours differ: --from {' or --from '.join(names)}",
         )
     if not is_certain:
         say(

@@ -62,3 +62,9 @@ def test_a_family_that_is_asked_for_is_not_guessed(tmp_path):
         convert(tmp_path, content, family_name="magface")
     with pytest.raises(FembError, match="not of the family tface"):
         convert(tmp_path, content, family_name="tface")
+
+
+def test_a_prefix_that_no_family_has_is_named(tmp_path):
+    content = {f"encoder.{name}": tensor for name, tensor in iresnet().items()}
+    with pytest.raises(FembError, match=r"no family .*no IResNet has the prefix 'encoder\.'"):
+        convert(tmp_path, content)
