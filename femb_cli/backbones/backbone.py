@@ -1,4 +1,4 @@
-"""What every backbone has in common."""
+"""The base class of all backbones."""
 
 from torch import nn
 
@@ -7,7 +7,7 @@ class Backbone(nn.Module):
     """A network from preprocessed images to raw (not normalised) embeddings.
 
     Attributes:
-        embedding_dim: D, the length of an embedding.
+        embedding_dim: D, the number of entries of an embedding.
         input_size: height and width of the images, pixels.
     """
 
@@ -17,8 +17,7 @@ class Backbone(nn.Module):
     def init_weights(self) -> None:
         """Draw fresh weights: He's normal distribution for convolutions, PyTorch's default for all other layers.
 
-        The constructor does not do this, so that a network that takes its weights from a file is built without drawing
-        any.
+        The constructor does not call it, because a network whose weights come from a file needs no random ones.
 
         He, Zhang, Ren, Sun: Delving Deep into Rectifiers, ICCV 2015, https://arxiv.org/abs/1502.01852, equation 14.
         """

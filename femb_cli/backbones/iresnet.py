@@ -23,11 +23,11 @@ BLOCKS = {
 """Blocks of each of the four stages."""
 
 CHANNELS = (64, 64, 128, 256, 512)
-"""Of the first convolution and of the four stages, at width 1."""
+"""Output channels of the first convolution and of the four stages, at width 1."""
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions around a shortcut; the second one carries the stride."""
+    """Two 3x3 convolutions with a shortcut; the second one has the stride."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int, bn_eps: float) -> None:
         super().__init__()

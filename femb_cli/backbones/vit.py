@@ -1,4 +1,4 @@
-"""ViT, arcface_torch's vision transformer: without a class token, the embedding is computed from all tokens.
+"""ViT, arcface_torch's vision transformer; it has no class token and computes the embedding from all tokens.
 
 Dosovitskiy et al.: An Image is Worth 16x16 Words, ICLR 2021, https://arxiv.org/abs/2010.11929, equations 1 to 3, with
 ReLU6 instead of GELU and no bias in query, key and value. Two regularisers act in training only:
@@ -15,7 +15,7 @@ Tensor names are those of the published weights (arcface_torch).
 
 Shapes: B images, N tokens, K tokens kept, F features of a token, H heads, f features of a head, D embedding dimension.
 N is the square of input_size // 9: 144 for 112 pixels (the last four are ignored), 576 for 224 pixels. The positional
-embedding and the first layer of the head depend on N, so that weights fit images of one size only.
+embedding and the first layer of the head depend on N, so weights work for one image size only.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -129,14 +129,14 @@ class Block(nn.Module):
         return x_BNF + self._skip_at_random(self.mlp(self.norm2(x_BNF)))
 
     def _skip_at_random(self, update_BNF: Tensor) -> Tensor:
-        """In training, drop the update of some images and scale up that of the others to the same mean."""
+        """In training, set the update of some images to 0 and scale up the others, so that the mean stays the same."""
         if not self.training:
             return update_BNF
         return update_BNF * F.dropout(torch.ones_like(update_BNF[:, :1, :1]), self.drop_path)
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention; scores and softmax are computed in float32 or better under any autocast."""
+    """Multi-head self-attention; scores and softmax are computed in float32 or float64, also under autocast."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class Attention(nn.Module):
 
 
 def _without_autocast(device: str) -> AbstractContextManager[object]:
-    """Disable autocast, on devices that have it: the meta device has not."""
+    """Disable autocast on devices that support it; the meta device does not."""
     return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 

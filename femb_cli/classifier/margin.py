@@ -78,10 +78,10 @@ class Shard:
 class MarginClassifier(nn.Module):
     """Class weights, and the softmax over the cosines with them.
 
-    It computes in float32 (float64 for float64 embeddings) under any autocast.
+    It computes in float32 (float64 for float64 embeddings), also under autocast.
 
-    If torch.distributed runs several processes, each holds a shard of the class weights, and all compute the same loss,
-    that of their batches together; the batches may differ in size. The gradient of the class weights is complete. The
+    If torch.distributed runs several processes, each holds a shard of the class weights. All compute the same loss,
+    that of their combined batches; the batches may differ in size. The gradient of the class weights is complete. The
     gradient of the embeddings is multiplied by the number of processes, because DistributedDataParallel averages the
     gradients of the backbone over the processes. Do not wrap the classifier in DistributedDataParallel. With the same
     torch seed on every process, the initial class weights do not depend on the number of processes.

@@ -100,7 +100,7 @@ class _Block:
 
 @dataclass(frozen=True)
 class _Stream:
-    """What the forward and the backward pass have in common.
+    """The settings and helper methods that the forward and the backward pass share.
 
     Attributes:
         header: changes the negatives.
@@ -150,8 +150,8 @@ class _Stream:
     def set_targets(self, matrix_BK: Tensor, block: _Block, value_B1: Tensor | float) -> None:
         """Set the targets' entries of a block, in place.
 
-        Rows whose target is not in the block write back an entry that they have: selecting the other rows would make
-        the CPU wait for the GPU.
+        A row whose target is not in the block writes an entry back unchanged, because selecting the other rows would
+        make the CPU wait for the GPU.
         """
         column_B1 = (self.classes.target_B - block.start).clamp(0, block.stop - block.start - 1)[:, None]
         is_here_B1 = column_B1 + block.start == self.classes.target_B[:, None]
@@ -193,7 +193,7 @@ class _StreamedCosines(torch.autograd.Function):
             largest_B1 = larger_B1
         reference_B1 = _finite_reference(largest_B1)
         ctx.stream = stream
-        # Reference and sum are kept apart: reference + log2(sum) is rounded to the precision of the logits.
+        # Save both: reference + log2(sum) would be rounded to the precision of the logits.
         ctx.save_for_backward(embeddings_BD, weight_CD, target_cosine_B, scale_B, reference_B1, sum_B1)
         return target_cosine_B.clone(), ((reference_B1 + sum_B1.log2()) * math.log(2)).squeeze(1)
 
@@ -221,7 +221,7 @@ class _StreamedCosines(torch.autograd.Function):
             stream.multiply_and_add(d_embeddings_BD, d_cosine_BK, block.operand_KD)
             d_weight_KD = d_weight_CD[block.start : block.stop]
             stream.multiply(d_cosine_BK.T, operand_BD, out=d_weight_KD)
-            _through_norm_(d_weight_KD, block)
+            _to_raw_weight_gradient_(d_weight_KD, block)
         return d_embeddings_BD, stream.as_gradient(d_weight_CD, weight_CD), None, d_scale_B, None
 
 
@@ -231,7 +231,7 @@ def _to_base_2(scale_B: Tensor) -> Tensor:
 
 
 def _finite_reference(largest_B1: Tensor) -> Tensor:
-    """The largest exponent so far, or 0 without any class, because -inf - (-inf) is not a number."""
+    """The largest exponent so far, or 0 if there is no class, because -inf - (-inf) is not a number."""
     return torch.where(largest_B1.isinf(), 0, largest_B1)
 
 
@@ -247,7 +247,7 @@ def _with_derivative(
     return negative_BK.detach(), lambda gradient_BK: torch.autograd.grad(negative_BK, cosine_BK, gradient_BK)[0]
 
 
-def _through_norm_(gradient_KD: Tensor, block: _Block) -> None:
+def _to_raw_weight_gradient_(gradient_KD: Tensor, block: _Block) -> None:
     """Turn the gradient of normalised class weights into that of raw ones, in place."""
     if block.norm_K1 is not None:
         along_K1 = (gradient_KD * block.unit_KD).sum(1, keepdim=True)

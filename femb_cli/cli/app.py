@@ -54,7 +54,7 @@ def _options(
 
 def main() -> None:
     """Run `femb` with the arguments of this process, and exit with its exit code."""
-    # pydantic would search all installed packages for plugins, which takes 20 ms of every command that it serves.
+    # pydantic would search all installed packages for plugins, which adds 20 ms to every command that imports it.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     keep_freed_memory()
     sys.exit(run(sys.argv[1:]))
@@ -82,7 +82,7 @@ def print_error(error: FembError) -> None:
 
 
 def name_bare_resume(arguments: Sequence[str]) -> list[str]:
-    """Turn `femb train --resume` without a run into `--resume newest`, because an option of Typer's needs a value."""
+    """Turn `femb train --resume` without a run into `--resume newest`, because an option in Typer needs a value."""
     completed = list(arguments)
     if completed[:1] == ["train"] and "--resume" in completed:
         following = completed.index("--resume") + 1

@@ -27,13 +27,17 @@ def convert(
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The directory to create.")],
     identities: Annotated[
         Path | None,
-        typer.Option("--identities", help="Keep these people: one name a line, a count after it is ignored."),
+        typer.Option(
+            "--identities", help="Keep only the people in this file: one name a line. Counts after names are ignored."
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Keep the first N images.")] = None,
     min_images: Annotated[
         int | None, typer.Option("--min-images", min=1, help="Keep people with at least N images.")
     ] = None,
-    split: Annotated[str | None, typer.Option("--split", help="Of a dataset with several: train, test ...")] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Split to convert, if there are several: train, test ...")
+    ] = None,
     images: Annotated[
         Path | None, typer.Option("--images", help="Folder with the images of a list. Default: beside the list.")
     ] = None,
@@ -42,9 +46,9 @@ def convert(
     ] = "stop",
     verify: Annotated[bool, typer.Option("--verify", help="Decode every image, to find all damage; slower.")] = False,
     format: Annotated[
-        Format, typer.Option("--format", help="arrow is what training reads fastest, parquet what the Hub shows.")
+        Format, typer.Option("--format", help="arrow: fastest for training; parquet: the Hub can show it.")
     ] = "arrow",
-    shard_size: Annotated[int, typer.Option("--shard-size", min=1, help="Megabytes of images in a file.")] = 500,
+    shard_size: Annotated[int, typer.Option("--shard-size", min=1, help="Megabytes of images per file.")] = 500,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -64,7 +68,7 @@ def convert(
       femb convert webface/ hub/ --format parquet
       femb convert agedb_30.bin agedb_30
     """
-    # A conversion multiplies no matrices, and starting BLAS threads would be a fifth of its time.
+    # A conversion needs no BLAS threads; starting them would take a fifth of its time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from femb_cli.files import refuse_existing
 

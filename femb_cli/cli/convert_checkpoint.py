@@ -26,7 +26,7 @@ def convert_checkpoint(
 ) -> None:
     """Convert official weights to a femb checkpoint.
 
-    (femb convert is for datasets.) Class weights beside the network are converted, too. The converted weights keep
+    (femb convert is for datasets.) Class weights stored with the network are converted, too. The converted weights keep
     their authors' licence, which is mostly non-commercial.
 
     \b

@@ -26,7 +26,7 @@ def export(
             "--out",
             "-o",
             metavar="FILE",
-            help="The file to make; for hub the directory. Default: MODEL's name .safetensors.",
+            help="The file to make; for hub the directory. Default: MODEL's name with .safetensors.",
         ),
     ] = None,
     export_format: Annotated[
@@ -54,8 +54,9 @@ def export(
 ) -> None:
     """Export a network: ONNX, TorchScript, torch.export, safetensors, ArcFace's and MagFace's own layouts, the Hub.
 
-    An exported graph is compared with the original before the file is written. All files except those in the official
-    layouts say which pixels the network expects; .onnx, .safetensors and hub directories can be used as a --model.
+    An exported graph is compared with the original before the file is written. All formats except arcface and magface
+    store the network's preprocessing (size, channel order, mean and std); .onnx, .safetensors and hub directories can
+    be used as a --model.
 
     \b
     Examples:
@@ -93,7 +94,7 @@ def export(
 
 
 def _describe(card: "ModelCard", plan: "ExportPlan") -> dict[str, Any]:
-    """Say what the exported network is and what it expects of its images."""
+    """Describe the exported network and its input images."""
     pixels = card.preprocessing
     size = pixels.input_size
     return {
@@ -108,7 +109,7 @@ def _describe(card: "ModelCard", plan: "ExportPlan") -> dict[str, Any]:
 
 
 def _describe_file(target: Path, comparison: "Comparison | None") -> dict[str, Any]:
-    """Say how large the export is, and how its network compares with the original."""
+    """Return the size of the export, and the differences from the original network."""
     files = [path for path in target.rglob("*") if path.is_file()] if target.is_dir() else [target]
     measured = {
         "bytes": sum(path.stat().st_size for path in files),
@@ -120,8 +121,8 @@ def _describe_file(target: Path, comparison: "Comparison | None") -> dict[str, A
 
 
 def _summarise(comparison: "Comparison", plan: "ExportPlan") -> str:
-    """Say in words how the exported network compares with the original."""
-    images = f"{comparison.num_images} {'drawn faces' if plan.calibration is None else 'images of the calibration'}"
+    """Return a sentence that compares the exported network with the original."""
+    images = f"{comparison.num_images} {'drawn faces' if plan.calibration is None else 'calibration images'}"
     parts = []
     if comparison.relative_difference is not None:
         weights = "the same float16 weights" if plan.half else "the same weights"
@@ -129,5 +130,5 @@ def _summarise(comparison: "Comparison", plan: "ExportPlan") -> str:
         parts.append(f"differs from torch with {weights} by {difference}, in batches of 1, 3 and 64")
     if comparison.mean_cosine is not None:
         mean, least = comparison.mean_cosine, comparison.least_cosine
-        parts.append(f"cosine with the float32 embedding {mean:.5f} in the mean, {least:.5f} at worst")
+        parts.append(f"mean cosine with the float32 embedding {mean:.5f}, lowest {least:.5f}")
     return f"{'; '.join(parts)} ({images})"

@@ -35,14 +35,14 @@ class FnmrLimit(NamedTuple):
             limit = cls(float("nan"), float("nan"))
         if not all(0.0 <= rate <= 1.0 for rate in limit):
             raise UsageError(
-                f"--max-fnmr {text!r} is no limit",
+                f"--max-fnmr {text!r} is not a valid limit",
                 hint="use two rates from 0 to 1 such as 0.05@1e-3, or the first one alone",
             )
         return limit
 
 
 def missed_accuracy(results: "Sequence[Verification]", min_accuracy: float | None) -> list[str]:
-    """Return one sentence for each result below the accuracy; none if there is no such limit."""
+    """Return one sentence for each result below the accuracy; an empty list without a limit."""
     return [
         f"{result.model} on {result.benchmark}: accuracy {result.metrics.accuracy:.4f} ({result.metrics.protocol}) "
         f"is below {min_accuracy}"
@@ -52,7 +52,7 @@ def missed_accuracy(results: "Sequence[Verification]", min_accuracy: float | Non
 
 
 def missed_fnmr(results: "Sequence[Verification | TemplateVerification]", limit: FnmrLimit | None) -> list[str]:
-    """Return one sentence for each result above the FNMR; none if there is no such limit."""
+    """Return one sentence for each result above the FNMR; an empty list without a limit."""
     if limit is None:
         return []
     from femb_cli.evaluation.metrics.roc import fnmr_at_fmr, roc_curve

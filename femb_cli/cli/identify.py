@@ -27,7 +27,7 @@ def identify(
 ) -> None:
     """Search probes in a gallery: rank-k rates, and TPIR at FPIR if some probes are not in the gallery.
 
-    The folder of an image names its person. An image without a folder is a person of its own, a distractor.
+    The folder of an image names its person. An image without a folder counts as a separate person, a distractor.
 
     \b
     Examples:

@@ -54,8 +54,8 @@ def _describe(details: "ModelDetails") -> dict[str, str]:
         details.kind: str(details.path),
         "network": _describe_network(details),
         "pixels": _describe_pixels(details),
-        "mirror images": "embeddings of both are added" if card.flip == "sum" else "not used",
-        "magnitude": "tells the image's quality" if card.magnitude_is_quality else "",
+        "mirror images": "their embeddings are added" if card.flip == "sum" else "not used",
+        "magnitude": "measures the image's quality" if card.magnitude_is_quality else "",
         "header": _describe_header(card.header),
         "trained on": _describe_training_data(details),
         "started from": source.get("init", ""),
@@ -96,7 +96,7 @@ def _one_or_three(values: Sequence[float]) -> str:
 
 
 def _describe_header(header: Mapping[str, Any]) -> str:
-    """Say the header's name and parameters, without those that are off."""
+    """Return the header's name and parameters, without options that are off."""
     parameters = [
         f"{key} {value:g}" if isinstance(value, float) else key if value is True else f"{key} {value}"
         for key, value in header.items()
@@ -120,7 +120,7 @@ def _describe_original_file(source: Mapping[str, str]) -> str:
 
 def _describe_fingerprint(details: "ModelDetails") -> str:
     if details.matches_fingerprint is None:
-        return "not checked (it is when the model is used)" if details.card.fingerprint else "none"
+        return "checked when the model is used" if details.card.fingerprint else "none"
     return "ok" if details.matches_fingerprint else "does not match: the weights or the settings were changed"
 
 

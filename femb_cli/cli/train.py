@@ -19,7 +19,7 @@ def train(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option("--data", metavar="DIR", help="Training set, for example of femb convert; or synthetic."),
+        typer.Option("--data", metavar="DIR", help="Training set, such as the output of femb convert; or synthetic."),
     ] = None,
     header: Annotated[
         str | None, typer.Option("--header", help="Header: arcface, magface ...", autocompletion=options.header_names)
@@ -35,9 +35,9 @@ def train(
     steps: Annotated[int | None, typer.Option("--steps", help="Length of the run in steps.")] = None,
     epochs: Annotated[float | None, typer.Option("--epochs", help="Length of the run in passes over the data.")] = None,
     batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Images in one step, over all processes together.")
+        int | None, typer.Option("--batch-size", help="Images per step, over all processes together.")
     ] = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Learning rate at its highest.")] = None,
+    lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", help="Seed of weights, order of images and augmentation.")
     ] = None,
@@ -138,7 +138,7 @@ def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> No
     Args:
         output: of the command.
         summary: what `launch_run` returns.
-        uses_newest: whether the run is where other commands look for the newest one, so that it need not be named.
+        uses_newest: whether other commands use this run by default, so that they do not need its path.
     """
     run, verification = summary["run"], summary["verification"]
     results = [] if verification is None else verification.get("results", [verification])

@@ -65,7 +65,7 @@ def verify(
     data_dir: options.DataDir = None,
     flip: Annotated[
         Flip | None,
-        typer.Option("--flip", help="Add mirror images' embeddings, or not. Default: as the model's authors do."),
+        typer.Option("--flip", help="Whether to add the mirror image's embedding. Default: as the model's authors do."),
     ] = None,
     protocol: Annotated[
         Protocol | None,
@@ -73,7 +73,7 @@ def verify(
     ] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images in a batch.")] = 64,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="DIR", help="Write a page with the metrics and curves.")
+        Path | None, typer.Option("--report", metavar="DIR", help="Write an HTML page with the metrics and curves.")
     ] = None,
     quality: Annotated[
         Path | None,
@@ -188,7 +188,7 @@ def _check_template_usage(given: Set[str]) -> None:
     if given & {"dataset", "pairs", "images", "model", "flip", "protocol", "report", "min_accuracy"}:
         raise UsageError(
             "--templates can only be combined with --embeddings, --ijb-mode and --max-fnmr",
-            hint="templates have no folds and thus no accuracy, and they need no model, because they have embeddings",
+            hint="templates have no folds, so there is no accuracy; their embeddings replace the model",
         )
 
 

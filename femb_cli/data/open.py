@@ -31,7 +31,7 @@ def open_source(path: str | Path, *, split: str | None = None, images: Path | No
     if not Path(path).exists():
         if is_hub_id(str(path)):
             return stream_dataset(str(path), split=split)
-        raise FembError(f"there is nothing at {path}")
+        raise FembError(f"{path} does not exist")
     path = Path(path)
     return _open_folder(path, split) if path.is_dir() else _open_file(path, split, images)
 

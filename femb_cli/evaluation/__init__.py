@@ -1,1 +1,1 @@
-"""Evaluation: from pairs and embeddings to scores, metrics and reports, without a network."""
+"""Evaluation: compute scores, metrics and reports from pairs and embeddings, without running a network."""

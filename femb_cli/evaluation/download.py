@@ -41,7 +41,7 @@ def download(url: str, target: Path, *, progress: Progress | None = None) -> int
 
 
 def _fetch(url: str, part: Path, progress: Progress | None) -> None:
-    """Download what the part file lacks; all of it if the server does not know ranges."""
+    """Download the rest of the part file, or the whole file if the server does not support ranges."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:

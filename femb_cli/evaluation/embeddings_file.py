@@ -27,7 +27,7 @@ def read_embeddings(path: Path, *, mmap_mode: Literal["r"] | None = None) -> tup
         mmap_mode: `r` returns a memory map, which reads the rows only when they are used.
 
     Raises:
-        FembError: a file is missing or damaged, or the number of names is not that of embeddings.
+        FembError: a file is missing or damaged, or the numbers of names and embeddings differ.
     """
     rows_ND = read_rows(path, mmap_mode=mmap_mode)
     try:

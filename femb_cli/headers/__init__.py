@@ -1,4 +1,4 @@
-"""Headers: how the training logits of one sample depend on its cosines, one formula per file."""
+"""Headers: the margin formulas that turn the cosines of a sample into its training logits, one per file."""
 
 from typing import Any
 

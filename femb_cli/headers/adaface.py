@@ -11,8 +11,8 @@ cos(theta - m) - 2m. Mean and standard deviation of the magnitudes are moving av
 t_alpha and is included before its own logits are computed.
 
 As in the authors' code, 0.001 is added to the standard deviation, and cos(theta) and theta - m k are clipped to stay
-0.001 inside their ranges. That code also clips the negatives' cosines; here they are unchanged, which makes a
-difference only for a sample within 2.6 degrees of a negative's class weight or of its opposite.
+0.001 inside their ranges. The authors' code also clips the negatives' cosines; femb does not. The results differ only
+for a sample within 2.6 degrees of a negative's class weight or of its opposite.
 """
 
 import torch
@@ -51,7 +51,7 @@ class AdaFace(Header):
         self.register_buffer("batch_std", torch.tensor(100.0))
 
     def observe(self, cosine_B: Tensor, magnitude_B: Tensor) -> None:
-        """Update the moving averages; a batch of one sample has no standard deviation and does not change that one."""
+        """Update the moving averages; a batch of one sample has no standard deviation and updates only the mean."""
         a_B = magnitude_B.clamp(*MAGNITUDES)
         self.batch_mean.copy_(self.t_alpha * a_B.mean() + (1 - self.t_alpha) * self.batch_mean)
         if len(a_B) > 1:

@@ -1,4 +1,4 @@
-"""Trigonometry of cosines that has finite gradients everywhere, also at +-1."""
+"""Trigonometry of cosines with finite gradients everywhere, also at +-1."""
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ def add_angle(cosine: Tensor, angle: Tensor | float) -> Tensor:
 def add_angle_continued(cosine: Tensor, margin: Tensor | float) -> Tensor:
     """cos(theta + margin), or cos(theta) - margin sin(margin) if theta is above pi - margin.
 
-    There cos(theta + margin) would rise again; with the line the curve falls up to theta = pi.
+    Above pi - margin, cos(theta + margin) would rise again; the straight line keeps falling up to theta = pi.
     """
     margin = torch.as_tensor(margin, dtype=cosine.dtype, device=cosine.device)
     return torch.where(cosine > -margin.cos(), add_angle(cosine, margin), cosine - margin * margin.sin())

@@ -1,4 +1,4 @@
-"""ArcFace: an angle added to the target's.
+"""ArcFace: a margin added to the target's angle.
 
 Deng, Guo, Xue, Zafeiriou: ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019,
 https://arxiv.org/abs/1801.07698, equation 3: the target's logit is s cos(theta + m).

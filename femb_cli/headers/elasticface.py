@@ -20,7 +20,7 @@ PUBLISHED_STD = {("arc", False): 0.05, ("cos", False): 0.05, ("arc", True): 0.01
 
 
 class ElasticFace(Header):
-    """ElasticFace. It draws from a generator of its own, which torch's global generator seeds once.
+    """ElasticFace. It draws the margins from a separate generator, which torch's global generator seeds once.
 
     Args:
         kind: `arc` adds the margin to the angle (radians), `cos` subtracts it from the cosine.

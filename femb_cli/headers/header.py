@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 
 class Header(nn.Module):
-    """How the logits of a sample depend on its cosines.
+    """A margin formula: it turns the cosines of a sample into its logits.
 
     A subclass holds the formula of a paper; `MarginClassifier` does everything else, and calls the methods below with
-    the batch of all processes, so that random draws and moving averages are the same on each.
+    the batch of all processes, so that random draws and moving averages are the same on every process.
 
     Args:
         scale: s, the factor on all logits.
@@ -55,7 +55,7 @@ class Header(nn.Module):
 
         Args:
             cosine_BC: cosines with any subset of the classes.
-            target_B: the targets' cosines before the margin; they get no gradient from here.
+            target_B: the targets' cosines before the margin; no gradient flows into them.
         """
         return cosine_BC if self.interclass_filter is None else cosine_BC * (cosine_BC <= self.interclass_filter)
 

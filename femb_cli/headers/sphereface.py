@@ -14,8 +14,8 @@ https://arxiv.org/abs/2109.05565) simplifies the margin in two versions:
     capped       target cos(min(m theta, pi))                         version 1
     negatives    target cos(theta), negatives cos(theta / m)          version 2
 
-It also multiplies the loss by a constant over s; here the learning rate has that role. SphereFace2 is not a header: it
-is a binary loss of each sample and class, without a softmax.
+It also multiplies the loss by a constant over s; femb leaves such a factor to the learning rate. SphereFace2 is not a
+header: it is a binary loss of each sample and class, without a softmax.
 """
 
 import math

@@ -229,7 +229,7 @@ def test_ten_warnings_are_enough(femb, tmp_path):
         (["faces", "out", "--shard-size", "0"], 2, ["--shard-size"]),
         (["faces", "faces/ann/0.jpg/out", "--on-error", "skip"], 1, ["faces/ann/0.jpg"]),
         (["faces/ann/0.jpg", "out"], 1, ["not a source of images"]),
-        (["nothing.rec", "out"], 1, ["there is nothing at nothing.rec"]),
+        (["nothing.rec", "out"], 1, ["nothing.rec does not exist"]),
     ],
 )
 def test_a_mistake_is_one_clear_message(femb, tmp_path, arguments, code, words):

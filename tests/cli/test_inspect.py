@@ -58,7 +58,7 @@ def test_a_converted_checkpoint_is_told_in_words(femb, converted):
     assert facts["network"].startswith("iresnet18 of width 0.0625: 0.")
     assert facts["pixels"] == "BGR, x / 255, 16 x 16"
     assert facts["mirror images"] == "not used"
-    assert facts["magnitude"] == "tells the image's quality"
+    assert facts["magnitude"] == "measures the image's quality"
     assert facts["header"] == "magface (l_a 10, easy_margin)"
     assert facts["trained on"] == "MS1MV2, 85 742 identities"
     assert facts["weights from"] == "https://example.org/magface"

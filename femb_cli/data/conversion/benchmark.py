@@ -142,7 +142,7 @@ def _ending(image: bytes) -> str:
 
 
 def _write_pairs(path: Path, pairs: list[tuple[str, str, bool]]) -> None:
-    """Write the list of pairs, in ten folds of consecutive pairs as arcface_torch cuts them; the first are longer."""
+    """Write the pairs in ten folds of consecutive pairs, as arcface_torch does; the first folds take the remainder."""
     folds = np.array_split(np.arange(len(pairs)), min(_NUM_FOLDS, len(pairs)))
     fold_P = np.repeat(np.arange(len(folds)), [len(fold) for fold in folds])
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -159,7 +159,8 @@ def _write_notes(directory: Path, conversion: BenchmarkConversion, source: str, 
         f"# {source}\n\n"
         f"A face verification benchmark, converted by femb from `{source}` (SHA-256 `{sha256}`).\n\n"
         f"{conversion.num_pairs} pairs in `pairs.csv`, {conversion.num_genuine} of them genuine (`mated` is 1); "
-        f"{conversion.num_images} images in `images/`, their bytes unchanged, identical ones once.\n{left_out}\n"
+        f"{conversion.num_images} images in `images/`, their bytes unchanged; identical images are stored once."
+        f"\n{left_out}\n"
         f"Score a model on it with\n\n    femb verify --dataset {conversion.path.name} --model MODEL\n",
         encoding="utf-8",
     )

@@ -1,4 +1,4 @@
-"""The choices of a conversion, kept apart so that the command line imports nothing heavy."""
+"""The options of a conversion; the command line imports this module, so it imports nothing heavy."""
 
 from typing import Literal
 

@@ -68,8 +68,8 @@ def convert(
         source: Images with identities.
         destination: The directory to create.
         identities: Take only these identities.
-        limit: Take only the first images of what remains, at most so many.
-        min_images: Take only identities with at least so many images.
+        limit: Take at most this many images, the first of those that remain.
+        min_images: Take only identities with at least this many images.
         on_error: What to do at an image that is damaged or has no identity.
         verify: Decode every image instead of checking only its header and its end.
         format: Arrow or Parquet.
@@ -175,8 +175,8 @@ def _why_unlabeled(source: ImageSource, row: int) -> FembError:
 def _describe(source: ImageSource, plan: ConversionPlan) -> dict[str, Any]:
     """Describe the source and the selection, as JSON values.
 
-    An interrupted conversion is resumed only if the descriptions are equal, so the description includes what changes
-    when a file changes.
+    An interrupted conversion is resumed only if the descriptions are equal. So the description includes the sizes and
+    times of the files, to detect that one has changed.
     """
     names = source.names if source.kind in ("folder", "list") else ()
     content = xxhash.xxh3_128(f"{plan.identity_names} {list(names)}".encode())

@@ -110,7 +110,7 @@ class DatasetWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            # Runs before the directory is left, so that an error in it is treated as one while writing.
+            # Finish before leaving the directory, so that an error here counts as an error while writing.
             self._exits.callback(self._finish)
         self._exits.__exit__(kind, error, trace)
 
@@ -261,7 +261,7 @@ class DatasetWriter:
         )
 
     def _relabel_shards(self, new_label_C: np.ndarray, names: list[str]) -> Path:
-        """Copy all files with new labels to a subdirectory, so that a kill leaves the originals intact."""
+        """Copy all files with new labels to a subdirectory, so that the originals survive a kill."""
         directory = self.directory / "final"
         directory.mkdir(exist_ok=True)
         schema = self._schema_for(names)

@@ -50,7 +50,7 @@ class UnfinishedDirectory:
             self.notes = self._read_notes()
             self._write_notes()
         except OSError as error:
-            raise self._refusal(error) from error
+            raise self._write_error(error) from error
         return self
 
     def __exit__(
@@ -61,7 +61,7 @@ class UnfinishedDirectory:
         if kind is None or not self.notes or self._job is None:
             shutil.rmtree(self.directory, ignore_errors=True)
         if isinstance(error, OSError):
-            raise self._refusal(error) from error
+            raise self._write_error(error) from error
 
     def note(self, entry: dict[str, Any]) -> None:
         """Add an entry to the journal; call it only when the files that the entry describes are on the disk."""
@@ -84,7 +84,7 @@ class UnfinishedDirectory:
             elif not path.is_dir() and path not in keep:
                 path.unlink()
 
-    def _refusal(self, error: OSError) -> FembError:
+    def _write_error(self, error: OSError) -> FembError:
         return FembError(f"cannot write to {self.directory}: {error}", hint="is the disk full or write-protected?")
 
     def _lock(self) -> None:
@@ -96,7 +96,7 @@ class UnfinishedDirectory:
             raise FembError(f"another process is writing {self.target}", hint="wait for it, or choose another name")
 
     def _read_notes(self) -> list[dict[str, Any]]:
-        """Read the entries of equal work, up to the first incomplete line."""
+        """Read the entries of interrupted work with the same description, up to the first incomplete line."""
         self._journal.seek(0)
         lines = []
         for line in self._journal:

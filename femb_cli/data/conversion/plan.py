@@ -54,7 +54,7 @@ def plan_conversion(
 ) -> ConversionPlan:
     """Select images without reading any; the arguments are those of `convert`.
 
-    With a limit, images without an identity count only up to the last selected image.
+    With a limit, `unlabeled_M` ends at the last selected image.
 
     Raises:
         FembError: The source has no identities, lacks one of `identities`, or no image is selected.
@@ -78,8 +78,7 @@ def plan_conversion(
 def read_identity_list(path: str | Path) -> list[str]:
     """Read names of identities, one a line, as in LFW's people files.
 
-    A number after a name is a count and is ignored. So are blank lines, and a first line that states the number of
-    the lines after it.
+    Ignores the count after a name, blank lines, and a first line that is the number of lines below it.
 
     Raises:
         FembError: The file cannot be read as UTF-8, or names no identity.
@@ -102,7 +101,7 @@ def _identities_of(source: ImageSource) -> Identities:
     if source.identities is not None and source.identities.names:
         return source.identities
     loose = first_outside_layout(source.names) if source.kind in ("folder", "zip") else None
-    reason = f": {loose!r} does not lie in the folder of one identity" if loose else ""
+    reason = f": {loose!r} is not in an identity's folder" if loose else ""
     raise FembError(
         f"{source.path} has no identities{reason}",
         hint="use one folder for each identity, NAME/IMAGE.jpg, or RecordIO with labels",
@@ -120,7 +119,7 @@ def _are_wanted(names: list[str], wanted: Collection[str], path: Path) -> np.nda
     if absent:
         examples = ", ".join(map(repr, absent[:3])) + (", ..." if len(absent) > 3 else "")
         raise FembError(
-            f"{len(absent)} of {len(wanted)} identities asked for are not in {path}: {examples}",
+            f"{len(absent)} of {len(wanted)} requested identities are not in {path}: {examples}",
             hint=f"its identities are named like {names[0]!r}",
         )
     wanted = set(wanted)
@@ -128,7 +127,7 @@ def _are_wanted(names: list[str], wanted: Collection[str], path: Path) -> np.nda
 
 
 def _renumber(known: Identities, rows_N: np.ndarray, unlabeled_M: np.ndarray) -> ConversionPlan:
-    """Number the identities of the selected rows from 0, in their old order."""
+    """Renumber the identities of the selected rows from 0, in their old order."""
     labels_N = known.labels_N if len(rows_N) == len(known.labels_N) else known.labels_N[rows_N]
     is_kept_C = np.zeros(len(known.names), dtype=bool)
     is_kept_C[labels_N] = True

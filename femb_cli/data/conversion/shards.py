@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 PARQUET_ROW_GROUP = 100
-"""Rows that a reader of Parquet has to read together; the library `datasets` writes images with the same number."""
+"""Rows in a Parquet row group, which is read as a whole; the library `datasets` uses the same number for images."""
 
 _PIECE = 2**20
 
@@ -115,7 +115,7 @@ class _WrittenInPieces(io.FileIO):
 
 
 def shard_path(directory: Path, format: Format, number: int, of: int | None = None) -> Path:
-    """Return the path of a shard: while it is written, or with `of`, once the number of shards is known."""
+    """Return the path of a shard; `of` is the number of shards, or None while it is unknown."""
     subdirectory, name = _NAMES[format]
     return directory / subdirectory / name.format(number, "" if of is None else f"-of-{of:05d}")
 

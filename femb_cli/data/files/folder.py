@@ -72,7 +72,7 @@ class FileListSource:
 
 
 def _image_names(root: Path) -> Iterator[str]:
-    """Walk the folder and its links; each real folder is entered once, so that a circle of links ends."""
+    """Walk the folder and its links; each folder is visited once, so that circular links end."""
     entered = {root.resolve()}
     for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_refuse_folder):
         prefix = Path(folder).relative_to(root)
@@ -101,7 +101,7 @@ def _names_of_files(files: list[Path]) -> tuple[Path, list[str]]:
 def common_folder(first: str, last: str) -> str:
     """Return the deepest folder that contains all of some files, given the first and the last in code-point order.
 
-    Two are enough: every path that sorts between them starts with what they have in common.
+    These two are enough, because every path between them starts with their common folders.
 
     Args:
         first: An absolute path without '..'.

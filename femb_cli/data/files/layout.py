@@ -17,7 +17,7 @@ def identities_from_layout(names: Sequence[str]) -> Identities | None:
         names: Relative paths of the images, with '/'.
 
     Returns:
-        None if an image lies higher or deeper than the others: then no one can tell which folders are identities.
+        None if the images lie at different depths, because it is then unclear which folders are identities.
     """
     if first_outside_layout(names) is not None:
         return None
@@ -29,7 +29,7 @@ def identities_from_layout(names: Sequence[str]) -> Identities | None:
 
 
 def first_outside_layout(names: Sequence[str]) -> str | None:
-    """Return the first image that does not lie in the folder of one identity; None if all do."""
+    """Return the first image that is not in an identity's folder; None if all are."""
     depth = _identity_depth(names)
     return next((name for name in names if name.count("/") != depth + 1), None)
 

@@ -59,11 +59,11 @@ class ZipSource:
         try:
             image = self._inflate(member)
         except (struct.error, zlib.error) as error:
-            raise _refusal(member, self.path, f"is damaged ({error})") from error
+            raise _member_error(member, self.path, f"is damaged ({error})") from error
         if len(image) != member.file_size:
-            raise _refusal(member, self.path, f"does not unpack to the {member.file_size} bytes that it claims")
+            raise _member_error(member, self.path, f"does not unpack to the {member.file_size} bytes that it claims")
         if zlib.crc32(image) != member.CRC:
-            raise _refusal(member, self.path, "is damaged (wrong checksum)")
+            raise _member_error(member, self.path, "is damaged (wrong checksum)")
         return image
 
     def _inflate(self, member: zipfile.ZipInfo) -> bytes:
@@ -103,18 +103,18 @@ def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
     name = member.filename
     check_text(name, path)
     if "\\" in name or ".." in name.split("/") or PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive:
-        raise _refusal(member, path, "has a name that leads out of the archive")
+        raise _member_error(member, path, "has a name that leads out of the archive")
     if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise _refusal(member, path, "is a link or a device")
+        raise _member_error(member, path, "is a link or a device")
 
 
 def _check_image(member: zipfile.ZipInfo, path: Path) -> None:
     if member.flag_bits & 0x1:
-        raise _refusal(member, path, "is encrypted")
+        raise _member_error(member, path, "is encrypted")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _refusal(member, path, f"is packed by method {member.compress_type}; femb reads stored and deflated")
+        raise _member_error(member, path, f"is packed by method {member.compress_type}; femb reads stored and deflated")
     if member.file_size > MAX_IMAGE_BYTES:
-        raise _refusal(member, path, f"claims {member.file_size} bytes, too many for one image")
+        raise _member_error(member, path, f"claims {member.file_size} bytes, too many for one image")
 
 
 def _check_overlap(members: list[zipfile.ZipInfo], end_of_members: int, path: Path) -> None:
@@ -123,8 +123,8 @@ def _check_overlap(members: list[zipfile.ZipInfo], end_of_members: int, path: Pa
     starts = [member.header_offset for member in in_file_order] + [end_of_members]
     for member, (start, following) in zip(in_file_order, pairwise(starts), strict=True):
         if start + _LOCAL_HEADER.size + member.compress_size > following:
-            raise _refusal(member, path, "overlaps another part of the archive")
+            raise _member_error(member, path, "overlaps another part of the archive")
 
 
-def _refusal(member: zipfile.ZipInfo, path: Path, reason: str) -> FembError:
+def _member_error(member: zipfile.ZipInfo, path: Path, reason: str) -> FembError:
     return FembError(f"{member.filename!r} in {path} {reason}")

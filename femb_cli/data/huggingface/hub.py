@@ -1,4 +1,4 @@
-"""Datasets on the Hugging Face Hub: fetched into the Hub's cache, or read over the network."""
+"""Datasets on the Hugging Face Hub: downloaded into the Hub's cache, or streamed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,14 +24,14 @@ def is_hub_id(text: str) -> bool:
 
 
 def download_dataset(text: str, *, split: str | None = None, say: Say) -> Path:
-    """Fetch the Parquet files and the README of a dataset into the Hub's cache; files that are there already stay.
+    """Download the Parquet files and the README of a dataset into the Hub's cache, unless they are there already.
 
-    Of a dataset without Parquet files, those that the Hub has converted are fetched.
+    If a dataset has no Parquet files, download those that the Hub has converted.
 
     Args:
         text: an id that `is_hub_id` accepts.
-        split: the only split to fetch; None fetches all.
-        say: called with what is about to happen.
+        split: the only split to download; None downloads all.
+        say: called with each message about the download.
 
     Returns:
         The directory in the cache, for `ParquetSource` with the same split.
@@ -59,7 +59,7 @@ def download_dataset(text: str, *, split: str | None = None, say: Say) -> Path:
 
 
 def stream_dataset(text: str, *, split: str | None = None) -> "ParquetSource":
-    """Open a dataset on the Hub without fetching it; row groups are read when they are needed.
+    """Open a dataset on the Hub without downloading it; row groups are read when they are needed.
 
     Raises:
         FembError: As `download_dataset` and `ParquetSource`.
@@ -82,7 +82,7 @@ def stream_dataset(text: str, *, split: str | None = None) -> "ParquetSource":
 
 
 def _parse(text: str) -> HubId | None:
-    """Read a dataset's id; a revision is only accepted in a whole address."""
+    """Read a dataset's id; only an hf:// address may name a revision."""
     hub_id = HubId.parse(text)
     return hub_id if hub_id and (hub_id.is_dataset_address or hub_id.revision is None) else None
 
@@ -98,7 +98,7 @@ def _require_id(text: str) -> HubId:
 
 
 def _revisions(hub_id: HubId) -> list[str]:
-    """Where to look for Parquet files: in the revision that was asked for, else in the main one, then the converted."""
+    """The revisions to search for Parquet files: the requested one, or else the main one and then the converted one."""
     return ["main", CONVERTED] if hub_id.revision is None else [hub_id.revision]
 
 

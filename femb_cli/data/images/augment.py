@@ -3,8 +3,8 @@
 Every image draws its own change. All draws come from one CPU generator, so a step's augmentation depends on its seed
 and not on the device. Images are RGB with values from 0 to 255; they are normalised afterwards, see `preprocess.py`.
 
-torchvision's kernels change a whole batch alike, clamp colours to the range and pad rotations with a constant, so they
-do not serve here.
+torchvision's transforms are not used: they apply the same change to a whole batch, clamp colours to the range, and pad
+rotations with a constant.
 
 Shapes: B images, H x W pixels (H = W).
 """
@@ -18,9 +18,9 @@ from torch import Generator, Tensor
 from femb_cli.config.schema import AugmentConfig
 
 MID_GREY = 127.5
-"""Middle of the range of values: contrast changes the distance to it, and it fills erased rectangles."""
+"""Middle of the range of values: contrast scales the distance from it, and erased rectangles have this value."""
 DARKEST, BRIGHTEST = -0.5 * MID_GREY, 2.5 * MID_GREY
-"""Changed colours may leave the range by a quarter of its width."""
+"""Limits of changed colours: they may exceed the range by a quarter of its width."""
 
 
 def augment(images_B3HW: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:

@@ -23,7 +23,7 @@ def decode_into(encoded: Encoded, pixels_HW3: NDArray[np.uint8], name: object = 
     """Decode an image into an existing array, at the array's size.
 
     An intact JPEG of that size is decoded straight into the array; everything else goes through Pillow, which gives
-    the same pixels. Both release Python's lock, so that threads decode in parallel.
+    the same pixels. Both release the GIL, so that threads decode in parallel.
 
     Args:
         encoded: JPEG, PNG, BMP, WebP ... as stored.

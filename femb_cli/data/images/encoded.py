@@ -85,7 +85,7 @@ def quick_size(image: bytes) -> tuple[int, int] | None:
 def quick_sizes(images: EncodedImages) -> np.ndarray:
     """Return the width and the height in pixels of many images at once, int32, (N, 2).
 
-    Zeros stand for every image that is not a plain JPEG, ending with its end marker: `check_image` checks those.
+    The size is zero for every image that is not a plain JPEG with its end marker; `check_image` checks those.
     """
     data, ends_N = images.data, images.ends_N
     sizes_N2 = np.zeros((len(ends_N), 2), dtype=np.int32)

@@ -1,6 +1,6 @@
 """Map decoded pixels to a backbone's input: resize them, then normalise them by the backbone's mean and std.
 
-Training augments in between, so that pixels are normalised once, last, whatever the backbone expects.
+Training augments the images between these two steps, so that they are normalised only once, at the end.
 
 Shapes: B images, H x W pixels as decoded, S x S pixels of the backbone's input.
 """
@@ -16,7 +16,7 @@ from torch import Tensor
 from femb_cli.data.images.decode import ALIGNED_SIZE
 
 IMAGES_IN_CACHE = 8
-"""Images that a CPU normalises at a time. Three passes over all of memory take twice as long as over its cache."""
+"""Images that a CPU normalises at a time: they fit its cache, where the three passes take half the time."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Preprocessing:
         input_size: height and width, pixels.
         channel_order: order of the input's channels.
         mean: subtracted from values in [0, 1], one for each channel in the backbone's order.
-        std: what the difference is divided by.
+        std: divisor of the difference, one for each channel.
     """
 
     input_size: int = ALIGNED_SIZE
@@ -42,7 +42,7 @@ class Preprocessing:
 
     @property
     def shift(self) -> tuple[float, float, float]:
-        """Summand of each channel, see `scale`."""
+        """Offset of each channel, see `scale`."""
         return _three(-mean / std for mean, std in zip(self.mean, self.std, strict=True))
 
     def __call__(self, images_BHW3: Tensor) -> Tensor:

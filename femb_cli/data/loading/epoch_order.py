@@ -8,7 +8,7 @@ import numpy as np
 from femb_cli.data.source import RowGroups
 
 MOST_LANES = 32
-"""Lanes at most; a common multiple of the usual numbers of processes."""
+"""Largest number of lanes; a common multiple of the usual numbers of processes."""
 
 
 def epoch_order(num_images: int, seed: tuple[int, ...], groups: RowGroups | None = None) -> np.ndarray:
@@ -22,7 +22,7 @@ def epoch_order(num_images: int, seed: tuple[int, ...], groups: RowGroups | None
     Args:
         num_images: N.
         seed: of the permutation.
-        groups: which rows are read fast only together; None for a plain permutation.
+        groups: row groups, each of which is read as a whole; None for a plain permutation.
     """
     random = np.random.default_rng(seed)
     dtype = np.int32 if num_images < 2**31 else np.int64
@@ -32,7 +32,7 @@ def epoch_order(num_images: int, seed: tuple[int, ...], groups: RowGroups | None
     window = max(1, groups.at_once // num_lanes)
     dealt = random.permutation(len(groups.starts) - 1)
     lanes = [_lane(dealt[lane::num_lanes], groups.starts, window, random, dtype) for lane in range(num_lanes)]
-    return _take_turns([lane for lane in lanes if len(lane)])
+    return _interleave([lane for lane in lanes if len(lane)])
 
 
 def _lane(groups: np.ndarray, starts: np.ndarray, window: int, random: np.random.Generator, dtype: type) -> np.ndarray:
@@ -45,7 +45,7 @@ def _lane(groups: np.ndarray, starts: np.ndarray, window: int, random: np.random
     return np.concatenate(windows) if windows else np.empty(0, dtype=dtype)
 
 
-def _take_turns(lanes: list[np.ndarray]) -> np.ndarray:
+def _interleave(lanes: list[np.ndarray]) -> np.ndarray:
     """Return the first row of each lane, then the second of each, and so on; shorter lanes end earlier."""
     turn = np.concatenate([np.arange(len(lane)) for lane in lanes])
     lane_number = np.repeat(np.arange(len(lanes)), [len(lane) for lane in lanes])

@@ -29,7 +29,7 @@ class TrainingBatch:
 
     Attributes:
         images_BHW3: uint8 RGB, (B, H, W, 3).
-        labels_B: the identity on each image, int64, (B,).
+        labels_B: the identity of each image, int64, (B,).
         rows_B: the row of each image in the dataset, (B,), so that an error can name images.
     """
 
@@ -67,7 +67,7 @@ class TrainingImages:
 
     @property
     def groups(self) -> RowGroups | None:
-        """Which rows are read fast only together, or None."""
+        """The row groups, each of which is read as a whole; None if the source has none."""
         return self.source.groups if isinstance(self.source, HasRowGroups) else None
 
     def __len__(self) -> int:
@@ -97,7 +97,7 @@ class ShuffledBatches:
         seed: of the permutations.
         rank: number of this process.
         world_size: number of processes.
-        groups: which rows are read fast only together; see `epoch_order`.
+        groups: row groups, each of which is read as a whole; see `epoch_order`.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ def training_batches(
     Args:
         images: the dataset.
         batches: rows of each batch.
-        threads: number of decoding threads; 0 decodes in the calling thread, when a batch is asked for.
+        threads: number of decoding threads; 0 decodes in the calling thread, when it needs the batch.
         pin: whether to use pinned memory, which a GPU can copy from while it computes.
 
     Raises:

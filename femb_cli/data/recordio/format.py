@@ -1,8 +1,8 @@
 """The binary format of RecordIO: parts, records and the index file.
 
-A file is a sequence of parts. A part is the magic number, a word of 3 bits kind and 29 bits length, the data, and
-zeros up to a multiple of four bytes. A record is usually one part. If its payload contains the magic number at a
-multiple of four, the record is cut there into several parts, and the magic number is left out. The index is a text
+A file is a sequence of parts. A part is the magic number, 32 bits with the kind (3 bits) and the length (29 bits), the
+data, and zeros up to a multiple of four bytes. A record is usually one part. If its payload contains the magic number
+at a multiple of four, the record is cut there into several parts, and the magic number is left out. The index is a text
 file with a key and an offset on each line.
 
 Source: dmlc-core, include/dmlc/recordio.h; MXNet, python/mxnet/recordio.py.
@@ -60,7 +60,7 @@ REASONS = {
 
 
 class DamagedRecord(Exception):
-    """Raised when the parts of a record cannot be followed to its end."""
+    """Raised when a part of a record is missing or invalid."""
 
     def __init__(self, damage: Damage) -> None:
         super().__init__(REASONS[damage])

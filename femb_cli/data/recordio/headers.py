@@ -1,7 +1,8 @@
 """The headers of image records, read for millions of records at once without reading the images.
 
 The payload of an image record starts with MXNet's `IRHeader`: a flag, a label and two numbers, `id` and `id2`. If the
-flag is above 0, so many labels follow and replace the label. The rest of the payload is the encoded image.
+flag is above 0, it is the number of labels that follow and replace the label. The rest of the payload is the encoded
+image.
 
 Source: MXNet, python/mxnet/recordio.py.
 
@@ -39,7 +40,7 @@ class RecordHeaders:
     Attributes:
         labels_N: The first label, float32.
         second_labels_N: The second label, or 0; float32.
-        ids_N: The number `id`, uint64; empty if the ids were not asked for.
+        ids_N: The number `id`, uint64; empty if the ids were not read.
         has_image_N: Whether an image follows the labels.
         is_followed_N: Whether the next known record, or the end of the file, follows immediately.
         damage_N: A `Damage`, int8.

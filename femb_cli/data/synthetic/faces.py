@@ -70,7 +70,7 @@ def render(identity: Identity, nuisance: Nuisance, rng: np.random.Generator, siz
     features.paint_behind(head, identity, scene_3HW)
     portrait_3HW = head.albedo * head.shade(hardness=0.45 + 0.45 * nuisance.light_hardness)
     scene_3HW += head.coverage * (portrait_3HW - scene_3HW)
-    return _develop(scene_3HW, nuisance, rng)
+    return _simulate_camera(scene_3HW, nuisance, rng)
 
 
 def _head(identity: Identity, nuisance: Nuisance, size: int) -> Canvas:
@@ -94,8 +94,8 @@ def _backdrop(rng: np.random.Generator, size: int) -> Floats:
     return np.ascontiguousarray(np.asarray(colours).transpose(2, 0, 1), np.float32) / 255
 
 
-def _develop(scene_3HW: Floats, nuisance: Nuisance, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Turn light into pixels as a camera does: exposure, sampling, blur, noise, and enlarging to the final size."""
+def _simulate_camera(scene_3HW: Floats, nuisance: Nuisance, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Turn a scene into pixels as a camera does: exposure, sampling, blur, noise, and enlarging to the final size."""
     size = scene_3HW.shape[-1]
     cast = (1 + 0.18 * nuisance.warmth, 1.0, 1 - 0.18 * nuisance.warmth)
     light_3HW = scene_3HW * (column(cast) * 2**nuisance.exposure)

@@ -1,4 +1,4 @@
-"""The circumstances of a procedural photograph, such as pose, light and blur, and how much they cost in quality."""
+"""Nuisance factors of a procedural photograph, such as pose, light and blur, and how much they lower its quality."""
 
 import math
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ TOLERANCES = {
 
 
 def draw_nuisance(rng: np.random.Generator) -> Nuisance:
-    """Draw the circumstances of one photograph: most are of medium difficulty, some are easy, a few are very hard."""
+    """Draw the nuisance factors of a photograph: most are of medium difficulty, some are easy, a few are very hard."""
     difficulty = 0.15 + 0.85 * rng.uniform()
 
     def either_way(deviation: float) -> float:

@@ -18,7 +18,7 @@ VERSION = 1
 
 BENCHMARK_SEED = 0
 BENCHMARK_FIRST_IDENTITY = 1_000_000
-"""Training sets have lower numbers, so that no one in the benchmark is trained on."""
+"""Training identities have lower numbers, so that no benchmark identity is trained on."""
 BENCHMARK_IDENTITIES = 120
 BENCHMARK_IMAGES = 6
 FOLDS, PAIRS_PER_FOLD = 10, 60

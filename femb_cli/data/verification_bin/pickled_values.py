@@ -91,7 +91,7 @@ def kind(value: object) -> str:
 
 
 def _encode(arguments: tuple[Any, ...], budget: ByteBudget) -> bytes:
-    """Replace `_codecs.encode`, `bytes` and `bytearray`: bytes, or Latin-1 text that stands for bytes."""
+    """Replace `_codecs.encode`, `bytes` and `bytearray`: bytes, or bytes written as Latin-1 text."""
     match arguments:
         case ():
             return b""

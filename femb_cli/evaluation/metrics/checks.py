@@ -12,10 +12,10 @@ from femb_cli.errors import FembError
 
 
 def check_embeddings(lengths_N: NDArray[np.float64], place: Callable[[int], str]) -> None:
-    """Refuse embeddings whose length is zero or not finite.
+    """Refuse embeddings whose norm is zero or not finite.
 
     Args:
-        lengths_N: lengths of the embeddings, or their squares.
+        lengths_N: L2 norms of the embeddings, or their squares.
         place: describes the embedding in a row, for the error.
 
     Raises:

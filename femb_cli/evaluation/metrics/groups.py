@@ -1,8 +1,8 @@
 """Error rates of groups of pairs at one common threshold, and how much they differ.
 
-A system in use has one threshold, so the groups are compared at the threshold of all pairs together. Each group's TAR
-at FAR with a threshold of its own is given as well. Demographic groups should be compared by impostor pairs within the
-group, because these are harder than pairs of people who look different.
+A system in use has one threshold, so the groups are compared at the threshold of all pairs together. For each
+group, TAR at FAR is also given at the group's own threshold. Demographic groups should be compared by impostor pairs
+within the group, because these are harder than pairs of people who look different.
 
 Sources:
     P. Grother, M. Ngan and K. Hanaoka, "Face Recognition Vendor Test Part 3: Demographic Effects", NISTIR 8280, 2019.
@@ -39,7 +39,7 @@ class GroupErrors:
         false_matches: impostor pairs that are accepted.
         fnmr: share of the genuine pairs that is rejected, in [0, 1].
         fmr: share of the impostor pairs that is accepted, in [0, 1].
-        tar_within: TAR at the comparison's FAR, with the threshold that only this group's pairs need, in [0, 1].
+        tar_within: TAR at the comparison's FAR, with the threshold computed from this group's pairs only, in [0, 1].
     """
 
     name: str
@@ -77,7 +77,7 @@ class GroupComparison:
     """The groups of one grouping at a common threshold.
 
     Attributes:
-        grouping: what sorts the pairs into groups, such as `sex`.
+        grouping: attribute by which the pairs are grouped, such as `sex`.
         far: the false accept rate of the threshold, and of each `tar_within`.
         threshold: the threshold of all pairs together; a pair is accepted if its score is at least this.
         groups: the groups, in the order of their names.
@@ -100,13 +100,13 @@ class GroupComparison:
 def compare_groups(
     scores_N: ArrayLike, genuine_N: ArrayLike, labels_N: Sequence[str], *, grouping: str, far: float = 1e-3
 ) -> GroupComparison:
-    """Compare groups of pairs at the threshold that all pairs together need for a FAR.
+    """Compare groups of pairs at the threshold that gives a FAR on all pairs together.
 
     Args:
         scores_N: similarity of each pair, finite.
         genuine_N: true where both images show the same person.
         labels_N: group of each pair.
-        grouping: what sorts the pairs into groups, such as `sex`.
+        grouping: attribute by which the pairs are grouped, such as `sex`.
         far: allowed share of accepted impostor pairs, in [0, 1].
 
     Raises:
@@ -152,7 +152,7 @@ def differential(rates: dict[str, float]) -> Differential | None:
 
 
 def quantile_bins(values_N: ArrayLike, num_bins: int = 4) -> tuple[str, ...]:
-    """Sort pairs into groups of about equal size by a number such as quality.
+    """Divide pairs into groups of about equal size by a number such as quality.
 
     Args:
         values_N: the number of each pair, finite.
@@ -168,7 +168,7 @@ def quantile_bins(values_N: ArrayLike, num_bins: int = 4) -> tuple[str, ...]:
     if not np.isfinite(values).all():
         raise FembError("a value to sort the pairs by is not finite", hint="look for NaN in the qualities")
     ordered = np.sort(values)
-    # Equal values get the middle of their ranks, so that they go to the bin that most of them would be in.
+    # Equal values get their middle rank, so that all of them are in one bin.
     ranks = (np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right")) / 2
     _, bins_N = np.unique((ranks * num_bins / len(values)).astype(np.int64), return_inverse=True)
     members = [values[bins_N == place] for place in range(int(bins_N.max()) + 1)]

@@ -73,8 +73,8 @@ def search(
     distractors.
 
     Args:
-        probes_PD: embeddings of any length.
-        gallery_GD: embeddings of any length.
+        probes_PD: embeddings, normalised or not.
+        gallery_GD: embeddings, normalised or not.
         probe_identities: the person of each probe.
         gallery_identities: the person of each entry.
 

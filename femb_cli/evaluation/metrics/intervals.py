@@ -18,7 +18,7 @@ from femb_cli.evaluation.metrics.resampling import Resamples
 from femb_cli.evaluation.metrics.roc import RocCurve, allowed_false_accepts, tar_at_far
 
 Metric = Callable[[Resamples], NDArray[np.float64]]
-"""From resamples to the value of a metric in each of them, (R,)."""
+"""A function that computes a metric of each resample, (R,)."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def accuracy_of(resamples: Resamples, threshold: float) -> NDArray[np.float64]:
 def _mean_and_variance(
     accepted_RT: NDArray[np.int64], threshold_T: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and variance of the scores of one kind; each score is taken as the highest threshold that accepts it."""
+    """Mean and variance of the scores of one kind; each score is replaced by the highest threshold that accepts it."""
     share_RT = np.diff(accepted_RT, axis=1) / accepted_RT[:, -1:]
     score_T = threshold_T[1:]
     mean_R = share_RT @ score_T

@@ -1,7 +1,7 @@
 """The protocols of verification accuracy over folds, as the official evaluators define them.
 
 The threshold of a fold is the one with the best accuracy on all other folds. Of several equally good thresholds it is
-the strictest, because the official codes go through a rising grid of distances and take the first one. The accuracy is
+the strictest, because the official codes search a rising grid of distances and take the first one. The accuracy is
 the mean over the folds.
 
 Sources:
@@ -101,14 +101,14 @@ def magface_no_mean(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLik
     Arguments and errors as `arcface`.
     """
     scores, genuine = checked_scores(scores_N, genuine_N)
-    return _fold_accuracy(_half_turns(scores), genuine, folds_N, _MAGFACE_GRID, lambda turns: np.cos(np.pi * turns))
+    return _fold_accuracy(_angles_over_pi(scores), genuine, folds_N, _MAGFACE_GRID, lambda turns: np.cos(np.pi * turns))
 
 
 def magface(left_ND: ArrayLike, right_ND: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
     """Measure accuracy as MagFace's evaluator does: subtract the mean of the training folds from all embeddings first.
 
     Args:
-        left_ND: embedding of the first image of each pair, of any length, without its mirror image.
+        left_ND: embedding of the first image of each pair, normalised or not, without its mirror image.
         right_ND: embedding of the second image of each pair.
         genuine_N: true where both images show the same person.
         folds_N: fold of each pair, counted from 0.
@@ -124,7 +124,7 @@ def magface(left_ND: ArrayLike, right_ND: ArrayLike, genuine_N: ArrayLike, folds
         training = folds != fold
         mean_D = np.concatenate((left[training], right[training])).mean(axis=0)
         scores, genuine = checked_scores(_cosines(left - mean_D, right - mean_D), genuine_N)
-        turns = _half_turns(scores)
+        turns = _angles_over_pi(scores)
         # Here there are two folds: the one that is left out, and all others together.
         (accuracies[fold], _), (thresholds[fold], _) = accuracy_on_grid(turns, genuine, training, _MAGFACE_GRID)
         accepted[~training] = turns[~training] < thresholds[fold]
@@ -200,9 +200,9 @@ def arcface_tar_at_far(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: Array
 def tar_on_grid(squared_distances_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike, far: float = 1e-3) -> FoldTar:
     """Interpolate each fold's threshold at a FAR of the other folds, and measure TAR and FAR on that fold.
 
-    The threshold lies on the line between the last grid point whose FAR is at most `far` and the next one. If the FAR
-    is never reached, it is 0, which accepts nothing. A fold without impostor pairs has FAR 0, and a fold without
-    genuine pairs has TAR 0.
+    The threshold lies on the line between the last grid point whose FAR is at most `far` and the next one. If no grid
+    point reaches the FAR, the threshold is 0, which accepts no pair. A fold without impostor pairs has FAR 0, and a
+    fold without genuine pairs has TAR 0.
 
     Args:
         squared_distances_N: squared distance of unit vectors, in [0, 4]; accepted below the threshold.
@@ -272,7 +272,7 @@ def _fold_accuracy(
     return _summary(accuracies, cosine_of(thresholds), accepted)
 
 
-def _half_turns(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
+def _angles_over_pi(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
     """Angles divided by pi, in [0, 1]."""
     return np.arccos(cosines.clip(-1.0, 1.0)) / np.pi
 

@@ -55,13 +55,13 @@ class DiscardCurve:
 
 @dataclass(frozen=True)
 class PartialArea:
-    """The area below a discard curve from nothing discarded up to a limit, by the trapezoidal rule.
+    """The area below a discard curve from 0 to a limit, by the trapezoidal rule.
 
     Attributes:
         limit: share of discarded pairs at which the area ends.
         area: the area itself, between 0 and `limit`.
-        relative: the area divided by `limit` x FNMR with nothing discarded, which is the area of discarding at random.
-            1 means that the quality is useless, 0 that it finds every failure at once. None if there is no failure.
+        relative: the area divided by that of random discarding, which is `limit` x FNMR of all pairs. 1 means that the
+            quality is useless, 0 that it finds every failure at once. None if there is no failure.
     """
 
     limit: float
@@ -101,7 +101,7 @@ def discard_curve(
         scores_N: similarity of each pair, finite.
         genuine_N: true where both images show the same person.
         quality_N: quality of each pair, finite, higher is better.
-        fmr: false match rate with nothing discarded; at most floor(fmr x impostor pairs) are accepted.
+        fmr: false match rate of all pairs, before any is discarded; at most floor(fmr x impostor pairs) are accepted.
         shares: shares to discard, ascending, in [0, 1); of n pairs, floor(share x n) are discarded.
 
     Raises:
@@ -146,8 +146,8 @@ def discard_curve_at(
 def magface_discard_curve(scores_N: ArrayLike, genuine_N: ArrayLike, quality_N: ArrayLike) -> DiscardCurve:
     """Compute FNMR at FMR 1e-3 over discard as MagFace's evaluator does: steps of 5 %, each with a new threshold.
 
-    Of m remaining impostor pairs, floor((m - 1) / 1000) are accepted, so that up to 1000 pairs none is. A share that
-    leaves 100 impostor pairs or fewer has no point.
+    Of m remaining impostor pairs, floor((m - 1) / 1000) are accepted, so with up to 1000 pairs none is accepted. A
+    share that leaves 100 impostor pairs or fewer has no point.
 
     Raises:
         FembError: as `discard_curve_at`.
@@ -173,7 +173,7 @@ def magface_discard_curve(scores_N: ArrayLike, genuine_N: ArrayLike, quality_N: 
 
 
 def partial_area(curve: DiscardCurve, limit: float = 0.2) -> PartialArea:
-    """Measure the area below a curve whose first point discards nothing.
+    """Measure the area below a curve that starts at a share of 0.
 
     Args:
         curve: the curve; its points are connected by straight lines.
@@ -185,7 +185,7 @@ def partial_area(curve: DiscardCurve, limit: float = 0.2) -> PartialArea:
     discard, fnmr = curve.discard_T, curve.fnmr_T
     if discard[0] != 0.0 or not 0.0 < limit <= discard[-1]:
         raise FembError(
-            f"no area from 0 to {limit} below a curve from {discard[0]:g} to {discard[-1]:g}",
+            f"no area from 0 to {limit}: the curve covers {discard[0]:g} to {discard[-1]:g}",
             hint=f"choose a limit above 0 and up to {discard[-1]:g}",
         )
     inside = discard < limit

@@ -94,13 +94,13 @@ def resample_subjects(
         The resamples, in blocks of about a million weights.
 
     Raises:
-        FembError: as `roc_curve`; if the number of subjects is not that of pairs, or they contradict the flags; or if a
-            resample has no pair of one kind because there are too few subjects.
+        FembError: as `roc_curve`; if the numbers of subjects and pairs differ, or the subjects contradict the flags; or
+            if a resample has no pair of one kind because there are too few subjects.
     """
     points = roc_points(roc_curve(scores_N, genuine_N))
     genuine = np.asarray(genuine_N, dtype=bool)
     left, right, num_subjects = _subject_numbers(left_N, right_N, genuine)
-    # Number of the highest threshold that accepts each pair, counted from the infinite one.
+    # Index of the highest threshold that accepts each pair; the infinite threshold has index 0.
     ascending = points.threshold_T[::-1].copy()
     num_thresholds = len(ascending)
     first_accepting = (num_thresholds - np.searchsorted(ascending, scores_N, side="right")).astype(np.int32)

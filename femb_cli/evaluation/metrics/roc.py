@@ -99,7 +99,7 @@ def checked_scores(scores_N: ArrayLike, genuine_N: ArrayLike) -> tuple[NDArray[n
     """Return scores and flags as flat arrays of float64 and bool.
 
     Raises:
-        FembError: if the number of flags is not that of scores, a score is not finite, or there are no pairs of one
+        FembError: if the numbers of flags and scores differ, a score is not finite, or there are no pairs of one
             kind.
     """
     scores, genuine = _checked(scores_N, genuine_N)
@@ -125,7 +125,7 @@ def roc_curve(scores_N: ArrayLike, genuine_N: ArrayLike) -> RocCurve:
 
 
 def roc_points(curve: RocCurve) -> RocPoints:
-    """List enough points of the curve to draw it, from the one that accepts nothing on.
+    """List enough points of the curve to draw it, starting with the one that accepts no pair.
 
     With up to 10 000 pairs of each kind these are all points. With more pairs, points are left out as long as no rate
     (FMR, FNMR, 1 - FMR or 1 - FNMR) changes from one point to the next by more than one pair and 0.5 % of itself. Both

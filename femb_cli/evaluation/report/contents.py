@@ -26,21 +26,21 @@ from femb_cli.evaluation.verification.quality_file import quality_of_pairs, read
 from femb_cli.evaluation.verification.result import Verification
 
 _FMR = 1e-3
-"""False match rate whose threshold gives the errors of groups and discard curves."""
+"""False match rate that sets the threshold for groups and discard curves."""
 
 
 @dataclass(frozen=True, eq=False)
 class ReportContents:
-    """What a report shows of one verification beyond its metrics; by default nothing.
+    """What a report shows of one verification beyond its metrics; empty by default.
 
     Attributes:
         confidence: confidence intervals of the metrics; rates in [0, 1].
-        quality: what measures the quality of an image, such as `magnitude of the embedding`.
+        quality: name of the quality measure, such as `magnitude of the embedding`.
         discard: FNMR over the share of pairs discarded by that quality.
         groups: error rates by group, one comparison for each grouping of the pairs.
         hardest: genuine and impostor pairs with their images, the hardest of each kind first.
-        card: what the model's checkpoint says about it, by name.
-        warnings: what is unusual about the pairs, in sentences.
+        card: name and value of each setting in the model's checkpoint.
+        warnings: problems of the pairs, one sentence each.
     """
 
     confidence: Confidence = field(default_factory=lambda: Confidence({}, ""))

@@ -1,6 +1,6 @@
 """The page of a report: one HTML file with everything in it, rendered from the template `page.html`.
 
-This module computes the values of the page; the template holds its words and its layout, and escapes the values.
+This module computes the values of the page; the template holds its text and its layout, and escapes the values.
 """
 
 import platform
@@ -103,14 +103,14 @@ def _interval_kinds(contents: Iterable[ReportContents]) -> list[tuple[float, str
 
 
 def _warnings(reported: Sequence[tuple[Verification, ReportContents]]) -> list[tuple[str, str]]:
-    """A title and a text about too few impostor pairs and about unusual pairs, each once."""
+    """The warnings of all results as title and text, without repetition."""
     warnings = [("Too few impostor pairs.", text) for result, _ in reported if (text := _too_few_impostors(result))]
     warnings += [("Note.", text) for _, more in reported for text in more.warnings]
     return list(dict.fromkeys(warnings))
 
 
 def _too_few_impostors(result: Verification) -> str | None:
-    """Which of the rates that are always shown cannot be measured."""
+    """A text about the rates in the table that cannot be measured; None if all can."""
     num_impostor = result.metrics.num_impostor
     rates = [rate for rate in _unsupported_rates(result) if rate in _FALSE_ACCEPT_RATES[:2]]
     if not rates:
@@ -119,9 +119,9 @@ def _too_few_impostors(result: Verification) -> str | None:
     # everything all right?", JAMA 249, 1983.
     bound = _format_percent(min(1.0, 3 / num_impostor))
     return (
-        f"The {_format_thousands(num_impostor)} of {result.title} cannot show an FMR of {' or '.join(rates)}: even "
-        f"without one false match among them, it may be as high as {bound} (95 % confidence). Read TAR at these rates "
-        "as TAR without a false accept in this list."
+        f"The {_format_thousands(num_impostor)} impostor pairs of {result.title} cannot show an FMR of "
+        f"{' or '.join(rates)}: even without one false match among them, it may be as high as {bound} "
+        "(95 % confidence). Read TAR at these rates as TAR without a false accept in this list."
     )
 
 

@@ -30,9 +30,9 @@ def write_report(
     of the first result, and so on.
 
     Args:
-        report: the directory; it appears when everything is in it.
+        report: the directory to create; it is written elsewhere and renamed when it is complete.
         results: the verifications, at least one, in the order of the table.
-        contents: what to show of each result beyond its metrics; by default nothing.
+        contents: what to show of each result beyond its metrics; empty by default.
         command: the command line that made the results, to show on the page.
         overwrite: replace a directory that exists.
 
@@ -78,6 +78,6 @@ def _cosine_threshold(result: Verification) -> float | None:
 
 
 def _label(result: Verification) -> str:
-    """The name of a result in the legends; of a long name the end, which tells the most of a path."""
+    """The name of a result in the legends; a long name is cut at its start, because a path is best known by its end."""
     label = f"{result.model} · {result.benchmark}"
     return label if len(label) <= _LONGEST_LABEL else "…" + label[1 - _LONGEST_LABEL :]

@@ -25,15 +25,17 @@ def files_in(directory: Path) -> BenchmarkFiles:
     Raises:
         FembError: the directory does not hold exactly one of each.
     """
-    return BenchmarkFiles(_only(directory, "images", "images.zip"), _only(directory, "pairs.csv", "pairs.txt"))
+    return BenchmarkFiles(
+        _single_entry(directory, "images", "images.zip"), _single_entry(directory, "pairs.csv", "pairs.txt")
+    )
 
 
 def locate(
     benchmark: Benchmark, data_dir: Path | None, *, say: Say, progress: Progress | None = None
 ) -> BenchmarkFiles:
-    """Find the files of a benchmark, and download published files that are not here.
+    """Find the files of a benchmark, and download published files that are missing.
 
-    Searches `data_dir` and the cache, and their subfolders `protocols` and the one with the benchmark's name.
+    Searches `data_dir` and the cache; in each also the subfolder with the benchmark's name and `protocols`.
     Downloads go to `data_dir`, or to the cache if that is None.
 
     Raises:
@@ -42,7 +44,8 @@ def locate(
     folders = _folders(benchmark, data_dir)
     assert benchmark.archive is not None, f"{benchmark.name} has no files of its own"
     images, pairs = (
-        _archive_or_folder(folders, file) or _fetch(benchmark, file, _home(benchmark, data_dir), say, progress)
+        _archive_or_folder(folders, file)
+        or _fetch(benchmark, file, _download_folder(benchmark, data_dir), say, progress)
         for file in (benchmark.archive, benchmark.pairs)
     )
     _check_published(benchmark, {benchmark.archive: images, benchmark.pairs: pairs}, say)
@@ -64,14 +67,14 @@ def find_set_file(benchmark: Benchmark, data_dir: Path | None) -> Path | None:
     found = next((folder / benchmark.set_file for folder in folders if (folder / benchmark.set_file).is_file()), None)
     if found is None and benchmark.archive is None:
         raise FembError(
-            f"{benchmark.title}: {benchmark.set_file} is not in {_home(benchmark, data_dir)}",
+            f"{benchmark.title}: {benchmark.set_file} is not in {_download_folder(benchmark, data_dir)}",
             hint=f"name its folder with --data-dir or FEMB_DATA_DIR; {benchmark.origin}",
         )
     return found
 
 
-def _home(benchmark: Benchmark, data_dir: Path | None) -> Path:
-    """The folder where a missing file belongs."""
+def _download_folder(benchmark: Benchmark, data_dir: Path | None) -> Path:
+    """The folder where a missing file goes."""
     return data_dir or cache_folder() / benchmark.name
 
 
@@ -81,13 +84,13 @@ def _folders(benchmark: Benchmark, data_dir: Path | None) -> list[Path]:
     return [folder for root in roots for folder in (root, root / benchmark.name, root / "protocols")]
 
 
-def _only(directory: Path, *names: str) -> Path:
-    """The one of these entries that the directory holds."""
+def _single_entry(directory: Path, *names: str) -> Path:
+    """The one of these files and folders that is in the directory; refuses none or several."""
     found = [name for name in names if (directory / name).exists()]
     if len(found) != 1:
         holds = " and ".join(found) or f"neither {' nor '.join(names)}"
         raise FembError(
-            f"{directory} is no benchmark directory: it holds {holds}",
+            f"{directory} is not a benchmark directory: it holds {holds}",
             hint="a benchmark directory has images or images.zip, and pairs.csv or pairs.txt: one of each",
         )
     return directory / found[0]
@@ -105,7 +108,7 @@ def _check_published(benchmark: Benchmark, found: dict[str, Path], say: Say) -> 
         if (checksum := file_sha256(found[file])) != published:
             say(
                 f"warning: {found[file]} is not the published file (SHA-256 {checksum}, published {published}):"
-                f" the metrics are not those of {benchmark.title}"
+                f" the metrics cannot be compared with published ones for {benchmark.title}"
             )
 
 

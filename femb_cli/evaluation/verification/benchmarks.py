@@ -11,7 +11,7 @@ class Benchmark:
 
     Attributes:
         name: its name on the command line.
-        title: its name for people.
+        title: its display name.
         archive: file name of the zip with the aligned images; None if the benchmark has no archive.
         pairs: file name of the pair list.
         protocol: the protocol of its accuracy, one of `PROTOCOL_NAMES`.

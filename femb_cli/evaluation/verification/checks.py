@@ -24,7 +24,7 @@ def pair_warnings(pairs: PairList, left_N: NDArray[np.int64], right_N: NDArray[n
     with_itself = np.flatnonzero(left_N == right_N)
     if len(with_itself):
         raise FembError(
-            f"{_place(pairs, with_itself[0])}: the image is paired with itself, which says nothing about a network"
+            f"{_place(pairs, with_itself[0])}: the image is paired with itself, so its score is always 1"
             f" ({len(with_itself)} such pairs of {len(pairs)})",
             hint="remove these pairs",
         )
@@ -36,7 +36,7 @@ def pair_warnings(pairs: PairList, left_N: NDArray[np.int64], right_N: NDArray[n
 
 
 def _repeated(left_N: NDArray[np.int64], right_N: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The pairs whose two images are an earlier pair too, in either order."""
+    """The pairs that repeat an earlier pair, in either order of the images."""
     ordered_N2 = np.sort(np.stack((left_N, right_N), axis=1), axis=1)
     _, first_U = np.unique(ordered_N2, axis=0, return_index=True)
     is_repeated_N = np.ones(len(left_N), dtype=bool)

@@ -18,11 +18,11 @@ from femb_cli.evaluation.verification.result import Verification
 from femb_cli.evaluation.verification.score import accuracy_over_folds
 
 MOST_PAIRS_BY_SUBJECT = 1_000_000
-"""Resampling subjects takes minutes for more pairs than this: then pairs are resampled."""
+"""Lists with more pairs than this resample pairs, because resampling subjects would take minutes."""
 _SEED = 0
 
 Draw = Callable[[NDArray[Any]], Iterator[Resamples]]
-"""From one number for each pair (N,) to resamples of these numbers."""
+"""A function that resamples one number for each pair (N,)."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def default_folds(genuine_N: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def stratified_folds(genuine_N: ArrayLike, num_folds: int) -> NDArray[np.int64]:
-    """Cut the genuine pairs into folds, and the impostor pairs likewise, each kind in its order.
+    """Cut the genuine pairs and, separately, the impostor pairs into folds, in the order of the list.
 
     Returns:
         Fold of each pair, counted from 0, int64 (N,).
@@ -43,7 +43,7 @@ def stratified_folds(genuine_N: ArrayLike, num_folds: int) -> NDArray[np.int64]:
 
 
 def contiguous_folds(num_pairs: int, num_folds: int) -> NDArray[np.int64]:
-    """Cut a list of pairs into folds in its order.
+    """Cut a list of pairs into folds of consecutive pairs.
 
     If the pairs do not divide evenly, the first folds are one pair longer.
 

@@ -23,7 +23,7 @@ class PairSet:
 
     Attributes:
         name: the benchmark's name, or the file name of the pair list.
-        title: its name for people.
+        title: its display name.
         pairs: the pairs.
         images: the source of their images.
         protocol: the protocol of the accuracy, one of `PROTOCOL_NAMES`.
@@ -81,7 +81,7 @@ def open_pairs(pairs: Path, images: Path, protocol: str | None = None) -> PairSe
 
 
 def _directory_or_bin(name: str, data_dir: Path | None) -> Path | None:
-    """Find the directory or `.bin` file that a name means; None if there is none."""
+    """Find the directory or `.bin` file that a name refers to; None if there is none."""
     candidates = [Path(name)] + ([] if data_dir is None else [data_dir / name, data_dir / f"{name}.bin"])
     return next((path for path in candidates if path.is_dir() or (path.is_file() and path.suffix == ".bin")), None)
 

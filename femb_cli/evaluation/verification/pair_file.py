@@ -20,7 +20,7 @@ from femb_cli.evaluation.verification.pairs import PairList
 def read_pairs(path: Path) -> PairList:
     """Read a pair file in LFW's text format or as a table; the first line shows which one it is.
 
-    Byte order marks, either kind of line end, spaces around a line and blank lines at the end make no difference. A
+    Byte order marks, the kind of line ends, spaces around a line and blank lines at the end are ignored. A
     list without folds (a table without that column, or LFW's header `n`) gets ten stratified folds, or fewer if there
     are fewer than ten pairs of either kind.
 

@@ -59,7 +59,7 @@ class PairList:
         """Find the images of the pairs in a list of image paths.
 
         Paths are compared from their end: extra folders before it and the file ending make no difference, so that
-        `lfw/Ann_Veneman/Ann_Veneman_0007.png` is `Ann_Veneman/Ann_Veneman_0007.jpg`.
+        `lfw/Ann_Veneman/Ann_Veneman_0007.png` matches `Ann_Veneman/Ann_Veneman_0007.jpg`.
 
         Args:
             names: image paths, such as the names of embeddings in their order.
@@ -73,14 +73,14 @@ class PairList:
         places = _places(self.names(), names)
         missing = {name for name, place in places.items() if place == _MISSING}
         if missing:
-            line, name = self._first_mention(missing)
+            line, name = self._first_line_naming(missing)
             raise FembError(
                 f"{self.path}, line {line}: no image {name!r} ({len(missing)} of {len(places)} images are missing)",
                 hint="check that these are the images that the pair file was made for",
             )
         ambiguous = {name for name, place in places.items() if place == _AMBIGUOUS}
         if ambiguous:
-            line, name = self._first_mention(ambiguous)
+            line, name = self._first_line_naming(ambiguous)
             raise FembError(
                 f"{self.path}, line {line}: cannot tell which image is {name!r} "
                 f"(the same holds for {len(ambiguous)} of {len(places)} names)",
@@ -93,9 +93,9 @@ class PairList:
     def subjects(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
         """Return who the left and the right image of each pair show.
 
-        If the file does not say, the outer folders of the images' paths are taken as subjects: as many of them as it
-        takes to be equal for every genuine pair and different for every impostor pair. None if no number of folders
-        does that.
+        If the file does not say, the subject of an image is the outermost folders of its path: the smallest number of
+        folders that are equal in every genuine pair and different in every impostor pair. None if there is no such
+        number.
         """
         if self.stated_subjects is not None:
             return self.stated_subjects
@@ -107,7 +107,7 @@ class PairList:
                 return subjects[0], subjects[1]
         return None
 
-    def _first_mention(self, names: Collection[str]) -> tuple[int, str]:
+    def _first_line_naming(self, names: Collection[str]) -> tuple[int, str]:
         """The first line that names one of these images, and that name."""
         for line, *pair in zip(self.lines_N.tolist(), self.left, self.right, strict=True):
             for name in pair:

@@ -41,7 +41,7 @@ class Verification:
 
     Attributes:
         benchmark: name of the benchmark, or file name of the pair list.
-        title: its name for people.
+        title: its display name.
         model: the model's name, or the file of its embeddings.
         flip: how mirror images were used: `none` or `sum`; `as stored` for embeddings from a file.
         metrics: the metrics.

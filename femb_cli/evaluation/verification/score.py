@@ -69,7 +69,7 @@ class EmbeddedPairs:
     """The embeddings of pairs, for protocols that need more than their scores.
 
     Attributes:
-        embeddings_ND: embeddings of any float type and any length.
+        embeddings_ND: embeddings of any float type, normalised or not.
         left_P: row of the first image of each pair.
         right_P: row of the second image of each pair.
     """
@@ -85,7 +85,7 @@ def cosine_scores(
     """Compute the cosine of each pair of embeddings, in blocks, so that memory does not grow with the pairs.
 
     Args:
-        embeddings_ND: embeddings of any float type and any length; the computation is in float64.
+        embeddings_ND: embeddings of any float type, normalised or not; the computation is in float64.
         left_P: row of the first image of each pair.
         right_P: row of the second image of each pair.
         names: name of each row, for errors.
@@ -94,7 +94,7 @@ def cosine_scores(
         Cosine of each pair, float64 (P,), in [-1, 1].
 
     Raises:
-        FembError: if an embedding is zero or not finite, or the number of names is not that of embeddings.
+        FembError: if an embedding is zero or not finite, or the numbers of names and embeddings differ.
     """
     embeddings = np.asarray(embeddings_ND)
     left, right = np.asarray(left_P, dtype=np.int64), np.asarray(right_P, dtype=np.int64)
@@ -108,7 +108,7 @@ def cosine_scores(
 
 
 def xnorm(original: EmbeddedPairs, flipped: EmbeddedPairs) -> float:
-    """Return arcface_torch's `XNorm`: the mean length of all embeddings in the pairs, of images and mirror images.
+    """Return arcface_torch's `XNorm`: the mean L2 norm of all embeddings in the pairs, of images and mirror images.
 
     An image counts as often as it is in a pair.
     """

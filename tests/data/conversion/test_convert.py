@@ -62,7 +62,7 @@ def test_selected_identities_are_renumbered(faces, tmp_path):
 
 
 def test_identities_that_are_not_there_are_counted_and_named(faces, tmp_path):
-    with pytest.raises(FembError, match=r"2 of 3 identities asked for are not in .*: 'x', 'y'"):
+    with pytest.raises(FembError, match=r"2 of 3 requested identities are not in .*: 'x', 'y'"):
         convert(faces, tmp_path / "set", identities=["x", "a", "y"])
 
 

@@ -67,7 +67,7 @@ def test_headings_of_what_is_not_known_are_left_out(report):
 
 def test_too_few_impostor_pairs_cause_a_warning(report, tmp_path):
     page = (report / "report.html").read_text()
-    assert "The 100 of Toys &amp; dolls cannot show an FMR of 1e-3: even without one false match" in page
+    assert "The 100 impostor pairs of Toys &amp; dolls cannot show an FMR of 1e-3: even without one false match" in page
     assert "as high as 3.00 %" in page
     write_report(tmp_path / "many", [scored(tmp_path, overlapping_scores(2000), "plain")])
     assert "Too few impostor pairs" not in (tmp_path / "many" / "report.html").read_text()

@@ -26,7 +26,7 @@ def read_lfw_text(path: Path, lines: Sequence[str]) -> list[PairLine]:
         lines: all of its lines, without line ends.
 
     Raises:
-        FembError: if a line is damaged, or the header announces another number of pairs.
+        FembError: if a line is damaged, or the header states another number of pairs.
     """
     header = _read_header(path, lines)
     return [_read_pair(path, index, line, header) for index, line in enumerate(lines[1:])]
@@ -38,16 +38,16 @@ def lfw_image_name(person: str, number: int) -> str:
 
 
 def _read_header(path: Path, lines: Sequence[str]) -> _Header:
-    """Read the first line, and check that it announces as many pairs as there are lines below it."""
+    """Read the first line, and check that it states as many pairs as there are lines below it."""
     fields = _columns(lines[0])
     if len(fields) not in (1, 2) or not all(NUMBER.fullmatch(field) for field in fields):
         raise damaged(path, 1, f"expected a header, found {shorten(lines[0])}")
     *folds, pairs_per_kind = (int(field) for field in fields)
-    announced = 2 * (folds[0] if folds else 1) * pairs_per_kind
-    if announced == 0:
-        raise damaged(path, 1, "the header announces no pairs")
-    if announced != len(lines) - 1:
-        raise damaged(path, 1, f"{announced} pairs announced, {len(lines) - 1} found")
+    stated_pairs = 2 * (folds[0] if folds else 1) * pairs_per_kind
+    if stated_pairs == 0:
+        raise damaged(path, 1, "the header states 0 pairs")
+    if stated_pairs != len(lines) - 1:
+        raise damaged(path, 1, f"the header states {stated_pairs} pairs, but there are {len(lines) - 1}")
     return _Header(folds[0] if folds else None, pairs_per_kind)
 
 

@@ -31,8 +31,8 @@ class PairLine(NamedTuple):
 
 
 def inner_parts(name: str) -> tuple[str, ...]:
-    """Return the parts of a relative path, or none if the path leaves its folder on any operating system."""
-    # Windows's rules know both slashes and the drive letter.
+    """Return the parts of a relative path; an empty tuple if it leaves its folder on some operating system."""
+    # Windows' rules cover both kinds of slashes and drive letters.
     path = PureWindowsPath(name)
     leaves_folder = path.drive or path.root or ".." in path.parts or "\0" in name
     return () if leaves_folder else path.parts
