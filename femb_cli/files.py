@@ -12,7 +12,7 @@ from femb_cli.errors import FembError
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Refuse to replace what exists, unless asked to.
+    """Raise an error if `path` exists, unless `overwrite` is true.
 
     Raises:
         FembError: `path` exists and `overwrite` is false.
@@ -49,7 +49,7 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def publish(aside: Path, path: Path) -> None:
-    """Rename a finished directory to `path`. The old one is renamed first, so that a kill in between loses neither."""
+    """Rename a finished directory to `path`. An existing `path` is renamed first, so a kill loses no data."""
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     if path.exists():
         path.replace(old)
@@ -69,7 +69,7 @@ def file_sha256(path: Path) -> str:
 
 
 def cache_folder() -> Path:
-    """Return the directory of downloads and drawn data: FEMB_CACHE_DIR, or femb's own in the user's cache."""
+    """Return the directory for downloads and synthetic data: FEMB_CACHE_DIR, or `femb` in the user's cache."""
     if chosen := os.environ.get("FEMB_CACHE_DIR"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "femb"

@@ -22,7 +22,7 @@ class HubId:
 
     Attributes:
         name: "owner/name".
-        revision: the branch, tag or commit that was asked for; None if none was.
+        revision: the requested branch, tag or commit; None if not given.
         is_dataset_address: whether it was written as "hf://datasets/owner/name", which cannot be a local path.
     """
 
@@ -38,7 +38,7 @@ class HubId:
 
 
 class MissingRevisionError(FembError):
-    """A repository exists, but the revision that was asked for does not."""
+    """The repository exists, but not the requested revision."""
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def hub_errors(name: str, revision: str | None, kind: Kind) -> Iterator[None]:
 
     Args:
         name: the repository's "owner/name".
-        revision: the revision that is asked for.
+        revision: the requested revision; None for `main`.
         kind: what the repository holds.
 
     Raises:
@@ -70,7 +70,7 @@ def _translate(error: Exception, name: str, revision: str | None, kind: Kind) ->
     if isinstance(reason, GatedRepoError):
         page = f"https://huggingface.co/{'datasets/' if kind == 'dataset' else ''}{name}"
         return FembError(
-            f"{name} is only for those who have accepted its terms",
+            f"{name} is gated: you must accept its terms first",
             hint=f"accept them at {page}, then log in: hf auth login",
         )
     if isinstance(reason, RepositoryNotFoundError):
@@ -84,6 +84,6 @@ def _translate(error: Exception, name: str, revision: str | None, kind: Kind) ->
         )
     return FembError(
         f"cannot get {name} from the Hugging Face Hub: {reason}",
-        hint="check the network and the free disk space; what was fetched completely before needs no network."
+        hint="check the network and the free disk space; complete downloads in the cache need no network."
         " If you mean a path here, check its spelling",
     )

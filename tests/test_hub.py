@@ -42,8 +42,8 @@ def refusal(kind: type[Exception]) -> Exception:
     [
         (errors.RepositoryNotFoundError, "model", "neither a model owner/x on the Hugging Face Hub", "hf auth login"),
         (errors.RepositoryNotFoundError, "dataset", "neither a dataset owner/x", "check the spelling"),
-        (errors.GatedRepoError, "model", "accepted its terms", "https://huggingface.co/owner/x,"),
-        (errors.GatedRepoError, "dataset", "accepted its terms", "https://huggingface.co/datasets/owner/x,"),
+        (errors.GatedRepoError, "model", "accept its terms", "https://huggingface.co/owner/x,"),
+        (errors.GatedRepoError, "dataset", "accept its terms", "https://huggingface.co/datasets/owner/x,"),
         (errors.RevisionNotFoundError, "model", "owner/x has no revision 'v9'", "leave the revision out"),
         (errors.OfflineModeIsEnabled, "model", "cannot get owner/x from the Hugging Face Hub: no", "network"),
     ],

@@ -1,4 +1,4 @@
-"""The model card: what a network is and what it expects of its images, as texts in a safetensors file's header."""
+"""The model card: a network's architecture, preprocessing and origin, stored as strings in the safetensors header."""
 
 import json
 import math
@@ -18,12 +18,12 @@ LARGEST_INPUT = 2048
 """Pixels. A larger image would take gigabytes of memory before the network sees it."""
 
 QUALITY_HEADERS = ("magface", "adaface")
-"""Headers under which a longer embedding means a better image."""
+"""Headers under which the norm of an embedding measures the image's quality."""
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything that is needed to use a network, and where the network comes from.
+    """The settings that a network needs, how it was trained, and where it comes from.
 
     Attributes:
         backbone: the configuration that the network is built from.
@@ -33,7 +33,7 @@ class ModelCard:
         num_identities: identities in the training set; None if unknown.
         source: where the weights come from: `repository`, `file`, `sha256`, `license`, `training_data` as far as known.
             A run that started from another checkpoint adds `init` and `init_sha256`.
-        magnitude_is_quality: whether a longer embedding means a better image.
+        magnitude_is_quality: whether the norm of an embedding measures the image's quality.
         fingerprint: the network's embedding of a fixed image (see `fingerprint.py`); empty if there is none.
     """
 
@@ -47,15 +47,15 @@ class ModelCard:
     fingerprint: str = ""
 
     def with_source(self, **entries: str) -> "ModelCard":
-        """Return a copy whose `source` has these entries, too."""
+        """Return a copy with these entries added to `source`."""
         return replace(self, source={**self.source, **entries})
 
     def to_display(self) -> dict[str, str]:
-        """Return the metadata for people: without the fingerprint, which is thousands of characters long."""
+        """Return the metadata to show to a user, without the fingerprint (thousands of characters)."""
         return {name: text for name, text in self.to_metadata().items() if name != "fingerprint"}
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the card as safetensors metadata: only texts, structured values as JSON."""
+        """Return the card as safetensors metadata: strings only, with structured values as JSON."""
         backbone = asdict(self.backbone)
         return {
             "format": FORMAT,
@@ -77,14 +77,14 @@ class ModelCard:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], where: str) -> "ModelCard":
-        """Read what `to_metadata` wrote.
+        """Build a card from the metadata that `to_metadata` returned.
 
         Args:
-            metadata: the texts.
-            where: the file that they come from, for error messages.
+            metadata: the strings in the file's header.
+            where: the file's name, for error messages.
 
         Raises:
-            FembError: a text is missing or invalid.
+            FembError: an entry is missing or invalid.
         """
         if metadata.get("format") != FORMAT:
             raise FembError(
@@ -102,7 +102,7 @@ class ModelCard:
 def _parse(metadata: Mapping[str, str]) -> ModelCard:
     if metadata["flip"] not in ("none", "sum"):
         raise ValueError(f"flip {metadata['flip']!r}")
-    # Older checkpoints have neither of the last two texts.
+    # Older checkpoints have no magnitude_is_quality and no fingerprint.
     if (magnitude := metadata.get("magnitude_is_quality", "false")) not in ("false", "true"):
         raise ValueError(f"magnitude_is_quality {magnitude!r}")
     backbone = parse_entry(json.loads(metadata["backbone"]), BackboneConfig, "backbone")

@@ -1,11 +1,12 @@
 """The fingerprint of a network: its embedding of one fixed image, stored in the card and compared on loading.
 
-Names and shapes of tensors do not show a wrong epsilon of the batch norms, colour order or range of pixels; the
-embedding does. The image is a formula over integers, so that it is the same on every machine:
+A wrong batch-norm epsilon, colour order or pixel range leaves the names and shapes of the tensors unchanged, but it
+changes the embedding. The image is a formula over integers, so that it is the same on every machine:
 
     pixel(row, column, channel) = ((channel + 1) row^2 + 3 row column + 7 (3 - channel) column) // 16 mod 256
 
-The text is the embedding's float32 numbers, little endian, in base64: exact, and 2.7 kB for 512 numbers.
+The fingerprint is a string: the embedding's float32 numbers, little endian, in base64. It is exact, and takes 2.7 kB
+for 512 numbers.
 """
 
 import base64
@@ -25,19 +26,19 @@ TOLERANCE = 1e-4
 causes 4e-6 at most. The smallest wrong setting causes 8e-4: epsilon 2e-5 instead of 1e-5 in a MobileFaceNet."""
 
 SMALLEST = 1e-30
-"""Added to the largest entry, so that an embedding of zeros divides nothing by zero."""
+"""Added to the largest entry, to avoid a division by zero if the embedding is all zeros."""
 
 
 def fingerprint(network: Callable[[Tensor], Tensor], preprocessing: Preprocessing) -> str:
-    """Embed the fixed image and return the embedding as text.
+    """Embed the fixed image and return the embedding as a string.
 
     Args:
-        network: preprocessed images (B, 3, H, W) to embeddings (B, D), on the CPU, in float32; a network in training
-            is evaluated and then goes on training.
+        network: preprocessed images (B, 3, H, W) to embeddings (B, D), on the CPU, in float32; a module in
+            training mode is put into evaluation mode for this call.
         preprocessing: what the network expects of its images.
 
     Raises:
-        FembError: the embedding is not finite, so that nothing can be compared with it.
+        FembError: the embedding is not finite.
     """
     embedding_D = _embed_fixed_image(network, preprocessing)
     if not np.isfinite(embedding_D).all():
@@ -48,7 +49,7 @@ def fingerprint(network: Callable[[Tensor], Tensor], preprocessing: Preprocessin
 def check_fingerprint(
     network: Callable[[Tensor], Tensor], preprocessing: Preprocessing, expected: str, where: str
 ) -> None:
-    """Check that a network gives the fingerprint that its card has.
+    """Check that a network's embedding of the fixed image equals the fingerprint in its card, up to rounding.
 
     Args:
         network: see `fingerprint`.

@@ -1,4 +1,4 @@
-"""Everything that can be said of a model on disk: a run, a checkpoint, a safetensors file or an ONNX file."""
+"""Describe a model on disk: a run, a checkpoint, a safetensors file or an ONNX file."""
 
 import json
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ from femb_cli.errors import FembError
 
 @dataclass(frozen=True)
 class TrainingDetails:
-    """What a checkpoint directory has beside its network.
+    """What a checkpoint directory contains besides the network.
 
     Attributes:
-        class_weights: number of identities that it has class weights of; None if it has none.
-        can_be_resumed: whether it has the state that training needs to continue.
-        step: steps done; None if it is not of a run.
+        class_weights: number of identities with class weights; None if there are no class weights.
+        can_be_resumed: whether the optimizer's state is there, which training needs to continue.
+        step: training steps done; None for a checkpoint outside a run.
         data: the training set in the run's configuration, if there is one.
     """
 
@@ -38,14 +38,14 @@ class ModelDetails:
     """A model on disk.
 
     Attributes:
-        path: the path that was asked for.
+        path: the path that the user gave.
         kind: `run`, `checkpoint`, `file` or `ONNX file`.
         file: the file with the weights.
         num_parameters: parameters of the network.
-        card: what the file says of the network.
-        matches_fingerprint: whether the network gives the card's fingerprint; None if that was not checked.
-        problem: why the weights cannot be used; None if they can, or if that was not checked.
-        training: what lies beside the network; None for a single file.
+        card: the model card in the file.
+        matches_fingerprint: whether the network's fingerprint equals the card's; None if not checked.
+        problem: why the weights cannot be loaded; None if they can, or if not checked.
+        training: the rest of the checkpoint directory; None for a single file.
         summary: the result of a finished run; None for anything else.
     """
 
@@ -92,7 +92,7 @@ class ModelDetails:
 
 
 def inspect_model(path: Path) -> ModelDetails:
-    """Read what a model says of itself, and check whether its weights match.
+    """Read a model's card, and check that its weights match the card.
 
     A checkpoint is loaded and its fingerprint is checked; of an ONNX file only the metadata is read.
 
@@ -131,7 +131,7 @@ def _count_parameters(card: ModelCard, file: Path) -> int:
 
 
 def _find_problem(checkpoint: Checkpoint) -> str | None:
-    """Load the network, which checks its tensors and its fingerprint, and return the complaint, if there is one."""
+    """Load the network, which checks its tensors and its fingerprint; return the error message, or None."""
     try:
         checkpoint.load_backbone()
     except FembError as error:

@@ -1,4 +1,4 @@
-"""Read the protobuf of an ONNX file, and give every reader of ONNX files the same errors."""
+"""Read the protobuf of an ONNX file, and turn the errors of ONNX libraries into FembErrors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +21,13 @@ def read_onnx_model(path: Path) -> Any:
 
 
 def onnx_metadata(model: Any) -> dict[str, str]:
-    """Return the texts that an `onnx.ModelProto` carries; those that femb wrote are a model card."""
+    """Return the metadata of an `onnx.ModelProto`; if femb wrote the file, it is a model card."""
     return {entry.key: entry.value for entry in model.metadata_props}
 
 
 @contextmanager
 def onnx_errors(path: Path) -> Iterator[None]:
-    """Translate what goes wrong while an ONNX file is read into errors that name the file.
+    """Turn any error in reading an ONNX file into a FembError that names the file.
 
     Raises:
         FembError: the file or a package is missing, or the file is damaged.
@@ -45,5 +45,5 @@ def onnx_errors(path: Path) -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error's text, or its type where it has none."""
+    """Return the first line of an error's message, or the name of its type if the message is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

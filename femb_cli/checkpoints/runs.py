@@ -1,4 +1,4 @@
-"""Where runs are and what a run's directory holds. No tensor is read here.
+"""Find, create and list runs, and name the files in a run's directory. No tensor is read here.
 
     runs/arcface_iresnet50_ms1mv3_1/
       config.yaml               the resolved configuration
@@ -13,8 +13,8 @@
           state/                  optimizer and step, to continue the training
       summary.json              the result, written last: a run that has it is finished
 
-A checkpoint outside of a run, such as a converted one, is a directory like `step-001000/`; it may have no more than
-`model.safetensors`.
+A checkpoint outside a run, such as a converted one, is a directory like `step-001000/`; only `model.safetensors` is
+required.
 """
 
 import json

@@ -19,11 +19,11 @@ from femb_cli.files import new_folder
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """An opened checkpoint: its card has been read, its tensors have not.
+    """An opened checkpoint: femb has read its card, but not its tensors yet.
 
     Attributes:
         path: the directory, or a single safetensors file with femb's metadata.
-        card: what the network is.
+        card: the network's model card.
     """
 
     path: Path
@@ -84,7 +84,7 @@ def save_checkpoint(
     Args:
         path: the directory to make.
         backbone: the network that the card describes; its tensors are stored as they are.
-        card: what the network is.
+        card: the network's model card.
         classifier: the classifier's tensors; None if training will not continue from here.
         config: the run's configuration as YAML.
         write_state: called with the directory for the optimizer's state.
@@ -98,7 +98,7 @@ def save_checkpoint(
     """
     with new_folder(path, overwrite=overwrite) as aside:
         tensors = _to_storable(backbone.state_dict())
-        # A new network takes the fingerprint: `backbone` may be on a GPU, in training or in half precision.
+        # Compute the fingerprint with a new network: `backbone` may be on a GPU, in training mode or in half precision.
         stored = assemble_backbone(card.backbone, tensors, where=str(path))
         card = replace(card, fingerprint=fingerprint(stored, card.preprocessing))
         save_file(tensors, aside / MODEL, metadata=card.to_metadata())
@@ -120,7 +120,7 @@ def empty_backbone(config: BackboneConfig, *, where: str) -> Backbone:
         where: the file that the configuration comes from, for error messages.
 
     Raises:
-        FembError: its layers are larger than torch can count.
+        FembError: its layers are too large for torch.
     """
     try:
         return build_empty_backbone(config)
@@ -129,7 +129,7 @@ def empty_backbone(config: BackboneConfig, *, where: str) -> Backbone:
 
 
 def assemble_backbone(config: BackboneConfig, tensors: Mapping[str, Tensor], *, where: str) -> Backbone:
-    """Build a network from given tensors, on the CPU and in evaluation mode, without drawing or copying weights.
+    """Build a network from given tensors, on the CPU and in evaluation mode, without initialising or copying weights.
 
     Args:
         config: the network's configuration.
@@ -164,7 +164,7 @@ def load_strictly(module: nn.Module, tensors: Mapping[str, Tensor], *, where: st
 
 
 def read_metadata(file: Path) -> dict[str, str]:
-    """Read the texts in a safetensors file's header.
+    """Read the metadata in a safetensors file's header.
 
     Raises:
         FembError: the file is not a safetensors file.
@@ -188,7 +188,7 @@ def _read_tensors(file: Path) -> dict[str, Tensor]:
 
 
 def _find_misfits(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
-    """Say which given tensors do not fit a module's own; an empty text if all of them fit."""
+    """Describe the given tensors that do not fit a module's own; an empty string if all of them fit."""
     missing = [name for name in own if name not in given]
     left_over = [name for name in given if name not in own]
     misshapen = [
@@ -196,8 +196,8 @@ def _find_misfits(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str
         for name in own
         if name in given and given[name].shape != own[name].shape
     ]
-    complaints = {"missing": missing, "left over": left_over, "of another shape": misshapen}
-    return "; ".join(f"{len(names)} {kind} ({', '.join(names[:3])})" for kind, names in complaints.items() if names)
+    misfits = {"missing": missing, "left over": left_over, "of another shape": misshapen}
+    return "; ".join(f"{len(names)} {kind} ({', '.join(names[:3])})" for kind, names in misfits.items() if names)
 
 
 def _to_storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

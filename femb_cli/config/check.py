@@ -1,6 +1,6 @@
 """Check plain values (from YAML, `--set` or a checkpoint) against the schema, and build its dataclasses.
 
-pydantic does the checking; this module turns its errors into ours, which name the key path and suggest a spelling.
+pydantic checks the values. This module turns its errors into UsageErrors that name the key path and suggest a spelling.
 """
 
 import difflib
@@ -18,7 +18,7 @@ from femb_cli.config.section import ByName, choices
 from femb_cli.errors import UsageError
 
 UNKNOWN_KEY = ("unexpected_keyword_argument", "invalid_key")
-"""pydantic's names for an error about a key, not a value."""
+"""pydantic's error types for an unknown key."""
 
 
 def check(tree: Any, schema: Any, where: str = "") -> Any:
@@ -66,7 +66,7 @@ def _with_tuples(value: Any) -> Any:
 
 
 def _explain(error: ErrorDetails, schema: Any, where: str) -> UsageError:
-    """Say an error of pydantic's in our words."""
+    """Turn a pydantic error into a UsageError."""
     location, value = error["loc"], with_lists(error["input"])
     if error["type"] in UNKNOWN_KEY:
         path, section = _locate(location[:-1], schema, where)
@@ -90,9 +90,9 @@ def _explain(error: ErrorDetails, schema: Any, where: str) -> UsageError:
 
 
 def _locate(location: Iterable[int | str], schema: Any, where: str) -> tuple[str, Any]:
-    """The key path that a location of pydantic's stands for, and the schema there.
+    """Convert a pydantic error location to a key path; return it with the schema at that place.
 
-    Behind a union pydantic's location has the chosen entry's name, which is no part of the key path.
+    After a union, pydantic's location contains the chosen entry's name, which the key path leaves out.
     """
     path, annotation = where, schema
     for step in location:

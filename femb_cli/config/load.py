@@ -76,10 +76,10 @@ def shipped_configs() -> dict[str, Path]:
 
 
 def config_path(file: str | Path) -> Path:
-    """The file that a CONFIG argument means: a path, or the name of a shipped configuration.
+    """Return the file for a CONFIG argument: a path, or the name of a shipped configuration.
 
     Raises:
-        UsageError: there is neither.
+        UsageError: there is no such file and no such shipped configuration.
     """
     shipped = shipped_configs()
     if str(file) in shipped:
@@ -147,7 +147,7 @@ def assign(tree: dict[str, Any], key: str, value: Any) -> None:
     if isinstance(value, str) and isinstance(current, dict) and current.get("name") == value:
         return
     tree[leaf] = value
-    # A run has one length: the later choice of the two wins.
+    # A run has one length, so setting `steps` clears `epochs`, and the other way round.
     if not parents and leaf in ("steps", "epochs") and value is not None:
         tree["epochs" if leaf == "steps" else "steps"] = None
 

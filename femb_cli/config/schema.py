@@ -295,7 +295,7 @@ DEFAULT_CHUNK = 1024
 
 @dataclass(frozen=True)
 class ClassifierConfig(Section):
-    """How the softmax over all identities is computed; femb chooses what is null by size, and the log says why."""
+    """How the softmax over all identities is computed; for null, femb chooses by size and logs the reason."""
 
     chunk: Annotated[int, Ge(0)] | None = None
     """Classes in one chunk, so that the matrix of all logits is never in memory; 0: compute the whole matrix."""
@@ -406,9 +406,9 @@ class TrainConfig(Section):
     batch_size: Count = 128
     """Images in one step, of all processes together."""
     epochs: Positive | None = 20.0
-    """Length of the run in passes over the data; null if `steps` says it."""
+    """Length of the run in passes over the data; null if `steps` is set."""
     steps: Count | None = None
-    """Length of the run in steps; null if `epochs` says it."""
+    """Length of the run in steps; null if `epochs` is set."""
     clip_gradient: Positive | None = 5.0
     """Largest L2 norm of the backbone's gradient; null: no limit."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"

@@ -1,4 +1,4 @@
-"""What all sections of the schema share: how pydantic checks them, and how a `name` chooses among several.
+"""The base of the schema's sections: how pydantic checks them, and how `name` chooses a section of a union.
 
 The schema is also read by `femb list` and by shell completion, so this module imports pydantic only to check values.
 """
@@ -29,7 +29,7 @@ class Section:
 
 
 class ByName:
-    """Marks a union of sections, in `Annotated[A | B, ByName()]`, as one whose `name` chooses the section.
+    """Marks a union of sections, as in `Annotated[A | B, ByName()]`: the value of `name` chooses the section.
 
     A plain text means the section of that name with its defaults: `header: magface` is `header: {name: magface}`.
     A mapping without a name means the first section of the union.

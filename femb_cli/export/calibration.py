@@ -1,4 +1,4 @@
-"""The images that calibrate an 8-bit network: they show which range of values each layer has."""
+"""Read the images that calibrate an 8-bit network: on them the range of each layer's values is measured."""
 
 from pathlib import Path
 

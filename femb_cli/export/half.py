@@ -1,8 +1,8 @@
 """Store weights in half the bytes, as float16; the network still computes in float32.
 
 Only convolutions and matrices are rounded. Norms, slopes and biases are a thousandth of the bytes and stay float32,
-because variances need its range. Computing in float16, too, would change embeddings by a thousandth and would not be
-faster on a CPU.
+because variances need float32's range. Computing in float16, too, would change embeddings by a thousandth and would not
+be faster on a CPU.
 """
 
 import copy

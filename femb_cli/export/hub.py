@@ -1,4 +1,4 @@
-"""Write a directory for the Hugging Face Hub: the weights with their metadata, and a README for people."""
+"""Write a directory for the Hugging Face Hub: the weights with their metadata, and a README."""
 
 import json
 import re

@@ -19,8 +19,8 @@ BATCH_SIZE = 16
 def quantize(file: Path, inputs: Tensor | None) -> None:
     """Replace an ONNX file by an 8-bit one with the same metadata.
 
-    With inputs for calibration, the range of each layer's values is fixed to the one that it had on them. Without, only
-    the weights are fixed, and the ranges are computed for every batch, which is slower.
+    With calibration inputs, the range of each layer's values is measured on them and stored. Without them, only the
+    weights are quantized in advance and the ranges are computed for every batch, which is slower.
 
     Args:
         file: the float32 network.

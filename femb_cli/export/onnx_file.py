@@ -14,7 +14,7 @@ from femb_cli.inference.onnx_runtime import INPUT, OUTPUT
 
 OPSET = 18
 MOST_BYTES = 2**31 - 2**24
-"""Most bytes of weights in a file: a protobuf holds 2 GiB, and the graph needs some of them."""
+"""Most bytes of weights in a file: a protobuf holds 2 GiB, and the graph needs a part of that."""
 
 
 def write_onnx(network: nn.Module, example: Tensor, metadata: Mapping[str, str], file: Path, *, half: bool) -> None:
@@ -51,7 +51,7 @@ def write_onnx(network: nn.Module, example: Tensor, metadata: Mapping[str, str],
         )
     assert program is not None, "torch.onnx.export returns a program when dynamo is on"
     if half:
-        # Only these two passes: merging norms into convolutions would change the weights that were rounded.
+        # Only these two passes: merging norms into convolutions would change the rounded weights.
         onnxscript.optimizer.fold_constants(program.model)
         onnxscript.optimizer.remove_unused_nodes(program.model)
     model = program.model_proto
@@ -70,7 +70,7 @@ def _refuse_too_large(network: nn.Module, *, half: bool) -> None:
 
 
 def _remove_origin(graph: Any) -> None:
-    """Remove what torch writes beside every node, which includes the paths of this machine's files."""
+    """Remove torch's debug information from every node: it contains the paths of this machine's files."""
     for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         del part.metadata_props[:]
         part.ClearField("doc_string")

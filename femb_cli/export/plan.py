@@ -1,4 +1,4 @@
-"""The settings of an export: the format and what goes with it."""
+"""The settings of an export: the format, the input, the precision and the calibration images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ class ExportPlan:
 
 
 def format_of(out: Path, export_format: str | None) -> str:
-    """Return the given format, or else the one of the file's ending.
+    """Return the given format, or else the format for the file's ending.
 
     Raises:
         UsageError: no format is given, and the ending is unknown.

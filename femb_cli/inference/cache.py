@@ -1,4 +1,4 @@
-"""A cache of embeddings on disk, with the model's weights and the images' bytes as keys.
+"""A cache of embeddings on disk, keyed by checksums of the model's weights and of each image's bytes.
 
 Names and dates do not show whether two models or two images are the same, but their contents do. Reading the contents
 takes a hundredth of the time of embedding. Each model has one file, so that benchmarks with the same images share their
@@ -59,7 +59,7 @@ def embed_with_cache(
     """
     path = cache_folder() / "embeddings" / f"{model_fingerprint(embedder)}-{'sum' if flip else 'none'}.npz"
     keys = [xxhash.xxh3_128_digest(source.read(row)) for row in rows_N.tolist()]
-    cached = _of_main_process(_read_cache(path, embedder.embedding_dim))
+    cached = _broadcast_from_main(_read_cache(path, embedder.embedding_dim))
     absent = {key: row for key, row in zip(keys, rows_N.tolist(), strict=True) if key not in cached}
     if absent:
         rows = np.array(list(absent.values()), dtype=np.int64)
@@ -85,7 +85,7 @@ def model_fingerprint(embedder: Embedder) -> str:
 
 
 def _read_cache(path: Path, embedding_dim: int) -> Cached:
-    """Read a model's file; it counts as empty if it is missing or damaged."""
+    """Read a model's file; return an empty cache if the file is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
             keys_K16, rows_KD = file["keys"], file["rows"]
@@ -97,8 +97,8 @@ def _read_cache(path: Path, embedding_dim: int) -> Cached:
     return {key.tobytes(): row for key, row in zip(keys_K16, rows_KD, strict=True)}
 
 
-def _of_main_process(cached: Cached) -> Cached:
-    """Return what the main process has read: all processes must embed the same images, or they deadlock."""
+def _broadcast_from_main(cached: Cached) -> Cached:
+    """Return the main process's cache: all processes must embed the same images, or they deadlock."""
     values = [cached]
     if world_size() > 1:
         broadcast_object_list(values)

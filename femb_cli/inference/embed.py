@@ -1,4 +1,4 @@
-"""Embed the images of a source, on one process or on several that each take a share.
+"""Embed the images of a source, on one process or divided among several.
 
 Shape suffixes: N images, D embedding dimension, H and W pixels.
 """
@@ -99,15 +99,15 @@ def embed_source(
         share.failed += [(image.position, image.problem) for image in batch if image.pixels_HW3 is None]
         if share.failed and not skip_bad:
             break
-        good = [(image.position, image.pixels_HW3) for image in batch if image.pixels_HW3 is not None]
-        if good:
-            share.batches.append(embedder(np.stack([pixels_HW3 for _, pixels_HW3 in good]), flip=flip))
-            share.positions += [position for position, _ in good]
+        readable = [(image.position, image.pixels_HW3) for image in batch if image.pixels_HW3 is not None]
+        if readable:
+            share.batches.append(embedder(np.stack([pixels_HW3 for _, pixels_HW3 in readable]), flip=flip))
+            share.positions += [position for position, _ in readable]
         if progress is not None:
             progress(min(len(wanted_N), share.num_done * state.num_processes), len(wanted_N))
     shares = gather_object([share]) if state.num_processes > 1 else [share]
     _refuse_failed(shares, skip_bad=skip_bad)
-    return _in_order(shares, source, wanted_N, embedder.embedding_dim)
+    return _merge_shares(shares, source, wanted_N, embedder.embedding_dim)
 
 
 def _decoded_batches(
@@ -138,7 +138,7 @@ def _refuse_failed(shares: Sequence[_Share], *, skip_bad: bool) -> None:
         raise FembError(failed[0][1], hint="--skip-bad leaves unreadable images out and lists them")
 
 
-def _in_order(
+def _merge_shares(
     shares: Sequence[_Share], source: ImageSource, wanted_N: NDArray[np.int64], embedding_dim: int
 ) -> Embeddings:
     """Put the shares of all processes together, in the order of the wanted images."""

@@ -1,4 +1,4 @@
-"""The request of `femb embed`, in a form that can be sent to several processes."""
+"""The arguments of `femb embed`, as an object that can be pickled for several processes."""
 
 import time
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class EmbedJob:
         return self.model or newest_finished_run(self.runs)
 
     def check(self) -> str | None:
-        """Find errors of the request before any process starts.
+        """Find errors in the arguments before any process starts.
 
         Returns:
             A warning if the images may not be aligned faces.
@@ -63,7 +63,7 @@ class EmbedJob:
         return alignment_warning(source)
 
     def describe(self) -> dict[str, Any]:
-        """Describe what the request would do, for a dry run."""
+        """Describe what the job would do, for a dry run."""
         model = self.find_model()
         embedder = load_embedder(model, "cpu")
         return {

@@ -46,7 +46,7 @@ def embed_to_file(
         The embeddings, as a memory map of the file.
 
     Raises:
-        FembError: an output exists, an image cannot be read, or the unfinished files are of another call.
+        FembError: an output exists, an image cannot be read, or the unfinished files belong to another call.
     """
     refuse_existing_embeddings(out, overwrite=overwrite)
     state = PartialState(cpu=embedder.device.type == "cpu")
@@ -61,7 +61,7 @@ def embed_to_file(
                 batch_size=batch_size,
                 flip=flip,
                 skip_bad=skip_bad,
-                progress=_shifted(progress, start, len(source)),
+                progress=_with_offset(progress, start, len(source)),
             )
             unfinished.add(chunk, num_done=stop)
     except FembError:
@@ -73,6 +73,6 @@ def embed_to_file(
     return Embeddings(read_rows(out, mmap_mode="r"), np.asarray(unfinished.embedded), unfinished.failed)
 
 
-def _shifted(progress: Progress | None, start: int, total: int) -> Progress | None:
-    """The progress of a chunk as progress of the whole source."""
+def _with_offset(progress: Progress | None, start: int, total: int) -> Progress | None:
+    """Return a callback that reports a chunk's progress as progress over the whole source."""
     return None if progress is None else lambda done, _: progress(start + done, total)

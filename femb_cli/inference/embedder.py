@@ -102,14 +102,15 @@ def load_embedder(path: str | Path, device: str | torch.device | None = None) ->
 
 
 def is_onnx(path: Path) -> bool:
-    """Whether a path's ending means an ONNX file.
+    """Whether a path ends in `.onnx`.
 
     Raises:
-        FembError: the ending means a program, a file of torch.export or TorchScript.
+        FembError: the path ends in `.pt2` (torch.export) or `.ts` (TorchScript).
     """
     if path.suffix in (".pt2", ".ts"):
         raise FembError(
-            f"{path} is a program, which could write files or run any code when it is used: femb opens none",
+            f"{path} is a TorchScript or torch.export file, which could write files or run any code: femb does not open"
+            " it",
             hint="give femb the checkpoint or an .onnx file; torch.jit.load opens .ts, torch.export.load .pt2",
         )
     return path.suffix == ".onnx"
@@ -127,10 +128,10 @@ def embedder_of(
 
     Args:
         network: preprocessed images (B, 3, H, W) to embeddings (B, D).
-        card: what the network is.
+        card: the network's model card.
         name: what to call the model in results.
-        device: where the network takes its images.
-        preprocessing: what to do to images before the network; None: what the card says.
+        device: the device of the network's input.
+        preprocessing: the preprocessing of the network's input; None: the card's.
     """
     return Embedder(
         network,

@@ -1,7 +1,7 @@
-"""Run exported networks: ONNX files with onnxruntime, and graphs of other formats with the program that reads them.
+"""Run exported networks: ONNX files with onnxruntime, and TorchScript and torch.export files with torch.
 
 A graph takes either preprocessed images or the images themselves (uint8 RGB (B, H, W, 3) of the network's input size).
-The data type of its input says which.
+The data type of its input shows which one.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from femb_cli.errors import FembError
 INPUT = "images"
 OUTPUT = "embeddings"
 PIXELS = "uint8 RGB NHWC"
-"""The metadata's `input` for a graph that takes images without preprocessing."""
+"""The value of `input` in the metadata of a graph that takes images without preprocessing."""
 
 CARD_FILE = "femb.json"
 """The name of the metadata inside a TorchScript or torch.export file."""
@@ -31,13 +31,13 @@ class ExportedNetwork:
 
     Args:
         run: the graph: its input to embeddings (B, D), on the CPU.
-        metadata: the texts in its file, the model card among them.
+        metadata: the strings in its file, which include the model card.
         takes_pixels: whether its input is uint8 images.
         where: the file, for error messages.
 
     Attributes:
-        card: what the network in the graph is.
-        preprocessing: what must be done to images before the network.
+        card: the network's model card.
+        preprocessing: the preprocessing that the graph's input needs.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ExportedNetwork:
 
 
 def open_onnx(path: Path, device: str | torch.device | None = "cpu") -> ExportedNetwork:
-    """Open an ONNX file with onnxruntime. The network takes and returns tensors on the CPU, wherever it computes.
+    """Open an ONNX file with onnxruntime. Its inputs and outputs are CPU tensors on every device.
 
     Args:
         path: a file that femb exported.
@@ -69,7 +69,7 @@ def open_onnx(path: Path, device: str | torch.device | None = "cpu") -> Exported
     session, metadata = _open_session(path, device)
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1:
-        raise FembError(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs, not one each: images, embeddings")
+        raise FembError(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs: expected images and embeddings")
 
     def run(images: Tensor) -> Tensor:
         try:
@@ -77,7 +77,7 @@ def open_onnx(path: Path, device: str | torch.device | None = "cpu") -> Exported
         except Exception as error:  # onnxruntime's errors have no base class in common
             raise FembError(f"{path} cannot be run: {first_line(error)}") from error
         if not isinstance(embeddings, np.ndarray) or embeddings.dtype.kind != "f" or embeddings.ndim != 2:
-            raise FembError(f"{path} gives no embeddings (images, numbers), but {outputs[0].type} {outputs[0].shape}")
+            raise FembError(f"{path} gives no embeddings (batch, dim), but {outputs[0].type} {outputs[0].shape}")
         return torch.from_numpy(embeddings)
 
     if "channel_order" not in metadata:
@@ -90,7 +90,7 @@ def open_onnx(path: Path, device: str | torch.device | None = "cpu") -> Exported
 
 
 def _open_session(path: Path, device: str | torch.device | None) -> tuple[Any, dict[str, str]]:
-    """Return an `onnxruntime.InferenceSession` and the texts in the file."""
+    """Return an `onnxruntime.InferenceSession` and the metadata in the file."""
     with onnx_errors(path):
         import onnxruntime
 

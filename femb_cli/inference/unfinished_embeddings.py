@@ -1,7 +1,7 @@
 """The unfinished output of a long embedding, which an interrupted `femb embed` continues with `--resume`.
 
 Beside the output file `faces.npy` there are `faces.npy.part`, an array with room for all images, and
-`faces.npy.part.json`, a note of the images that are done.
+`faces.npy.part.json`, a list of the images that are done.
 
 Shape suffixes: N images, D embedding dimension.
 """
@@ -23,7 +23,7 @@ from femb_cli.inference.embedder import Embedder
 
 
 class UnfinishedEmbeddings:
-    """The array and the note beside an output file; only the main process writes them.
+    """The two unfinished files beside an output file; only the main process writes them.
 
     Attributes:
         num_done: number of images of the source that are embedded or failed.
@@ -45,7 +45,7 @@ class UnfinishedEmbeddings:
             resume: continue from the files beside `out`, if there are any.
 
         Raises:
-            FembError: these files are of other images, another model or other options.
+            FembError: these files belong to other images, another model or other options.
         """
         shape_ND = (len(source), embedder.embedding_dim)
         self._out, self._source, self._writes = out, source, writes
@@ -56,22 +56,22 @@ class UnfinishedEmbeddings:
             "shape": list(shape_ND),
         }
         self._array_file = out.with_name(f"{out.name}.part")
-        self._note_file = out.with_name(f"{out.name}.part.json")
-        note = self._read_note() if resume else {}
-        self.num_done: int = note.get("done", 0)
-        self.embedded: list[int] = note.get("good", [])
-        self.failed: list[tuple[str, str]] = [(name, problem) for name, problem in note.get("failed", [])]
+        self._progress_file = out.with_name(f"{out.name}.part.json")
+        saved = self._read_progress() if resume else {}
+        self.num_done: int = saved.get("done", 0)
+        self.embedded: list[int] = saved.get("good", [])
+        self.failed: list[tuple[str, str]] = [(name, problem) for name, problem in saved.get("failed", [])]
         out.parent.mkdir(parents=True, exist_ok=True)
         if writes:
-            mode: Literal["r+", "w+"] = "r+" if note else "w+"
+            mode: Literal["r+", "w+"] = "r+" if saved else "w+"
             self._array = np.lib.format.open_memmap(self._array_file, mode=mode, dtype=np.float32, shape=shape_ND)
 
     def add(self, chunk: Embeddings, *, num_done: int) -> None:
-        """Add the embeddings of the next images, and save them so that they survive a kill.
+        """Add the embeddings of the next images and write them to disk, so that a killed process can be resumed.
 
         Args:
             chunk: the embeddings.
-            num_done: number of images of the source that are done with this chunk.
+            num_done: number of images of the source that are done, including this chunk.
         """
         if self._writes:
             self._array[len(self.embedded) : len(self.embedded) + len(chunk.rows_ND)] = chunk.rows_ND
@@ -102,26 +102,26 @@ class UnfinishedEmbeddings:
     def discard(self) -> None:
         """Remove the unfinished files."""
         if self._writes:
-            for file in (self._array_file, self._note_file):
+            for file in (self._array_file, self._progress_file):
                 file.unlink(missing_ok=True)
 
     def _save(self) -> None:
         self._array.flush()
-        note = {"job": self._job, "done": self.num_done, "good": self.embedded, "failed": self.failed}
-        with new_file(self._note_file, overwrite=True) as aside:
-            aside.write_text(json.dumps(note), encoding="utf-8")
+        saved = {"job": self._job, "done": self.num_done, "good": self.embedded, "failed": self.failed}
+        with new_file(self._progress_file, overwrite=True) as aside:
+            aside.write_text(json.dumps(saved), encoding="utf-8")
 
-    def _read_note(self) -> dict[str, Any]:
-        """The note of an earlier attempt; empty if there is none."""
-        if not (self._note_file.is_file() and self._array_file.is_file()):
+    def _read_progress(self) -> dict[str, Any]:
+        """Read the progress of an earlier call; empty if there is none."""
+        if not (self._progress_file.is_file() and self._array_file.is_file()):
             return {}
-        note = json.loads(self._note_file.read_text(encoding="utf-8"))
-        if note["job"] != self._job:
+        saved = json.loads(self._progress_file.read_text(encoding="utf-8"))
+        if saved["job"] != self._job:
             raise FembError(
-                f"{self._note_file} is of another embedding (other images, model or options)",
+                f"{self._progress_file} belongs to another embedding (other images, model or options)",
                 hint="remove it, or run without --resume to start over",
             )
-        return note
+        return saved
 
 
 def _names_sha256(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The request of `femb verify` for images, in a form that can be sent to several processes."""
+"""The arguments of `femb verify` for images, as an object that can be pickled for several processes."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +14,7 @@ from femb_cli.progress import Progress, Say, silent
 from femb_cli.runtime.devices import join_process_group
 
 ShowProgress = Callable[[str], AbstractContextManager[Progress | None]]
-"""From a label to a context that shows the progress of one verification."""
+"""Takes a label, and returns a context that shows the progress of one verification."""
 
 
 @dataclass(frozen=True)

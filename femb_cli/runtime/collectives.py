@@ -1,9 +1,9 @@
 """Collectives with gradients, for the processes that share a classifier.
 
 All processes compute the same loss from the same batch, so most tensors and their gradients are *replicated*: equal on
-every rank. Where a rank goes on with its own class weights alone, the gradient that comes back to it is one part of the
-sum over all class weights; `all_reduce_gradient` adds the parts up. In a process that has joined no group, or is alone
-in it, every function returns its input.
+every rank. When each rank multiplies the embeddings by its own class weights only, its gradient is one part of the sum
+over all class weights; `all_reduce_gradient` adds the parts up. Without a process group, or in a group of one process,
+every function returns its input.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ def group_size() -> int:
 
 
 def group_rank() -> int:
-    """The number of this process among them, from 0."""
+    """The rank of this process in the group, from 0."""
     return rank() if has_joined_group() else 0
 
 
@@ -65,7 +65,7 @@ def all_reduce(tensor: Tensor) -> Tensor:
 
 
 def gather_to_main(tensor: Tensor) -> Tensor:
-    """Concatenate the rows of all processes on rank 0, in main memory; other ranks get their own tensor back.
+    """Concatenate the rows of all processes on rank 0, in CPU memory; other ranks get their own tensor back.
 
     The processes send one after the other, so that a GPU never holds more than two parts.
     """

@@ -1,4 +1,4 @@
-"""Choose the device to compute on, check that the machine has what was asked for, and join the process group."""
+"""Choose the device to compute on, check that the machine has enough GPUs, and join the process group."""
 
 import torch
 from accelerate import PartialState
@@ -8,7 +8,7 @@ from femb_cli.runtime.ranks import inside_launcher
 
 
 def pick_device(device: str | torch.device | None) -> torch.device:
-    """The device that was asked for; None: a GPU if there is one, else the CPU.
+    """Return the requested device; None: a GPU if there is one, else the CPU.
 
     Raises:
         FembError: torch cannot use that device here.
@@ -43,7 +43,7 @@ def check_devices(processes: int, gpus: int | None, device: str | None) -> None:
 
 
 def join_process_group(device: str | None) -> None:
-    """Join the processes that were started together, each on a GPU of its own; call it before moving a network.
+    """Join the process group, with one GPU for each process; call it before moving a network to its device.
 
     Raises:
         FembError: torch cannot use that device here.

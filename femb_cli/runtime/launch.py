@@ -1,4 +1,4 @@
-"""Run a function on several processes of this machine, or in this one.
+"""Run a function on several processes of this machine, or in the current process.
 
 Under `accelerate launch` or `torchrun` the processes exist already, and each of them runs the function itself.
 """
@@ -22,8 +22,8 @@ from femb_cli.runtime.ranks import inside_launcher, is_main_process
 def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any:
     """Run `function(*arguments)` on `processes` processes and return the result of the main process.
 
-    With several processes, the function, its arguments and its result must be picklable. The main process logs what
-    this process would log.
+    With several processes, the function, its arguments and its result must be picklable. The main process has
+    the log level of this one.
 
     Raises:
         FembError: the function raised it in one of the processes, or a process died.
@@ -60,7 +60,7 @@ def on_main_process(function: Callable[[], Any], device: str | None) -> Any:
         device: `cpu`, or None for a GPU if there is one; decides how the processes communicate.
 
     Raises:
-        FembError: `function` raised it; every process does.
+        FembError: `function` raised it; it is raised on every process.
     """
     if not inside_launcher():
         return function()
@@ -100,7 +100,7 @@ def _launch_config(processes: int) -> Any:
 def _run_in_worker(function: Callable[..., Any], arguments: tuple[Any, ...], failure: Path, quiet: bool) -> Any:
     """Set up a worker process and run the function; write a FembError into the file `failure`.
 
-    The launcher would turn the exception into a report of thirty lines.
+    If the exception reached the launcher, it would print a report of thirty lines.
     """
     import torch
 
@@ -116,7 +116,7 @@ def _run_in_worker(function: Callable[..., Any], arguments: tuple[Any, ...], fai
 
 
 def _explain(error: Any, failure: Path) -> FembError:
-    """Turn a launcher's error into the one that a worker wrote, or into the number of the process that died."""
+    """Return the FembError that a worker wrote, or else one with the rank of the process that died."""
     if failure.exists():
         message, hint = json.loads(failure.read_text(encoding="utf-8"))
         return FembError(message, hint=hint)

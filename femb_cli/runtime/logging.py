@@ -1,4 +1,4 @@
-"""femb's log: one logger for all modules, whose lines the main process prints on stderr as they are."""
+"""femb's log: one logger for all modules; the main process prints its messages on stderr without a prefix."""
 
 import logging
 import sys

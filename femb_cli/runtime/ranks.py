@@ -1,7 +1,7 @@
-"""Which process this is, among those that were started together.
+"""The rank of this process and the number of processes.
 
-Where a process has joined torch's process group, the group says so. Elsewhere the environment variables do that every
-launcher sets: femb's own, torchrun and accelerate launch. torch is not imported for this.
+In a process that has joined torch's process group, they come from the group. Otherwise they come from the environment
+variables that every launcher sets: femb's own, torchrun and accelerate launch. This module does not import torch.
 """
 
 import os
@@ -20,7 +20,7 @@ def has_joined_group() -> bool:
 
 
 def rank() -> int:
-    """The number of this process, from 0."""
+    """The rank of this process, from 0."""
     if has_joined_group():
         return sys.modules["torch.distributed"].get_rank()
     return int(os.environ.get("RANK", "0"))
@@ -34,5 +34,5 @@ def world_size() -> int:
 
 
 def is_main_process() -> bool:
-    """Whether this is the process that prints and writes files; the others leave that to it."""
+    """Whether this process has rank 0; only that process prints and writes files."""
     return rank() == 0

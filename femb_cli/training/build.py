@@ -1,4 +1,4 @@
-"""Build what the training loop works with: the accelerator, the training state and the batches."""
+"""Build the inputs of the training loop: the accelerator, the training state and the batches."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -27,7 +27,7 @@ from femb_cli.training.warm_start import load_warm_start, warm_start_checkpoint
 
 
 def build_accelerator(config: TrainConfig, device: str | None) -> Accelerator:
-    """Join the processes of this training, on the device and in the precision asked for."""
+    """Build the accelerator for the device and the configured precision, and join the process group."""
     accelerator = Accelerator(
         mixed_precision="no" if config.precision == "fp32" else config.precision,
         # On a CPU-only machine Accelerate joins the process group only with cpu=True.
@@ -41,7 +41,7 @@ def build_accelerator(config: TrainConfig, device: str | None) -> Accelerator:
 
 
 def build_state(job: TrainJob, accelerator: Accelerator) -> tuple[TrainingState, ModelCard]:
-    """Build the network, class weights and optimizer on this process's device, and load what the run starts from.
+    """Build the network, class weights and optimizer on this process's device, and load the checkpoint, if any.
 
     Returns:
         The state and the card of its network.

@@ -1,4 +1,4 @@
-"""A training as it is handed on: what the user asked for, and what every process needs to carry it out."""
+"""The arguments of `femb train`, and the job that femb makes of them for every training process."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,10 @@ class TrainRequest:
 
     Attributes:
         config: YAML file or name of a configuration; None for the default.
-        overrides: settings that options of their own give, by dotted key.
+        overrides: settings from options such as `--lr`, by dotted key.
         settings: `--set` as written, `key=value`.
-        processes: processes to start on this machine. Under a launcher its number of processes counts instead.
-        gpus: GPUs to use, if the user gave a number.
+        processes: processes to start on this machine. Ignored under a launcher, which has started them.
+        gpus: the value of `--gpus`; None if not given.
         out: the run's directory; None for a new one.
         resume: the run to resume, `newest` for the newest unfinished one, or None.
         data_dir: directory with the benchmarks' files.
@@ -40,7 +40,7 @@ class TrainRequest:
 
 @dataclass(frozen=True)
 class TrainJob:
-    """What every process of a training needs.
+    """Everything that a training process needs.
 
     Attributes:
         config: the resolved configuration.

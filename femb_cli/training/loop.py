@@ -100,7 +100,7 @@ def train(job: TrainJob, benchmarks: Sequence[PairSet]) -> TrainingResult:
 
 
 def _is_due(step: int, every: int) -> bool:
-    """Whether something that happens every so many steps (0: never) happens after this one."""
+    """Whether the step is a multiple of `every`; never for `every` = 0."""
     return every > 0 and step % every == 0
 
 

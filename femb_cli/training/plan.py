@@ -21,7 +21,7 @@ class Plan:
         num_identities: identities in the training set.
         batch_size: images in one step, over all processes together.
         processes: number of processes.
-        steps_per_epoch: batches in the training set; a fraction, as the last batch is filled up from the next epoch.
+        steps_per_epoch: batches in the training set; can be a fraction: the next epoch fills up the last batch.
         steps: steps of the run.
         softmax: how the classifier computes its softmax.
     """
@@ -41,7 +41,7 @@ class Plan:
 
 
 def make_plan(config: TrainConfig, processes: int = 1, source: ImageSource | None = None) -> Plan:
-    """Plan a run, and refuse what cannot work before anything expensive starts.
+    """Plan a run, and check its data and batch size before anything expensive starts.
 
     Args:
         config: the run's configuration.

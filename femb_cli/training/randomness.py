@@ -1,6 +1,6 @@
-"""The randomness of a training step, which follows from (seed, step, rank) alone.
+"""The random numbers of a training step, which depend on (seed, step, rank) only.
 
-So a resumed run draws what an uninterrupted one would have drawn, and no generator's state has to be saved.
+So a resumed run draws the same numbers as an uninterrupted one, and checkpoints need no generator state.
 """
 
 import torch

@@ -18,13 +18,13 @@ logger = logging.getLogger("femb")
 
 
 class RunLog:
-    """Writes a run's `metrics.jsonl`, TensorBoard events and log lines; does nothing on other ranks than the main one.
+    """Writes a run's `metrics.jsonl`, TensorBoard events and log lines, on the main process only.
 
     Args:
         run: the run's directory.
         steps: steps of the whole run.
         batch_size: images in one step, over all processes together.
-        start: steps done before this training. Metrics of later steps, from before a resume, are removed.
+        start: steps done before. On a resume, the metrics of later steps are removed from the files.
         writes: whether this is the main process.
     """
 
@@ -78,7 +78,7 @@ class RunLog:
 
 
 class Means:
-    """Running means of a few metrics, summed on the device so that only `take` waits for it."""
+    """Running means of a few metrics, summed on the device so that `add` does not wait for the GPU."""
 
     NAMES = ("loss", "cross_entropy", "regularizer", "magnitude", "gradient_norm")
 
@@ -93,7 +93,7 @@ class Means:
         self.count += 1
 
     def take(self) -> Tensor:
-        """Return the means since the last call, in the order of `NAMES`, and start anew."""
+        """Return the means since the last call, in the order of `NAMES`, and reset them."""
         means = self.sums / max(self.count, 1)
         self.sums, self.count = torch.zeros_like(self.sums), 0
         return means

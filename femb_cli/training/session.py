@@ -1,6 +1,6 @@
-"""A training session, from the request to the summary: prepare the run, launch its processes, report the result.
+"""Run `femb train`: prepare the run, launch its processes, and write the summary.
 
-`prepare_run` checks everything that can fail cheaply before a process is started or a file is written.
+`prepare_run` finds errors before a process is started or a file is written, as far as the checks are cheap.
 """
 
 import logging
@@ -44,7 +44,7 @@ def resolve(request: TrainRequest) -> tuple[TrainConfig, Path | None]:
     """Return the configuration of a request, and the run that it resumes, if any.
 
     Raises:
-        UsageError: a setting is wrong, or does not go with `--resume` or `--init`.
+        UsageError: a setting is wrong, or cannot be combined with `--resume` or `--init`.
         FembError: there is no such run or checkpoint.
     """
     if request.resume is None:
@@ -93,7 +93,7 @@ def describe(request: TrainRequest) -> dict[str, Any]:
 
 
 def _starting_point(config: TrainConfig, resumed: Path | None) -> str:
-    """Name where the weights of the first step come from."""
+    """Describe the run's initial weights: a checkpoint, or random ones."""
     if resumed is not None and (checkpoints := run_checkpoints(resumed)):
         return str(checkpoints[-1])
     if config.init.checkpoint is None:
@@ -112,7 +112,7 @@ def prepare_run(request: TrainRequest, *, say: Say, progress: Progress | None = 
     """Check a request, open or draw its training set, fetch its benchmarks, and make the run's directory.
 
     Raises:
-        FembError: something is missing or does not fit; then no run has been made or changed.
+        FembError: something is missing or does not fit; no run has been made or changed.
     """
     config, resumed = resolve(request)
     source = open_source(config.data.path) if isinstance(config.data, DatasetConfig) else None
@@ -127,7 +127,7 @@ def prepare_run(request: TrainRequest, *, say: Say, progress: Progress | None = 
     if resumed:
         _reopen_run(run, config, plan)
     else:
-        _check_not_own_start(run, config)
+        _check_not_overwriting_init(run, config)
         create_run(run, config, overwrite=request.overwrite)
         _say_which_network(request, config, say)
     device = None if request.device == "cuda" else request.device
@@ -158,14 +158,14 @@ def _fetch_benchmarks(
 
 
 def _reopen_run(run: Path, config: TrainConfig, plan: Plan) -> None:
-    """Make a run unfinished again, with the configuration that it is resumed with."""
+    """Mark a run as unfinished, and write its new configuration."""
     _check_steps_left(run, plan)
     write_config(run, config)
     (run / RUN_SUMMARY).unlink(missing_ok=True)
 
 
 def _say_which_network(request: TrainRequest, config: TrainConfig, say: Say) -> None:
-    """Tell the user whose own data is trained on without a configuration which network that gives."""
+    """Tell the user which network is trained if the command has a dataset but no CONFIG."""
     if request.config is None and isinstance(config.data, DatasetConfig):
         say(
             f"no CONFIG given: training the small network of {config_path(DEFAULT_CONFIG).name};"
@@ -266,7 +266,7 @@ def _check_steps_left(run: Path, plan: Plan) -> None:
         )
 
 
-def _check_not_own_start(run: Path, config: TrainConfig) -> None:
+def _check_not_overwriting_init(run: Path, config: TrainConfig) -> None:
     """Refuse to overwrite the run that the weights come from."""
     if config.init.checkpoint and run.resolve() in Path(config.init.checkpoint).resolve().parents:
         raise UsageError(

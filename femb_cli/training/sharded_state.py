@@ -1,4 +1,4 @@
-"""Convert between the class weights that each process holds and the whole that a checkpoint stores.
+"""Gather the class weights of all processes for a checkpoint, and split those of a checkpoint.
 
 Each process holds the class weights of its own identities, and their part of the optimizer's state. A checkpoint
 stores all of them, so that a run may be resumed with another number of processes.
@@ -27,7 +27,7 @@ def gather_classifier(classifier: MarginClassifier) -> dict[str, Tensor]:
 
 
 def gather_optimizer(optimizer: Optimizer, classifier: MarginClassifier) -> dict[str, Any]:
-    """Return the optimizer's state with that of all class weights, complete on the main process only.
+    """Return the optimizer's state, with the class weights' part gathered; complete on the main process only.
 
     Every process must call this.
     """
@@ -40,7 +40,7 @@ def classifier_shard(tensors: dict[str, Tensor], classifier: MarginClassifier) -
 
 
 def optimizer_shard(state: dict[str, Any], optimizer: Optimizer, classifier: MarginClassifier) -> dict[str, Any]:
-    """Return a whole optimizer's state with that of this process's class weights only."""
+    """Return a whole optimizer's state, with only this process's rows of the class weights' part."""
     return _map_class_state(state, optimizer, classifier, _select)
 
 
@@ -75,6 +75,6 @@ def _has_rows(value: Any, num_rows: int) -> bool:
 
 
 def _parameter_index(weight: nn.Parameter, optimizer: Optimizer) -> int:
-    """The number by which the optimizer's state dict calls a parameter."""
+    """Return a parameter's index in the optimizer's state dict."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     return next(index for index, parameter in enumerate(parameters) if parameter is weight)

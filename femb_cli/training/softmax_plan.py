@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from femb_cli.config.schema import DEFAULT_CHUNK, ClassifierConfig
 
 PLAIN_LOGITS = 2**20
-"""Up to this many logits the plain matrix is as fast as chunks, and small."""
+"""Up to this many logits, the whole matrix is as fast as chunks and takes little memory."""
 SAMPLE_ABOVE = 1_000_000
 """With more identities than this, a step uses a sample of them."""
 SAMPLE_RATE = 0.2
@@ -20,7 +20,7 @@ class SoftmaxPlan:
     """How the softmax is computed, and why.
 
     Attributes:
-        chunk: classes computed at a time; None for the plain matrix of all logits.
+        chunk: classes computed at a time; None: all at once.
         sample_rate: share of the classes in one step.
         reason: the choice in words, with the sizes that it follows from.
     """
@@ -40,8 +40,8 @@ def plan_softmax(config: ClassifierConfig, *, num_identities: int, batch_size: i
         chunk = None
     words = [f"plain, as {matrix} fit" if chunk is None else f"{_spaced(chunk)} classes at a time, instead of {matrix}"]
     if rate < 1:
-        asked = "as asked" if config.sample_rate else f"as there are more than {_spaced(SAMPLE_ABOVE)}"
-        words.append(f"a sample of {rate:.0%} of the identities, {asked}")
+        why = "as configured" if config.sample_rate else f"as there are more than {_spaced(SAMPLE_ABOVE)}"
+        words.append(f"a sample of {rate:.0%} of the identities, {why}")
     if processes > 1:
         words.append(f"sharded over {processes} processes, {_spaced(-(-num_identities // processes))} identities each")
     return SoftmaxPlan(chunk, rate, "; ".join(words))

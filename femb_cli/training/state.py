@@ -1,7 +1,7 @@
 """The state of a training: the network, the class weights, the optimizer and the number of steps done.
 
-It saves itself into a checkpoint and loads itself from one, on any number of processes. No random generator is part of
-it: see `randomness.py`.
+The state writes itself into a checkpoint and loads itself from one, on any number of processes. It stores no random
+generator: see `randomness.py`.
 """
 
 import json
@@ -58,7 +58,7 @@ class TrainingState:
 
         Args:
             directory: the checkpoint's directory; replaced if it exists.
-            card: what the network is.
+            card: the network's model card.
             config: the run's configuration.
         """
         classifier = gather_classifier(self.classifier)
@@ -87,15 +87,15 @@ class TrainingState:
                 hint="it can be used, but not trained further",
             )
         load_strictly(self.backbone, load_file(checkpoint.model_file), where=str(checkpoint.model_file))
-        with _naming(checkpoint.path / CLASSIFIER) as file:
+        with _file_errors(checkpoint.path / CLASSIFIER) as file:
             tensors = load_file(file)
         load_strictly(self.classifier, classifier_shard(tensors, self.classifier), where=str(file))
-        with _naming(state / OPTIMIZER) as file:
+        with _file_errors(state / OPTIMIZER) as file:
             self.optimizer.load_state_dict(optimizer_shard(_load_tensors(file), self.optimizer, self.classifier))
         if self.scaler is not None and (state / SCALER).is_file():
-            with _naming(state / SCALER) as file:
+            with _file_errors(state / SCALER) as file:
                 self.scaler.load_state_dict(_load_tensors(file))
-        with _naming(state / PROGRESS) as file:
+        with _file_errors(state / PROGRESS) as file:
             self.step = int(json.loads(file.read_text(encoding="utf-8"))["step"])
 
     def _write(self, state: Path, optimizer: dict[str, Any]) -> None:
@@ -112,8 +112,8 @@ def _load_tensors(file: Path) -> Any:
 
 
 @contextmanager
-def _naming(file: Path) -> Iterator[Path]:
-    """Turn any error that a damaged file causes in its reader into a FembError that names the file."""
+def _file_errors(file: Path) -> Iterator[Path]:
+    """Turn any error in reading a damaged file into a FembError that names the file."""
     try:
         yield file
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:

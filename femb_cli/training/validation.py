@@ -1,4 +1,4 @@
-"""Verification during training: the network as it is now, on the benchmarks of the configuration."""
+"""Verification during training: score the current weights on the configured benchmarks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +18,8 @@ def validate(backbone: Backbone, card: ModelCard, run: Path, benchmarks: Sequenc
 
     Args:
         backbone: the network, in training mode; left in training mode.
-        card: what the network is.
-        run: the run's directory, by which the results name the model.
+        card: the network's model card.
+        run: the run's directory, the model's name in the results.
         benchmarks: what to verify on.
 
     Returns:

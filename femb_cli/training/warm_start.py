@@ -1,7 +1,7 @@
 """Warm start: begin a run with the weights of a checkpoint.
 
 The run takes the checkpoint's backbone, with its epsilon, and its preprocessing (colour order, mean, std), because the
-weights depend on both. The class weights start anew unless `init.classifier` is set.
+weights depend on both. The class weights are random unless `init.classifier` is set.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ def warm_start_checkpoint(config: TrainConfig) -> Checkpoint | None:
 def load_config_from(
     checkpoint: Checkpoint, file: str | None, default: str, settings: Sequence[str], overrides: Mapping[str, Any]
 ) -> TrainConfig:
-    """Load the configuration of a run that starts from a checkpoint and has its backbone.
+    """Load the configuration of a run that starts from a checkpoint, with the checkpoint's backbone.
 
     Args:
         checkpoint: what the run starts from.
@@ -61,20 +61,20 @@ def load_config_from(
 
 
 def check_class_weights(checkpoint: Checkpoint, shape: tuple[int, int]) -> None:
-    """Check that a checkpoint has class weights of a run's (identities, embedding dimension).
+    """Check that a checkpoint has class weights of the run's shape: (identities, embedding dimension).
 
     Raises:
         FembError: they are missing or of another shape.
     """
     file = checkpoint.path / CLASSIFIER
-    hint = "without init.classifier, the class weights start anew"
+    hint = "without init.classifier, the class weights start from random values"
     if not file.is_file():
         raise FembError(f"{checkpoint.path} has no class weights to start from (no {CLASSIFIER})", hint=hint)
     with safe_open(file, "pt") as tensors:
         stored = tuple(tensors.get_slice(WEIGHT).get_shape())
     if stored != shape:
         raise FembError(
-            f"the class weights in {file} are of {stored[0]} identities, the training set has {shape[0]}", hint=hint
+            f"{file} has class weights of {stored[0]} identities, but the training set has {shape[0]}", hint=hint
         )
 
 
@@ -84,7 +84,7 @@ def load_warm_start(checkpoint: Checkpoint, backbone: Backbone, classifier: Marg
     Args:
         checkpoint: what the run starts from.
         backbone: gets the network's weights, in place.
-        classifier: gets this process's class weights, in place; None leaves them as they are.
+        classifier: gets this process's class weights, in place; None: the class weights stay random.
 
     Raises:
         FembError: a tensor does not fit, or the checkpoint is damaged.

@@ -64,7 +64,7 @@ def test_an_official_layout_comes_back_with_the_same_tensors(femb, trained, tmp_
 def test_a_layout_whose_program_would_embed_wrongly_is_refused(femb, trained, tmp_path):
     refused = femb("export", trained, "-o", "weights.pth", "--format", "magface")
     assert refused.code == 1
-    assert "MagFace would load this iresnet18 without a complaint and embed wrongly" in refused.err
+    assert "MagFace would load this iresnet18 without an error and compute wrong embeddings" in refused.err
     assert "--format arcface fits" in refused.err
     assert list(tmp_path.iterdir()) == []
 
@@ -73,7 +73,7 @@ def test_a_torchscript_file_is_a_program_that_femb_writes_and_does_not_run(femb,
     assert femb("export", trained, "-o", "model.ts").code == 0
     refused = femb("embed", trained / "samples", "-o", "e.npy", "--model", "model.ts")
     assert refused.code == 1
-    assert "model.ts is a program" in refused.err
+    assert "model.ts is a TorchScript or torch.export file" in refused.err
 
 
 def test_a_folder_of_people_is_converted_trained_and_verified(femb, tmp_path):

@@ -38,4 +38,4 @@ def test_settings_override_the_automatic_choice():
     assert choose(93_431, chunk=0).chunk is None
     assert choose(2_059_906, sample_rate=1.0).sample_rate == 1.0
     sampled = choose(250, sample_rate=0.1)
-    assert (sampled.sample_rate, "a sample of 10% of the identities, as asked" in sampled.reason) == (0.1, True)
+    assert (sampled.sample_rate, "a sample of 10% of the identities, as configured" in sampled.reason) == (0.1, True)

@@ -13,16 +13,16 @@ from femb_cli.checkpoints.official.files.state_dict import refuse_unusual
 from femb_cli.errors import FembError
 
 RESUME_KEY = "state_dict_softmax_fc"
-"""The key of the class weights in arcface_torch's files for resuming."""
+"""The key of the class weights in arcface_torch's resume files."""
 
 SAME_IN_ALL = ("epoch", "global_step")
-"""What the files for resuming of all ranks have in common."""
+"""Counters that must be equal in the resume files of all ranks."""
 
-HINT = "to convert the network without them, copy its file alone into a directory of its own"
+HINT = "to convert the network without class weights, copy only its file into a new directory"
 
 
 def class_weights_inside(family: Family, others: Mapping[str, Tensor]) -> Tensor | None:
-    """Return the class weights (C, D) among the tensors beside the network; None if there are none."""
+    """Return the class weights (C, D) from the other tensors in the network's file; None if there are none."""
     for weights in family.class_weights:
         if weights.name in others:
             return weights.transpose(others[weights.name])
@@ -30,15 +30,15 @@ def class_weights_inside(family: Family, others: Mapping[str, Tensor]) -> Tensor
 
 
 def class_weights_beside(files: Mapping[int, Path], embedding_dim: int, known: Sequence[ClassWeights]) -> Tensor:
-    """Read the class weights (C, D) from files of their own, and join the parts of the ranks in order.
+    """Read the class weights (C, D) from separate files, and concatenate the shards in the order of the ranks.
 
     Args:
         files: the files by rank; at least one.
         embedding_dim: D.
-        known: the names that the family uses.
+        known: the tensor names that the family uses.
 
     Raises:
-        FembError: a rank is missing, or the parts do not belong together.
+        FembError: a rank is missing, or the shards differ in step, size or embedding dimension.
     """
     directory = next(iter(files.values())).parent
     if missing := [str(rank) for rank in range(max(files) + 1) if rank not in files]:
@@ -59,7 +59,7 @@ def class_weights_beside(files: Mapping[int, Path], embedding_dim: int, known: S
 
 
 def name_beside(files: Mapping[int, Path]) -> str | None:
-    """Return the name of the tensor in files of class weights: empty for a bare tensor, None if there are no files."""
+    """Return the tensor's name in the class weights' files: empty for a bare tensor, None without files."""
     if not files:
         return None
     content = read_plain(next(iter(files.values())))
@@ -78,7 +78,7 @@ def _read_part(file: Path, content: Any, known: Sequence[ClassWeights]) -> Tenso
         if isinstance(found, Tensor) and found.ndim == 2:
             refuse_unusual({weights.name or "the class weights": found}, str(file))
             return weights.transpose(found)
-    names = " or ".join(weights.name or "a bare matrix" for weights in known) or "none are known beside its network"
+    names = " or ".join(weights.name or "a bare matrix" for weights in known) or "it has none in a separate file"
     raise FembError(f"{file} has no class weights of this family ({names})", hint=HINT)
 
 
@@ -87,17 +87,17 @@ def _refuse_different_steps(contents: Mapping[Path, Any]) -> None:
         states = {file.name: content for file, content in contents.items() if isinstance(content, Mapping)}
         values = {name: state[key] for name, state in states.items() if isinstance(state.get(key), int)}
         if len(set(values.values())) > 1:
-            raise FembError(f"these files are not of the same {key}: {values}", hint=HINT)
+            raise FembError(f"these files have different values of {key}: {values}", hint=HINT)
 
 
 def _refuse_uneven_parts(files: list[Path], rows: list[int]) -> None:
-    """Check that all ranks have the same number of identities, and the first ones at most one more."""
+    """Check that the identities are split evenly: the first ranks may have one more than the others."""
     share, rest = divmod(sum(rows), len(rows))
     for rank, (file, found) in enumerate(zip(files, rows, strict=True)):
         expected = share + (rank < rest)
         if found != expected:
             raise FembError(
-                f"{file} has {found} class weights; of {sum(rows)} over {len(rows)} ranks, rank {rank} has"
-                f" {expected}: some are missing",
+                f"{file} has {found} class weights, but rank {rank} of {len(rows)} needs {expected} of the"
+                f" {sum(rows)}: some are missing",
                 hint=HINT,
             )

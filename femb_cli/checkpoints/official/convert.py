@@ -31,12 +31,12 @@ from femb_cli.progress import Say
 
 @dataclass(frozen=True)
 class Converted:
-    """A network under femb's names.
+    """An official network with its tensors renamed to femb's names.
 
     Attributes:
         family: the project that it comes from; None for a file that femb wrote, whose card names its source already.
         tensors: its state dict.
-        card: what it is, without the source of a family's weights.
+        card: its model card; for a family's weights, `source` is added later.
         class_weights: (C, D), or None.
     """
 
@@ -62,10 +62,10 @@ def convert_checkpoint(
         destination: the checkpoint directory to make.
         family_name: a key of `FAMILIES` or the beginning of one; None to recognise the family by the tensors.
         overwrite: replace an existing directory.
-        say: called with warnings where the files leave something open.
+        say: called with a warning if the files do not state a setting and femb assumes it.
 
     Raises:
-        FembError: the files are no checkpoint, of no known family, or their tensors do not fit.
+        FembError: the files are not a checkpoint, their family is unknown, or their tensors do not fit.
     """
     refuse_existing(destination, overwrite=overwrite)
     family = family_named(family_name) if family_name else None
@@ -74,7 +74,7 @@ def convert_checkpoint(
     where = str(files.network)
     converted = _convert(files, family, say)
     _refuse_non_finite(converted, where)
-    # Checks the card as a reader will, so that femb writes nothing that it refuses to read.
+    # Parse the card as loading does, so that femb never writes a card that it refuses to read.
     card = ModelCard.from_metadata(converted.card.to_metadata(), where)
     backbone = assemble_backbone(card.backbone, converted.tensors, where=where)
     if card.fingerprint:
@@ -155,13 +155,13 @@ def _convert_official(files: OfficialFiles, family: Family | None, say: Say) -> 
 
 
 def _read_preprocessing(found: Recognised, files: OfficialFiles, say: Say) -> Preprocessing:
-    """Return the family's preprocessing, with the order of colours from the network's settings where it has some."""
+    """Return the family's preprocessing; the colour order comes from the settings file, if the family has one."""
     preprocessing = found.family.preprocessing
     if not found.family.has_colour_settings:
         return preprocessing
     channel_order = read_channel_order(files.settings)
     if channel_order is None:
-        say(f"no model.yaml or config.json beside {files.network} states the order of colours: taken for RGB")
+        say(f"no model.yaml or config.json beside {files.network} states the colour order: assuming RGB")
     elif channel_order == "RGB" and files.settings is not None and files.settings.name == "config.json":
         say(f"{files.settings} states RGB, but CVLface's save_pretrained writes RGB for BGR networks, too")
     return replace(preprocessing, channel_order=channel_order or "RGB")
@@ -184,7 +184,7 @@ def _rename(found: Recognised, where: Path) -> tuple[BackboneConfig, dict[str, T
 
 
 def _with_counters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Add the batch norms' counters where there are none at all, as before torch 0.4.1; no result depends on them."""
+    """Add `num_batches_tracked` if no batch norm has it (torch before 0.4.1); no embedding depends on it."""
     if any(name.endswith(".num_batches_tracked") for name in tensors):
         return dict(tensors)
     norms = [name.removesuffix("running_mean") for name in tensors if name.endswith(".running_mean")]
@@ -208,7 +208,7 @@ def _refuse_non_finite(converted: Converted, where: str) -> None:
     for name, tensor in named.items():
         if tensor is None or not tensor.is_floating_point() or not tensor.numel():
             continue
-        # If any value is NaN or infinite, so is the minimum or the maximum; isfinite() would need a mask as large.
+        # A NaN or infinity shows in the minimum or maximum; isfinite() on all values would allocate a mask.
         if not all(extreme.isfinite() for extreme in tensor.aminmax()):
             raise FembError(f"{where}: the tensor {name} holds values that are not finite")
 

@@ -1,4 +1,4 @@
-"""The families of official weights: everything that femb knows of each project, for reading and for writing."""
+"""The families of official weights: how femb reads, and for some projects writes, their files."""
 
 from femb_cli.checkpoints.official.family import ClassWeights, Family, Layout
 from femb_cli.checkpoints.official.networks.ir import IR, IR_WITHOUT_INNER_NORM
@@ -99,7 +99,7 @@ INSIGHTFACE = Family(
     license="non-commercial research",
     architectures=(),
 )
-"""Its model packs are ONNX files: femb reads the network off the graph instead of the tensors' names."""
+"""Its model packs are ONNX files: femb recognises the network by the graph, not by tensor names."""
 
 FAMILIES = {
     family.name: family

@@ -1,4 +1,4 @@
-"""What femb knows of a family of official weights, for reading and for writing its files."""
+"""The description of a family of official weights, by which femb reads and writes its files."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ class ClassWeights:
     is_transposed: bool = False
 
     def transpose(self, weights: Tensor) -> Tensor:
-        """Return the family's tensor as (C, D), or a tensor (C, D) as the family's."""
+        """Convert the family's tensor to (C, D), or a tensor (C, D) to the family's layout."""
         return weights.T if self.is_transposed else weights
 
 
@@ -32,17 +32,17 @@ class Family:
     Attributes:
         name: what `femb convert-checkpoint --from` calls it.
         repository: where they are published.
-        license: under which terms.
-        architectures: its networks.
-        prefixes: what stands before the names of the network's tensors, one for each kind of file.
-        class_weights: the class weights in the file of the network, under their full names.
-        class_weights_beside: the class weights in a file of their own; an empty name if the file is the bare tensor.
-        ignored: other tensors that its files hold beside the network's.
+        license: the licence of the weights.
+        architectures: the kinds of network that it publishes.
+        prefixes: the prefix of the network's tensor names, one for each kind of file.
+        class_weights: the class weights in the network's file, under their full names.
+        class_weights_beside: the class weights in a separate file; an empty name if the file is a bare tensor.
+        ignored: other tensors in its files, which femb does not convert.
         preprocessing: what its networks expect of their images.
-        has_colour_settings: whether a settings file beside each network states its order of colours.
+        has_colour_settings: whether a settings file beside each network states its colour order.
         bn_eps: epsilon of the batch norms of its networks.
         flip: its convention for mirror images in verification, `none` or `sum`.
-        magnitude_is_quality: whether a longer embedding means a better image.
+        magnitude_is_quality: whether the norm of an embedding measures the image's quality.
     """
 
     name: str
@@ -60,8 +60,8 @@ class Family:
     magnitude_is_quality: bool = False
 
     def architecture_of(self, backbone: str) -> Architecture | None:
-        """Return the architecture that a backbone of femb is in this family; None if the family does not have it."""
-        return next((one for one in self.architectures if backbone in one.backbones), None)
+        """Return this family's architecture for a femb backbone; None if the family does not have the backbone."""
+        return next((candidate for candidate in self.architectures if backbone in candidate.backbones), None)
 
     def bn_eps_of(self, architecture: Architecture) -> float:
         """Return the epsilon of an architecture's batch norms in this family."""
@@ -70,11 +70,11 @@ class Family:
 
 @dataclass(frozen=True)
 class Layout:
-    """How femb writes a family's file: with the first of the family's prefixes and of its class weights.
+    """How femb writes a family's file: it uses the first of the family's `prefixes` and `class_weights`.
 
     Attributes:
-        family: whose file it is.
-        project: what messages call the project whose program reads the file.
+        family: the family whose files are written.
+        project: the name of the project in messages.
         is_wrapped: whether the tensors are under the key `state_dict`, beside `epoch` and `arch`.
     """
 

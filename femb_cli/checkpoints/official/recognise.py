@@ -57,7 +57,7 @@ def recognise(content: Any, family: Family | None, class_weights: str | None, wh
         say: called with a warning where the tensors fit several families.
 
     Raises:
-        FembError: no family has such tensors, another one than `family` has them, or several have.
+        FembError: no family has such tensors, `family` does not have them, or several families have them.
     """
     tensors = find_state_dict(content)
     architecture, prefix = _find_network(tensors) if tensors else (None, "")
@@ -105,7 +105,7 @@ def _choose(
     *,
     is_certain: bool,
 ) -> Family:
-    """Return the only candidate, or the one that names its class weights so; of a plain IResNet arcface_torch."""
+    """Return the only candidate, or the one with this name of class weights; for a plain IResNet arcface_torch."""
     if class_weights is not None:
         fitting = [f for f in candidates if class_weights in (weights.name for weights in f.class_weights_beside)]
         candidates = fitting or candidates
@@ -119,9 +119,9 @@ def _choose(
         )
     if not is_certain:
         say(
-            f"{where} is taken for arcface_torch's. ElasticFace's files look the same and mean the same. MagFace's and"
-            " the seed's files without their prefixes look the same, but expect other pixels or have another epsilon of"
-            " batch norm: if it is one of these, say --from magface or --from seed"
+            f"assuming that {where} is of the family arcface_torch. ElasticFace's files have the same tensors and"
+            " settings. Files of magface and seed without their prefixes have the same tensors, but other pixel values"
+            " or another epsilon of batch norm: for one of these, pass --from magface or --from seed"
         )
     return ARCFACE_TORCH
 
@@ -130,7 +130,7 @@ def _split(tensors: StateDict, family: Family, architecture: Architecture, prefi
     """Separate the network's tensors from those beside it."""
     network = without_prefix(tensors, prefix)
     others = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
-    # Where the network has no prefix, only the names tell what is beside it.
+    # Without a prefix, only the names show which tensors are not the network's.
     beside = {*family.ignored, *(weights.name for weights in family.class_weights)} & network.keys()
     others |= {name: network.pop(name) for name in beside}
     return Recognised(family, architecture, network, others)

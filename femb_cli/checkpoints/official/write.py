@@ -1,7 +1,8 @@
 """Write a checkpoint in an official layout, for the program of the project that the layout comes from.
 
-Such a file says nothing of pixels or of the batch norms' epsilon: the program has fixed values for them. It would load
-a network that was trained with other values without an error and compute wrong embeddings, so femb refuses to write it.
+Such a file does not store the preprocessing or the epsilon of the batch norms: the program has fixed values for them.
+If a network was trained with other values, the program would compute wrong embeddings without an error, so femb refuses
+to write the file.
 """
 
 from collections import OrderedDict
@@ -31,7 +32,7 @@ def write_official(checkpoint: Checkpoint, layout: Layout, file: Path) -> None:
     """
     refuse_other_conventions(checkpoint.card, layout)
     family, state_dict = layout.family, checkpoint.load_backbone().state_dict()
-    # torch.save writes the whole block of memory that a tensor lies in, so each tensor gets a block of its own.
+    # torch.save writes a tensor's whole storage, which several tensors may share, so clone each tensor.
     tensors = OrderedDict((f"{family.prefixes[0]}{name}", tensor.clone()) for name, tensor in state_dict.items())
     classifier = checkpoint.path / CLASSIFIER
     if family.class_weights and classifier.is_file():
@@ -42,7 +43,7 @@ def write_official(checkpoint: Checkpoint, layout: Layout, file: Path) -> None:
 
 
 def refuse_other_conventions(card: ModelCard, layout: Layout) -> None:
-    """Refuse a network for which the project's program computes other embeddings than femb.
+    """Raise an error if the project's program would compute other embeddings than femb.
 
     Raises:
         FembError: naming the difference.
@@ -53,31 +54,32 @@ def refuse_other_conventions(card: ModelCard, layout: Layout) -> None:
         raise FembError(f"{layout.project} has no {backbone}: only {known}", hint=_suggest_format(card))
     if differences := _find_differences(card, layout):
         raise FembError(
-            f"{layout.project} would load this {backbone} without a complaint and embed wrongly: {differences[0]}",
+            f"{layout.project} would load this {backbone} without an error and compute wrong embeddings:"
+            f" {differences[0]}",
             hint=_suggest_format(card),
         )
 
 
 def _find_differences(card: ModelCard, layout: Layout) -> list[str]:
-    """Say which of the program's fixed values the network was not trained with."""
+    """Describe each fixed value of the program with which the network was not trained."""
     family, pixels = layout.family, card.preprocessing
     architecture = family.architecture_of(card.backbone.name)
     values = {
         "batch norm's epsilon": (card.backbone.bn_eps, architecture and family.bn_eps_of(architecture)),
-        "the order of colours": (pixels.channel_order, family.preprocessing.channel_order),
+        "the colour order": (pixels.channel_order, family.preprocessing.channel_order),
         "the mean": (pixels.mean, family.preprocessing.mean),
         "the standard deviation": (pixels.std, family.preprocessing.std),
     }
     return [
-        f"{what} is {own}, and {layout.project} always takes {fixed}"
+        f"{what} is {own}, and {layout.project} always uses {fixed}"
         for what, (own, fixed) in values.items()
         if own != fixed
     ]
 
 
 def _suggest_format(card: ModelCard) -> str:
-    """Name the official layout that fits, or else the formats that carry the card."""
+    """Name the official layout that fits, or else the formats that store the card."""
     fitting = [name for name, layout in LAYOUTS.items() if not _find_differences(card, layout)]
     if fitting:
         return f"--format {fitting[0]} fits this network"
-    return "--format onnx, torchscript, pt2, safetensors or hub: these say what the network expects"
+    return "--format onnx, torchscript, pt2, safetensors or hub: these store the preprocessing"

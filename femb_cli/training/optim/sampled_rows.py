@@ -1,9 +1,9 @@
 """Update only the sampled rows of the class weights, with any optimizer.
 
 Under Partial FC a step samples some classes, and the gradient of the class weights is a sparse tensor of their rows.
-For the optimizer's step a small parameter takes the place of the whole weight: these rows, with their part of the
-optimizer's state (momentum). After the step they are written back. So an unsampled class gets no weight decay and no
-momentum until it is sampled again, and the step costs no more than its rows.
+For the optimizer's step, femb replaces the whole weight by a small parameter: these rows, with their part of the
+optimizer's state (momentum). After the step it writes them back. So an unsampled class gets no weight decay and no
+momentum until it is sampled again, and the cost of a step depends only on the number of sampled rows.
 
 arcface_torch's PartialFC_V2 gives unsampled classes a gradient of zeros instead, so that they keep decaying and moving
 by their momentum. `classifier.update: all` does the same.

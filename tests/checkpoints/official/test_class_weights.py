@@ -69,7 +69,7 @@ def test_a_gap_in_the_ranks_names_the_missing(folder):
 @pytest.mark.parametrize(
     "parts, complaint",
     [
-        ({0: CLASS_WEIGHTS[:2], 1: CLASS_WEIGHTS[2:]}, "rank 0 has 3"),
+        ({0: CLASS_WEIGHTS[:2], 1: CLASS_WEIGHTS[2:]}, "rank 0 of 2 needs 3 of the 5"),
         ({0: CLASS_WEIGHTS[:3], 1: CLASS_WEIGHTS[3:, :4]}, "4 numbers for embeddings of 8"),
         ({0: CLASS_WEIGHTS[0]}, "no class weights"),
         ({0: torch.full((5, 8), float("nan"))}, "class weights holds values that are not finite"),
@@ -84,7 +84,7 @@ def test_shards_that_do_not_belong_together_are_refused(folder, parts, complaint
 
 def test_files_of_different_steps_are_refused(folder):
     write_resume(folder, [0, 1], step=-7)
-    with pytest.raises(FembError, match="not of the same global_step"):
+    with pytest.raises(FembError, match="different values of global_step"):
         convert(folder)
 
 

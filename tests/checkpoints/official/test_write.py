@@ -72,7 +72,7 @@ def test_magfaces_wrapper_has_the_class_weights(tmp_path):
         ("arcface", MAGFACE, "arcface_torch would load .*epsilon is 2e-05", "--format magface"),
         ("magface", ARCFACE, "MagFace would load .*epsilon is 1e-05", "--format arcface"),
         ("arcface", SEED, "epsilon is 2e-05", "--format onnx"),
-        ("magface", SEED, "order of colours is RGB", "--format onnx"),
+        ("magface", SEED, "colour order is RGB", "--format onnx"),
         ("magface", ModelCard(MobileFaceNetConfig("mbf", input_size=32), RGB), "has no mbf", "--format arcface"),
     ],
 )

@@ -168,7 +168,7 @@ def test_a_gated_data_set_says_where_to_ask(monkeypatch):
         raise refusal(errors.GatedRepoError)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
-    with pytest.raises(FembError, match="owner/faces is only for those") as caught:
+    with pytest.raises(FembError, match="owner/faces is gated") as caught:
         download_dataset("owner/faces", say=lambda text: None)
     assert "https://huggingface.co/datasets/owner/faces" in caught.value.hint
     assert "hf auth login" in caught.value.hint

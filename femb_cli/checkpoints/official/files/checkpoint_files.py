@@ -1,4 +1,4 @@
-"""Find the files that make up one official checkpoint: a network, and what lies beside it."""
+"""Find the files of one official checkpoint: the network, its class weights and its settings."""
 
 import re
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ ENDINGS = (".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".bin")
 """The endings of files with weights."""
 
 RESUME = re.compile(r"checkpoint_gpu_(\d+)\.pt")
-"""arcface_torch's files for resuming, one per process: each has the network and its part of the class weights."""
+"""arcface_torch's resume files, one per process: each has the network and its shard of the class weights."""
 
 SHARD = re.compile(r"rank[_:](\d+)_softmax_weight\.pt")
-"""arcface_torch's class weights until 2021, one part per process."""
+"""arcface_torch's class weights until 2021, one shard per process."""
 
 HEADERS = (re.compile(r"(\d*)header\.pth"), re.compile(r"Head_.*?(?i:epoch)_?(\d+.*)"))
-"""ElasticFace's and face.evoLVe's class weights; the group is the step, which their network has in its name, too."""
+"""ElasticFace's and face.evoLVe's class weights; the group is the step, which the network's file name has, too."""
 
 STEPS = (re.compile(r"(\d*)backbone\.pth"), re.compile(r".*?(?i:epoch)_?(\d+.*)"))
-"""The step in the names of their networks, in the same order."""
+"""The networks of ElasticFace and face.evoLVe; the group is the step."""
 
 NOT_NETWORKS = re.compile(r"rank[_:]\d+_softmax_weight_mom\.pt|.*_rank\d+\.pt|optimizer\.pt|(Optimizer|HEAD)_.*")
 """Files that are not networks: momenta of class weights, CVLface's and TFace's class weights, optimizer states."""
@@ -35,8 +35,8 @@ class OfficialFiles:
 
     Attributes:
         network: the file with the network.
-        class_weights: the files with class weights by rank; only rank 0 where they are not divided. `network` is one of
-            them where each process wrote both.
+        class_weights: the files with class weights by rank; only rank 0 if they are not sharded. `network` is one of
+            these files if each process saved both.
         settings: the file that describes the network; None if there is none.
     """
 
@@ -53,7 +53,7 @@ class OfficialFiles:
 def find_files(source: Path) -> OfficialFiles:
     """Find the network at `source`, a file or a directory, and the files that belong to it by their official names.
 
-    Class weights beside a network belong to it if their names have its step, or if it is the only network in the
+    Class weights belong to the network if both file names have the same step, or if it is the only network in the
     directory.
 
     Raises:
@@ -77,7 +77,7 @@ def _is_companion(name: str) -> bool:
 
 
 def _choose(directory: Path, networks: list[str]) -> str:
-    # Files for resuming have the class weights, too, so they are preferred to the network alone (model.pt).
+    # Prefer resume files to model.pt: they have the class weights, too.
     resumed = [name for name in networks if RESUME.fullmatch(name)]
     if resumed and not set(networks) - set(resumed) - {"model.pt"}:
         return resumed[0]

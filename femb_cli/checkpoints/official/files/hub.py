@@ -1,4 +1,4 @@
-"""Official weights on the Hugging Face Hub, fetched into the Hub's cache."""
+"""Download official weights from the Hugging Face Hub into the Hub's cache."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ def find_hub_id(source: str) -> HubId | None:
 
 
 def download_weights(hub_id: HubId, say: Say) -> Path:
-    """Fetch only the weights and the settings of a repository; of the weights safetensors, if it has any.
+    """Download the weights and the settings of a repository; if it has safetensors files, no other weights.
 
     Args:
         hub_id: the repository.
-        say: called with what is about to happen.
+        say: called with a message before the download.
 
     Returns:
         The directory in the cache, named by the commit.

@@ -1,8 +1,8 @@
-"""Stand-ins for objects that training programs save beside their weights: callbacks, paths, NumPy values, namespaces.
+"""Placeholders for objects that training programs save with their weights: callbacks, paths, NumPy values, namespaces.
 
-torch's restricted unpickler refuses a whole file if it refers to one unknown class, even that of a progress bar.
-Objects of the packages below say nothing about a network: they become empty objects, and no code of the packages is
-imported or run. A reference to anything else is still refused.
+torch's restricted unpickler refuses a whole file if it refers to one unknown class, even that of a progress bar. No
+network depends on objects of the packages below, so femb replaces them by empty objects, without importing or running
+code of these packages. A reference to anything else is still refused.
 """
 
 from collections import OrderedDict
@@ -19,16 +19,16 @@ PACKAGES = (
 
 
 class _EmptyMapping:
-    """Becomes an empty mapping that the unpickler can fill: Lightning's hyper-parameters are a mapping."""
+    """Replaces a class by an empty mapping, which the unpickler fills: Lightning's hyper-parameters are a mapping."""
 
     def __new__(cls, *_: Any) -> Any:
         return OrderedDict()
 
 
-class _Nothing:
-    """Takes any state and keeps none."""
+class _EmptyObject:
+    """Replaces an object and discards its state."""
 
-    def __new__(cls, *_: Any) -> "_Nothing":
+    def __new__(cls, *_: Any) -> "_EmptyObject":
         return object.__new__(cls)
 
     def __setstate__(self, state: Any) -> None:
@@ -36,10 +36,10 @@ class _Nothing:
 
 
 def pickle_stubs(archive: Path) -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
-    """Return stand-ins for the objects of `PACKAGES` in a file, for `torch.serialization.safe_globals`.
+    """Return placeholders for the objects of `PACKAGES` in a file, for `torch.serialization.safe_globals`.
 
     Args:
         archive: a zip file that torch.save wrote; its pickle is parsed, not run.
     """
     names = [name for name in get_unsafe_globals_in_checkpoint(str(archive)) if name.split(".")[0] in PACKAGES]
-    return [(_Nothing if name.startswith("numpy.") else _EmptyMapping, name) for name in names]
+    return [(_EmptyObject if name.startswith("numpy.") else _EmptyMapping, name) for name in names]

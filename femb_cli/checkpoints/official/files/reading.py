@@ -22,7 +22,7 @@ UNREADABLE = (
     *(pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
     *(RuntimeError, ValueError, LookupError, TypeError, AssertionError, AttributeError, ArithmeticError, MemoryError),
 )
-"""What the readers raise for a damaged file, or for a file that would run code."""
+"""Exceptions of torch.load and safetensors for a damaged file, or for a file that would run code."""
 
 
 def read_plain(file: Path) -> Any:
@@ -70,16 +70,16 @@ def _appearance(head: bytes) -> str:
     if not head:
         return "it is empty"
     if head.lstrip().startswith(b"<"):
-        return "it is a web page, as a failed download leaves it"
+        return "it is a web page, probably from a failed download"
     return f"it starts with {head!r}"
 
 
 def _refusal(file: Path, error: Exception) -> FembError:
-    """Say in a sentence what torch says in a page of text."""
+    """Shorten torch's page-long error to one sentence."""
     if refused := re.search(r"GLOBAL (\S+)", str(error)):
         return FembError(
-            f"{file} is not a checkpoint that can be loaded safely: it refers to {refused[1]}, not to tensors and plain"
-            " values only",
+            f"{file} is not a checkpoint that can be loaded safely: it refers to {refused[1]}, and femb loads only"
+            " tensors and plain values",
             hint="femb reads state dicts and never runs the code of a file. If it is a whole network, load it with the"
             " program that saved it and save its state dict: torch.save(network.state_dict(), 'weights.pth')",
         )

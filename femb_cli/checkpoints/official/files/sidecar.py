@@ -1,4 +1,4 @@
-"""Settings beside the tensors of an official checkpoint: hyper-parameters of the training, and of the network."""
+"""Read an official checkpoint's settings: the training's hyper-parameters and the network's colour order."""
 
 import json
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from femb_cli.config.section import choices
 from femb_cli.errors import FembError
 
 IDENTITIES = ("n_classes", "custom_num_class")
-"""The seed's and AdaFace's names for the number of identities; AdaFace has -1 where it counted them itself."""
+"""Names of the number of identities in files of the families seed and adaface; AdaFace writes -1 if it is unset."""
 
 ADAFACE_PARAMETERS = {"scale": "s", "margin": "m", "h": "h", "t_alpha": "t_alpha"}
 
 
 @dataclass(frozen=True)
 class SidecarSettings:
-    """What the file of a Lightning program holds beside the network.
+    """The settings among the hyper-parameters of a Lightning checkpoint.
 
     Attributes:
         header: name and parameters of the header under femb's names; empty if there is none.
@@ -41,10 +41,10 @@ def read_settings(content: Any) -> SidecarSettings:
 
 
 def read_channel_order(settings: Path | None) -> Literal["RGB", "BGR"] | None:
-    """Read the order of colours from CVLface's model.yaml or config.json; None if it has none.
+    """Read the colour order from CVLface's model.yaml or config.json; None if it has none.
 
     Raises:
-        FembError: the file cannot be read, or its order of colours is neither RGB nor BGR.
+        FembError: the file cannot be read, or its colour order is neither RGB nor BGR.
     """
     if settings is None:
         return None

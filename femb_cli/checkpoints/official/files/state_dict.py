@@ -15,7 +15,7 @@ WRAPPERS = ("state_dict_backbone", "state_dict")
 
 
 def find_state_dict(content: Any) -> StateDict | None:
-    """Return the state dict in a file's content: all of it, or the value of one of `WRAPPERS`; None if none is."""
+    """Return the state dict in a file's content: the content itself or the value of one of `WRAPPERS`, or None."""
     if not isinstance(content, Mapping):
         return None
     candidates = [content, *(content[key] for key in WRAPPERS if key in content)]
@@ -32,7 +32,7 @@ def is_state_dict(content: Any) -> bool:
 
 
 def refuse_unusual(tensors: StateDict, where: str) -> None:
-    """Refuse tensors that are not plain numbers in memory, or that have fewer numbers than their shape says.
+    """Refuse tensors that torch cannot compute with, and tensors whose storage is smaller than their shape.
 
     Raises:
         FembError: naming the first such tensor.
@@ -45,7 +45,9 @@ def refuse_unusual(tensors: StateDict, where: str) -> None:
             )
         # Otherwise a file of a few bytes could ask for any amount of memory: torch.ones(1).expand(10**10).
         if tensor.numel() * tensor.itemsize > tensor.untyped_storage().nbytes():
-            raise FembError(f"{where}: the tensor {name} {tuple(tensor.shape)} repeats fewer numbers than it has")
+            raise FembError(
+                f"{where}: the tensor {name} {tuple(tensor.shape)} repeats numbers: it is larger than its storage"
+            )
 
 
 def _is_plain(tensor: Tensor) -> bool:
@@ -56,7 +58,7 @@ def _is_plain(tensor: Tensor) -> bool:
 
 
 def without_prefix(tensors: StateDict, prefix: str) -> dict[str, Tensor]:
-    """Return the tensors under a prefix, removed once: MagFace's prefix occurs in the name of its last layer, too."""
+    """Return the tensors under a prefix, removed once: MagFace's last layer is called `features`, like its prefix."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
@@ -65,7 +67,7 @@ def length(tensors: StateDict, name: str) -> int:
 
     Raises:
         KeyError: there is no such tensor.
-        ValueError: it has no dimensions, or no numbers, so that its shape proves nothing.
+        ValueError: it has no dimensions or no elements.
     """
     if not tensors[name].ndim or not tensors[name].numel():
         raise ValueError(f"{name} has the shape {tuple(tensors[name].shape)}")

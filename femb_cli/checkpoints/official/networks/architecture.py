@@ -1,4 +1,4 @@
-"""What femb knows of a network in official files: how to recognise it and how to build it."""
+"""The description of a kind of network in official files: how to recognise it and how to build it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from femb_cli.config.schema import BackboneConfig
 
 @dataclass(frozen=True)
 class Architecture:
-    """A kind of network under the tensor names of its official files.
+    """A kind of network, with the tensor names of its official files.
 
     Attributes:
-        title: what messages call it.
+        title: its name in messages.
         marker: the name of a tensor that only this network has.
         backbones: the names of the femb backbones that it can be.
-        config: reads the backbone's configuration off tensors with femb's names, given the epsilon of the batch norms.
-        rename: gives official tensors femb's names, given the epsilon, too; None where the names are the same.
-        bn_eps: epsilon of its batch norms where every family has the same; None where each family has its own.
+        config: derives the backbone's configuration from tensors with femb's names and the epsilon of the batch norms.
+        rename: gives official tensors femb's names, also with the epsilon; None if the names are the same.
+        bn_eps: epsilon of its batch norms in every family; None: `Family.bn_eps`.
         folds_colours: whether femb turns a BGR network into an RGB one by reversing its first layer. Networks that
-            femb can write under the official names again keep their first layer.
+            femb can export under their official names keep their first layer.
     """
 
     title: str

@@ -40,7 +40,7 @@ WITHOUT_INNER_NORM = ("bn1", "conv1", "prelu", "conv2", "bn3")
 
 @dataclass(frozen=True)
 class _Block:
-    """A block's name in either network, such as `body.2` and `layer2.0`."""
+    """A block's name in the IR (`official`, such as `body.2`) and in the IResNet (`own`, such as `layer2.0`)."""
 
     official: str
     own: str
@@ -77,7 +77,7 @@ def ir_to_iresnet(tensors: StateDict, bn_eps: float, layers: Sequence[str]) -> d
 
 
 def reverse_input_channels(tensors: StateDict) -> dict[str, Tensor]:
-    """Reverse the first layer, so that the IResNet gives for RGB images what it gave for BGR.
+    """Reverse the first layer's input channels, so that a network for BGR images takes RGB images.
 
     This is exact where mean and std are the same for the three colours.
     """
@@ -102,10 +102,10 @@ def _rename(name: str, modules: dict[str, str]) -> str:
 
 
 def _first_channels(tensors: StateDict) -> int:
-    """Return the channels of the first block; check them by its first convolution, which has as many in and out."""
+    """Return the channels of the first block, after checking that its first convolution keeps their number."""
     channels, shape = length(tensors, "input_layer.0.weight"), tuple(tensors["body.0.res_layer.1.weight"].shape)
     if shape != (channels, channels, 3, 3):
-        raise ValueError(f"body.0.res_layer.1.weight has the shape {shape} behind {channels} channels")
+        raise ValueError(f"body.0.res_layer.1.weight has the shape {shape} after a layer of {channels} channels")
     return channels
 
 

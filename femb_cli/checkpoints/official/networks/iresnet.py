@@ -1,4 +1,4 @@
-"""IResNet, under the same tensor names as in femb: arcface_torch, MagFace, ElasticFace, the seed."""
+"""IResNet, with the same tensor names as in femb: arcface_torch, MagFace, ElasticFace, face-embeddings (seed)."""
 
 import math
 import re
@@ -16,7 +16,7 @@ LAST_OF_STAGES = tuple(f"layer{stage}.0.conv2.weight" for stage in (1, 2, 3, 4))
 
 
 def iresnet_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
-    """Read the depth off the blocks of each stage, the width off the channels, the input size off the linear layer.
+    """Derive the depth from the blocks of each stage, the width from the channels, the input size from `fc`.
 
     Raises:
         FembError: no IResNet has these blocks or channels.
@@ -52,7 +52,7 @@ def width_of(channels: Sequence[int]) -> float:
             return width
     usual = ", ".join(map(str, CHANNELS))
     raise FembError(
-        f"no IResNet has stages of {', '.join(map(str, channels))} channels: they are {usual} times a width"
+        f"no IResNet has stages of {', '.join(map(str, channels))} channels: femb's have {usual}, times a width"
     )
 
 

@@ -14,7 +14,7 @@ USUAL_SIZE = 112
 
 
 def _vit_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
-    """Read the size off the tokens' features and the number of blocks, the input size off the number of tokens."""
+    """Derive the ViT's size from the features and the number of blocks, the input size from the number of tokens."""
     num_tokens, features = tensors["pos_embed"].shape[-2:]
     blocks = {int(match[1]) for name in tensors if (match := re.match(r"blocks\.(\d+)\.", name))}
     names: dict[tuple[int, int], Any] = {size: name for name, size in SIZES.items()}
@@ -22,7 +22,7 @@ def _vit_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
         raise FembError(
             f"no ViT has {len(blocks)} blocks of {features} features: known are {', '.join(map(str, names))}"
         )
-    # The number of tokens does not show how many pixels are left over at the border, so 112 is taken where it fits.
+    # Patches leave out a few pixels at the border, so several input sizes give as many tokens: prefer 112.
     side = math.isqrt(num_tokens)
     input_size = USUAL_SIZE if side == USUAL_SIZE // PATCH else side * PATCH
     embedding_dim = length(tensors, "feature.3.running_mean")
@@ -34,5 +34,5 @@ VIT = Architecture(
     marker="feature.0.weight",
     backbones=tuple(SIZES),
     config=_vit_config,
-    bn_eps=2e-5,  # of its two batch norms, although arcface_torch's other networks have 1e-5
+    bn_eps=2e-5,  # arcface_torch's other networks have 1e-5
 )

@@ -25,8 +25,8 @@ class Node:
 
     Attributes:
         op: the operator's name, with its domain in front if that is not ONNX's own.
-        inputs: names of the values that it reads; behind an Identity, the name of the value before it.
-        output: name of the first value that it makes.
+        inputs: names of the values that it reads; instead of an Identity's output, the Identity's input.
+        output: name of its first output.
         attributes: its settings: numbers, texts (bytes) and tuples of them; a Constant's value as an array.
     """
 
@@ -45,7 +45,7 @@ class OnnxGraph:
 
     Attributes:
         where: the file, for messages.
-        nodes: the nodes that the output depends on, in the file's order, without those that only pass a value on.
+        nodes: the nodes that the output depends on, in the file's order, without those that return their input.
         constants: initializers, and the values of Constant nodes and of reshaped constants.
         input: name of the input.
         input_shape: the input's sizes; None for a size that is not fixed.
@@ -110,12 +110,12 @@ def _build_graph(model: Any, where: str) -> OnnxGraph:
 def _nodes(
     protos: Iterable[Any], constants: dict[str, NDArray[Any]], originals: dict[str, str], where: str
 ) -> Iterator[Node]:
-    """Yield the nodes that compute; add the others to `constants` or to `originals` (name to the name before it)."""
-    made: set[str] = set()
+    """Yield the nodes that compute; add the others to `constants` or to `originals` (output name to input name)."""
+    outputs: set[str] = set()
     for proto in protos:
-        if made & set(proto.output) - {""}:
+        if outputs & set(proto.output) - {""}:
             raise FembError(f"{where} makes the value {proto.output[0]!r} twice")
-        made.update(proto.output)
+        outputs.update(proto.output)
         inputs = tuple(originals.get(name, name) for name in proto.input)
         op = f"{proto.domain}::{proto.op_type}" if proto.domain not in ("", "ai.onnx") else proto.op_type
         node = Node(op, inputs, proto.output[0], _attributes(proto, where))
@@ -153,7 +153,7 @@ def _array(tensor: Any, where: str) -> NDArray[Any]:
 
 
 def _constant(node: Node, constants: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
-    """Return the value of a node that is, reshapes or passes on a constant; None for any other node."""
+    """Return a node's value if it depends on constants only and femb can compute it; None for any other node."""
     if node.op == "Constant":
         values = [np.asarray(node.attributes[name]) for name in CONSTANT_VALUES if name in node.attributes]
         return values[0] if values else None

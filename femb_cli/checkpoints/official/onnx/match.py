@@ -1,6 +1,6 @@
 """Take the tensors of a backbone from an ONNX graph that computes the same function.
 
-femb walks the graph of its own network (torch.fx) and that of the file side by side, so that names do not matter and
+femb walks the graph of its own network (torch.fx) and the graph of the file side by side. So names do not matter, and
 every difference is found. Exporters fold a batch norm into the convolution or linear layer before it. Then that layer
 gets the folded weight, and the batch norm becomes an identity plus the folded bias.
 """
@@ -96,10 +96,9 @@ class _Match:
         return node.output
 
     def flatten(self, value: str) -> str:
-        """Match the step from maps to rows: a Flatten or a Reshape.
+        """Match the flattening of the feature maps: a Flatten or a Reshape.
 
-        The shape of a Reshape needs no check: the linear layer after it takes rows of all features, and there is only
-        one way to cut an array into these.
+        The shape of a Reshape needs no check: the linear layer after it fixes the number of features in a row.
         """
         node = self._reader(value, "Flatten", "Reshape")
         if node.op == "Flatten":
@@ -179,7 +178,7 @@ class _Match:
         return value
 
     def _batch_norm_node(self, value: str) -> tuple[Node, str]:
-        """Return the node that normalises a value, and its result; older exporters add an axis to rows around it."""
+        """Return the batch norm of a value, and its result; older exporters put it between Unsqueeze and Squeeze."""
         unsqueeze = next((node for node in self.graph.readers(value) if node.op == "Unsqueeze"), None)
         if unsqueeze is not None:
             value = self._use_axis(self._reader(value, "Unsqueeze"))
@@ -230,4 +229,4 @@ class _Match:
         return ", ".join(map(str, self.graph.readers(value))) or "nothing"
 
     def _difference(self, found: str, expected: str) -> FembError:
-        return FembError(f"{self.graph.where} is no {self.network}: {found}, expected {expected}", hint=HINT)
+        return FembError(f"{self.graph.where} is not an {self.network}: {found}, expected {expected}", hint=HINT)

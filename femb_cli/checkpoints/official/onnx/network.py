@@ -35,15 +35,15 @@ DEFAULT_EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class OnnxNetwork:
-    """A network that was read out of an ONNX file.
+    """A network read from an ONNX file.
 
     Attributes:
         config: the architecture.
         tensors: its state dict under femb's names, float32 (counters int64).
-        mean: what the graph itself subtracts from its input, per channel, for pixels in [0, 1]; None if the graph does
-            not normalise its input.
+        mean: the mean per channel that the graph subtracts, for pixels in [0, 1]; None if the graph does not normalise
+            its input.
         std: what the graph divides the difference by, or None.
-        metadata: the file's texts; of a file that femb wrote, the model card.
+        metadata: the strings in the file; if femb wrote the file, the model card.
     """
 
     config: BackboneConfig
@@ -54,7 +54,7 @@ class OnnxNetwork:
 
 
 def read_onnx_network(path: Path) -> OnnxNetwork:
-    """Read an IResNet, mbf or mbf_large out of an ONNX file.
+    """Read an IResNet, mbf or mbf_large from an ONNX file.
 
     Raises:
         FembError: the file cannot be read, or its graph is not such a network; the message says where it differs.
@@ -104,7 +104,7 @@ def _weight_shape(graph: OnnxGraph, node: Node, dimensions: int) -> tuple[int, .
 
 
 def _mbf_name(graph: OnnxGraph, first_channels: int) -> str:
-    """Return the MobileFaceNet that starts with so many channels."""
+    """Return the name of the MobileFaceNet whose first convolution has this number of channels."""
     if first_channels not in MBF_WIDTHS:
         known = ", ".join(f"{channels} ({name})" for channels, name in MBF_WIDTHS.items())
         raise FembError(
@@ -115,7 +115,7 @@ def _mbf_name(graph: OnnxGraph, first_channels: int) -> str:
 
 
 def _iresnet_name(graph: OnnxGraph) -> str:
-    """Return the IResNet that has as many blocks as the graph has shortcuts."""
+    """Return the name of the IResNet that has as many blocks as the graph has shortcuts."""
     names = {sum(blocks): name for name, blocks in BLOCKS.items()}
     shortcuts = sum(node.op == "Add" and len(graph.operands(node)) == 2 for node in graph.nodes)
     if shortcuts not in names:
@@ -140,7 +140,7 @@ def _iresnet_width(graph: OnnxGraph, blocks: tuple[int, ...], channels: list[int
 
 
 def _input_size(graph: OnnxGraph, side: int) -> int:
-    """Return the images' height and width: as the graph fixes them, else the largest that give a map of that side."""
+    """Return the height and width of images: the graph's, or the largest that give a last map of this side."""
     sizes = {size for size in graph.input_shape[2:] if size is not None} or {16 * side}
     if len(sizes) > 1 or math.ceil(min(sizes) / 16) != side:
         raise FembError(
@@ -152,7 +152,7 @@ def _input_size(graph: OnnxGraph, side: int) -> int:
 
 
 def _epsilon(graph: OnnxGraph) -> float:
-    """Return the epsilon of all batch norms, rounded to the digits of float32, in which the file has it."""
+    """Return the epsilon of all batch norms, rounded to float32's digits, because the file stores float32."""
     norms = [node for node in graph.nodes if node.op == "BatchNormalization"]
     values = [node.attributes.get("epsilon", DEFAULT_EPSILON) for node in norms] or [DEFAULT_EPSILON]
     if not all(isinstance(epsilon, float) for epsilon in values) or len(set(values)) > 1:
@@ -177,7 +177,7 @@ def _cut_normalisation(graph: OnnxGraph) -> tuple[OnnxGraph, Channels | None, Ch
         return graph, None, None
     rest = replace(graph, input=value, nodes=tuple(node for node in graph.nodes if node.output not in taken))
     mean, std = -shift / scale, 1 / scale
-    # The standard deviation of pixels in [0, 1] is never above 1, so these are pixels in [0, 255].
+    # A std above 1 is for pixels in [0, 255]: pixels in [0, 1] never have one.
     largest = 255 if np.abs(std).max() > 1 else 1
     return rest, _rounded(mean / largest), _rounded(std / largest)
 

@@ -52,7 +52,7 @@ def test_hyper_parameters_that_say_nothing_are_passed_over(hyper_parameters, tmp
 def test_cvlface_without_settings_is_taken_for_rgb_with_a_remark(tmp_path):
     warnings = []
     convert(tmp_path, ir("net."), say=warnings.append)
-    assert "taken for RGB" in warnings[0]
+    assert "assuming RGB" in warnings[0]
 
 
 def test_another_order_of_colours_is_refused(tmp_path):
