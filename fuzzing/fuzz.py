@@ -48,8 +48,8 @@ from femb_cli.checkpoints.official import convert_checkpoint
 from femb_cli.checkpoints.runs import MODEL
 from femb_cli.data.conversion.benchmark import write_benchmark
 from femb_cli.data.conversion.convert import convert
+from femb_cli.data.dataset_info import read_dataset_info
 from femb_cli.data.files.folder import FileListSource
-from femb_cli.data.huggingface.dataset_info import read_dataset_info
 from femb_cli.data.images.decode import decode_image
 from femb_cli.data.images.encoded import check_image
 from femb_cli.data.open import open_source

@@ -20,7 +20,7 @@ from PIL import Image
 
 from femb_cli.data.conversion.dataset_writer import DatasetWriter
 from femb_cli.data.conversion.shards import Format
-from femb_cli.data.huggingface.dataset_info import INFO_FILE, STATE_FILE
+from femb_cli.data.dataset_info import INFO_FILE, STATE_FILE
 from femb_cli.data.recordio.format import FIRST, LAST, LENGTH_BITS, MAGIC, MIDDLE, WHOLE
 
 NAMES = ["ann", "bea"]

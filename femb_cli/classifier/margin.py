@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from femb_cli.classifier.sampling import sample_rows
+from femb_cli.classifier.shard import Shard
 from femb_cli.classifier.streaming import EPSILON, Classes, streamed_cosines
 from femb_cli.config.schema import DEFAULT_CHUNK
 from femb_cli.errors import UsageError
@@ -53,26 +54,6 @@ class ClassifierOutput:
     cross_entropy: Tensor
     regularizer: Tensor
     magnitude: Tensor
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The classes [start, stop) of one process; the sizes of the shards differ by at most one."""
-
-    start: int
-    stop: int
-
-    @classmethod
-    def of(cls, num_identities: int, rank: int, world_size: int) -> "Shard":
-        """Return the shard of the process with this rank."""
-        size, remainder = divmod(num_identities, world_size)
-        start = rank * size + min(rank, remainder)
-        return cls(start, start + size + (rank < remainder))
-
-    @property
-    def size(self) -> int:
-        """Number of classes."""
-        return self.stop - self.start
 
 
 class MarginClassifier(nn.Module):

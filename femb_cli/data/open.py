@@ -3,11 +3,11 @@
 import zipfile
 from pathlib import Path
 
+from femb_cli.data.dataset_info import is_dataset
 from femb_cli.data.files.folder import FolderSource
 from femb_cli.data.files.list_file import ListFileSource, is_list_file
 from femb_cli.data.files.zip import ZipSource
 from femb_cli.data.huggingface.arrow import DatasetSource
-from femb_cli.data.huggingface.dataset_info import is_dataset
 from femb_cli.data.huggingface.hub import is_hub_id, stream_dataset
 from femb_cli.data.huggingface.parquet import ParquetSource
 from femb_cli.data.huggingface.parquet_files import is_parquet

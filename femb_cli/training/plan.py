@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
-from femb_cli.data.huggingface.dataset_info import has_dataset_info, read_dataset_info
+from femb_cli.data.dataset_info import has_dataset_info, read_dataset_info
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError, UsageError

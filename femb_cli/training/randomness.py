@@ -15,7 +15,8 @@ def seed_step(seed: int, step: int, rank: int, classifier: MarginClassifier) -> 
         A CPU generator for the augmentation.
     """
     mixed = (seed * 1_000_003 + step) * 65_537
-    classifier.seed(mixed)  # the same on every process, so that all sample the same classes
+    # The same on every process: headers draw the same margins. The classifier adds its rank to sample its own shard.
+    classifier.seed(mixed)
     mixed += rank
     torch.manual_seed(mixed)
     return torch.Generator().manual_seed(mixed)

@@ -26,7 +26,7 @@ from femb_cli.config.load import dump_config
 from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import FembError
 from femb_cli.runtime.ranks import is_main_process
-from femb_cli.training.sharded_state import classifier_shard, gather_classifier, gather_optimizer, optimizer_shard
+from femb_cli.training.gather_shards import classifier_shard, gather_classifier, gather_optimizer, optimizer_shard
 
 OPTIMIZER = "optimizer.pt"
 SCALER = "scaler.pt"

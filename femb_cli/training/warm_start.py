@@ -20,7 +20,7 @@ from femb_cli.classifier import MarginClassifier
 from femb_cli.config.load import config_path, load_config, read_yaml
 from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import FembError, UsageError
-from femb_cli.training.sharded_state import WEIGHT, classifier_shard
+from femb_cli.training.gather_shards import WEIGHT, classifier_shard
 
 TRAINING_ONLY = ("dropout", "drop_path", "mask_ratio")
 """Settings of a backbone that change how it is trained, but not what its weights compute."""

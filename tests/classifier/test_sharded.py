@@ -17,7 +17,7 @@ from classifier_cases import (
 from torch.nn.parallel import DistributedDataParallel
 
 from femb_cli.classifier import MarginClassifier
-from femb_cli.classifier.margin import Shard
+from femb_cli.classifier.shard import Shard
 from femb_cli.headers import build_header
 from femb_cli.runtime.collectives import gather_to_main
 

@@ -5,7 +5,7 @@ from typing import Any
 import yaml
 
 from femb_cli.data.conversion.choices import Format
-from femb_cli.data.huggingface.dataset_info import DatasetInfo
+from femb_cli.data.dataset_info import DatasetInfo
 
 CARD_FILE = "README.md"
 _SIZES = [(10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M")]

@@ -20,7 +20,7 @@ from femb_cli.data.conversion.dataset_card import CARD_FILE, dataset_card
 from femb_cli.data.conversion.journal import UnfinishedDirectory
 from femb_cli.data.conversion.rows import OWN_COLUMNS, extra_schema_of, features_of, rows_of, schema_of
 from femb_cli.data.conversion.shards import ShardWriter, find_shard, read_shard, relabel, shard_path
-from femb_cli.data.huggingface.dataset_info import (
+from femb_cli.data.dataset_info import (
     INFO_FILE,
     STATE_FILE,
     DatasetInfo,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from femb_cli.data.dataset_info import INFO_FILE, STATE_FILE, check_dataset, read_json
 from femb_cli.data.huggingface.columns import are_unique, find_columns, identities_of
-from femb_cli.data.huggingface.dataset_info import INFO_FILE, STATE_FILE, check_dataset, read_json
 from femb_cli.data.source import ComputedNames, row_names
 from femb_cli.errors import FembError
 

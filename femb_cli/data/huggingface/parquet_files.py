@@ -6,8 +6,8 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from femb_cli.data.dataset_info import STATE_FILE
 from femb_cli.data.files.naming import is_hidden
-from femb_cli.data.huggingface.dataset_info import STATE_FILE
 from femb_cli.errors import FembError
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from PIL import Image
 
 from femb_cli.data.conversion.convert import convert
 from femb_cli.data.conversion.plan import read_identity_list
+from femb_cli.data.dataset_info import read_dataset_info
 from femb_cli.data.files.folder import FolderSource
 from femb_cli.data.huggingface.arrow import DatasetSource
-from femb_cli.data.huggingface.dataset_info import read_dataset_info
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.errors import FembError

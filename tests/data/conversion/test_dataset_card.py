@@ -5,9 +5,9 @@ import yaml
 from pictures import people
 
 from femb_cli.data.conversion.convert import convert
+from femb_cli.data.dataset_info import read_dataset_info
 from femb_cli.data.files.folder import FolderSource
 from femb_cli.data.files.list_file import ListFileSource
-from femb_cli.data.huggingface.dataset_info import read_dataset_info
 
 COUNTS = {"zoë": 3, "adam": 2, "eve": 4}
 FORMATS = ("arrow", "parquet")

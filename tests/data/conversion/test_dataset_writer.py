@@ -5,8 +5,8 @@ from datasets_on_disk import encode, write
 
 from femb_cli.data.conversion import dataset_writer
 from femb_cli.data.conversion.dataset_writer import DatasetWriter
+from femb_cli.data.dataset_info import read_dataset_info
 from femb_cli.data.huggingface.arrow import DatasetSource
-from femb_cli.data.huggingface.dataset_info import read_dataset_info
 from femb_cli.errors import FembError
 
 

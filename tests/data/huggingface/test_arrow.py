@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from datasets_on_disk import encode, save_foreign, write
 
+from femb_cli.data.dataset_info import read_dataset_info
 from femb_cli.data.huggingface.arrow import DatasetSource
-from femb_cli.data.huggingface.dataset_info import read_dataset_info
 from femb_cli.data.open import open_source
 from femb_cli.errors import FembError
 

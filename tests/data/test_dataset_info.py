@@ -8,8 +8,8 @@ import pytest
 import xxhash
 from datasets_on_disk import encode, write
 
+from femb_cli.data.dataset_info import read_dataset_info
 from femb_cli.data.huggingface.arrow import DatasetSource
-from femb_cli.data.huggingface.dataset_info import read_dataset_info
 from femb_cli.data.open import open_source
 from femb_cli.errors import FembError
 
@@ -25,7 +25,7 @@ def test_dataset_info_states_what_was_written(tmp_path):
 def test_reading_the_info_imports_nothing_heavy(tmp_path):
     path = write(tmp_path / "set", [encode(1)], [0], ["a"])
     code = (
-        "import sys; from femb_cli.data.huggingface.dataset_info import read_dataset_info\n"
+        "import sys; from femb_cli.data.dataset_info import read_dataset_info\n"
         "read_dataset_info(sys.argv[1])\n"
         "print({'torch', 'pyarrow', 'datasets', 'PIL'} & set(sys.modules))"
     )
