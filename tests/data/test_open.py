@@ -35,7 +35,7 @@ def test_the_format_of_a_path_is_detected(tmp_path):
     for name, message in [
         ("set.bin", "verification set"),
         ("what.txt", "not a source of images"),
-        ("absent", "nothing"),
+        ("absent", "does not exist"),
     ]:
         with pytest.raises(FembError, match=message):
             open_source(tmp_path / name)

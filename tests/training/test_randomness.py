@@ -28,6 +28,6 @@ def test_a_steps_randomness_depends_on_seed_step_and_rank_alone():
     assert len({draws(*place) for place in places}) == 4
 
 
-def test_all_ranks_sample_the_same_classes_and_each_step_samples_others():
+def test_the_classifier_gets_one_seed_on_all_ranks_and_another_in_each_step():
     assert len(sampled_classes(0, 0, rank=0)) == 10
     assert sampled_classes(0, 0, rank=0) == sampled_classes(0, 0, rank=1) != sampled_classes(0, 1, rank=0)

@@ -49,10 +49,10 @@ def test_a_list_of_one_kind_can_still_be_read(tmp_path):
     [
         (["", ""], 1, "empty"),
         (["hello", "a b c"], 1, "header"),
-        (["2\t0"], 1, "states 0 pairs"),
+        (["2\t0"], 1, "no pairs"),
         (["2\t-2"], 1, "header"),
-        (LFW[:-1], 1, "the header states 8 pairs, but there are 7"),
-        ([*LFW, "Ann\t1\t2"], 1, "the header states 8 pairs, but there are 9"),
+        (LFW[:-1], 1, "8 pairs announced, 7 found"),
+        ([*LFW, "Ann\t1\t2"], 1, "8 pairs announced, 9 found"),
         ([LFW[0], "a\t1\tb\t2\tc", *LFW[2:]], 2, "5 columns"),
         ([LFW[0], LFW[3], *LFW[2:]], 2, "genuine pair .* found 4 columns"),
         ([*LFW[:3], LFW[1], *LFW[4:]], 4, "impostor pair .* found 3 columns"),
@@ -138,5 +138,5 @@ def test_official_pair_files_read(shared, file, num_pairs):
 
 
 def test_a_list_of_people_is_not_a_list_of_pairs(shared):
-    with pytest.raises(FembError, match="the header states 3422 pairs, but there are 1711"):
+    with pytest.raises(FembError, match="3422 pairs announced, 1711 found"):
         read_pairs(shared / "data" / "protocols" / "peopleDevTest.txt")

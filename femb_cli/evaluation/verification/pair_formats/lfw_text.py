@@ -45,9 +45,9 @@ def _read_header(path: Path, lines: Sequence[str]) -> _Header:
     *folds, pairs_per_kind = (int(field) for field in fields)
     stated_pairs = 2 * (folds[0] if folds else 1) * pairs_per_kind
     if stated_pairs == 0:
-        raise damaged(path, 1, "the header states 0 pairs")
+        raise damaged(path, 1, "the header announces no pairs")
     if stated_pairs != len(lines) - 1:
-        raise damaged(path, 1, f"the header states {stated_pairs} pairs, but there are {len(lines) - 1}")
+        raise damaged(path, 1, f"{stated_pairs} pairs announced, {len(lines) - 1} found")
     return _Header(folds[0] if folds else None, pairs_per_kind)
 
 
