@@ -79,6 +79,7 @@ def train(job: TrainJob, benchmarks: Sequence[PairSet]) -> TrainingResult:
         output = state.classifier(embeddings_BD, batch.labels_B)
         accelerator.backward(output.loss)
 
+        # Only the backbone's gradient is clipped: each process has the class weights of other identities.
         gradient_norm = accelerator.clip_grad_norm_(state.backbone.parameters(), config.clip_gradient or math.inf)
         lr = config.optimizer.lr * learning_rate_factor(state.step, plan.steps, config.schedule)
         set_learning_rate(state.optimizer, lr)

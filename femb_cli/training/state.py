@@ -61,16 +61,16 @@ class TrainingState:
             card: the network's model card.
             config: the run's configuration.
         """
-        classifier = gather_classifier(self.classifier)
-        optimizer = gather_optimizer(self.optimizer, self.classifier)
+        classifier_tensors = gather_classifier(self.classifier)
+        optimizer_state = gather_optimizer(self.optimizer, self.classifier)
         if is_main_process():
             save_checkpoint(
                 directory,
                 self.backbone,
                 card,
-                classifier=classifier,
+                classifier=classifier_tensors,
                 config=dump_config(config),
-                write_state=lambda state: self._write(state, optimizer),
+                write_state=lambda state: self._write(state, optimizer_state),
                 overwrite=True,
             )
 

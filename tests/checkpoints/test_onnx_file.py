@@ -1,4 +1,4 @@
-"""ONNX files as protobufs, and the errors of whoever reads them."""
+"""The reader of ONNX protobufs, and its errors."""
 
 import builtins
 

@@ -1,4 +1,4 @@
-"""Networks that leave as graphs compute what they computed before, whoever feeds them."""
+"""Exported graphs compute the same embeddings as the original network."""
 
 import numpy as np
 import pytest

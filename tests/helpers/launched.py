@@ -21,6 +21,6 @@ def refuse() -> None:
 
 
 def die() -> None:
-    """End the second process without a word."""
+    """End the second process without an error message."""
     if os.environ["RANK"] == "1":
         os._exit(7)
