@@ -11,7 +11,7 @@ check:             ## everything that needs no test run
 	lint-imports
 
 test:              ## the default tests, under six minutes on two cores
-	pytest
+	pytest -n 2
 
 slow:              ## the long trials
 	pytest -m slow

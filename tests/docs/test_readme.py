@@ -27,7 +27,7 @@ def test_the_readme_is_short():
 def test_the_readme_opens_with_the_two_commands():
     text = README.read_text(encoding="utf-8")
     assert "    pip install . && femb train  " in text
-    assert "    pip install '.[test]' && pytest  " in text
+    assert "    pip install '.[test]' && pytest -n 2  " in text
 
 
 def test_every_command_of_the_readme_runs(femb, trained, tmp_path, monkeypatch):
