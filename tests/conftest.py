@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,10 @@ from femb_cli.cli.app import run
 
 if TYPE_CHECKING:
     from gloo_processes import Processes
+
+# Child processes import test modules by their full names, such as tests.classifier.test_sharded. The path goes to the
+# end, so that an installed femb_cli comes before the sources beside the tests.
+sys.path.append(str(Path(__file__).parents[1]))
 
 
 @pytest.fixture(scope="session")
