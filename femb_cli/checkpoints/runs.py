@@ -128,6 +128,11 @@ def run_checkpoints(run: Path) -> list[Path]:
     return sorted(checkpoints, key=lambda path: checkpoint_step(path) or 0)
 
 
+def checkpoint_path(run: Path, step: int) -> Path:
+    """Return the directory of the checkpoint that a run saves after so many steps."""
+    return run / CHECKPOINTS / f"step-{step:06d}"
+
+
 def checkpoint_step(checkpoint: Path) -> int | None:
     """Return the step in the name of a run's checkpoint; None for any other name."""
     number = checkpoint.name.removeprefix("step-")

@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from femb_cli.checkpoints.card import ModelCard
-from femb_cli.checkpoints.runs import keep_newest_checkpoints
+from femb_cli.checkpoints.runs import checkpoint_path, keep_newest_checkpoints
 from femb_cli.data.images.augment import augment
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
@@ -107,7 +107,7 @@ def _is_due(step: int, every: int) -> bool:
 
 def _save(state: TrainingState, card: ModelCard, job: TrainJob, accelerator: Accelerator) -> None:
     """Write a checkpoint into the run and delete the oldest; all processes wait until it is written."""
-    state.save(job.run / "checkpoints" / f"step-{state.step:06d}", card, job.config)
+    state.save(checkpoint_path(job.run, state.step), card, job.config)
     if accelerator.is_main_process:
         keep_newest_checkpoints(job.run, job.config.checkpoint.keep)
     accelerator.wait_for_everyone()

@@ -12,6 +12,7 @@ from typing import Any
 from femb_cli.checkpoints.runs import (
     CONFIG,
     RUN_SUMMARY,
+    checkpoint_step,
     create_run,
     is_run,
     newest_unfinished_run,
@@ -259,8 +260,8 @@ def _check_class_weights(config: TrainConfig, plan: Plan) -> None:
 
 def _check_steps_left(run: Path, plan: Plan) -> None:
     """Refuse to resume a run that has trained all its steps."""
-    done = [int(checkpoint.name.removeprefix("step-")) for checkpoint in run_checkpoints(run)]
-    if done and done[-1] >= plan.steps:
+    checkpoints = run_checkpoints(run)
+    if checkpoints and (checkpoint_step(checkpoints[-1]) or 0) >= plan.steps:
         raise FembError(
             f"the run {run} has finished its {plan.steps} steps", hint=f"--steps {2 * plan.steps} trains it further"
         )
