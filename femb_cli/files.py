@@ -1,14 +1,40 @@
-"""Write files and directories completely or not at all: under a temporary name first, then renamed."""
+"""Write files and directories completely or not at all, also if the process is killed or the power fails.
 
+A result is written under a temporary name beside its own, brought to the disk with fsync, and then renamed. So its name
+always leads to the old result or to the new one. The temporary file is locked while its writer lives: what a killed
+writer left behind is known by its missing lock, and the next writer of the same name removes it.
+"""
+
+import ctypes
+import errno
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import lock_descriptor
+
 from femb_cli.errors import FembError
+
+_UMASK = os.umask(0)
+os.umask(_UMASK)
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+"""Arguments of Linux's renameat2."""
+
+_HINTS = {
+    errno.ENOSPC: "free some space on this disk, or choose another place",
+    errno.EDQUOT: "your quota on this disk is used up: free some space, or choose another place",
+    errno.EROFS: "this file system cannot be written to: choose another place",
+    errno.EACCES: "you may not write there: choose another place, or change the permissions",
+    errno.EPERM: "you may not write there: choose another place, or change the permissions",
+    errno.EIO: "the disk or the network drive fails: choose another place",
+    errno.ENOENT: "the directory has vanished while femb was writing: was it moved or deleted?",
+}
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
@@ -17,49 +43,155 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     Raises:
         FembError: `path` exists and `overwrite` is false.
     """
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         raise FembError(f"{path} exists already", hint="choose another name, or pass --overwrite to replace it")
 
 
 @contextmanager
 def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is renamed to `path`, on any error it is removed."""
+    """Yield a temporary path beside `path`; on success it is renamed to `path`, on any error it is removed.
+
+    Raises:
+        FembError: `path` exists and `overwrite` is false, or it cannot be written; an existing file is unchanged then.
+    """
     refuse_existing(path, overwrite=overwrite)
     make_parent(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield aside
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with write_errors(path):
+        remove_leftovers(path)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        aside = Path(name)
+        try:
+            is_only_writer(descriptor)
+            aside.chmod(0o666 & ~_UMASK)
+            yield aside
+            sync(aside)
+            aside.replace(path)
+            sync(path.parent)
+        finally:
+            os.close(descriptor)
+            aside.unlink(missing_ok=True)
 
 
 @contextmanager
 def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a temporary directory beside `path`; on success it is renamed to `path`, on any error it is removed."""
+    """Yield a temporary directory beside `path`; on success it is renamed to `path`, on any error it is removed.
+
+    Raises:
+        FembError: as `new_file`.
+    """
     refuse_existing(path, overwrite=overwrite)
     make_parent(path)
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-    aside.chmod(0o755)
-    try:
-        yield aside
-        publish(aside, path)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    with write_errors(path):
+        remove_leftovers(path)
+        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        descriptor = os.open(aside, os.O_RDONLY)
+        try:
+            is_only_writer(descriptor)
+            aside.chmod(0o777 & ~_UMASK)
+            yield aside
+            publish(aside, path)
+        finally:
+            os.close(descriptor)
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def publish(aside: Path, path: Path) -> None:
-    """Rename a finished directory to `path`. An existing `path` is renamed first, so a kill loses no data."""
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
-    if path.exists():
-        path.replace(old)
-    try:
+    """Bring a finished directory to the disk and rename it to `path`; a directory that was there is removed."""
+    sync_tree(aside)
+    if not os.path.lexists(path):
         aside.replace(path)
+    elif _exchange(aside, path):
+        remove(aside)
+    else:
+        _replace_in_two_steps(aside, path)
+    sync(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, and replace a file that exists.
+
+    Raises:
+        FembError: it cannot be written.
+    """
+    with new_file(path, overwrite=True) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of the `with` block into a FembError that names `path`, the output that is being written."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> FembError:
+    """Return the error for an output that cannot be written, with a hint for the user."""
+    return FembError(f"cannot write {path}: {error.strerror or error}", hint=_HINTS.get(error.errno or 0))
+
+
+def lock(descriptor: int, path: Path) -> None:
+    """Make this process the only writer of `path`, until it closes the descriptor or ends.
+
+    Args:
+        descriptor: of an open file or directory that every writer of `path` opens.
+        path: the output, for the error message.
+
+    Raises:
+        FembError: another process is writing `path`.
+    """
+    if not is_only_writer(descriptor):
+        raise FembError(f"another process is writing {path}", hint="wait for it, or choose another name")
+
+
+def is_only_writer(descriptor: int) -> bool:
+    """Lock an open file or directory, and return whether nobody else has locked it.
+
+    Some network drives have no locks; there every writer counts as the only one.
+    """
+    try:
+        return lock_descriptor(descriptor, blocking=False)
     except OSError:
-        if old.exists():
+        return True
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed writers of `path` left beside it, and undo a replacement that was killed half-way."""
+    for leftover in _entries_beside(path, ".tmp"):
+        with suppress(OSError):
+            descriptor = os.open(leftover, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                if is_only_writer(descriptor):
+                    remove(leftover)
+            finally:
+                os.close(descriptor)
+    for old in _entries_beside(path, ".old"):
+        if os.path.lexists(path):
+            remove(old)
+        else:
             old.replace(path)
-        raise
-    remove(old)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the list of names in a directory, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network drives cannot sync directories
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Wait until a directory and everything in it is on the disk."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if not (file := Path(parent, name)).is_symlink():
+                sync(file)
+        sync(Path(parent))
 
 
 def file_sha256(path: Path) -> str:
@@ -76,7 +208,7 @@ def cache_folder() -> Path:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a whole directory, if it exists."""
+    """Remove a file, a link or a whole directory, if it exists; what a link points to stays."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -92,4 +224,40 @@ def make_parent(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FembError(f"cannot make the directory {path.parent}: {error.strerror}") from error
+        raise FembError(
+            f"cannot make the directory {path.parent}: {error.strerror}", hint=_HINTS.get(error.errno or 0)
+        ) from error
+
+
+def _entries_beside(path: Path, suffix: str) -> list[Path]:
+    """Return the temporary files and directories of `path`: `.NAME.*` with the suffix."""
+    start = f".{path.name}."
+    try:
+        return [entry for entry in path.parent.iterdir() if entry.name.startswith(start) and entry.suffix == suffix]
+    except OSError:
+        return []
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step; return False where the system or the file system cannot."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    if renameat2 is None:
+        return False
+    if renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        return False
+    raise OSError(number, os.strerror(number), str(one), None, str(other))
+
+
+def _replace_in_two_steps(aside: Path, path: Path) -> None:
+    """Replace `path`; after a kill between the two renames, `remove_leftovers` puts the old directory back."""
+    old = aside.with_name(f"{aside.name.removesuffix('.tmp')}.old")
+    path.replace(old)
+    try:
+        aside.replace(path)
+    except OSError:
+        old.replace(path)
+        raise
+    remove(old)

@@ -1,11 +1,14 @@
 """Writing that leaves the whole result or nothing."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
+from femb_cli import files
 from femb_cli.errors import FembError
-from femb_cli.files import cache_folder, new_file, new_folder
+from femb_cli.files import cache_folder, lock, new_file, new_folder, remove_leftovers
 
 
 def tree(folder):
@@ -86,7 +89,19 @@ def test_a_folder_below_a_file_cannot_be_made(tmp_path):
         write(new_file, tmp_path / "file/below/result")
 
 
-def test_the_old_folder_comes_back_if_the_new_one_cannot_be_renamed(tmp_path, monkeypatch):
+@pytest.fixture
+def without_exchange(monkeypatch):
+    """A file system that cannot exchange two names in one step."""
+    monkeypatch.setattr(files, "_exchange", lambda one, other: False)
+
+
+def test_a_folder_is_replaced_in_two_steps_where_names_cannot_be_exchanged(tmp_path, without_exchange):
+    write(new_folder, tmp_path / "result", "old")
+    write(new_folder, tmp_path / "result", overwrite=True)
+    assert tree(tmp_path) == {"result/inside": "new"}
+
+
+def test_the_old_folder_comes_back_if_the_new_one_cannot_be_renamed(tmp_path, monkeypatch, without_exchange):
     write(new_folder, tmp_path / "result", "old")
     rename = Path.replace
 
@@ -96,9 +111,80 @@ def test_the_old_folder_comes_back_if_the_new_one_cannot_be_renamed(tmp_path, mo
         return rename(path, target)
 
     monkeypatch.setattr(Path, "replace", fails_for_the_new_one)
-    with pytest.raises(OSError):
+    with pytest.raises(FembError, match="disk failure"):
         write(new_folder, tmp_path / "result", overwrite=True)
     assert tree(tmp_path) == {"result/inside": "old"}
+
+
+def test_the_old_folder_comes_back_after_a_kill_between_two_renames(tmp_path):
+    (tmp_path / ".result.abc.old").mkdir()
+    (tmp_path / ".result.abc.old/inside").write_text("old")
+    remove_leftovers(tmp_path / "result")
+    assert tree(tmp_path) == {"result/inside": "old"}
+
+
+@pytest.mark.parametrize("maker", [new_file, new_folder])
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_stays(tmp_path, maker):
+    (tmp_path / ".result.abc.tmp").write_text("half")
+    (tmp_path / ".result.def.tmp").mkdir()
+    (tmp_path / ".result.def.tmp/half").write_text("half")
+    (tmp_path / ".another.abc.tmp").write_text("not of this result")
+    with maker(tmp_path / "result") as living:
+        write(maker, tmp_path / "result", "from the second writer")
+        assert living.exists()
+        (living / "inside" if living.is_dir() else living).write_text("from the first writer")
+        left = {path.name for path in tmp_path.iterdir()}
+        assert left == {".another.abc.tmp", "result", living.name}
+
+
+def test_a_leftover_that_is_a_link_is_not_followed(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/inside").write_text("")
+    (tmp_path / ".result.abc.tmp").symlink_to(tmp_path / "kept")
+    remove_leftovers(tmp_path / "result")
+    assert (tmp_path / "kept/inside").exists()
+
+
+@pytest.mark.parametrize("maker", [new_file, new_folder])
+@pytest.mark.parametrize(
+    "number, hint", [(errno.ENOSPC, "free some space"), (errno.EROFS, "choose another place"), (errno.EIO, "fails")]
+)
+def test_a_failing_disk_is_one_error_that_names_the_output(tmp_path, maker, number, hint):
+    message = f"cannot write {tmp_path}/result: {os.strerror(number)}"
+    with pytest.raises(FembError, match=message) as caught, maker(tmp_path / "result"):
+        raise OSError(number, os.strerror(number))
+    assert hint in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_has_the_permissions_of_any_new_file(tmp_path):
+    write(new_file, tmp_path / "file")
+    write(new_folder, tmp_path / "folder")
+    (tmp_path / "plain").write_text("")
+    (tmp_path / "plain folder").mkdir()
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert (tmp_path / "folder").stat().st_mode == (tmp_path / "plain folder").stat().st_mode
+
+
+def test_files_and_their_directory_are_on_the_disk_before_and_after_the_rename(tmp_path, monkeypatch):
+    events = []
+    monkeypatch.setattr(files, "sync", lambda path: events.append(("sync", path.name)))
+    rename = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, target: events.append(("rename", "")) or rename(path, target))
+    with new_file(tmp_path / "result") as aside:
+        aside.write_text("")
+    assert events == [("sync", aside.name), ("rename", ""), ("sync", tmp_path.name)]
+    events.clear()
+    with new_folder(tmp_path / "folder") as aside:
+        (aside / "inside").write_text("")
+    assert events == [("sync", "inside"), ("sync", aside.name), ("rename", ""), ("sync", tmp_path.name)]
+
+
+def test_only_one_process_may_lock_an_output(tmp_path):
+    with (tmp_path / "part").open("w") as first, (tmp_path / "part").open("w") as second:
+        lock(first.fileno(), tmp_path / "result")
+        with pytest.raises(FembError, match="another process is writing .*result"):
+            lock(second.fileno(), tmp_path / "result")
 
 
 @pytest.mark.parametrize(
