@@ -15,6 +15,7 @@ from femb_cli.cli import config, convert, convert_checkpoint, embed, env, export
 from femb_cli.cli import list as listing
 from femb_cli.errors import FembError
 from femb_cli.runtime.allocator import keep_freed_memory
+from femb_cli.runtime.signals import Interrupted, raise_on_signals
 
 app = typer.Typer(
     name="femb",
@@ -57,21 +58,36 @@ def main() -> None:
     # pydantic would search all installed packages for plugins, which adds 20 ms to every command that imports it.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     keep_freed_memory()
+    raise_on_signals()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run `femb` with these arguments and return its exit code: 0 done, 1 failed, 2 wrong usage."""
+    """Run `femb` with these arguments.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.
+    """
     try:
         app(args=name_bare_resume(arguments), prog_name="femb")
-    except FembError as error:
+    except (FembError, OSError) as error:
         if os.environ.get("FEMB_DEBUG"):
             raise
-        print_error(error)
-        return error.exit_code
+        explained = error if isinstance(error, FembError) else explain_os_error(error)
+        print_error(explained)
+        return explained.exit_code
+    except Interrupted as interruption:
+        typer.echo(f"\n{interruption.message or 'interrupted'}", err=True)
+        return interruption.exit_code
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     return 0
+
+
+def explain_os_error(error: OSError) -> FembError:
+    """Return the error for a file that femb could not open, read or write, and for which no module has a better one."""
+    path = f"{error.filename}: " if error.filename else ""
+    return FembError(f"{path}{error.strerror or error}")
 
 
 def print_error(error: FembError) -> None:

@@ -127,8 +127,9 @@ def _print_plan(source: "ImageSource", destination: Path, output: Output, select
 
 def _convert_images(source: "ImageSource", destination: Path, output: Output, settings: dict[str, Any]) -> None:
     from femb_cli.data.conversion.convert import convert as convert_source
+    from femb_cli.runtime.signals import interruption_says
 
-    with output.progress("converting") as progress:
+    with interruption_says("interrupted; the same command continues"), output.progress("converting") as progress:
         done = convert_source(source, destination, **settings, progress=progress)
     _warn_of_skipped(output, done.skipped, done.path)
     output.fields(

@@ -44,6 +44,7 @@ def embed(
     from femb_cli.inference.embed_job import EmbedJob, run_embedding
     from femb_cli.runtime.devices import check_devices
     from femb_cli.runtime.launch import launch
+    from femb_cli.runtime.signals import interruption_says
 
     output = Output(json=json, quiet=quiet)
     output.load_libraries()
@@ -66,12 +67,11 @@ def embed(
     check_devices(num_processes, gpus, device)
     if (warning := job.check()) is not None:
         output.warn(warning)
-    try:
-        with output.progress("embedding") as progress:
-            summary = launch(run_embedding, num_processes, job, progress if num_processes == 1 else None)
-    except KeyboardInterrupt:
-        output.say("\ninterrupted; the same command with --resume continues")
-        raise typer.Exit(130) from None
+    with (
+        interruption_says("interrupted; the same command with --resume continues"),
+        output.progress("embedding") as progress,
+    ):
+        summary = launch(run_embedding, num_processes, job, progress if num_processes == 1 else None)
     if summary is None:
         return
     for name, problem in summary["failed"]:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from femb_cli.training.job import TrainRequest
 
 
+NOTHING_SAVED = "interrupted before the first step was done: nothing was saved"
+
+
 def train(
     config: Annotated[
         str | None,
@@ -118,18 +121,29 @@ def _show_plan(request: "TrainRequest", output: Output) -> None:
 def _train(request: "TrainRequest", output: Output) -> None:
     """Prepare a run, train, and print the summary."""
     from femb_cli.runtime.launch import on_main_process
+    from femb_cli.runtime.signals import Interrupted, interruption_says
     from femb_cli.training.session import launch_run, prepare_run
 
     output.load_libraries()
-    with output.progress("drawing faces") as progress:
+    with interruption_says(NOTHING_SAVED), output.progress("drawing faces") as progress:
         job = on_main_process(lambda: prepare_run(request, say=output.say, progress=progress), request.device)
     try:
         summary = launch_run(job)
-    except KeyboardInterrupt:
-        output.say(f"\ninterrupted; to resume: femb train --resume {job.run}")
-        raise typer.Exit(130) from None
+    except Interrupted as interruption:
+        message = interruption.message or _what_is_saved(job.run)
+        raise Interrupted(interruption.signal_number, message) from None
     if summary is not None:
         _report(output, summary, uses_newest=request.out is None)
+
+
+def _what_is_saved(run: Path) -> str:
+    """Describe an interruption that came before the first or after the last step of a training."""
+    from femb_cli.checkpoints.runs import run_checkpoints
+
+    checkpoints = run_checkpoints(run)
+    if not checkpoints:
+        return NOTHING_SAVED
+    return f"interrupted; {checkpoints[-1]} is saved, femb train --resume {run} goes on from there"
 
 
 def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> None:

@@ -1,22 +1,60 @@
 """Run a function on several processes of this machine, or in the current process.
 
 Under `accelerate launch` or `torchrun` the processes exist already, and each of them runs the function itself.
+
+femb starts its processes itself, because torchrun's launcher kills them 30 seconds after a signal: a large checkpoint
+takes longer. A signal reaches this process only, which passes it on and waits for the others.
 """
 
-import json
+import ctypes
 import logging
+import multiprocessing
 import os
 import signal
 import sys
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Literal, NamedTuple
 
 from femb_cli.errors import FembError
 from femb_cli.runtime.allocator import keep_freed_memory
 from femb_cli.runtime.logging import configure_logging
 from femb_cli.runtime.ranks import inside_launcher, is_main_process
+from femb_cli.runtime.signals import SIGNALS, Interrupted, raise_on_signals
+
+_OTHERS_SECONDS = 0.5
+"""How long to wait for further errors after the first one: the cause is not always the first to arrive."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+class _Outcome(NamedTuple):
+    """How a worker ended: with a result, with a FembError's message and hint, by a signal, or with any other error."""
+
+    kind: Literal["result", "error", "interrupted", "failed", "died"]
+    value: Any
+
+
+@dataclass
+class _Worker:
+    """A process, the connection on which it sends its outcome, and the outcome once it is known."""
+
+    rank: int
+    process: BaseProcess
+    connection: Connection
+    outcome: _Outcome | None = None
+
+    def receive(self) -> None:
+        """Receive the outcome; a process that has ended without one has died."""
+        try:
+            self.outcome = self.connection.recv()
+        except EOFError:
+            self.process.join()
+            self.outcome = _Outcome("died", self.process.exitcode)
 
 
 def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any:
@@ -27,29 +65,25 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
 
     Raises:
         FembError: the function raised it in one of the processes, or a process died.
-        KeyboardInterrupt: the user interrupted.
+        Interrupted: a signal ended the work.
     """
     if processes == 1 or inside_launcher():
         return function(*arguments)
-    from torch.distributed.elastic.multiprocessing import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import elastic_launch
+    from torch.distributed import TCPStore
 
-    for library in ("torch.distributed.elastic", "torch.multiprocessing"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
-    threads = max(1, (os.cpu_count() or 1) // processes)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    quiet = not logging.getLogger("femb").isEnabledFor(logging.INFO)
-    with tempfile.TemporaryDirectory(prefix="femb-") as directory:
-        failure = Path(directory) / "failure.json"
-        try:
-            return elastic_launch(_launch_config(processes), _run_in_worker)(function, arguments, failure, quiet)[0]
-        except ChildFailedError as error:
-            raise _explain(error, failure) from error
-        except SignalException as error:
-            if error.sigval == signal.SIGINT:
-                raise KeyboardInterrupt from error
-            raise
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    # The processes meet at this store. It is in this process, so that its port is known to be free.
+    store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    workers: list[_Worker] = []
+    try:
+        with _signals_blocked():
+            for rank in range(processes):
+                workers.append(_start(rank, processes, store.port, function, arguments))
+        return _outcome_of(workers)
+    finally:
+        for worker in workers:
+            worker.process.kill()
+            worker.process.join()
 
 
 def on_main_process(function: Callable[[], Any], device: str | None) -> Any:
@@ -81,44 +115,140 @@ def on_main_process(function: Callable[[], Any], device: str | None) -> Any:
     return outcome[0]
 
 
-def _launch_config(processes: int) -> Any:
-    """Configure torch's launcher for processes of this machine only."""
-    from torch.distributed.launcher.api import LaunchConfig
+# ---- In the process that launches
 
-    return LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=processes,
-        run_id=f"femb-{os.getpid()}",
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        max_restarts=0,
-        monitor_interval=0.2,
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Block signals, here and in every process that is started meanwhile, until each is ready to handle them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start(rank: int, processes: int, port: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    receiving, sending = context.Pipe(duplex=False)
+    environment = {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(processes),
+        "LOCAL_WORLD_SIZE": str(processes),
+        "MASTER_ADDR": "localhost",
+        "MASTER_PORT": str(port),
+        # torch's names for: the store exists already, no process has to open it.
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+    }
+    quiet = not logging.getLogger("femb").isEnabledFor(logging.INFO)
+    process = context.Process(
+        target=_run_in_worker, args=(sending, environment, quiet, os.getpid(), function, arguments), daemon=True
     )
+    process.start()
+    sending.close()
+    return _Worker(rank, process, receiving)
 
 
-def _run_in_worker(function: Callable[..., Any], arguments: tuple[Any, ...], failure: Path, quiet: bool) -> Any:
-    """Set up a worker process and run the function; write a FembError into the file `failure`.
+def _outcome_of(workers: Sequence[_Worker]) -> Any:
+    """Wait for all workers; return the main one's result, or raise the error that ended the work."""
+    interrupted_by = 0
+    while not _has_ended(workers):
+        try:
+            _receive(workers, None)
+        except Interrupted as interruption:
+            interrupted_by = interruption.signal_number
+            for worker in workers:
+                if worker.process.pid is not None and worker.process.is_alive():
+                    os.kill(worker.process.pid, interrupted_by)
+    outcomes = {worker.rank: worker.outcome for worker in workers if worker.outcome is not None}
+    if all(outcome.kind == "result" for outcome in outcomes.values()):
+        return outcomes[0].value
+    interruptions = [outcome.value for _, outcome in sorted(outcomes.items()) if outcome.kind == "interrupted"]
+    if interruptions or interrupted_by:
+        raise Interrupted(*(interruptions or [(interrupted_by, "")])[0])
+    raise _explain(outcomes)
 
-    If the exception reached the launcher, it would print a report of thirty lines.
-    """
+
+def _has_ended(workers: Sequence[_Worker]) -> bool:
+    """Whether all workers have ended, or one has failed; then the others have a moment to name the cause."""
+    if any(worker.outcome and worker.outcome.kind in ("error", "failed", "died") for worker in workers):
+        while any(worker.outcome is None for worker in workers) and _receive(workers, _OTHERS_SECONDS):
+            pass
+        return True
+    return all(worker.outcome is not None for worker in workers)
+
+
+def _receive(workers: Sequence[_Worker], seconds: float | None) -> bool:
+    """Receive outcomes that arrive within so many seconds (None: wait for one), and return whether there was one."""
+    running = {worker.connection: worker for worker in workers if worker.outcome is None}
+    arrived = wait(list(running), seconds)
+    for connection in arrived:
+        running[connection].receive()  # type: ignore[index]
+    return bool(arrived)
+
+
+def _explain(outcomes: dict[int, _Outcome]) -> FembError:
+    """Return the FembError of a worker, or else one with the rank of a process that died or failed."""
+    for kind in ("error", "died", "failed"):
+        for rank, outcome in sorted(outcomes.items()):
+            if outcome.kind != kind:
+                continue
+            if kind == "error":
+                return FembError(outcome.value[0], hint=outcome.value[1])
+            if kind == "died":
+                return FembError(f"process {rank} failed: it ended with {_describe_exit(outcome.value)}")
+            return FembError(f"process {rank} failed: {outcome.value}", hint="FEMB_DEBUG=1 shows where")
+    raise AssertionError("one of the processes has failed")
+
+
+def _describe_exit(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        return f"{name} (was it killed because the memory is full?)" if name == "SIGKILL" else name
+    return f"exit code {code}"
+
+
+# ---- In a process that was launched
+
+
+def _run_in_worker(
+    sending: Connection,
+    environment: dict[str, str],
+    quiet: bool,
+    launcher: int,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+) -> None:
+    """Set up a worker process, run the function and send its outcome."""
+    os.environ.update(environment)
+    _leave_signals_to(launcher)
     import torch
 
     configure_logging(quiet=quiet)
     keep_freed_memory()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     try:
-        return function(*arguments)
+        outcome = _Outcome("result", function(*arguments))
     except FembError as error:
-        if not failure.exists():
-            failure.write_text(json.dumps([error.message, error.hint]), encoding="utf-8")
-        sys.exit(1)
+        outcome = _Outcome("error", (error.message, error.hint))
+    except Interrupted as interruption:
+        outcome = _Outcome("interrupted", (interruption.signal_number, interruption.message))
+    except Exception as error:  # a bug, or the consequence of another process's error
+        if os.environ.get("FEMB_DEBUG"):
+            traceback.print_exc()
+        outcome = _Outcome("failed", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+    sending.send(outcome)
+    sending.close()
 
 
-def _explain(error: Any, failure: Path) -> FembError:
-    """Return the FembError that a worker wrote, or else one with the rank of the process that died."""
-    if failure.exists():
-        message, hint = json.loads(failure.read_text(encoding="utf-8"))
-        return FembError(message, hint=hint)
-    rank, first = error.get_first_failure()
-    return FembError(f"process {rank} failed: {first.message}")
+def _leave_signals_to(launcher: int) -> None:
+    """Let signals reach this process through the launcher only, and end this process if the launcher is killed."""
+    os.setpgid(0, 0)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != launcher:
+            os._exit(1)
+    raise_on_signals()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

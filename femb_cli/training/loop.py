@@ -6,6 +6,7 @@ Shapes: B images in this process's part of the batch, H x W pixels, D embedding 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from femb_cli.checkpoints.runs import checkpoint_path, keep_newest_checkpoints
 from femb_cli.data.images.augment import augment
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
+from femb_cli.runtime.signals import Interrupted, StopRequests
 from femb_cli.training.build import build_accelerator, build_state, open_batches
 from femb_cli.training.job import TrainJob
 from femb_cli.training.optim.optimizers import set_learning_rate
@@ -46,7 +48,13 @@ def train(job: TrainJob, benchmarks: Sequence[PairSet]) -> TrainingResult:
 
     Raises:
         FembError: the training diverged, an image cannot be read, or a checkpoint does not fit the run.
+        Interrupted: a signal has stopped the training; the last step is saved.
     """
+    with StopRequests() as stop:
+        return _train(job, benchmarks, stop)
+
+
+def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> TrainingResult:
     config, plan = job.config, job.plan
     accelerator = build_accelerator(config, job.device)
     state, card = build_state(job, accelerator)
@@ -60,13 +68,13 @@ def train(job: TrainJob, benchmarks: Sequence[PairSet]) -> TrainingResult:
 
     while True:
         # ---- Once in a while: verify, save, stop.
-        is_last = state.step == plan.steps
+        is_last, stopped_by = state.step == plan.steps, stop.agreed()
         if state.step > start and (is_last or _is_due(state.step, config.validation.every)):
             verifications = validate(state.backbone, card, job.run, benchmarks)
             log.verifications(state.step, verifications)
-        if state.step > start and (is_last or _is_due(state.step, config.checkpoint.every)):
+        if state.step > start and (is_last or stopped_by or _is_due(state.step, config.checkpoint.every)):
             _save(state, card, job, accelerator)
-        if is_last:
+        if is_last or stopped_by:
             break
 
         # ---- The single step: forward, backward, clip, update.
@@ -97,7 +105,15 @@ def train(job: TrainJob, benchmarks: Sequence[PairSet]) -> TrainingResult:
 
     log.close()
     accelerator.end_training()
+    if not is_last:
+        raise Interrupted(stopped_by, _how_to_go_on(job.run, state.step))
     return TrainingResult(loss, verifications)
+
+
+def _how_to_go_on(run: Path, step: int) -> str:
+    """Tell the user what is saved after a signal has stopped the training."""
+    saved = f"saved step {step}" if step else "interrupted before the first step was done: nothing was saved"
+    return f"{saved}; femb train --resume {run} goes on"
 
 
 def _is_due(step: int, every: int) -> bool:

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 
 from femb_cli.inference import embed_to_file
 from femb_cli.inference.unfinished_embeddings import UnfinishedEmbeddings
+from femb_cli.runtime.signals import Interrupted
 
 
 def test_an_interrupted_embedding_continues_where_it_stopped(femb, trained, tmp_path, monkeypatch):
@@ -23,7 +25,7 @@ def test_an_interrupted_embedding_continues_where_it_stopped(femb, trained, tmp_
         add(unfinished, chunk, num_done=num_done)
         calls.append(num_done)
         if num_done == 4:
-            raise KeyboardInterrupt
+            raise Interrupted(signal.SIGINT)
 
     monkeypatch.setattr(UnfinishedEmbeddings, "add", interrupted)
     samples = trained / "samples"

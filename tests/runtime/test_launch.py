@@ -1,13 +1,18 @@
 """Functions on several processes."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
-from launched import describe_worker, die, refuse
+from launched import describe_worker, die, refuse, stop_when_asked
 
 from femb_cli.errors import FembError
 from femb_cli.runtime.launch import launch, on_main_process
 from femb_cli.runtime.logging import configure_logging
+from femb_cli.runtime.signals import SIGNALS, Interrupted, raise_on_signals
 
 
 @pytest.fixture(autouse=True)
@@ -49,8 +54,60 @@ def test_an_error_in_a_worker_is_raised_here(capfd):
 
 
 def test_a_process_that_dies_is_named():
-    with pytest.raises(FembError, match="process 1 failed"):
+    with pytest.raises(FembError, match="process 1 failed: it ended with exit code 7"):
         launch(die, 2)
+
+
+@pytest.fixture
+def handles_signals():
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    raise_on_signals()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_to_the_launcher_stops_all_processes_at_one_step(handles_signals, capfd, number):
+    with pytest.raises(Interrupted, match="stopped at step") as caught:
+        launch(stop_when_asked, 2, int(number))
+    assert caught.value.signal_number == number
+    assert capfd.readouterr().err == ""
+
+
+WAITS = """
+import sys
+from launched import wait_forever
+from femb_cli.runtime.launch import launch
+if __name__ == "__main__":
+    launch(wait_forever, 2, sys.argv[1])
+"""
+
+
+def is_running(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends processes together with their parent")
+def test_no_process_outlives_a_launcher_that_is_killed(tmp_path):
+    script = tmp_path / "waits.py"
+    script.write_text(WAITS)
+    (tmp_path / "marks").mkdir()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    launcher = subprocess.Popen([sys.executable, script, tmp_path / "marks"], env=environment)
+    deadline = time.monotonic() + 60
+    while len(marks := [mark.read_text() for mark in (tmp_path / "marks").iterdir()]) < 2 or not all(marks):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    launcher.kill()
+    launcher.wait()
+    while any(is_running(int(process)) for process in marks):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_without_a_launcher_the_main_process_is_this_one():
