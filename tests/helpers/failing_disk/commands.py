@@ -139,7 +139,17 @@ def tree(path: Path) -> Any:
     if not path.exists():
         return None
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    return {str(file.relative_to(path.parent)): xxhash.xxh3_64_hexdigest(file.read_bytes()) for file in files}
+    return {str(file.relative_to(path.parent)): digest(file) for file in files if file.name != "checksums.json"}
+
+
+def digest(file: Path) -> str:
+    """The digest of a file's content. The header of a safetensors file lists the same metadata in any order."""
+    content = file.read_bytes()
+    if file.suffix == ".safetensors":
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + length])
+        content = json.dumps(header, sort_keys=True).encode() + content[8 + length :]
+    return xxhash.xxh3_64_hexdigest(content)
 
 
 def embeddings(path: Path) -> Any:

@@ -1,15 +1,15 @@
 """Run a command of femb once for each of its file operations, and let that operation fail or kill the process.
 
-    LD_PRELOAD=failing_disk.so python trial.py COMMAND DIRECTORY [--every N]
+    LD_PRELOAD=failing_disk.so python trial.py DIRECTORY COMMAND=EVERY...
 
-prints a JSON object: how many operations there are, how many trials were made, and every broken promise. After each
-trial a reader must see the old result or the new one, the error must be one line that names the output, and the command
-that goes on must end with the same result as an undisturbed one and leave nothing behind.
+tries every so many operations of each command, and prints a JSON object by command: how many operations there are, how
+many trials were made, and every broken promise. After each trial a reader must see the old result or the new one, the
+error must be one line that names the output, and the command that goes on must end with the same result as an
+undisturbed one and leave nothing behind.
 
 femb and its libraries are imported once; every trial runs in a fork of this process.
 """
 
-import argparse
 import ctypes
 import errno
 import importlib
@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from commands import COMMANDS, Command
+from failing_disk.commands import COMMANDS, Command
 
 WAYS = {"disk full": (errno.ENOSPC, True), "i/o error": (errno.EIO, False), "killed": (0, False)}
 """How an operation fails: an error number (0: the process is killed), and whether all later ones fail, too."""
@@ -33,14 +33,11 @@ LIBRARY = ctypes.CDLL(None)
 
 
 def main() -> None:
-    """Try one command and print what was found."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--every", type=int, default=1, help="try every N-th operation only")
-    arguments = parser.parse_args()
+    """Try the commands and print what was found."""
+    directory, wanted = Path(sys.argv[1]).resolve(), [argument.split("=") for argument in sys.argv[2:]]
     import_everything()
-    print(json.dumps(Trials(COMMANDS[arguments.command], arguments.directory.resolve()).run(arguments.every), indent=1))
+    found = {name: Trials(COMMANDS[name], directory / name).run(int(every)) for name, every in wanted}
+    print(json.dumps(found, indent=1))
 
 
 def import_everything() -> None:
