@@ -116,7 +116,7 @@ def _fetch(benchmark: Benchmark, file: str, home: Path, say: Say, progress: Prog
     """Download one file of a benchmark.
 
     Raises:
-        FembError: it is not published, or the download fails.
+        FembError: it is not published, the download fails, or its checksum is not the published one.
     """
     hint = (
         f"put {benchmark.archive} and {benchmark.pairs} into {home}/"
@@ -128,8 +128,8 @@ def _fetch(benchmark: Benchmark, file: str, home: Path, say: Say, progress: Prog
     url = f"{base.rstrip('/')}/{file}"
     say(f"downloading {url}")
     try:
-        size = download(url, home / file, progress=progress)
+        size = download(url, home / file, sha256=dict(benchmark.sha256).get(file), progress=progress)
     except FembError as error:
-        raise FembError(f"{benchmark.title}: {error.message}", hint=hint) from error
+        raise FembError(f"{benchmark.title}: {error.message}", hint=error.hint or hint) from error
     say(f"{home / file}: {size:,} bytes, SHA-256 {file_sha256(home / file)}")
     return home / file

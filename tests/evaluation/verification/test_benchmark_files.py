@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -45,6 +46,8 @@ def server(published):
 
 def test_xqlfw_is_the_default_is_fetched_once_and_scored(femb, trained, server, published, monkeypatch, tmp_path):
     monkeypatch.setenv("FEMB_MIRROR", server)
+    (tmp_path / "data").mkdir()
+    shutil.copy(published / "xqlfw_pairs.txt", tmp_path / "data")
     first = femb("verify", "--data-dir", "data", "-m", trained, "--json")
     assert first.code == 0, first.err
     metrics = json.loads(first.out)
@@ -54,10 +57,18 @@ def test_xqlfw_is_the_default_is_fetched_once_and_scored(femb, trained, server, 
     archive = published / "xqlfw_aligned_112.zip"
     assert f"{archive.stat().st_size:,} bytes" in first.err
     assert hashlib.sha256(archive.read_bytes()).hexdigest() in first.err
-    assert "published ones for XQLFW" in first.err  # this pair list is not the published one
+    assert "published ones for XQLFW" in first.err  # this pair list is the user's own
     monkeypatch.setenv("FEMB_MIRROR", "http://127.0.0.1:9")
     again = femb("verify", "--dataset", "xqlfw", "--data-dir", "data", "-m", trained, "--json")
     assert json.loads(again.out) == metrics
+
+
+def test_a_downloaded_file_that_is_not_the_published_one_is_refused(femb, trained, server, monkeypatch, tmp_path):
+    monkeypatch.setenv("FEMB_MIRROR", server)
+    result = femb("verify", "--data-dir", "data", "-m", trained)
+    assert result.code == 1
+    assert f"{server}/xqlfw_pairs.txt is not the published file" in result.err
+    assert [file.name for file in (tmp_path / "data").iterdir()] == ["xqlfw_aligned_112.zip"]
 
 
 def test_the_metrics_are_those_of_the_same_pairs_over_the_unpacked_folder(femb, trained, published):
