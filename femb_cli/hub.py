@@ -83,7 +83,7 @@ def _translate(error: Exception, name: str, revision: str | None, kind: Kind) ->
             f"{name} has no revision {revision or 'main'!r}", hint="leave the revision out to read the newest"
         )
     return FembError(
-        f"cannot get {name} from the Hugging Face Hub: {reason}",
+        f"cannot get {name} from the Hugging Face Hub: {' '.join(str(reason).split())}",
         hint="check the network and the free disk space; complete downloads in the cache need no network."
         " If you mean a path here, check its spelling",
     )

@@ -16,6 +16,10 @@ from femb_cli.cli import list as listing
 from femb_cli.errors import FembError
 from femb_cli.runtime.allocator import keep_freed_memory
 from femb_cli.runtime.signals import Interrupted, raise_on_signals
+from femb_cli.text import cut, printable
+
+MOST_OF_MESSAGE = 2000
+"""Characters of an error."""
 
 app = typer.Typer(
     name="femb",
@@ -91,10 +95,11 @@ def explain_os_error(error: OSError) -> FembError:
 
 
 def print_error(error: FembError) -> None:
-    """Print an error and its hint on stderr."""
-    typer.echo(f"error: {error.message}", err=True)
+    """Print an error, in one line, and its hint on stderr."""
+    message = cut(error.message, most=MOST_OF_MESSAGE).replace("\n", "\\n")
+    typer.echo(f"error: {printable(message)}", err=True)
     if error.hint:
-        typer.echo(f"\nhint: {error.hint}", err=True)
+        typer.echo(f"\nhint: {printable(error.hint)}", err=True)
 
 
 def name_bare_resume(arguments: Sequence[str]) -> list[str]:

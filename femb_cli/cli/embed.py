@@ -9,6 +9,7 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.output import Output, format_pairs
 from femb_cli.errors import UsageError
+from femb_cli.text import lines_of
 
 
 def embed(
@@ -88,4 +89,4 @@ def _paths(images: list[str]) -> tuple[Path, ...]:
             "- reads a list of images from stdin, but nothing is piped in",
             hint="find faces -name '*.jpg' | femb embed - -o faces.npy",
         )
-    return tuple(Path(line) for line in sys.stdin.read().splitlines() if line)
+    return tuple(Path(line) for line in lines_of(sys.stdin.read().removeprefix("\ufeff")) if line)

@@ -13,6 +13,7 @@ import typer
 from femb_cli.progress import Progress
 from femb_cli.runtime.logging import configure_logging
 from femb_cli.runtime.ranks import is_main_process
+from femb_cli.text import printable, printable_json
 
 
 class Output:
@@ -26,11 +27,11 @@ class Output:
     def say(self, text: str) -> None:
         """Print a note on stderr, unless `--quiet` is given."""
         if not self.quiet:
-            typer.echo(text, err=True)
+            typer.echo(printable(text), err=True)
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr, even with `--quiet`."""
-        typer.echo(f"warning: {text}", err=True)
+        typer.echo(f"warning: {printable(text)}", err=True)
 
     def next(self, *commands: str) -> None:
         """Print the commands that the user may want to run next."""
@@ -38,7 +39,8 @@ class Output:
 
     def result(self, data: Any, text: str) -> None:
         """Print the result on stdout: the data as one JSON document with `--json`, else the text."""
-        typer.echo(json_module.dumps(data, indent=2, ensure_ascii=False) if self.json else text)
+        document = json_module.dumps(data, indent=2, ensure_ascii=False) if self.json else ""
+        typer.echo(printable_json(document) if self.json else printable(text))
 
     def fields(self, fields: Mapping[str, Any]) -> None:
         """Print a result that has one `name   value` on each line."""

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from femb_cli.config.section import ByName, choices
 from femb_cli.errors import UsageError
+from femb_cli.text import shown
 
 UNKNOWN_KEY = ("unexpected_keyword_argument", "invalid_key")
 """pydantic's error types for an unknown key."""
@@ -33,11 +34,9 @@ def check(tree: Any, schema: Any, where: str = "") -> Any:
         UsageError: a key is unknown, a value does not fit, or the dataclass refuses a combination of values.
     """
     try:
-        return _adapter(schema).validate_python(_with_tuples(tree))
-    except ValidationError as error:
-        # An unknown key is reported first: it is often a misspelling that explains the other errors.
-        details = sorted(error.errors(), key=lambda item: item["type"] not in UNKNOWN_KEY)
-        raise _explain(details[0], schema, where) from error
+        return _check(tree, schema, where)
+    except RecursionError as error:
+        raise UsageError(f"{where or 'the configuration'} is nested too deeply") from error
 
 
 def with_lists(value: Any) -> Any:
@@ -51,6 +50,15 @@ def did_you_mean(text: str, known: Iterable[str], where: str = "") -> str | None
     """A hint that names the closest known spelling, or None if nothing is close."""
     matches = difflib.get_close_matches(text, list(known), n=1)
     return f"did you mean {_join(where, matches[0])!r}?" if matches else None
+
+
+def _check(tree: Any, schema: Any, where: str) -> Any:
+    try:
+        return _adapter(schema).validate_python(_with_tuples(tree))
+    except ValidationError as error:
+        # An unknown key is reported first: it is often a misspelling that explains the other errors.
+        details = sorted(error.errors(), key=lambda item: item["type"] not in UNKNOWN_KEY)
+        raise _explain(details[0], schema, where) from error
 
 
 @cache
@@ -72,7 +80,7 @@ def _explain(error: ErrorDetails, schema: Any, where: str) -> UsageError:
         path, section = _locate(location[:-1], schema, where)
         key, known = str(location[-1]), [item.name for item in fields(section)]
         return UsageError(
-            f"unknown setting {_join(path, key)!r}",
+            f"unknown setting {shown(_join(path, key))}",
             hint=did_you_mean(key, known, path) or f"known here: {', '.join(known)}",
         )
     path, annotation = _locate(location, schema, where)
@@ -80,13 +88,14 @@ def _explain(error: ErrorDetails, schema: Any, where: str) -> UsageError:
         case "union_tag_invalid":
             name, names = value["name"], choices(annotation)
             return UsageError(
-                f"unknown {path or 'entry'} {name!r}: known are {', '.join(names)}", hint=did_you_mean(str(name), names)
+                f"unknown {path or 'entry'} {shown(name)}: known are {', '.join(names)}",
+                hint=did_you_mean(str(name), names),
             )
         case "model_attributes_type":
-            return UsageError(f"{path or 'the entry'} must be a name or a mapping, not {value!r}")
+            return UsageError(f"{path or 'the entry'} must be a name or a mapping, not {shown(value)}")
         case "dataclass_type":
-            return UsageError(f"{path or 'the configuration'} must be a mapping, not {value!r}")
-    return UsageError(f"{path} = {value!r}: {error['msg'].lower()}")
+            return UsageError(f"{path or 'the configuration'} must be a mapping, not {shown(value)}")
+    return UsageError(f"{path} = {shown(value)}: {error['msg'].lower()}")
 
 
 def _locate(location: Iterable[int | str], schema: Any, where: str) -> tuple[str, Any]:

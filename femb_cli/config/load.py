@@ -3,32 +3,17 @@
 A `--set` overrides a command-line flag, a flag overrides the file, and the file overrides the schema's defaults.
 """
 
-import re
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from femb_cli.config.check import check, did_you_mean, with_lists
+from femb_cli.config.plain_yaml import MOST_CHARACTERS, read_plain, write_plain
 from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import UsageError
-
-EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+$")
-"""Numbers such as `1e-3`: YAML 1.1 reads them as text where they lack a point or the sign of the exponent."""
-
-
-class ConfigLoader(yaml.SafeLoader):
-    """Reads plain values only (no tags, no code), and `1e-3` as a number."""
-
-
-class ConfigDumper(yaml.SafeDumper):
-    """Writes what `ConfigLoader` reads back: it quotes a text that looks like a number."""
-
-
-ConfigLoader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("+-0123456789"))
-ConfigDumper.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("+-0123456789"))
+from femb_cli.text import cut, shown
 
 
 def load_config(
@@ -59,7 +44,7 @@ def load_config(
 
 def dump_config(config: TrainConfig) -> str:
     """The whole configuration as YAML that `load_config` reads back to an equal one."""
-    return yaml.dump(to_tree(config), Dumper=ConfigDumper, sort_keys=False)
+    return write_plain(to_tree(config))
 
 
 def to_tree(config: TrainConfig) -> dict[str, Any]:
@@ -84,10 +69,10 @@ def config_path(file: str | Path) -> Path:
     shipped = shipped_configs()
     if str(file) in shipped:
         return shipped[str(file)]
-    if Path(file).is_file():
+    if os.path.isfile(file):  # noqa: PTH113 - Path.is_file() raises an OSError for a very long name
         return Path(file)
     raise UsageError(
-        f"no configuration {str(file)!r}: neither a file nor one of {', '.join(shipped)}",
+        f"no configuration {shown(str(file))}: neither a file nor one of {', '.join(shipped)}",
         hint=did_you_mean(str(file), shipped) or "femb list configs shows what ships with femb",
     )
 
@@ -96,12 +81,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; an empty file is an empty mapping.
 
     Raises:
-        UsageError: the file is not valid YAML, or is not a mapping.
+        UsageError: the file cannot be read, is not valid YAML of plain values, or is not a mapping.
     """
     try:
-        tree = _read(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"{path} is not valid YAML: {error}") from error
+        with path.open(encoding="utf-8-sig") as file:
+            tree = read_plain(file.read(MOST_CHARACTERS + 1))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} cannot be read as YAML: {cut(str(error))}") from error
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -118,13 +108,13 @@ def parse_setting(setting: str) -> tuple[str, Any]:
     key, separator, text = setting.partition("=")
     if not separator or not key:
         raise UsageError(
-            f"cannot read the setting {setting!r}",
+            f"cannot read the setting {shown(setting)}",
             hint="write --set key.path=value, for example --set optimizer.lr=0.1",
         )
     try:
-        return key, _read(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"cannot read the value of --set {setting}: {error}") from error
+        return key, read_plain(text)
+    except ValueError as error:
+        raise UsageError(f"cannot read the value of --set {cut(setting)}: {cut(str(error))}") from error
 
 
 def assign(tree: dict[str, Any], key: str, value: Any) -> None:
@@ -141,7 +131,7 @@ def assign(tree: dict[str, Any], key: str, value: Any) -> None:
         if isinstance(below, str):
             below = tree[parent] = {"name": below}
         if not isinstance(below, dict):
-            raise UsageError(f"cannot set {key}: {parent} is a value, not a section")
+            raise UsageError(f"cannot set {cut(key)}: {cut(parent)} is a value, not a section")
         tree = below
     current = tree.get(leaf)
     if isinstance(value, str) and isinstance(current, dict) and current.get("name") == value:
@@ -150,7 +140,3 @@ def assign(tree: dict[str, Any], key: str, value: Any) -> None:
     # A run has one length, so setting `steps` clears `epochs`, and the other way round.
     if not parents and leaf in ("steps", "epochs") and value is not None:
         tree["epochs" if leaf == "steps" else "steps"] = None
-
-
-def _read(text: str) -> Any:
-    return yaml.load(text, Loader=ConfigLoader)

@@ -13,10 +13,17 @@ from annotated_types import Ge, Gt, Le
 from femb_cli.config.section import ByName, Section
 from femb_cli.errors import UsageError
 
-Positive = Annotated[float, Gt(0)]
-NonNegative = Annotated[float, Ge(0)]
+LARGEST_FLOAT = 1e30
+"""float32, in which training computes, ends at 3.4e38."""
+LARGEST_INT = 2**53
+"""Up to here every whole number is also a float64, in which schedules compute."""
+
+Positive = Annotated[float, Gt(0), Le(LARGEST_FLOAT)]
+NonNegative = Annotated[float, Ge(0), Le(LARGEST_FLOAT)]
 Probability = Annotated[float, Ge(0), Le(1)]
-Count = Annotated[int, Gt(0)]
+Count = Annotated[int, Gt(0), Le(LARGEST_INT)]
+CountOrZero = Annotated[int, Ge(0), Le(LARGEST_INT)]
+EmbeddingDim = Annotated[int, Gt(0), Le(2**16)]
 
 # --- headers ---------------------------------------------------------------------------------------------------
 
@@ -204,9 +211,9 @@ class IResNetConfig(Section):
     """ArcFace's improved residual network, with 18 to 200 layers."""
 
     name: Literal["iresnet18", "iresnet34", "iresnet50", "iresnet100", "iresnet200"] = "iresnet50"
-    embedding_dim: Count = 512
-    input_size: Annotated[int, Ge(16)] = 112
-    width: Positive = 1.0
+    embedding_dim: EmbeddingDim = 512
+    input_size: Annotated[int, Ge(16), Le(2048)] = 112
+    width: Annotated[float, Gt(0), Le(64)] = 1.0
     """Factor on the channels of every stage (64, 64, 128, 256, 512)."""
     dropout: Annotated[float, Ge(0), Le(0.95)] = 0.0
     bn_eps: Positive = 1e-5
@@ -218,8 +225,8 @@ class MobileFaceNetConfig(Section):
     """MobileFaceNet: as in the paper (`mobilefacenet`), or arcface_torch's variants `mbf` and `mbf_large`."""
 
     name: Literal["mobilefacenet", "mbf", "mbf_large"] = "mbf"
-    embedding_dim: Count = 512
-    input_size: Annotated[int, Ge(16)] = 112
+    embedding_dim: EmbeddingDim = 512
+    input_size: Annotated[int, Ge(16), Le(2048)] = 112
     bn_eps: Positive = 1e-5
     implementation: ClassVar[str] = "femb_cli.backbones.mobilefacenet:build_mobilefacenet"
 
@@ -229,8 +236,8 @@ class ViTConfig(Section):
     """arcface_torch's vision transformer, from tiny to huge: patches of 9 x 9 pixels, no class token."""
 
     name: Literal["vit_t", "vit_s", "vit_b", "vit_l", "vit_h"] = "vit_t"
-    embedding_dim: Count = 512
-    input_size: Annotated[int, Ge(9)] = 112
+    embedding_dim: EmbeddingDim = 512
+    input_size: Annotated[int, Ge(9), Le(2048)] = 112
     drop_path: Annotated[float, Ge(0), Le(0.95)] = 0.1
     """Probability that an image skips a half of the last block (stochastic depth); it grows from 0 at the first."""
     mask_ratio: Annotated[float, Ge(0), Le(0.95)] = 0.1
@@ -249,9 +256,9 @@ class SyntheticConfig(Section):
     """Procedural faces, which femb draws once and keeps in its cache."""
 
     name: Literal["synthetic"] = "synthetic"
-    num_identities: Annotated[int, Ge(2)] = 250
-    images_per_identity: Count = 16
-    seed: Annotated[int, Ge(0)] = 0
+    num_identities: Annotated[int, Ge(2), Le(2**23)] = 250
+    images_per_identity: Annotated[int, Gt(0), Le(2**20)] = 16
+    seed: CountOrZero = 0
 
 
 @dataclass(frozen=True)
@@ -297,7 +304,7 @@ DEFAULT_CHUNK = 1024
 class ClassifierConfig(Section):
     """How the softmax over all identities is computed; for null, femb chooses by size and logs the reason."""
 
-    chunk: Annotated[int, Ge(0)] | None = None
+    chunk: CountOrZero | None = None
     """Classes in one chunk, so that the matrix of all logits is never in memory; 0: compute the whole matrix."""
     sample_rate: Annotated[float, Gt(0), Le(1)] | None = None
     """Share of the identities in each step (Partial FC)."""
@@ -375,7 +382,7 @@ class ValidationConfig(Section):
 
     benchmarks: tuple[str, ...] | None = None
     """null: the synthetic benchmark for synthetic data, otherwise none."""
-    every: Annotated[int, Ge(0)] = 0
+    every: CountOrZero = 0
     """Steps between verifications during training; 0: only at the end."""
 
 
@@ -405,7 +412,7 @@ class TrainConfig(Section):
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     batch_size: Count = 128
     """Images in one step, of all processes together."""
-    epochs: Positive | None = 20.0
+    epochs: Annotated[float, Gt(0), Le(1e9)] | None = 20.0
     """Length of the run in passes over the data; null if `steps` is set."""
     steps: Count | None = None
     """Length of the run in steps; null if `epochs` is set."""
@@ -413,8 +420,8 @@ class TrainConfig(Section):
     """Largest L2 norm of the backbone's gradient; null: no limit."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Floating-point format of the backbone's computations; margins and softmax are always float32."""
-    workers: Annotated[int, Ge(0)] = 2
+    workers: Annotated[int, Ge(0), Le(1024)] = 2
     """Threads of each process that read and decode images; 0: the training thread does it."""
     log_every: Count = 20
     """Steps between two lines of the log."""
-    seed: Annotated[int, Ge(0)] = 42
+    seed: CountOrZero = 42

@@ -4,6 +4,12 @@ import logging
 import sys
 
 from femb_cli.runtime.ranks import is_main_process
+from femb_cli.text import printable
+
+
+class _PrintableFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def configure_logging(*, quiet: bool = False) -> None:
@@ -14,5 +20,5 @@ def configure_logging(*, quiet: bool = False) -> None:
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_PrintableFormatter("%(message)s"))
     logger.addHandler(handler)

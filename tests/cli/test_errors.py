@@ -143,3 +143,12 @@ def test_a_gate_that_is_missed_ends_with_1(femb, trained):
     missed = femb(*arguments, "--min-accuracy", "0.999")
     assert missed.code == 1
     assert missed.out.startswith("{")
+
+
+def test_control_characters_in_arguments_do_not_reach_the_terminal(femb):
+    for arguments in (["inspect", "a\x1b[31m\nb\u202e"], ["train", "--set", "\x1b[2J=1"], ["train", "a\x07.yaml"]):
+        result = femb(*arguments)
+        assert result.code
+        assert not {"\x1b", "\x07", "\u202e"} & set(result.err)
+        assert result.err.startswith("error: ")
+    assert "a\\x1b[31m\\nb\\u202e" in femb("inspect", "a\x1b[31m\nb\u202e").err.splitlines()[0]

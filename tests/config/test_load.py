@@ -224,3 +224,47 @@ def test_assigning_a_value_makes_the_sections_above_it():
     assign(tree, "header.margin", 0.3)
     assign(tree, "checkpoint.every", 5)
     assert tree == {"header": {"name": "arcface", "margin": 0.3}, "checkpoint": {"every": 5}}
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_bytes(b"seed: 1 # caf\xe9")
+    with pytest.raises(UsageError, match=r"config\.yaml is not UTF-8 text"):
+        load_config(file)
+    with pytest.raises(UsageError, match="no configuration"):
+        load_config(tmp_path)
+    with pytest.raises(UsageError, match="no configuration"):
+        load_config("x" * 5000)
+    file.write_bytes(b"\xef\xbb\xbfseed: 1")
+    assert load_config(file).seed == 1
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        f"precision={'x' * 5000}",
+        f"{'x' * 5000}=1",
+        f"{'a.' * 5000}a=1",
+        f"seed={'1' * 4000}",
+        f"seed=0x{'1' * 5000}",
+        f"header={{name: 0x{'1' * 5000}}}",
+        f"seed={'1' * 5000}",
+        f"validation.benchmarks={'x' * 5000}",
+        f"data={'x' * 5000}",
+        f"batch_size.{'x' * 5000}=1",
+        f"{'x' * 5000}",
+    ],
+)
+def test_a_long_setting_is_refused_in_short(setting):
+    with pytest.raises(UsageError) as caught:
+        load_config(None, ["batch_size=3", setting])
+    assert len(caught.value.message) < 600
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["seed=9223372036854775808", "epochs=1e300", "workers=10000000", "backbone.embedding_dim=1000000000"],
+)
+def test_an_absurd_number_is_refused(setting):
+    with pytest.raises(UsageError, match="less than or equal"):
+        load_config(None, [setting])

@@ -14,6 +14,7 @@ from femb_cli.data.files.layout import first_outside_layout
 from femb_cli.data.identities import Identities
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
+from femb_cli.text import lines_of
 
 _NAME_AND_COUNT = re.compile(r"(?P<name>.*?\S)(?:[ \t]+\d+)?[ \t]*")
 
@@ -84,12 +85,13 @@ def read_identity_list(path: str | Path) -> list[str]:
         FembError: The file cannot be read as UTF-8, or names no identity.
     """
     try:
-        lines = [line for line in Path(path).read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        text = Path(path).read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise FembError(f"cannot read the list of identities {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise FembError(f"the list of identities {path} is not UTF-8 text: {error}") from error
-    if lines and lines[0].strip().isdecimal() and int(lines[0]) == len(lines) - 1:
+    lines = [line for line in lines_of(text) if line.strip()]
+    if lines and lines[0].strip() == str(len(lines) - 1):
         lines = lines[1:]
     if not lines:
         raise FembError(f"the list of identities {path} is empty")

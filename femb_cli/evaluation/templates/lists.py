@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.text import lines_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +118,7 @@ def _labelled_pairs(path: Path) -> NDArray[np.int32]:
 def _names(path: Path, *, num_columns: int) -> tuple[str, ...]:
     """The first column of a list; every line must have `num_columns` columns."""
     try:
-        rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [line.split() for line in lines_of(path.read_bytes().decode("utf-8-sig"))]
     except (OSError, UnicodeDecodeError) as error:
         raise FembError(f"cannot read {path}: {error}") from error
     for number, row in enumerate(rows, start=1):

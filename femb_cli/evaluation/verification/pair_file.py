@@ -15,6 +15,7 @@ from femb_cli.evaluation.verification.pair_formats.lfw_text import read_lfw_text
 from femb_cli.evaluation.verification.pair_formats.line import PairLine, damaged
 from femb_cli.evaluation.verification.pair_formats.table import read_table, table_layout
 from femb_cli.evaluation.verification.pairs import PairList
+from femb_cli.text import lines_of
 
 
 def read_pairs(path: Path) -> PairList:
@@ -52,9 +53,8 @@ def _read_lines(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise damaged(path, line, "not UTF-8 text") from error
-    # Not splitlines(), which also cuts at separators that may be part of a name.
-    lines = text.rstrip().replace("\r\n", "\n").split("\n")
-    if lines == [""]:
+    lines = lines_of(text.rstrip())
+    if not lines:
         raise damaged(path, 1, "the file is empty")
     return lines
 

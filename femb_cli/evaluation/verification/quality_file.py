@@ -14,6 +14,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.metrics.quality import pair_quality
 from femb_cli.evaluation.verification.pair_formats.lfw_text import lfw_image_name
 from femb_cli.evaluation.verification.pairs import PairList
+from femb_cli.text import lines_of
 
 _XQLFW_HEADER = ["id", "num", "score"]
 
@@ -38,7 +39,7 @@ def read_quality_scores(path: Path) -> QualityScores:
         FembError: if the file cannot be read, or a line is damaged; the message names the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
+        lines = lines_of(path.read_bytes().decode("utf-8-sig").rstrip()) or [""]
     except (OSError, UnicodeDecodeError) as error:
         raise FembError(f"cannot read the quality scores {path}: {error}", hint="check the path") from error
     xqlfw = lines[0].lower().split() == _XQLFW_HEADER

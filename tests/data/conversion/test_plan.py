@@ -41,3 +41,14 @@ def test_a_list_without_names_is_refused(tmp_path, content):
     (tmp_path / "list.txt").write_bytes(content)
     with pytest.raises(FembError, match=r"list\.txt"):
         read_identity_list(tmp_path / "list.txt")
+
+
+def test_only_line_feeds_end_a_name(tmp_path):
+    file = tmp_path / "people.txt"
+    file.write_bytes("\ufeffAnn\u2028Lee\r\nBob\x85\x0bRay 3\n".encode())
+    assert read_identity_list(file) == ["Ann\u2028Lee", "Bob\x85\x0bRay"]
+
+
+def test_a_number_of_thousands_of_digits_is_a_name(tmp_path):
+    (tmp_path / "people.txt").write_text("1" * 5000 + "\nAnn\n")
+    assert read_identity_list(tmp_path / "people.txt") == ["1" * 5000, "Ann"]

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
+from femb_cli.config.plain_yaml import read_plain
 from femb_cli.config.schema import HeaderConfig
 from femb_cli.config.section import choices
 from femb_cli.errors import FembError
@@ -50,9 +49,8 @@ def read_channel_order(settings: Path | None) -> Literal["RGB", "BGR"] | None:
         return None
     try:
         text = settings.read_text(encoding="utf-8")
-        content = json.loads(text) if settings.suffix == ".json" else yaml.safe_load(text)
-    # PyYAML raises LookupError for a value that does not fit its tag, as in `!!bool x`.
-    except (OSError, ValueError, LookupError, AttributeError, RecursionError, yaml.YAMLError) as error:
+        content = json.loads(text) if settings.suffix == ".json" else read_plain(text)
+    except (OSError, ValueError, RecursionError) as error:
         raise FembError(f"{settings} cannot be read: {error!r}"[:500]) from error
     content = content.get("conf", content) if isinstance(content, Mapping) else {}
     match content.get("color_space") if isinstance(content, Mapping) else None:

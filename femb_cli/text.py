@@ -1,0 +1,48 @@
+"""Text of files and in messages: the lines of a text, and values that are safe and short enough to be shown."""
+
+import re
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters except tab and newline, those that change the direction of text, and what is not Unicode."""
+
+MOST_SHOWN = 200
+"""Characters of a value in a message."""
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text without their ends: line feeds, or carriage returns and line feeds.
+
+    `str.splitlines` also cuts at a dozen other characters, such as U+2028, which may be part of a name.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: as Python writes it, and cut if it is long."""
+    try:
+        return cut(repr(value))
+    except ValueError:  # Python writes no whole number of more than 4300 digits
+        return "a number of thousands of digits"
+
+
+def cut(text: str, most: int = MOST_SHOWN) -> str:
+    """Return a text with `most` characters at most, and say how many are left out."""
+    return text if len(text) <= most else f"{text[:most]}... ({len(text) - most:,} more characters)"
+
+
+def printable(text: str) -> str:
+    """Return a text for a terminal: control characters except tab and newline are written as Python's escapes.
+
+    A file's name or a file's content may hold any of them: they would move the cursor, change colours or reverse text.
+    """
+    return _UNPRINTABLE.sub(lambda match: _escape(ord(match[0])), text)
+
+
+def printable_json(document: str) -> str:
+    """Return a JSON document that means the same, with the characters that `printable` escapes as JSON's escapes."""
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", document)
+
+
+def _escape(number: int) -> str:
+    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"

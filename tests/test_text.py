@@ -1,0 +1,30 @@
+"""Lines of text, and what is shown of it."""
+
+import json
+
+import pytest
+
+from femb_cli.text import cut, lines_of, printable, printable_json, shown
+
+
+def test_only_line_feeds_end_a_line():
+    assert lines_of("a\u2028b\r\nc\x0bd\x0ce\x85f\n\ng") == ["a\u2028b", "c\x0bd\x0ce\x85f", "", "g"]
+    assert lines_of("a\n") == ["a"]
+    assert lines_of("") == []
+
+
+def test_control_characters_are_written_as_escapes():
+    assert printable("a\tb\nc\x1b[31m\x07\x9b\u202ed\udcff\u00e9") == "a\tb\nc\\x1b[31m\\x07\\x9b\\u202ed\\udcff\u00e9"
+
+
+def test_a_json_document_keeps_its_meaning():
+    data = {"a\x7f": "\u202eb\udcff\u00e9\n"}
+    document = printable_json(json.dumps(data, ensure_ascii=False, indent=2))
+    assert json.loads(document) == data
+    assert document == printable(document)
+
+
+@pytest.mark.parametrize("value", ["x" * 10_000, list(range(10_000)), [1 << 100_000]], ids=["text", "list", "number"])
+def test_a_long_value_is_shown_in_short(value):
+    assert len(shown(value)) < 250
+    assert cut("abc") == "abc"
