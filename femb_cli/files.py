@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -154,6 +154,47 @@ def is_only_writer(descriptor: int) -> bool:
         return lock_descriptor(descriptor, blocking=False)
     except OSError:
         return True
+
+
+@contextmanager
+def one_at_a_time(path: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Let one process at a time make `path`, an entry of a cache; the others wait, and then find it there.
+
+    Args:
+        path: the entry.
+        say: called with a line of text if another process is making it.
+
+    Raises:
+        FembError: its directory cannot be written to.
+    """
+    make_parent(path)
+    lock_file = path.with_name(f".{path.name}.lock")
+    with write_errors(path):
+        descriptor = _open_locked(lock_file, lambda: say(f"waiting for another process that makes {path}"))
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            lock_file.unlink()
+        os.close(descriptor)
+
+
+def _open_locked(lock_file: Path, before_waiting: Callable[[], None]) -> int:
+    """Open a lock file and wait until no other process has it locked."""
+    while True:
+        descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            if not is_only_writer(descriptor):
+                before_waiting()
+                with suppress(OSError):
+                    lock_descriptor(descriptor, blocking=True)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(lock_file.stat(), os.fstat(descriptor)):  # else the other process removed it
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
 
 
 def remove_leftovers(path: Path) -> None:

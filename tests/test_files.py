@@ -2,13 +2,15 @@
 
 import errno
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from femb_cli import files
 from femb_cli.errors import FembError
-from femb_cli.files import cache_folder, lock, new_file, new_folder, remove_leftovers
+from femb_cli.files import cache_folder, lock, new_file, new_folder, one_at_a_time, remove_leftovers
 
 
 def tree(folder):
@@ -185,6 +187,25 @@ def test_only_one_process_may_lock_an_output(tmp_path):
         lock(first.fileno(), tmp_path / "result")
         with pytest.raises(FembError, match="another process is writing .*result"):
             lock(second.fileno(), tmp_path / "result")
+
+
+def test_an_entry_of_a_cache_is_made_once_while_others_wait(tmp_path):
+    entry, made, said = tmp_path / "cache" / "entry", [], []
+
+    def make():
+        with one_at_a_time(entry, said.append):
+            if not entry.exists():
+                time.sleep(0.05)
+                made.append(entry.write_text("made"))
+
+    threads = [threading.Thread(target=make) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    assert said[0] == f"waiting for another process that makes {entry}"
+    assert tree(tmp_path) == {"cache/entry": "made"}
 
 
 @pytest.mark.parametrize(

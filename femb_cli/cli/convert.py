@@ -44,7 +44,9 @@ def convert(
     on_error: Annotated[
         OnError, typer.Option("--on-error", help="At a damaged image: stop, or skip it and list it in skipped.txt.")
     ] = "stop",
-    verify: Annotated[bool, typer.Option("--verify", help="Decode every image, to find all damage; slower.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Decode every image and check checksums, to find all damage; slower.")
+    ] = False,
     format: Annotated[
         Format, typer.Option("--format", help="arrow: fastest for training; parquet: the Hub can show it.")
     ] = "arrow",
@@ -70,9 +72,11 @@ def convert(
     """
     # A conversion needs no BLAS threads; starting them would take a fifth of its time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from femb_cli.data.conversion.journal import remove_published
     from femb_cli.files import refuse_existing
 
     output = Output(json=json, quiet=quiet)
+    remove_published(destination)
     refuse_existing(destination, overwrite=overwrite)
     selection: dict[str, Any] = {"identities": identities, "limit": limit, "min_images": min_images}
     writing = {"on_error": on_error, "verify": verify, "overwrite": overwrite}

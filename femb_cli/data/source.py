@@ -71,6 +71,21 @@ class HasExtraColumns(Protocol):
         ...
 
 
+@runtime_checkable
+class HasLooseFiles(Protocol):
+    """A source whose images are single files.
+
+    Attributes:
+        root: The folder that the files are in.
+    """
+
+    root: Path
+
+    def file(self, index: int) -> str:
+        """Return the path of an image's file."""
+        ...
+
+
 @dataclass(frozen=True)
 class RowGroups:
     """Blocks of consecutive rows that are read as a whole, as in Parquet.
@@ -156,6 +171,15 @@ def read_or_error(source: ImageSource, row: int) -> bytes | FembError:
         return source.read(row)
     except FembError as error:
         return error
+
+
+def changed_image(source: ImageSource, row: int, file: object) -> FembError:
+    """Return the error for an image whose bytes are not those of its checksum; `file` is where it is stored."""
+    return FembError(
+        f"the image {source.names[row]!r}, row {row} of {source.path}, has changed since femb wrote it: its bytes in"
+        f" {file} do not fit its checksum",
+        hint="the dataset is damaged: make it again, and check the disk and the memory of this machine",
+    )
 
 
 def check_identities(source: ImageSource) -> None:

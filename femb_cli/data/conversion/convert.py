@@ -4,11 +4,13 @@ Shapes: N images, M images without an identity.
 """
 
 import logging
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xxhash
 
 from femb_cli.data.conversion.batch_reader import read_batches
@@ -16,7 +18,8 @@ from femb_cli.data.conversion.choices import Format, OnError
 from femb_cli.data.conversion.dataset_writer import SHARD_BYTES, DatasetWriter
 from femb_cli.data.conversion.plan import ConversionPlan, plan_conversion
 from femb_cli.data.conversion.skipped import SKIPPED_FILE, skipped_text
-from femb_cli.data.source import HasExtraColumns, ImageSource, names_of, read_or_error
+from femb_cli.data.dataset_info import FEMB_INFO_FILE, has_dataset_info, read_dataset_info
+from femb_cli.data.source import HasExtraColumns, HasLooseFiles, ImageSource, names_of, read_or_error
 from femb_cli.errors import FembError
 from femb_cli.progress import Progress
 
@@ -71,7 +74,8 @@ def convert(
         limit: Take at most this many images, the first of those that remain.
         min_images: Take only identities with at least this many images.
         on_error: What to do at an image that is damaged or has no identity.
-        verify: Decode every image instead of checking only its header and its end.
+        verify: Decode every image instead of checking only its header and its end, and compare a dataset that femb
+            wrote with its checksum.
         format: Arrow or Parquet.
         shard_bytes: Bytes of images in a file.
         overwrite: Replace an existing dataset.
@@ -79,7 +83,7 @@ def convert(
 
     Raises:
         FembError: The source has no identities, no image is selected or intact, `destination` exists, or, with
-            `on_error` "stop", an image is damaged.
+            `on_error` "stop", an image is damaged; or, with `verify`, a dataset has changed since femb wrote it.
     """
     plan = plan_conversion(source, identities=identities, limit=limit, min_images=min_images)
     if on_error == "stop" and len(plan.unlabeled_M):
@@ -96,6 +100,8 @@ def convert(
     ) as writer:
         skipped = [(source.names[row], _why_unlabeled(source, row).message) for row in plan.unlabeled_M.tolist()]
         skipped += _copy(source, plan, writer, on_error, verify=verify, progress=progress)
+        if verify:
+            _check_whole(source, plan, writer, skipped)
         if not writer.num_images:
             raise FembError(f"none of the {len(skipped)} images of {source.path} is intact; the first: {skipped[0][1]}")
         if skipped:
@@ -159,6 +165,25 @@ def _copy(
     return skipped
 
 
+def _check_whole(
+    source: ImageSource, plan: ConversionPlan, writer: DatasetWriter, skipped: list[tuple[str, str]]
+) -> None:
+    """Compare the images of a dataset that femb wrote with its checksum, if all of them were copied.
+
+    Raises:
+        FembError: The bytes of the images differ from those that were written.
+    """
+    if not has_dataset_info(source.path) or skipped or plan.num_images < len(source):
+        return
+    stated = read_dataset_info(source.path)
+    if stated.checksum not in (None, writer.checksum):
+        raise FembError(
+            f"the images of {source.path} have changed since femb wrote it: their checksum is {writer.checksum}, and"
+            f" {FEMB_INFO_FILE} states {stated.checksum}",
+            hint="the dataset is damaged: make it again, and check the disk and the memory of this machine",
+        )
+
+
 def _with_skip_hint(error: FembError) -> FembError:
     error.hint = error.hint or "--on-error skip leaves such images out"
     return error
@@ -178,12 +203,27 @@ def _describe(source: ImageSource, plan: ConversionPlan) -> dict[str, Any]:
     An interrupted conversion is resumed only if the descriptions are equal. So the description includes the sizes and
     times of the files, to detect that one has changed.
     """
-    names = source.names if source.kind in ("folder", "list") else ()
+    names = source.names if isinstance(source, HasLooseFiles) else ()
     content = xxhash.xxh3_128(f"{plan.identity_names} {list(names)}".encode())
     content.update(plan.rows_N.data)
     content.update(plan.labels_N.data)
     changed = [[stat.st_size, stat.st_mtime_ns] for stat in map(Path.stat, _files_of(source))]
-    return {"source": str(source.path.resolve()), "changed": changed, "plan": content.hexdigest()}
+    described = {"source": str(source.path.resolve()), "changed": changed, "plan": content.hexdigest()}
+    if isinstance(source, HasLooseFiles):
+        described["images"] = _describe_loose(source, plan.rows_N)
+    return described
+
+
+def _describe_loose(source: HasLooseFiles, rows_N: np.ndarray) -> str:
+    """Return a checksum of the folder, the sizes and the times of the files of some images."""
+    content = xxhash.xxh3_128(str(source.root.resolve()).encode(errors="surrogateescape"))
+    for row in rows_N.tolist():
+        try:
+            status = os.stat(source.file(row))  # noqa: PTH116 - a Path for each of millions of files takes minutes
+        except OSError:  # reading this image is going to say why
+            continue
+        content.update(b"%d %d %d " % (row, status.st_size, status.st_mtime_ns))
+    return content.hexdigest()
 
 
 def _files_of(source: ImageSource) -> list[Path]:

@@ -5,6 +5,7 @@ Memory does not grow with the number of images, and interrupted work can resume.
 Shapes: N images, C identities.
 """
 
+from array import array
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import xxhash
 
+from femb_cli.data.checksums import checksum_of, checksums_of, write_checksums
 from femb_cli.data.conversion.batch_reader import BATCH_BYTES, BATCH_ROWS
 from femb_cli.data.conversion.choices import Format
 from femb_cli.data.conversion.dataset_card import CARD_FILE, dataset_card
-from femb_cli.data.conversion.journal import UnfinishedDirectory
+from femb_cli.data.conversion.journal import UnfinishedDirectory, remove_published
 from femb_cli.data.conversion.rows import OWN_COLUMNS, extra_schema_of, features_of, rows_of, schema_of
 from femb_cli.data.conversion.shards import ShardWriter, find_shard, read_shard, relabel, shard_path
 from femb_cli.data.dataset_info import (
@@ -88,6 +90,7 @@ class DatasetWriter:
         self.num_bytes = 0
         self._image_sizes: set[tuple[int, int]] = set()
         self._checksum, self._labels_checksum = xxhash.xxh3_128(), xxhash.xxh3_128()
+        self._checksums_N = array("Q")
         self._extra: pa.Schema | None = None
         self._schema: pa.Schema | None = None
         self._rows: list[tuple[bytes, int, str | None]] = []
@@ -95,6 +98,7 @@ class DatasetWriter:
         self._attachments: dict[str, str] = {}
 
     def __enter__(self) -> Self:
+        remove_published(self.path)
         refuse_existing(self.path, overwrite=self._overwrite)
         if self.path.exists() and not (is_dataset(self.path) or has_dataset_info(self.path)):
             raise FembError(f"{self.path} is not a dataset, so it is not overwritten", hint="choose another name")
@@ -123,6 +127,11 @@ class DatasetWriter:
     def num_identities(self) -> int:
         """Number of identities that have an image so far."""
         return int((self._images_of_C > 0).sum())
+
+    @property
+    def checksum(self) -> str:
+        """XXH3 (128 bits, hexadecimal) of the encoded bytes of all images so far, in order."""
+        return self._checksum.hexdigest()
 
     @property
     def shard_is_full(self) -> bool:
@@ -182,6 +191,7 @@ class DatasetWriter:
         np.add.at(self._images_of_C, labels_N, 1)
         self.num_bytes += len(images.data)
         self._checksum.update(images.data)
+        self._checksums_N.extend(checksums_of(images))
         self._labels_checksum.update(labels_N.astype(np.int64).tobytes())
         if len(self._image_sizes) < 2:
             others = sizes_N2[(sizes_N2 != sizes_N2[0]).any(axis=1)]
@@ -223,6 +233,7 @@ class DatasetWriter:
             self._labels_checksum.update(labels_N.tobytes())
             for image in batch.column("image").field("bytes"):
                 self._checksum.update(image.as_buffer())
+                self._checksums_N.append(checksum_of(image.as_buffer()))
                 self.num_bytes += image.as_buffer().size
         if self.num_bytes != num_bytes:
             raise ValueError(f"{self.num_bytes} bytes of images instead of {num_bytes}")
@@ -240,6 +251,7 @@ class DatasetWriter:
         files = self._name_shards(directory)
         info = self._info()
         write_dataset_info(directory, info)
+        write_checksums(directory, self._checksums_N)
         extra = [] if self._extra is None else self._extra.names
         self.attach(CARD_FILE, dataset_card(self.path.name, info, self._format, extra))
         for name, text in self._attachments.items():
@@ -257,7 +269,7 @@ class DatasetWriter:
             bytes=self.num_bytes,
             source=self._source,
             source_kind=self._source_kind,
-            checksum=self._checksum.hexdigest(),
+            checksum=self.checksum,
         )
 
     def _relabel_shards(self, new_label_C: np.ndarray, names: list[str]) -> Path:
@@ -283,7 +295,7 @@ class DatasetWriter:
         features = features_of(names, self._extra)
         info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
         write_json(directory / INFO_FILE, info)
-        content = f"{self._checksum.hexdigest()} {self._labels_checksum.hexdigest()} {names}"
+        content = f"{self.checksum} {self._labels_checksum.hexdigest()} {names}"
         state: dict[str, object] = {
             "_data_files": [{"filename": name} for name in shards],
             "_fingerprint": xxhash.xxh3_64_hexdigest(content.encode()),

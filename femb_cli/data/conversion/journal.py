@@ -9,9 +9,26 @@ from types import TracebackType
 from typing import Any, Self
 
 from femb_cli.errors import FembError
-from femb_cli.files import make_parent, publish
+from femb_cli.files import cannot_write, is_only_writer, make_parent, publish, remove, sync_tree
 
 JOURNAL_FILE = "journal.jsonl"
+
+
+def remove_published(target: Path) -> None:
+    """Remove what a kill right after publishing a directory in `.NAME.unfinished` left there: it has no journal."""
+    unfinished = _unfinished(target)
+    with suppress(OSError):
+        descriptor = os.open(unfinished, os.O_RDONLY)
+        try:
+            has_journal = (unfinished / JOURNAL_FILE).exists()
+            if os.path.lexists(target) and not has_journal and is_only_writer(descriptor):
+                remove(unfinished)
+        finally:
+            os.close(descriptor)
+
+
+def _unfinished(target: Path) -> Path:
+    return target.with_name(f".{target.name}.unfinished")
 
 
 class UnfinishedDirectory:
@@ -37,7 +54,7 @@ class UnfinishedDirectory:
 
     def __init__(self, target: Path, job: dict[str, Any] | None = None) -> None:
         self.target = target
-        self.directory = target.with_name(f".{target.name}.unfinished")
+        self.directory = _unfinished(target)
         self._job = job
         self.notes: list[dict[str, Any]] = []
 
@@ -47,6 +64,8 @@ class UnfinishedDirectory:
             self.directory.mkdir(exist_ok=True)
             self._journal = (self.directory / JOURNAL_FILE).open("a+", encoding="utf-8", errors="replace")
             self._lock()
+            self._descriptor = os.open(self.directory, os.O_RDONLY)
+            is_only_writer(self._descriptor)
             self.notes = self._read_notes()
             self._write_notes()
         except OSError as error:
@@ -60,6 +79,7 @@ class UnfinishedDirectory:
             self._journal.close()
         if kind is None or not self.notes or self._job is None:
             shutil.rmtree(self.directory, ignore_errors=True)
+        os.close(self._descriptor)
         if isinstance(error, OSError):
             raise self._write_error(error) from error
 
@@ -70,10 +90,19 @@ class UnfinishedDirectory:
         self._sync()
 
     def publish(self, content: Path) -> None:
-        """Rename `content`, this directory or one in it, to the target; an existing target is replaced."""
-        self._journal.close()
+        """Rename `content`, this directory or one in it, to the target; an existing target is replaced.
+
+        The journal is removed last, so that the work survives a kill while the files are brought to the disk.
+        """
+        sync_tree(content)
         (self.directory / JOURNAL_FILE).unlink(missing_ok=True)
-        publish(content, self.target)
+        try:
+            publish(content, self.target)
+        except OSError:
+            with suppress(OSError):
+                self._journal = (self.directory / JOURNAL_FILE).open("a+", encoding="utf-8")
+                self._write_notes()
+            raise
 
     def clear(self, keep: set[Path]) -> None:
         """Remove all files except those to keep and the journal."""
@@ -85,7 +114,8 @@ class UnfinishedDirectory:
                 path.unlink()
 
     def _write_error(self, error: OSError) -> FembError:
-        return FembError(f"cannot write to {self.directory}: {error}", hint="is the disk full or write-protected?")
+        hint = cannot_write(self.directory, error).hint or "is the disk full or write-protected?"
+        return FembError(f"cannot write to {self.directory}: {error}", hint=hint)
 
     def _lock(self) -> None:
         """Lock the journal, so that no second process writes here."""

@@ -25,7 +25,7 @@ class FolderSource:
     kind = "folder"
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = self.root = Path(path)
         self.names = sorted(_image_names(self.path))
         if not self.names:
             raise FembError(f"no images below {self.path}", hint="images end in .jpg, .png, .bmp, .webp, .ppm or .tif")
@@ -33,6 +33,10 @@ class FolderSource:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def file(self, index: int) -> str:
+        """Return the path of an image's file."""
+        return f"{self.path}/{self.names[index]}"
 
     def read(self, index: int) -> bytes:
         """Return one encoded image."""

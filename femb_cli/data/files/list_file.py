@@ -52,8 +52,8 @@ class ListFileSource:
         self.path = Path(path)
         self._given_root = root
         rows = _read_rows(self.path)
-        self._root = root or _find_root(self.path.parent, rows.paths[0].as_py())
-        names = _names_of(rows.paths, self._root)
+        self.root = root or _find_root(self.path.parent, rows.paths[0].as_py())
+        names = _names_of(rows.paths, self.root)
         rows_U = _first_mentions(names, rows, self.path)
         if len(rows_U) < len(names):
             names, rows = names.take(rows_U), rows.take(rows_U)
@@ -72,6 +72,10 @@ class ListFileSource:
         """Unique names, converted to text on access."""
         return ComputedNames(len(self), lambda index: self._names[index].as_py())
 
+    def file(self, index: int) -> str:
+        """Return the path of an image's file."""
+        return os.path.join(self.root, self._paths[index].as_py())  # noqa: PTH118
+
     def read(self, index: int) -> bytes:
         """Return one encoded image.
 
@@ -79,7 +83,7 @@ class ListFileSource:
             FembError: The image cannot be read.
         """
         try:
-            return read_file(self._root / self._paths[index].as_py())
+            return read_file(self.root / self._paths[index].as_py())
         except FembError as error:
             raise FembError(
                 f"line {self._lines_N[index]} of {self.path}: {error.message}",

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from femb_cli.data.checksums import checksum_of, read_checksums
 from femb_cli.data.dataset_info import INFO_FILE, STATE_FILE, check_dataset, read_json
 from femb_cli.data.huggingface.columns import are_unique, find_columns, identities_of
-from femb_cli.data.source import ComputedNames, row_names
+from femb_cli.data.source import ComputedNames, changed_image, row_names
 from femb_cli.errors import FembError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class DatasetSource:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         check_dataset(self.path)
-        self._table = _map_table(self.path)
+        self._table, self._shards, self._shard_starts = _map_table(self.path)
         self._columns = find_columns(self._table.schema, self.path)
         images = [chunk for chunk in self._table[self._columns.image].chunks if len(chunk)]
         if not images:
@@ -47,6 +48,7 @@ class DatasetSource:
         self._bytes = [chunk.field("bytes") if has_paths else chunk for chunk in images]
         self._paths = [chunk.field("path") for chunk in images] if has_paths else []
         self._starts = np.cumsum([0] + [len(chunk) for chunk in images]).tolist()
+        self._checksums = read_checksums(self.path, len(self))
         self.identities = identities_of(self._table[self._columns.label], self._columns.label_names, self.path)
 
     def __len__(self) -> int:
@@ -63,6 +65,8 @@ class DatasetSource:
                 f"row {index} of {self.path} has no image bytes, only a path",
                 hint="save the dataset again with its images inside",
             )
+        if self._checksums is not None and checksum_of(image) != self._checksums[index]:
+            raise changed_image(self, index, self._shard_of(index))
         return image
 
     @cached_property
@@ -80,21 +84,31 @@ class DatasetSource:
             return None
         return self._table.select(list(self._columns.extra)).take(rows_N)
 
+    def _shard_of(self, index: int) -> Path:
+        """Return the file that stores a row."""
+        return self._shards[bisect_right(self._shard_starts, index) - 1]
+
     def _value(self, chunks: "list[pa.Array]", index: int) -> Any:
         chunk = bisect_right(self._starts, index) - 1
         return chunks[chunk][index - self._starts[chunk]].as_py()
 
 
-def _map_table(path: Path) -> "pa.Table":
-    """Map all shards into memory as one table, with the column descriptions of the JSON file beside them."""
+def _map_table(path: Path) -> "tuple[pa.Table, list[Path], list[int]]":
+    """Map all shards into memory as one table, with the column descriptions of the JSON file beside them.
+
+    Returns:
+        The table, the shards, and the first row of each.
+    """
     import pyarrow as pa
 
     try:
         shards = [path / entry["filename"] for entry in read_json(path / STATE_FILE)["_data_files"]]
-        table = pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(shard))).read_all() for shard in shards])
+        tables = [pa.ipc.open_stream(pa.memory_map(str(shard))).read_all() for shard in shards]
+        table = pa.concat_tables(tables)
         # Arrow does not check what it maps: reading at a wrong offset would crash the process.
         table.validate(full=True)
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException) as error:
         raise FembError(f"cannot read the dataset {path}: {error}", hint="it is damaged: make it again") from error
     features = read_json(path / INFO_FILE).get("features") or {}
-    return table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    return table.replace_schema_metadata(metadata), shards, np.cumsum([0, *map(len, tables[:-1])]).tolist()

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from femb_cli.data.checksums import checksum_of, read_checksums
 from femb_cli.data.huggingface.byte_cache import ByteCache
 from femb_cli.data.huggingface.columns import Columns, are_unique, find_columns, identities_of, is_text
 from femb_cli.data.huggingface.parquet_files import find_files
-from femb_cli.data.source import ComputedNames, RowGroups, row_names
+from femb_cli.data.source import ComputedNames, RowGroups, changed_image, row_names
 from femb_cli.errors import FembError
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class ParquetSource:
         self.groups = RowGroups(starts, cache_bytes // max(1, *(file.largest_group for file in opened)))
         if not len(self):
             raise FembError(f"{self.path} holds no images")
+        self._checksums = read_checksums(self.path, len(self)) if filesystem is None else None
         labels = _concatenate([file.labels for file in opened])
         self.identities = identities_of(labels, self._columns.label_names, self.path)
 
@@ -105,6 +107,8 @@ class ParquetSource:
                 f"row {row} of {self._place(group)} (image {index}) has no image bytes",
                 hint="femb cannot read images stored as paths: save the dataset with its images inside",
             )
+        if self._checksums is not None and checksum_of(image) != self._checksums[index]:
+            raise changed_image(self, index, self._place(group))
         return image
 
     @cached_property

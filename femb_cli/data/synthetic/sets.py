@@ -10,7 +10,7 @@ import numpy as np
 from femb_cli.config.schema import SyntheticConfig
 from femb_cli.data.conversion.dataset_writer import DatasetWriter
 from femb_cli.data.synthetic.faces import photograph
-from femb_cli.files import cache_folder, new_folder
+from femb_cli.files import cache_folder, new_folder, one_at_a_time
 from femb_cli.progress import Progress, Say
 
 VERSION = 1
@@ -29,16 +29,9 @@ def synthetic_training_set(config: SyntheticConfig, *, say: Say, progress: Progr
     name = f"synthetic-v{VERSION}-{config.num_identities}x{config.images_per_identity}-seed{config.seed}"
     path = cache_folder() / name
     if not path.is_dir():
-        total = config.num_identities * config.images_per_identity
-        say(f"drawing {total:,} procedural faces of {config.num_identities} people into {path}")
-        names = [f"face_{identity:05d}" for identity in range(config.num_identities)]
-        with DatasetWriter(path, names, source="femb's procedural faces", source_kind="synthetic") as writer:
-            for row in range(total):
-                identity, index = divmod(row, config.images_per_identity)
-                face = photograph(config.seed, identity, index)
-                writer.write(face.jpeg, identity, f"{names[identity]}/{names[identity]}_{index + 1:04d}.jpg")
-                if progress is not None:
-                    progress(row + 1, total)
+        with one_at_a_time(path, say):
+            if not path.is_dir():
+                _draw_training_set(config, path, say, progress)
     return path
 
 
@@ -46,15 +39,34 @@ def synthetic_benchmark(*, say: Say, progress: Progress | None = None) -> Path:
     """Return the benchmark's directory: `images/`, `pairs.txt` in LFW's format, and the true `qualities.csv`."""
     path = cache_folder() / f"synthetic-benchmark-v{VERSION}"
     if not path.is_dir():
-        total = BENCHMARK_IDENTITIES * BENCHMARK_IMAGES
-        say(f"drawing the synthetic benchmark, {total} faces of {BENCHMARK_IDENTITIES} people, into {path}")
-        with new_folder(path) as directory:
-            _draw_benchmark(directory, progress)
-            (directory / "pairs.txt").write_text(_draw_pairs(), encoding="utf-8")
+        with one_at_a_time(path, say):
+            if not path.is_dir():
+                _draw_benchmark(path, say, progress)
     return path
 
 
-def _draw_benchmark(directory: Path, progress: Progress | None) -> None:
+def _draw_training_set(config: SyntheticConfig, path: Path, say: Say, progress: Progress | None) -> None:
+    total = config.num_identities * config.images_per_identity
+    say(f"drawing {total:,} procedural faces of {config.num_identities} people into {path}")
+    names = [f"face_{identity:05d}" for identity in range(config.num_identities)]
+    with DatasetWriter(path, names, source="femb's procedural faces", source_kind="synthetic") as writer:
+        for row in range(total):
+            identity, index = divmod(row, config.images_per_identity)
+            face = photograph(config.seed, identity, index)
+            writer.write(face.jpeg, identity, f"{names[identity]}/{names[identity]}_{index + 1:04d}.jpg")
+            if progress is not None:
+                progress(row + 1, total)
+
+
+def _draw_benchmark(path: Path, say: Say, progress: Progress | None) -> None:
+    total = BENCHMARK_IDENTITIES * BENCHMARK_IMAGES
+    say(f"drawing the synthetic benchmark, {total} faces of {BENCHMARK_IDENTITIES} people, into {path}")
+    with new_folder(path) as directory:
+        _draw_benchmark_faces(directory, progress)
+        (directory / "pairs.txt").write_text(_draw_pairs(), encoding="utf-8")
+
+
+def _draw_benchmark_faces(directory: Path, progress: Progress | None) -> None:
     qualities = ["image,quality"]
     for row in range(BENCHMARK_IDENTITIES * BENCHMARK_IMAGES):
         person, index = divmod(row, BENCHMARK_IMAGES)

@@ -13,7 +13,7 @@ from femb_cli.evaluation.verification.benchmark_files import files_in, find_set_
 from femb_cli.evaluation.verification.benchmarks import BENCHMARKS, find_benchmark
 from femb_cli.evaluation.verification.pair_file import read_pairs
 from femb_cli.evaluation.verification.pairs import PairList
-from femb_cli.files import cache_folder, file_sha256
+from femb_cli.files import cache_folder, file_sha256, one_at_a_time
 from femb_cli.progress import Progress, Say
 
 
@@ -60,12 +60,12 @@ def open_benchmark(
         FembError: there is no such benchmark, or its files are missing or damaged.
     """
     if name not in BENCHMARKS and (path := _directory_or_bin(name, data_dir)) is not None:
-        own_name, directory = (path.resolve().name, path) if path.is_dir() else (path.stem, _unpack(path))
+        own_name, directory = (path.resolve().name, path) if path.is_dir() else (path.stem, _unpack(path, say))
         return _open_directory(directory, own_name, protocol or DEFAULT_PROTOCOL)
     benchmark = find_benchmark(name)
     chosen = protocol or benchmark.protocol
     if (file := find_set_file(benchmark, data_dir)) is not None:
-        return replace(_open_directory(_unpack(file), benchmark.name, chosen), title=benchmark.title)
+        return replace(_open_directory(_unpack(file, say), benchmark.name, chosen), title=benchmark.title)
     if benchmark.archive is None:
         folder = synthetic_benchmark(say=say, progress=progress)
         pairs, images = folder / benchmark.pairs, folder / "images"
@@ -86,11 +86,13 @@ def _directory_or_bin(name: str, data_dir: Path | None) -> Path | None:
     return next((path for path in candidates if path.is_dir() or (path.is_file() and path.suffix == ".bin")), None)
 
 
-def _unpack(path: Path) -> Path:
+def _unpack(path: Path, say: Say) -> Path:
     """Convert a `.bin` to a benchmark directory in the cache, and return it; an earlier conversion is reused."""
     directory = cache_folder() / "benchmarks" / file_sha256(path)
     if not directory.is_dir():
-        write_benchmark(read_verification_set(path), directory, source=path.name)
+        with one_at_a_time(directory, say):
+            if not directory.is_dir():
+                write_benchmark(read_verification_set(path), directory, source=path.name)
     return directory
 
 

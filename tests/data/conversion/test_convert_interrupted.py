@@ -123,6 +123,9 @@ def test_a_kill_at_any_moment_changes_no_byte(faces, tmp_path, format):
         if not (folder / "set").exists():
             converted(faces, folder, format)
         assert tree(folder / "set") == tree(tmp_path / "whole" / "set"), moment
+        with pytest.raises(FembError, match="exists already"):
+            converted(faces, folder, format)
+        assert [path.name for path in folder.iterdir()] == ["set"], moment
         moment += 3
     assert moment > 30
     assert tree(tmp_path / str(moment)) == expected
@@ -178,6 +181,30 @@ def test_an_archive_that_has_changed_starts_again(faces, tmp_path):
     converted(open_source(tmp_path / "faces.zip"), tmp_path, "arrow", progress=lambda *step: steps.append(step))
     images = open_source(tmp_path / "set")
     assert {images.read(row) for row in range(len(images))} == {encode(1, (42, 42))}
+    assert steps[0] == (3, len(faces))
+
+
+def test_a_loose_file_that_has_changed_starts_again(faces, tmp_path):
+    (tmp_path / "faces.txt").write_text("".join(f"{name} {name[0]}\n" for name in faces.names))
+    for source in (faces, ListFileSource(tmp_path / "faces.txt", faces.path)):
+        with pytest.raises(KeyboardInterrupt):
+            converted(source, tmp_path / source.kind, "arrow", progress=interrupt_at(5))
+        (faces.path / faces.names[0]).write_bytes(encode(77, (41, 41 + len(source.kind))))
+        converted(source, tmp_path / source.kind, "arrow")
+        images = open_source(tmp_path / source.kind / "set")
+        assert images.read(0) == (faces.path / faces.names[0]).read_bytes()
+
+
+def test_a_list_of_images_in_another_folder_starts_again(faces, tmp_path):
+    import shutil
+
+    shutil.copytree(faces.path, tmp_path / "others")  # with the same sizes and times
+    (tmp_path / "faces.txt").write_text("".join(f"{name} {name[0]}\n" for name in faces.names))
+    with pytest.raises(KeyboardInterrupt):
+        converted(ListFileSource(tmp_path / "faces.txt", faces.path), tmp_path, "arrow", progress=interrupt_at(5))
+    steps = []
+    source = ListFileSource(tmp_path / "faces.txt", tmp_path / "others")
+    converted(source, tmp_path, "arrow", progress=lambda *step: steps.append(step))
     assert steps[0] == (3, len(faces))
 
 

@@ -181,3 +181,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / ".set.unfinished").write_text("a file in the way")
     with pytest.raises(FembError, match=r"cannot write to .*\.set\.unfinished"):
         work(tmp_path / "set", [1])
+
+
+def test_a_directory_that_cannot_be_published_stays_resumable(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("femb_cli.data.conversion.journal.publish", refuse)
+        with pytest.raises(FembError, match=r"cannot write to .*unfinished.*No space left"):
+            work(tmp_path / "set", [1, 2])
+    assert notes_of(tmp_path / "set") == [{"step": 1}, {"step": 2}]
+    work(tmp_path / "set", [])
+    assert tree(tmp_path) == {"set/1.txt": b"1", "set/2.txt": b"2"}

@@ -1,6 +1,7 @@
 """The built-in datasets are drawn once, in the formats of real data."""
 
 import csv
+import threading
 from itertools import combinations
 
 import pytest
@@ -48,3 +49,20 @@ def test_every_image_of_the_benchmark_has_a_quality():
     images = {file.relative_to(path / "images").as_posix() for file in (path / "images").rglob("*.jpg")}
     assert qualities.keys() == images
     assert all(0 <= quality <= 1 for quality in qualities.values())
+
+
+def test_two_that_need_a_set_at_once_draw_it_once():
+    config, lines, paths = SyntheticConfig(num_identities=2, images_per_identity=20), [], []
+
+    def draw():
+        paths.append(synthetic_training_set(config, say=lines.append))
+
+    threads = [threading.Thread(target=draw) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(paths)) == 1
+    assert len(paths) == 3
+    assert sum(line.startswith("drawing") for line in lines) == 1
+    assert len(open_source(paths[0])) == 40

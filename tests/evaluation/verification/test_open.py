@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -113,3 +114,12 @@ def test_the_synthetic_benchmark_s_people_are_in_one_fold_each():
             folds.setdefault(name.split("/")[0], set()).add(fold)
     assert all(len(where) == 1 for where in folds.values())
     assert np.array_equal(np.bincount(pairs.folds_N), np.full(10, 120))
+
+
+def test_a_verification_set_that_two_open_at_once_is_unpacked_once(shared, tmp_path, monkeypatch):
+    monkeypatch.setenv("FEMB_CACHE_DIR", str(tmp_path / "cache"))
+    file = shared / "data" / "records" / "lfw_tiny120pairs_lfw2pack.bin"
+    with ThreadPoolExecutor(3) as threads:
+        opened = list(threads.map(lambda _: open_benchmark(str(file), None, say=silent), range(3)))
+    assert [len(each.pairs) for each in opened] == [120] * 3
+    assert len(list((tmp_path / "cache" / "benchmarks").iterdir())) == 1
