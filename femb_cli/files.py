@@ -47,6 +47,18 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         raise FembError(f"{path} exists already", hint="choose another name, or pass --overwrite to replace it")
 
 
+def exists(path: Path) -> bool:
+    """Whether a path leads to a file or a directory.
+
+    Raises:
+        FembError: the system refuses to say: no permission for a directory on the way, or a name that is too long.
+    """
+    try:
+        return path.exists()
+    except OSError as error:
+        raise FembError(f"cannot open {path}: {error.strerror}") from error
+
+
 @contextmanager
 def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is renamed to `path`, on any error it is removed.

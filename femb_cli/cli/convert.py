@@ -95,8 +95,9 @@ def convert(
 
 def _holds_pairs(path: Path) -> bool:
     from femb_cli.data.verification_bin.verification_set import is_verification_set
+    from femb_cli.files import exists
 
-    return path.is_file() and (path.suffix == ".bin" or is_verification_set(path))
+    return exists(path) and path.is_file() and (path.suffix == ".bin" or is_verification_set(path))
 
 
 def _open_source(source: str, split: str | None, images: Path | None, output: Output) -> "ImageSource":

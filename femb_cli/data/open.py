@@ -15,6 +15,7 @@ from femb_cli.data.recordio.record_source import RecordSource
 from femb_cli.data.source import ImageSource
 from femb_cli.data.verification_bin.verification_set import is_verification_set
 from femb_cli.errors import FembError
+from femb_cli.files import exists
 
 
 def open_source(path: str | Path, *, split: str | None = None, images: Path | None = None) -> ImageSource:
@@ -28,7 +29,7 @@ def open_source(path: str | Path, *, split: str | None = None, images: Path | No
     Raises:
         FembError: `path` does not exist, has a format that femb does not read, or holds no image.
     """
-    if not Path(path).exists():
+    if not exists(Path(path)):
         if is_hub_id(str(path)):
             return stream_dataset(str(path), split=split)
         raise FembError(f"{path} does not exist")

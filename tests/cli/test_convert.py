@@ -264,3 +264,12 @@ def test_a_command_that_stopped_at_damage_goes_on_from_there(femb, tmp_path, mon
     assert result.code == 0, result.err
     assert "resuming after 12 of 18 images" in result.err
     assert len(open_source(tmp_path / "out")) == 17
+
+
+def test_a_name_that_is_too_long_is_one_error(femb, tmp_path):
+    (tmp_path / "people").mkdir()
+    for arguments in (("x" * 300, "set"), ("people", "x" * 300), ("people", f"a/{'x' * 300}")):
+        result = femb("convert", *arguments)
+        assert result.code == 1
+        assert result.err.startswith("error: ")
+        assert "Traceback" not in result.err

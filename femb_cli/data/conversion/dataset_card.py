@@ -36,7 +36,7 @@ def dataset_card(name: str, info: DatasetInfo, format: Format, extra: list[str])
 ```
 
 Checksum of all images in their order (XXH3, 128 bits): `{info.checksum}`. `checksums.bin` has that of each image
-(XXH3, 64 bits, little-endian, in the order of the rows).
+(XXH64, little-endian, in the order of the rows).
 
 The data keep the licence of their source, and the people in the images keep their rights.
 """

@@ -33,7 +33,7 @@ from femb_cli.data.dataset_info import (
 )
 from femb_cli.data.images.encoded import EncodedImages, quick_sizes
 from femb_cli.errors import FembError
-from femb_cli.files import refuse_existing
+from femb_cli.files import exists, refuse_existing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,7 +100,7 @@ class DatasetWriter:
     def __enter__(self) -> Self:
         remove_published(self.path)
         refuse_existing(self.path, overwrite=self._overwrite)
-        if self.path.exists() and not (is_dataset(self.path) or has_dataset_info(self.path)):
+        if exists(self.path) and not (is_dataset(self.path) or has_dataset_info(self.path)):
             raise FembError(f"{self.path} is not a dataset, so it is not overwritten", hint="choose another name")
         with ExitStack() as exits:
             notes = exits.enter_context(self._unfinished).notes

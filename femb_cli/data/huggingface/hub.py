@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from femb_cli.data.huggingface.parquet_files import ENDING, SPLIT_WORDS
 from femb_cli.errors import FembError
+from femb_cli.files import exists
 from femb_cli.hub import HubId, MissingRevisionError, hub_errors
 from femb_cli.progress import Say
 
@@ -20,7 +21,7 @@ CONVERTED = "refs/convert/parquet"
 
 def is_hub_id(text: str) -> bool:
     """Whether `text` is "owner/name" or "hf://datasets/owner/name[@revision]", and there is no such local path."""
-    return _parse(text) is not None and not Path(text).exists()
+    return _parse(text) is not None and not exists(Path(text))
 
 
 def download_dataset(text: str, *, split: str | None = None, say: Say) -> Path:

@@ -13,7 +13,7 @@ from femb_cli.evaluation.verification.benchmark_files import files_in, find_set_
 from femb_cli.evaluation.verification.benchmarks import BENCHMARKS, find_benchmark
 from femb_cli.evaluation.verification.pair_file import read_pairs
 from femb_cli.evaluation.verification.pairs import PairList
-from femb_cli.files import cache_folder, file_sha256, one_at_a_time
+from femb_cli.files import cache_folder, exists, file_sha256, one_at_a_time
 from femb_cli.progress import Progress, Say
 
 
@@ -83,7 +83,8 @@ def open_pairs(pairs: Path, images: Path, protocol: str | None = None) -> PairSe
 def _directory_or_bin(name: str, data_dir: Path | None) -> Path | None:
     """Find the directory or `.bin` file that a name refers to; None if there is none."""
     candidates = [Path(name)] + ([] if data_dir is None else [data_dir / name, data_dir / f"{name}.bin"])
-    return next((path for path in candidates if path.is_dir() or (path.is_file() and path.suffix == ".bin")), None)
+    found = filter(exists, candidates)
+    return next((path for path in found if path.is_dir() or (path.is_file() and path.suffix == ".bin")), None)
 
 
 def _unpack(path: Path, say: Say) -> Path:

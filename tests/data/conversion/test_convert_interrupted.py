@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -196,8 +197,6 @@ def test_a_loose_file_that_has_changed_starts_again(faces, tmp_path):
 
 
 def test_a_list_of_images_in_another_folder_starts_again(faces, tmp_path):
-    import shutil
-
     shutil.copytree(faces.path, tmp_path / "others")  # with the same sizes and times
     (tmp_path / "faces.txt").write_text("".join(f"{name} {name[0]}\n" for name in faces.names))
     with pytest.raises(KeyboardInterrupt):
@@ -277,6 +276,22 @@ def test_a_disk_that_refuses_is_an_error_that_names_the_folder(faces, tmp_path, 
     converted(faces, tmp_path, format)
     converted(faces, tmp_path / "whole", format)
     assert tree(tmp_path / "set") == tree(tmp_path / "whole" / "set")
+
+
+@pytest.mark.parametrize("format", ["arrow", "parquet"])
+@pytest.mark.parametrize("number", [1, 4, NUM_BATCHES])
+def test_a_directory_that_vanishes_is_one_error(faces, tmp_path, format, number):
+    steps = []
+
+    def vanish(done: int, total: int) -> None:
+        steps.append(done)
+        if len(steps) == number:
+            shutil.rmtree(tmp_path / ".set.unfinished")
+
+    with pytest.raises(FembError, match=r"cannot write to .*\.set\.unfinished"):
+        converted(faces, tmp_path, format, progress=vanish)
+    converted(faces, tmp_path, format)
+    assert [path.name for path in tmp_path.iterdir() if "set" in path.name] == ["set"]
 
 
 @pytest.mark.slow
