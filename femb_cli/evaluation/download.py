@@ -89,7 +89,7 @@ def _open_alone(part: Path, target: Path, progress: Progress | None) -> BinaryIO
     """
     before = _identity(target)
     while True:
-        file = part.open("ab", buffering=0)
+        file = part.open("ab")
         try:
             while not is_only_writer(file.fileno()):
                 if progress is not None:
@@ -139,6 +139,7 @@ def _fetch(url: str, file: BinaryIO, note: Path, progress: Progress | None) -> N
             have += len(block)
             if progress is not None:
                 progress(have, total)
+    file.flush()
     if total and have != total:
         raise OSError(f"the connection ended after {have:,} of {total:,} bytes")
 
