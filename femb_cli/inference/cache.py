@@ -16,13 +16,13 @@ import torch
 import xxhash
 from accelerate.utils import broadcast_object_list
 from numpy.typing import NDArray
-from torch import nn
 
 from femb_cli import __version__
 from femb_cli.data.source import ImageSource
-from femb_cli.files import cache_folder, file_sha256, new_file
+from femb_cli.files import cache_folder, new_file
 from femb_cli.inference.embed import embed_source
 from femb_cli.inference.embedder import Embedder
+from femb_cli.inference.model_digest import model_digest
 from femb_cli.progress import Progress
 from femb_cli.runtime.ranks import is_main_process, world_size
 
@@ -71,17 +71,10 @@ def embed_with_cache(
 
 
 def model_fingerprint(embedder: Embedder) -> str:
-    """Return a checksum of everything that the model's embeddings depend on, in hexadecimal."""
-    settings = f"{embedder.preprocessing} {embedder.device.type} {torch.__version__} {__version__}"
-    digest = xxhash.xxh3_128(settings.encode())
-    if not isinstance(embedder.network, nn.Module):
-        digest.update(file_sha256(Path(embedder.name)).encode())
-        return digest.hexdigest()
-    digest.update(repr(embedder.network).encode())
-    for name, tensor in embedder.network.state_dict().items():
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+    """Return a checksum of the model and of what else changes the last digits of its embeddings, in hexadecimal."""
+    return xxhash.xxh3_128_hexdigest(
+        f"{model_digest(embedder)} {embedder.device.type} {torch.__version__} {__version__}".encode()
+    )
 
 
 def _read_cache(path: Path, embedding_dim: int) -> Cached:

@@ -18,6 +18,7 @@ from femb_cli.data.images.decode import ALIGNED_SIZE, decode_image
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
 from femb_cli.inference.embedder import Embedder
+from femb_cli.inference.image_digests import UNREADABLE, image_digest, interleave
 from femb_cli.progress import Progress
 
 _MOST_THREADS = 8
@@ -31,17 +32,24 @@ class Embeddings:
         rows_ND: raw embeddings, float32.
         indices_N: index in the source of each embedded image.
         failed: name and problem of each image that could not be read.
+        digests: XXH3 of the bytes of every wanted image, 16 bytes each, see `image_digest`.
     """
 
     rows_ND: NDArray[np.float32]
     indices_N: NDArray[np.int64]
     failed: list[tuple[str, str]]
+    digests: bytes = b""
+
+
+class UnreadableImage(FembError):
+    """An image cannot be read, and unreadable images are not to be left out."""
 
 
 class _Decoded(NamedTuple):
     """One image, or the problem that prevents reading it; `position` is its place among the wanted images."""
 
     position: int
+    digest: bytes
     pixels_HW3: NDArray[np.uint8] | None
     problem: str = ""
 
@@ -54,11 +62,13 @@ class _Share:
         positions: places of the embedded images among the wanted images.
         batches: their raw embeddings, (B, D) each.
         failed: place and problem of each image that could not be read.
+        digests: checksum of each of these images.
     """
 
     positions: list[int] = field(default_factory=list)
     batches: list[NDArray[np.float32]] = field(default_factory=list)
     failed: list[tuple[int, str]] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
 
     @property
     def num_done(self) -> int:
@@ -88,7 +98,7 @@ def embed_source(
         progress: called with the number of images done, and the total.
 
     Raises:
-        FembError: an image cannot be read and `skip_bad` is false.
+        UnreadableImage: an image cannot be read and `skip_bad` is false.
     """
     wanted_N = np.arange(len(source)) if indices_N is None else np.asarray(indices_N, dtype=np.int64)
     state = PartialState(cpu=embedder.device.type == "cpu")
@@ -96,6 +106,7 @@ def embed_source(
     size = max(ALIGNED_SIZE, embedder.preprocessing.input_size)
     share = _Share()
     for batch in _decoded_batches(source, wanted_N, positions, size, batch_size):
+        share.digests += [image.digest for image in batch]
         share.failed += [(image.position, image.problem) for image in batch if image.pixels_HW3 is None]
         if share.failed and not skip_bad:
             break
@@ -117,10 +128,13 @@ def _decoded_batches(
 
     def load(position: int) -> _Decoded:
         index = int(wanted_N[position])
+        digest = UNREADABLE
         try:
-            return _Decoded(position, decode_image(source.read(index), size, name=str(source.names[index])))
+            data = source.read(index)
+            digest = image_digest(data)
+            return _Decoded(position, digest, decode_image(data, size, name=str(source.names[index])))
         except FembError as error:
-            return _Decoded(position, None, error.message)
+            return _Decoded(position, digest, None, error.message)
 
     chunks = [positions[start : start + batch_size] for start in range(0, len(positions), batch_size)]
     with ThreadPoolExecutor(max_workers=min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
@@ -135,7 +149,7 @@ def _refuse_failed(shares: Sequence[_Share], *, skip_bad: bool) -> None:
     """Raise the problem of the first image that could not be read, unless such images are skipped."""
     failed = sorted(pair for share in shares for pair in share.failed)
     if failed and not skip_bad:
-        raise FembError(failed[0][1], hint="--skip-bad leaves unreadable images out and lists them")
+        raise UnreadableImage(failed[0][1], hint="--skip-bad leaves unreadable images out and lists them")
 
 
 def _merge_shares(
@@ -148,4 +162,5 @@ def _merge_shares(
     order_N = positions_N.argsort()
     failed = sorted(pair for share in shares for pair in share.failed)
     names = [(str(source.names[int(wanted_N[position])]), problem) for position, problem in failed]
-    return Embeddings(rows_ND[order_N], wanted_N[positions_N[order_N]], names)
+    digests = interleave([share.digests for share in shares])
+    return Embeddings(rows_ND[order_N], wanted_N[positions_N[order_N]], names, digests)
