@@ -18,7 +18,13 @@ def embed(
         typer.Argument(metavar="IMAGES...", help="A folder, zip or dataset; image files; or - for a list on stdin."),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FILE", help="The .npy file to write; the names go to a .txt file.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="What to write: .npy with the names in a .txt file beside it, .npz, .parquet, .safetensors or .csv.",
+        ),
     ],
     model: options.Model = None,
     flip: Annotated[bool, typer.Option("--flip/--no-flip", help="Add the embedding of the mirror image.")] = False,
@@ -33,22 +39,25 @@ def embed(
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Embed images into a file of raw embeddings, float32 (N, D), with a file of their names beside it.
+    """Embed images into a file of raw embeddings, float32 (N, D), with the name of each image.
 
     \b
     Examples:
       femb embed images/ -o embeddings.npy
-      femb embed lfw_aligned_112.zip -o lfw.npy --model runs/lfw --flip
+      femb embed lfw_aligned_112.zip -o lfw.parquet --model runs/lfw --flip
       find faces -name '*.jpg' | femb embed - -o faces.npy
     """
+    from femb_cli.evaluation.embeddings.formats import format_to_write
+
+    output = Output(json=json, quiet=quiet)
+    describes_itself = format_to_write(out).holds_description
+    output.load_libraries()
     from femb_cli.checkpoints.runs import runs_folder
     from femb_cli.inference.embed_job import EmbedJob, run_embedding
     from femb_cli.runtime.devices import check_devices
     from femb_cli.runtime.launch import launch
     from femb_cli.runtime.signals import interruption_says
 
-    output = Output(json=json, quiet=quiet)
-    output.load_libraries()
     job = EmbedJob(
         images=_paths(images),
         out=out,
@@ -75,6 +84,8 @@ def embed(
         summary = launch(run_embedding, num_processes, job, progress if num_processes == 1 else None)
     if summary is None:
         return
+    if not describes_itself:
+        output.say(f"{out} cannot say which model it comes from: {out.suffix} has no place for that, .npy has")
     for name, problem in summary["failed"]:
         output.warn(f"left out {name}: {problem}")
     output.result(summary, format_pairs({key: value for key, value in summary.items() if key != "failed"}))

@@ -34,14 +34,20 @@ def identify(
       femb embed gallery/ -o gallery.npy && femb embed probes/ -o probes.npy
       femb identify probes.npy gallery.npy
     """
-    from femb_cli.evaluation.embeddings_file import read_embeddings
+    from femb_cli.evaluation.embeddings.read import read_embeddings
+    from femb_cli.evaluation.embeddings.same_network import compare_origins
     from femb_cli.evaluation.metrics.identification import search
 
     output = Output(json=json, quiet=quiet)
-    (probe_rows, probe_names), (gallery_rows, gallery_names) = map(read_embeddings, (probes, gallery))
-    found = search(probe_rows, gallery_rows, [*map(_person, probe_names)], [*map(_person, gallery_names)])
+    searched, held = read_embeddings(probes), read_embeddings(gallery)
+    origins = compare_origins(searched, held)
+    if origins.unknown:
+        output.say(origins.unknown)
+    if origins.warning:
+        output.warn(origins.warning)
+    found = search(searched.rows_ND, held.rows_ND, [*map(_person, searched.names)], [*map(_person, held.names)])
     num_mated = int(found.mated_P.sum())
-    counts = {"num_probes": len(probe_names), "num_mated": num_mated, "num_gallery": len(gallery_names)}
+    counts = {"num_probes": len(searched.names), "num_mated": num_mated, "num_gallery": len(held.names)}
     rates = _rates(found)
     titles = {"rank_rate": "rank", "tpir_at_fpir": "TPIR at FPIR"}
     shown = {f"{titles[kind]} {key}": percent(rate) for kind, by_key in rates.items() for key, rate in by_key.items()}

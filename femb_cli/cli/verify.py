@@ -123,6 +123,7 @@ def verify(
     fnmr_limit = None if max_fnmr is None else FnmrLimit.parse(max_fnmr)
     if templates is not None and embeddings is not None:
         result = _verify_templates(templates, embeddings, ijb_mode)
+        _say_if_unknown(result, output)
         show_templates(output, result)
         end_if_missed(missed_fnmr([result], fnmr_limit), output)
         return
@@ -133,6 +134,7 @@ def verify(
         raise UsageError("--no-cache needs one process", hint="several processes share embeddings through the cache")
     if pairs is not None and embeddings is not None:
         results = [_verify_embeddings(pairs, embeddings, protocol)]
+        _say_if_unknown(results[0], output)
     else:
         output.load_libraries()
         from femb_cli.checkpoints.runs import runs_folder
@@ -207,6 +209,12 @@ def _verify_embeddings(pairs: Path, embeddings: Path, protocol: Protocol | None)
     from femb_cli.evaluation.verification.result import verify_embeddings
 
     return verify_embeddings(pairs, embeddings, protocol or DEFAULT_PROTOCOL)
+
+
+def _say_if_unknown(result: "Verification | TemplateVerification", output: Output) -> None:
+    """Say so if a file of embeddings does not say which model they come from."""
+    if result.description is None:
+        output.say(f"nothing is known about the model of {result.embeddings_file}")
 
 
 def _verify_images(job: "VerifyJob", num_processes: int, gpus: int | None, output: Output) -> "list[Verification]":

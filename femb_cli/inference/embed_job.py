@@ -13,9 +13,10 @@ from femb_cli.data.images.decode import ALIGNED_SIZE, decode_image
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
-from femb_cli.evaluation.embeddings_file import names_path, refuse_existing_embeddings
-from femb_cli.inference.embed_to_file import embed_to_file
+from femb_cli.evaluation.embeddings.formats import names_path
+from femb_cli.inference.embed_to_file import write_embeddings
 from femb_cli.inference.embedder import is_onnx, load_embedder
+from femb_cli.inference.unfinished_embeddings import check_output
 from femb_cli.progress import Progress
 from femb_cli.runtime.devices import join_process_group
 from femb_cli.runtime.ranks import is_main_process
@@ -56,7 +57,7 @@ class EmbedJob:
         Raises:
             FembError: an output exists, or the images or the model cannot be opened.
         """
-        refuse_existing_embeddings(self.out, overwrite=self.overwrite)
+        check_output(self.out, resume=self.resume, overwrite=self.overwrite)
         source = self.open_images()
         if not is_onnx(model := self.find_model()):
             open_checkpoint(model)
@@ -99,7 +100,7 @@ def run_embedding(job: EmbedJob, progress: Progress | None) -> dict[str, Any] | 
     source = job.open_images()
     embedder = load_embedder(job.find_model(), job.device)
     started = time.perf_counter()
-    result = embed_to_file(
+    result = write_embeddings(
         embedder,
         source,
         job.out,

@@ -1,23 +1,50 @@
 """Embed a source into a file, chunk by chunk, so that an interruption loses one chunk at most."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
-from accelerate import PartialState
+from numpy.typing import NDArray
 
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
-from femb_cli.evaluation.embeddings_file import read_rows, refuse_existing_embeddings
+from femb_cli.evaluation.embeddings.formats import format_to_write
+from femb_cli.evaluation.embeddings.read import read_rows
 from femb_cli.inference.embed import Embeddings, embed_source
 from femb_cli.inference.embedder import Embedder
-from femb_cli.inference.unfinished_embeddings import UnfinishedEmbeddings
+from femb_cli.inference.image_digests import digest_images
+from femb_cli.inference.unfinished_embeddings import UnfinishedEmbeddings, with_kept
 from femb_cli.progress import Progress
+from femb_cli.runtime.launch import on_main_process
 
 CHUNK = 4096
 """Images between two saves."""
 
 
-def embed_to_file(
+class Written(NamedTuple):
+    """The images in a file of embeddings.
+
+    Attributes:
+        indices_N: index in the source of each embedded image, int64.
+        failed: name and problem of each image that could not be read.
+    """
+
+    indices_N: NDArray[np.int64]
+    failed: list[tuple[str, str]]
+
+
+def embed_to_file(embedder: Embedder, source: ImageSource, out: Path, **options: Any) -> Embeddings:
+    """Embed a source into a file, and return the embeddings; arguments and errors as `write_embeddings`.
+
+    Returns:
+        The embeddings: of a `.npy` file a memory map, of another one an array.
+    """
+    written = write_embeddings(embedder, source, out, **options)
+    return Embeddings(read_rows(out, mmap_mode="r"), *written)
+
+
+def write_embeddings(
     embedder: Embedder,
     source: ImageSource,
     out: Path,
@@ -28,49 +55,51 @@ def embed_to_file(
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
-) -> Embeddings:
-    """Embed a source into `out` (float32 `.npy`), and write the names of the images to a text file beside it.
+) -> Written:
+    """Embed a source into a file with the names of the images; each of several processes embeds a share.
 
     Args:
         embedder: the model.
         source: the source of the images.
-        out: the file to write.
+        out: the file to write; its ending names the format. The names go to a `.txt` file beside a `.npy` file.
         batch_size: images in a batch, for each process.
         flip: add the embeddings of the mirror images.
         skip_bad: leave out unreadable images instead of failing.
         resume: continue an interrupted call with the same images, model and `flip`.
-        overwrite: replace files that exist.
+        overwrite: replace files that exist; start over instead of `resume`.
         progress: called with the number of images done, and the total.
 
-    Returns:
-        The embeddings, as a memory map of the file.
-
     Raises:
-        FembError: an output exists, an image cannot be read, or the unfinished files belong to another call.
+        UsageError: the ending of `out` names no format.
+        FembError: an output exists, an image cannot be read, another process writes this output, or the unfinished
+            files belong to another call.
     """
-    refuse_existing_embeddings(out, overwrite=overwrite)
-    state = PartialState(cpu=embedder.device.type == "cpu")
-    unfinished = UnfinishedEmbeddings(out, embedder, source, flip=flip, writes=state.is_main_process, resume=resume)
-    try:
-        for start in range(unfinished.num_done, len(source), CHUNK):
-            stop = min(start + CHUNK, len(source))
-            chunk = embed_source(
-                embedder,
-                source,
-                np.arange(start, stop),
-                batch_size=batch_size,
-                flip=flip,
-                skip_bad=skip_bad,
-                progress=_with_offset(progress, start, len(source)),
-            )
-            unfinished.add(chunk, num_done=stop)
-    except FembError:
-        if not resume:
-            unfinished.discard()
-        raise
-    unfinished.finish()
-    state.wait_for_everyone()
-    return Embeddings(read_rows(out, mmap_mode="r"), np.asarray(unfinished.embedded), unfinished.failed)
+    format_to_write(out)
+    on_main = partial(on_main_process, device="cpu" if embedder.device.type == "cpu" else None)
+    total = len(source)
+    with UnfinishedEmbeddings(out, embedder, source, flip=flip) as unfinished:
+        opened = on_main(partial(unfinished.open, resume=resume, overwrite=overwrite))
+        for start in range(0, opened.num_to_compare, CHUNK):
+            stop = min(start + CHUNK, opened.num_to_compare)
+            on_main(partial(unfinished.compare, digest_images(source, range(start, stop))))
+            if progress is not None:
+                progress(stop, total)
+        for start in range(opened.num_done, total, CHUNK):
+            stop = min(start + CHUNK, total)
+            try:
+                chunk = embed_source(
+                    embedder,
+                    source,
+                    np.arange(start, stop),
+                    batch_size=batch_size,
+                    flip=flip,
+                    skip_bad=skip_bad,
+                    progress=_with_offset(progress, start, total),
+                )
+            except FembError as error:
+                raise with_kept(error, out, start, total) from error
+            on_main(partial(unfinished.add, chunk, num_done=stop))
+        return Written(*on_main(unfinished.finish))
 
 
 def _with_offset(progress: Progress | None, start: int, total: int) -> Progress | None:

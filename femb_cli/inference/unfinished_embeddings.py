@@ -1,132 +1,317 @@
 """The unfinished output of a long embedding, which an interrupted `femb embed` continues with `--resume`.
 
-Beside the output file `faces.npy` there are `faces.npy.part`, an array with room for all images, and
-`faces.npy.part.json`, a list of the images that are done.
+Beside the output `faces.npy` there are `faces.npy.part`, an array with room for all images, and `faces.npy.part.json`,
+a note of what is done. The note is written after the embeddings that it counts are on the disk, and it is removed last.
+Before the output is published, the note allows a resumed call to replace what this one may then have published already.
 
 Shape suffixes: N images, D embedding dimension.
 """
 
-import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
+import xxhash
+from numpy.typing import NDArray
 
-from femb_cli.data.source import ImageSource
+from femb_cli.data.source import ImageSource, names_of
 from femb_cli.errors import FembError
-from femb_cli.evaluation.embeddings_file import write_names, write_rows
-from femb_cli.files import new_file
-from femb_cli.inference.embed import Embeddings
+from femb_cli.evaluation.embeddings import npy
+from femb_cli.evaluation.embeddings.description import Description
+from femb_cli.evaluation.embeddings.formats import format_to_write, is_npy, names_path
+from femb_cli.evaluation.embeddings.names import names_digest, names_to_text
+from femb_cli.evaluation.embeddings.outputs import check_replaceable
+from femb_cli.evaluation.embeddings.read import read_contents
+from femb_cli.files import cannot_write, make_parent, new_file, remove_leftovers, sync, write_errors
+from femb_cli.inference.describe import describe
+from femb_cli.inference.embed import Embeddings, UnreadableImage
 from femb_cli.inference.embedder import Embedder
+from femb_cli.inference.part_file import PartFile, refuse_second_writer
+from femb_cli.inference.unfinished_note import EmbeddingJob, Note, check_same_job, damaged, read_note
+
+
+class Opened(NamedTuple):
+    """Where an embedding starts.
+
+    Attributes:
+        num_done: number of images that are embedded or failed.
+        num_to_compare: number of images whose bytes `compare` has to see.
+    """
+
+    num_done: int
+    num_to_compare: int
 
 
 class UnfinishedEmbeddings:
-    """The two unfinished files beside an output file; only the main process writes them.
+    """The unfinished output of one embedding; the main process uses it as a context, and only that process opens it.
 
-    Attributes:
-        num_done: number of images of the source that are embedded or failed.
-        embedded: index of each embedded image; its row is its place in this list.
-        failed: name and problem of each image that could not be read.
+    When the context ends, what is done stays for `--resume`; without a finished image nothing stays.
+
+    Args:
+        out: the output.
+        embedder: the model.
+        source: the source of the images.
+        flip: whether the embeddings of the mirror images are added.
     """
 
-    def __init__(
-        self, out: Path, embedder: Embedder, source: ImageSource, *, flip: bool, writes: bool, resume: bool
+    def __init__(self, out: Path, embedder: Embedder, source: ImageSource, *, flip: bool) -> None:
+        self._out, self._embedder, self._source, self._flip = out, embedder, source, flip
+        self._note_file = _note_path(out)
+        self._part: PartFile | None = None
+        self._images_hash, self._num_compared = xxhash.xxh3_128(), 0
+        self._is_new = self._is_published = False
+
+    def __enter__(self) -> "UnfinishedEmbeddings":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._part is None:
+            return
+        if self._is_new and not self._note.done:
+            self._abandon(self._part)
+        self._part.close()
+
+    def open(self, *, resume: bool, overwrite: bool) -> Opened:
         """Start a new output, or continue the one that is there.
 
         Args:
-            out: the output file.
-            embedder: the model.
-            source: the source of the images.
-            flip: whether the embeddings of mirror images are added.
-            writes: whether this process writes the files.
-            resume: continue from the files beside `out`, if there are any.
+            resume: continue what is there, if anything is.
+            overwrite: replace outputs that exist, and start over if not `resume`.
 
         Raises:
-            FembError: these files belong to other images, another model or other options.
+            FembError: another process writes this output; an output exists; there is an unfinished output that is not
+                to be continued, is damaged, or belongs to other images, another model or other options; or the disk has
+                not enough space.
         """
-        shape_ND = (len(source), embedder.embedding_dim)
-        self._out, self._source, self._writes = out, source, writes
-        self._job = {
-            "model": embedder.name,
-            "flip": flip,
-            "names": _names_sha256(source.names),
-            "shape": list(shape_ND),
-        }
-        self._array_file = out.with_name(f"{out.name}.part")
-        self._progress_file = out.with_name(f"{out.name}.part.json")
-        saved = self._read_progress() if resume else {}
-        self.num_done: int = saved.get("done", 0)
-        self.embedded: list[int] = saved.get("good", [])
-        self.failed: list[tuple[str, str]] = [(name, problem) for name, problem in saved.get("failed", [])]
-        out.parent.mkdir(parents=True, exist_ok=True)
-        if writes:
-            mode: Literal["r+", "w+"] = "r+" if saved else "w+"
-            self._array = np.lib.format.open_memmap(self._array_file, mode=mode, dtype=np.float32, shape=shape_ND)
+        job = EmbeddingJob.of(self._embedder, self._source.names, flip=self._flip)
+        make_parent(self._out)
+        with write_errors(self._out):
+            self._part = PartFile(_part_path(self._out), self._out, job.embedding_dim)
+        note, may_overwrite = _note_to_continue(self._out, resume=resume, overwrite=overwrite)
+        if note is None:
+            self._note = Note(job, 0, [], [], "", "", may_overwrite)
+            self._start(self._part)
+            return Opened(0, 0)
+        check_same_job(self._note_file, note, job)
+        self._note = replace(note, overwrite=may_overwrite)
+        self._check_rows(self._part)
+        return Opened(note.done, 0 if self._is_published else note.done)
+
+    def compare(self, digests: bytes) -> None:
+        """Compare the images that are done with those that an interrupted call embedded.
+
+        Args:
+            digests: checksums of the next images, in their order.
+
+        Raises:
+            FembError: these were the last ones, and an image has changed.
+        """
+        self._images_hash.update(digests)
+        self._num_compared += len(digests) // 16
+        if self._num_compared == self._note.done and self._images_hash.hexdigest() != self._note.images:
+            raise FembError(
+                f"{self._note_file} belongs to another embedding: images that are done have changed since",
+                hint=f"start over with --overwrite, or remove {self._note_file}",
+            )
 
     def add(self, chunk: Embeddings, *, num_done: int) -> None:
-        """Add the embeddings of the next images and write them to disk, so that a killed process can be resumed.
+        """Add the embeddings of the next images, so that a killed process can be resumed.
 
         Args:
             chunk: the embeddings.
             num_done: number of images of the source that are done, including this chunk.
-        """
-        if self._writes:
-            self._array[len(self.embedded) : len(self.embedded) + len(chunk.rows_ND)] = chunk.rows_ND
-        self.embedded += chunk.indices_N.tolist()
-        self.failed += chunk.failed
-        self.num_done = num_done
-        if self._writes:
-            self._save()
-
-    def finish(self) -> None:
-        """Write the output file and its names, and remove the unfinished files.
 
         Raises:
-            FembError: no image could be read.
+            FembError: they cannot be written; what was added before stays.
         """
-        if not self._writes:
-            return
-        if not self.embedded:
-            self.discard()
-            raise FembError(f"none of the {len(self._source)} images in {self._source.path} could be read")
-        write_names(self._out, (self._source.names[index] for index in self.embedded))
-        if len(self.embedded) == len(self._array):
-            self._array_file.replace(self._out)
-        else:
-            write_rows(self._out, self._array[: len(self.embedded)])
-        self.discard()
-
-    def discard(self) -> None:
-        """Remove the unfinished files."""
-        if self._writes:
-            for file in (self._array_file, self._progress_file):
-                file.unlink(missing_ok=True)
-
-    def _save(self) -> None:
-        self._array.flush()
-        saved = {"job": self._job, "done": self.num_done, "good": self.embedded, "failed": self.failed}
-        with new_file(self._progress_file, overwrite=True) as aside:
-            aside.write_text(json.dumps(saved), encoding="utf-8")
-
-    def _read_progress(self) -> dict[str, Any]:
-        """Read the progress of an earlier call; empty if there is none."""
-        if not (self._progress_file.is_file() and self._array_file.is_file()):
-            return {}
-        saved = json.loads(self._progress_file.read_text(encoding="utf-8"))
-        if saved["job"] != self._job:
-            raise FembError(
-                f"{self._progress_file} belongs to another embedding (other images, model or options)",
-                hint="remove it, or run without --resume to start over",
+        assert self._part is not None
+        note = self._note
+        with self._keeping_what_is_done():
+            self._part.write(chunk.rows_ND, first=note.num_rows)
+            self._images_hash.update(chunk.digests)
+            note = replace(
+                note,
+                done=num_done,
+                good=_extended(note.good, chunk.indices_N),
+                failed=[*note.failed, *chunk.failed],
+                images=self._images_hash.hexdigest(),
+                rows=self._part.rows_hash.hexdigest(),
             )
-        return saved
+            note.write(self._note_file)
+        self._note = note
+
+    def finish(self) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
+        """Publish the output with its names, and remove the unfinished files.
+
+        Returns:
+            The index of each embedded image, int64 (N,), and name and problem of each image that could not be read.
+
+        Raises:
+            FembError: no image could be read, or the output cannot be written; what is done stays.
+        """
+        assert self._part is not None
+        if not self._note.good:
+            self._abandon(self._part)
+            raise FembError(f"none of the {len(self._source)} images in {self._source.path} could be read")
+        indices_N = np.concatenate([np.arange(first, end) for first, end in self._note.good])
+        names = names_of(self._source, indices_N)
+        with self._keeping_what_is_done():
+            if not self._is_published:
+                self._publish(self._part, names)
+            elif is_npy(self._out):
+                self._write_names(names)
+            # The note goes last: until then a resumed call knows what the other files are.
+            self._part.remove()
+            remove_leftovers(self._note_file)
+            self._note_file.unlink(missing_ok=True)
+        return indices_N, self._note.failed
+
+    def _start(self, part: PartFile) -> None:
+        """Reserve the space of all embeddings."""
+        self._is_new = True
+        self._note_file.unlink(missing_ok=True)
+        with write_errors(self._out):
+            part.start(self._note.job.num_images)
+
+    def _check_rows(self, part: PartFile) -> None:
+        """Check that the array holds what the note counts, or has become the output already."""
+        note = self._note
+        all_done = note.done == note.job.num_images
+        if not part.num_bytes:
+            self._is_published = all_done and note.overwrite and self._is_output_of(note)
+            if not self._is_published:
+                raise damaged(part.path, "it is missing or empty")
+        elif not part.holds(note.num_rows, of=note.job.num_images, digest=note.rows, all_done=all_done):
+            raise damaged(part.path, f"it does not hold the {note.num_rows:,} embeddings that {self._note_file} counts")
+
+    def _is_output_of(self, note: Note) -> bool:
+        """Whether the output exists and is the one that the note is about."""
+        if not note.good or not format_to_write(self._out).holds_description:
+            return bool(note.good) and self._out.is_file()
+        indices_N = np.concatenate([np.arange(first, end) for first, end in note.good])
+        try:
+            found = npy.read_description(self._out) if is_npy(self._out) else read_contents(self._out).description
+        except (FembError, OSError, ValueError):
+            return False
+        return found is not None and found == replace(
+            self._describe(names_of(self._source, indices_N)), femb_version=found.femb_version
+        )
+
+    def _publish(self, part: PartFile, names: list[str]) -> None:
+        if not self._note.overwrite:
+            check_replaceable(self._out, overwrite=False)
+        self._note = replace(self._note, overwrite=True)
+        self._note.write(self._note_file)
+        description = self._describe(names)
+        part.complete(len(names), npy.description_to_bytes(description))
+        if is_npy(self._out):
+            self._write_names(names, before_rename=lambda: part.rename(self._out))
+            return
+        write = format_to_write(self._out).write
+        assert write is not None
+        with new_file(self._out, overwrite=True) as aside:
+            write(aside, np.load(part.path, mmap_mode="r"), names, description)
+
+    def _write_names(self, names: list[str], before_rename: Callable[[], None] = lambda: None) -> None:
+        """Write the file of names."""
+        with new_file(names_path(self._out), overwrite=True) as aside:
+            aside.write_bytes(names_to_text(names))
+            sync(aside)
+            before_rename()
+
+    def _describe(self, names: list[str]) -> Description:
+        return describe(
+            self._embedder,
+            weights=self._note.job.weights,
+            flip=self._flip,
+            num_rows=len(names),
+            names=names_digest(names_to_text(names)),
+        )
+
+    def _abandon(self, part: PartFile) -> None:
+        """Remove the unfinished files of an embedding without an image."""
+        self._note_file.unlink(missing_ok=True)
+        remove_leftovers(self._note_file)
+        part.remove()
+
+    @contextmanager
+    def _keeping_what_is_done(self) -> Iterator[None]:
+        """Turn an error of writing into one that says what is kept, and how to go on."""
+        try:
+            yield
+        except OSError as error:
+            raise with_kept(cannot_write(self._out, error), self._out, self._note.done, len(self._source)) from error
+        except FembError as error:
+            raise with_kept(error, self._out, self._note.done, len(self._source)) from error
 
 
-def _names_sha256(names: Sequence[str]) -> str:
-    """SHA-256 of the names of all images, in hexadecimal."""
-    digest = hashlib.sha256()
-    for name in names:
-        digest.update(f"{name}\n".encode())
-    return digest.hexdigest()
+def check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
+    """Check, before anything is loaded, that an embedding may write an output; `open` checks it again.
+
+    Raises:
+        FembError: as `UnfinishedEmbeddings.open`.
+    """
+    format_to_write(out)
+    refuse_second_writer(_part_path(out), out)
+    _note_to_continue(out, resume=resume, overwrite=overwrite)
+
+
+def with_kept(error: FembError, out: Path, num_done: int, total: int) -> FembError:
+    """Return an error of an embedding that says what is kept, and how to go on; without a finished image, the error."""
+    if not num_done:
+        return error
+    options = "--resume --skip-bad continues without it" if isinstance(error, UnreadableImage) else "--resume continues"
+    kept = f"{options}: {_part_path(out)} keeps {num_done:,} of {total:,} images"
+    own = "" if isinstance(error, UnreadableImage) or not error.hint else f"{error.hint}; "
+    return FembError(error.message, hint=own + kept)
+
+
+def _note_to_continue(out: Path, *, resume: bool, overwrite: bool) -> tuple[Note | None, bool]:
+    """Decide whether to continue an unfinished output.
+
+    Returns:
+        Its note, or None to start anew; and whether outputs that exist may be replaced.
+
+    Raises:
+        FembError: an output exists, or an unfinished output that is damaged or not to be continued.
+    """
+    try:
+        note = read_note(_note_path(out))
+    except FembError:
+        if resume or not overwrite:
+            raise
+        note = None
+    if note is not None and not note.done:
+        note = None
+    if note is not None and not resume and not overwrite:
+        raise FembError(
+            f"{_part_path(out)} holds {note.done:,} of {note.job.num_images:,} embeddings of an interrupted call",
+            hint="--resume continues; --overwrite starts over",
+        )
+    if note is None or not note.overwrite:
+        check_replaceable(out, overwrite=overwrite)
+    may_overwrite = overwrite or (note is not None and note.overwrite)
+    return (note if resume else None), may_overwrite
+
+
+def _part_path(out: Path) -> Path:
+    return out.with_name(f"{out.name}.part")
+
+
+def _note_path(out: Path) -> Path:
+    return out.with_name(f"{out.name}.part.json")
+
+
+def _extended(ranges: list[tuple[int, int]], indices_N: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Add ascending indices behind ranges [first, end)."""
+    gaps_G = np.flatnonzero(np.diff(indices_N) != 1) + 1
+    new = [(int(run[0]), int(run[-1]) + 1) for run in np.split(indices_N, gaps_G) if len(run)]
+    if ranges and new and ranges[-1][1] == new[0][0]:
+        return [*ranges[:-1], (ranges[-1][0], new[0][1]), *new[1:]]
+    return [*ranges, *new]

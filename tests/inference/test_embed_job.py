@@ -59,7 +59,8 @@ def test_a_job_is_refused_before_it_starts_if_its_names_file_exists(images, tmp_
     (tmp_path / "e.txt").write_text("notes")
     with pytest.raises(FembError, match=r"e\.txt exists already"):
         job(tmp_path, images, model=trained).check()
-    assert job(tmp_path, images, model=trained, overwrite=True).check() is None
+    with pytest.raises(FembError, match=r"e\.txt exists and does not hold the names"):
+        job(tmp_path, images, model=trained, overwrite=True).check()
 
 
 def test_a_plan_names_the_model_and_both_files(images, tmp_path, trained):

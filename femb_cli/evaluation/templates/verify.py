@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
-from femb_cli.evaluation.embeddings_file import names_path, read_embeddings, read_rows
+from femb_cli.evaluation.embeddings.contents import Contents
+from femb_cli.evaluation.embeddings.description import Description
+from femb_cli.evaluation.embeddings.read import read_contents
 from femb_cli.evaluation.templates.features import template_features, template_rows
 from femb_cli.evaluation.templates.lists import TemplateList, read_templates, rows_of_images
 from femb_cli.evaluation.templates.metrics import TemplateMetrics, template_metrics
@@ -28,10 +30,12 @@ class TemplateVerification:
 
     Attributes:
         benchmark: the benchmark's name.
-        model: the file of the embeddings.
+        model: the model's name; the file of its embeddings if that does not say it.
         metrics: the metrics.
         scores_N: cosine of every pair of templates.
         genuine_N: whether each pair shows one person.
+        embeddings_file: the file of the embeddings.
+        description: what this file says about its network; None if it says nothing.
         warnings: problems of the embeddings, one sentence each.
     """
 
@@ -40,11 +44,18 @@ class TemplateVerification:
     metrics: TemplateMetrics
     scores_N: NDArray[np.float64]
     genuine_N: NDArray[np.bool_]
+    embeddings_file: Path
+    description: Description | None = None
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the metrics with the benchmark and the model, as plain values."""
-        return {"benchmark": self.benchmark, "model": self.model, **self.metrics.to_json()}
+        """Return the metrics with the benchmark, the model and the file, as plain values."""
+        return {
+            "benchmark": self.benchmark,
+            "model": self.model,
+            "embeddings": str(self.embeddings_file),
+            **self.metrics.to_json(),
+        }
 
 
 def verify_templates(directory: Path, embeddings_file: Path, mode: TemplateMode | None = None) -> TemplateVerification:
@@ -52,7 +63,7 @@ def verify_templates(directory: Path, embeddings_file: Path, mode: TemplateMode 
 
     Args:
         directory: the directory with the benchmark's lists.
-        embeddings_file: a file that `femb embed` wrote, with its file of names. Or an array without names that has one
+        embeddings_file: a file that `femb embed` wrote, with its names. Or an array without names that has one
             row for each line of the lists: the image's embedding, then that of its mirror image, as in eval_ijbc.py.
         mode: how features become templates. None means the official N1D1F1, or N1D1 if `femb embed` wrote the
             embeddings, because that command has already added the mirror images with --flip.
@@ -61,9 +72,11 @@ def verify_templates(directory: Path, embeddings_file: Path, mode: TemplateMode 
         FembError: files are missing or damaged, or do not belong together.
     """
     templates = read_templates(directory)
-    has_names = names_path(embeddings_file).is_file()
-    rows_RD, row_N = _rows_of_images(embeddings_file, templates, has_names=has_names)
-    mode = mode or TemplateMode(flip=None if has_names else True)
+    stored = read_contents(embeddings_file, mmap_mode="r")
+    rows_RD, row_N = stored.rows_ND, _rows_of_images(embeddings_file, stored, templates)
+    mode = mode or TemplateMode(flip=None if stored.names is not None else True)
+    description = stored.description
+    del stored
     numbers_T, features_TD = template_features(
         rows_RD, row_N, templates.faceness_N, templates.template_N, templates.media_N, mode
     )
@@ -77,33 +90,30 @@ def verify_templates(directory: Path, embeddings_file: Path, mode: TemplateMode 
     del features_TD, left_P, right_P
     return TemplateVerification(
         benchmark=directory.resolve().name,
-        model=str(embeddings_file),
+        model=description.model if description is not None else str(embeddings_file),
         metrics=template_metrics(scores_P, genuine_P, num_templates=len(numbers_T), num_images=num_images, mode=mode),
         scores_N=scores_P,
         genuine_N=genuine_P,
+        embeddings_file=embeddings_file,
+        description=description,
         warnings=_warnings_about_halves(rows_RD, mode),
     )
 
 
-def _rows_of_images(file: Path, templates: TemplateList, *, has_names: bool) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Read the embeddings, and find the row of each image.
-
-    Returns:
-        The embeddings as a memory map (R, D), and the row of each image (N,).
+def _rows_of_images(file: Path, stored: Contents, templates: TemplateList) -> NDArray[np.int64]:
+    """Find the row of each image (N,): by its name, or by its line in the lists.
 
     Raises:
-        FembError: the file is damaged, or does not fit the lists.
+        FembError: the embeddings do not fit the lists.
     """
-    if has_names:
-        rows_RD, names = read_embeddings(file, mmap_mode="r")
-        return rows_RD, rows_of_images(templates.names, names)
-    rows_RD = read_rows(file, mmap_mode="r")
-    if len(rows_RD) != len(templates.names):
+    if stored.names is not None:
+        return rows_of_images(templates.names, stored.names)
+    if len(stored.rows_ND) != len(templates.names):
         raise FembError(
-            f"{file} holds {len(rows_RD)} rows, but the lists have {len(templates.names)} images",
-            hint="use what femb embed wrote, with its file of names, or one row for each line of the lists",
+            f"{file} holds {len(stored.rows_ND)} rows, but the lists have {len(templates.names)} images",
+            hint="use what femb embed wrote, with its names, or one row for each line of the lists",
         )
-    return rows_RD, np.arange(len(rows_RD))
+    return np.arange(len(stored.rows_ND))
 
 
 def _warnings_about_halves(rows_RD: NDArray[Any], mode: TemplateMode) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.data.source import ImageSource
-from femb_cli.evaluation.embeddings_file import read_embeddings
+from femb_cli.evaluation.embeddings.description import Description
+from femb_cli.evaluation.embeddings.read import read_embeddings
 from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
 from femb_cli.evaluation.verification.checks import pair_warnings
 from femb_cli.evaluation.verification.pair_file import read_pairs
@@ -42,8 +43,8 @@ class Verification:
     Attributes:
         benchmark: name of the benchmark, or file name of the pair list.
         title: its display name.
-        model: the model's name, or the file of its embeddings.
-        flip: how mirror images were used: `none` or `sum`; `as stored` for embeddings from a file.
+        model: the model's name; the file of its embeddings if that does not say it.
+        flip: how mirror images were used: `none` or `sum`; `as stored` if a file of embeddings does not say it.
         metrics: the metrics.
         scores_N: cosine of every pair.
         pairs: the pairs.
@@ -51,6 +52,8 @@ class Verification:
         images: the source of the images; None if only their embeddings are known.
         card: the settings of the model's checkpoint.
         warnings: problems of the pairs, one sentence each.
+        embeddings_file: the file of the embeddings; None if they come from images.
+        description: what this file says about its network; None if it says nothing.
     """
 
     benchmark: str
@@ -64,6 +67,8 @@ class Verification:
     images: ImageSource | None = None
     card: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    embeddings_file: Path | None = None
+    description: Description | None = None
 
     @property
     def genuine_N(self) -> NDArray[np.bool_]:
@@ -71,35 +76,40 @@ class Verification:
         return self.pairs.genuine_N
 
     def to_json(self) -> dict[str, Any]:
-        """Return the metrics with the benchmark, the model and its flip, as plain values."""
-        return {"benchmark": self.benchmark, "model": self.model, "flip": self.flip, **self.metrics.to_json()}
+        """Return the metrics with the benchmark, the model, its flip and the file, as plain values."""
+        file = {} if self.embeddings_file is None else {"embeddings": str(self.embeddings_file)}
+        return {"benchmark": self.benchmark, "model": self.model, "flip": self.flip, **file, **self.metrics.to_json()}
 
 
 def verify_embeddings(pairs_file: Path, embeddings_file: Path, protocol: str = DEFAULT_PROTOCOL) -> Verification:
-    """Verify the embeddings of a file that `femb embed` wrote, with its file of names.
+    """Verify the embeddings of a file that `femb embed` wrote, with the names of its images.
 
     Args:
         pairs_file: the pair list.
-        embeddings_file: the `.npy` file.
+        embeddings_file: the file.
         protocol: how accuracy is measured, one of `PROTOCOL_NAMES`.
 
     Raises:
         FembError: a file is damaged, or a pair names an image that has no embedding.
     """
     pairs = read_pairs(pairs_file)
-    rows_ND, names = read_embeddings(embeddings_file)
-    embedded = EmbeddedPairs(rows_ND, *pairs.indices(names))
-    scored = score_embedded(pairs, embedded, names, protocol)
+    stored = read_embeddings(embeddings_file)
+    embedded = EmbeddedPairs(stored.rows_ND, *pairs.indices(stored.names))
+    scored = score_embedded(pairs, embedded, stored.names, protocol)
+    about = stored.description
     return Verification(
         benchmark=pairs_file.name,
         title=pairs_file.name,
-        model=str(embeddings_file),
-        flip="as stored",
+        model=about.model if about is not None else str(embeddings_file),
+        flip=about.flip if about is not None else "as stored",
         metrics=scored.metrics,
         scores_N=scored.scores_N,
         pairs=pairs,
         embedded=embedded,
+        card=about.to_display() if about is not None else {},
         warnings=scored.warnings,
+        embeddings_file=embeddings_file,
+        description=about,
     )
 
 

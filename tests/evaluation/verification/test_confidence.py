@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stored_embeddings import save_npy
 
-from femb_cli.evaluation.embeddings_file import write_names, write_rows
 from femb_cli.evaluation.verification import confidence
 from femb_cli.evaluation.verification.confidence import confidence_intervals
 from femb_cli.evaluation.verification.result import Verification, verify_embeddings
@@ -15,8 +15,7 @@ def verification(folder: Path, names: list[str]) -> Verification:
     """Two images of each of 30 people; each person is in one genuine and in two impostor pairs."""
     generator = np.random.default_rng(0)
     people = np.repeat(generator.normal(size=(30, 8)), 2, axis=0)
-    write_rows(folder / "e.npy", (people + 0.7 * generator.normal(size=people.shape)).astype(np.float32))
-    write_names(folder / "e.npy", names)
+    save_npy(folder / "e.npy", people + 0.7 * generator.normal(size=people.shape), names)
     lines = [f"{names[2 * person]},{names[2 * person + 1]},1" for person in range(30)]
     lines += [f"{names[2 * person]},{names[(2 * person + 2) % 60]},0" for person in range(30)]
     (folder / "pairs.csv").write_text("\n".join(["ref,probe,mated", *lines]) + "\n")
@@ -55,8 +54,7 @@ def test_too_many_pairs_are_resampled_as_pairs(tmp_path, monkeypatch):
 
 
 def test_too_few_subjects_are_resampled_as_pairs(tmp_path):
-    write_rows(tmp_path / "e.npy", np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]], dtype=np.float32))
-    write_names(tmp_path / "e.npy", ["a/1", "a/2", "b/1", "b/2"])
+    save_npy(tmp_path / "e.npy", [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]], ["a/1", "a/2", "b/1", "b/2"])
     (tmp_path / "pairs.csv").write_text("ref,probe,mated\na/1,a/2,1\nb/1,b/2,1\na/1,b/1,0\na/2,b/2,0\n")
     result = verify_embeddings(tmp_path / "pairs.csv", tmp_path / "e.npy")
     assert confidence_intervals(result).method == "bootstrap over pairs"

@@ -1,0 +1,26 @@
+"""What a file of embeddings holds, in whatever format.
+
+Shape suffixes: N embeddings, D embedding dimension.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from femb_cli.evaluation.embeddings.description import Description
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """Embeddings, their names, and what is known about their network.
+
+    Attributes:
+        rows_ND: the embeddings, numbers.
+        names: the name of each row; None if the file has none.
+        description: what the file says about its network; None if it says nothing.
+    """
+
+    rows_ND: NDArray[Any]
+    names: list[str] | None = None
+    description: Description | None = None

@@ -1,0 +1,161 @@
+"""The note beside an unfinished embedding: whose it is, and how far it has come.
+
+Shape suffix: N images.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from femb_cli.errors import FembError
+from femb_cli.evaluation.embeddings.names import names_digest, names_to_text
+from femb_cli.files import write_text
+from femb_cli.inference.embedder import Embedder
+from femb_cli.inference.model_digest import model_digest
+
+_TITLES = {
+    "model": "model",
+    "weights": "weights or preprocessing of the model",
+    "embedding_dim": "embedding dimension",
+    "flip": "flip",
+    "num_images": "number of images",
+    "names": "names of the images",
+    "dtype": "type of the numbers",
+}
+_DIGESTS = ("weights", "names")
+
+
+@dataclass(frozen=True)
+class EmbeddingJob:
+    """What an embedding is made of; it can only be continued with the same.
+
+    Attributes:
+        model: the model's name.
+        weights: checksum of its weights and preprocessing.
+        embedding_dim: numbers of an embedding.
+        flip: whether the embeddings of the mirror images are added.
+        num_images: number of images.
+        names: checksum of their names.
+        dtype: type of the numbers.
+    """
+
+    model: str
+    weights: str
+    embedding_dim: int
+    flip: bool
+    num_images: int
+    names: str
+    dtype: str = "float32"
+
+    @classmethod
+    def of(cls, embedder: Embedder, names: Sequence[str], *, flip: bool) -> "EmbeddingJob":
+        """Return the job of a model and the names of its images.
+
+        Raises:
+            FembError: a name cannot be written as one line of text.
+        """
+        return cls(
+            model=embedder.name,
+            weights=model_digest(embedder),
+            embedding_dim=embedder.embedding_dim,
+            flip=flip,
+            num_images=len(names),
+            names=names_digest(names_to_text(names)),
+        )
+
+
+@dataclass(frozen=True)
+class Note:
+    """The note of an unfinished embedding.
+
+    Attributes:
+        job: what is embedded.
+        done: number of images that are embedded or failed.
+        good: the images that are embedded: ranges [first, end), ascending.
+        failed: name and problem of each image that could not be read.
+        images: checksum of the bytes of the images that are done, in their order.
+        rows: checksum of their embeddings.
+        overwrite: whether the embedding may replace outputs that exist; true also once it has begun to publish its own.
+    """
+
+    job: EmbeddingJob
+    done: int
+    good: list[tuple[int, int]]
+    failed: list[tuple[str, str]]
+    images: str
+    rows: str
+    overwrite: bool
+
+    @property
+    def num_rows(self) -> int:
+        """Number of images that are embedded."""
+        return sum(end - first for first, end in self.good)
+
+    def write(self, path: Path) -> None:
+        """Write the note, and replace an earlier one completely.
+
+        Raises:
+            FembError: it cannot be written.
+        """
+        write_text(path, json.dumps(asdict(self)))
+
+
+def read_note(path: Path) -> Note | None:
+    """Read a note; None if there is none.
+
+    Raises:
+        FembError: it is damaged.
+    """
+    try:
+        text = path.read_bytes()
+        note = _adapter().validate_json(text, strict=True)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FembError(f"cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        where = ".".join(map(str, detail["loc"]))
+        raise damaged(path, f"{where}: {detail['msg']}" if where else detail["msg"]) from error
+    borders = [0, *(border for pair in note.good for border in pair), note.done]
+    if any(first > end for first, end in pairwise(borders)):
+        raise damaged(path, f"its embedded images are not all among the {note.done} that are done")
+    if note.num_rows + len(note.failed) != note.done:
+        raise damaged(path, f"{note.num_rows} embedded and {len(note.failed)} failed images are not {note.done}")
+    if note.done > note.job.num_images:
+        raise damaged(path, f"{note.done} of {note.job.num_images} images are done")
+    return note
+
+
+@cache
+def _adapter() -> TypeAdapter[Note]:
+    return TypeAdapter(Note)
+
+
+def check_same_job(path: Path, note: Note, job: EmbeddingJob) -> None:
+    """Refuse to continue an embedding of another model or of other images.
+
+    Raises:
+        FembError: something differs; the error says what.
+    """
+    for field in fields(EmbeddingJob):
+        begun, now = getattr(note.job, field.name), getattr(job, field.name)
+        if begun != now:
+            values = "" if field.name in _DIGESTS else f": {begun} then, {now} now"
+            raise FembError(
+                f"{path} belongs to another embedding: the {_TITLES[field.name]} differs{values}",
+                hint=f"start over with --overwrite, or remove {path}",
+            )
+
+
+def damaged(path: Path, reason: str) -> FembError:
+    """Return the error for an unfinished embedding that cannot be continued."""
+    return FembError(
+        f"{path} is damaged, so this embedding cannot be continued: {reason}",
+        hint=f"start over with --overwrite, or remove {path}",
+    )
