@@ -7,7 +7,7 @@ Before the output is published, the note allows a resumed call to replace what t
 Shape suffixes: N images, D embedding dimension.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +18,12 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from femb_cli.data.source import ImageSource, names_of
+from femb_cli.data.source import ComputedNames, ImageSource
 from femb_cli.errors import FembError
 from femb_cli.evaluation.embeddings import npy
 from femb_cli.evaluation.embeddings.description import Description
 from femb_cli.evaluation.embeddings.formats import format_to_write, is_npy, names_path
-from femb_cli.evaluation.embeddings.names import names_digest, names_to_text
+from femb_cli.evaluation.embeddings.names import name_lines, names_digest
 from femb_cli.evaluation.embeddings.outputs import check_replaceable
 from femb_cli.evaluation.embeddings.read import read_contents
 from femb_cli.files import cannot_write, make_parent, new_file, remove_leftovers, sync, write_errors
@@ -32,6 +32,7 @@ from femb_cli.inference.embed import Embeddings, UnreadableImage
 from femb_cli.inference.embedder import Embedder
 from femb_cli.inference.part_file import PartFile, refuse_second_writer
 from femb_cli.inference.unfinished_note import EmbeddingJob, Note, check_same_job, damaged, read_note
+from femb_cli.runtime.ranks import is_main_process
 
 
 class Opened(NamedTuple):
@@ -159,8 +160,8 @@ class UnfinishedEmbeddings:
         if not self._note.good:
             self._abandon(self._part)
             raise FembError(f"none of the {len(self._source)} images in {self._source.path} could be read")
-        indices_N = np.concatenate([np.arange(first, end) for first, end in self._note.good])
-        names = names_of(self._source, indices_N)
+        indices_N = _indices(self._note)
+        names = _names(self._source, indices_N)
         with self._keeping_what_is_done():
             if not self._is_published:
                 self._publish(self._part, names)
@@ -194,16 +195,14 @@ class UnfinishedEmbeddings:
         """Whether the output exists and is the one that the note is about."""
         if not note.good or not format_to_write(self._out).holds_description:
             return bool(note.good) and self._out.is_file()
-        indices_N = np.concatenate([np.arange(first, end) for first, end in note.good])
         try:
             found = npy.read_description(self._out) if is_npy(self._out) else read_contents(self._out).description
         except (FembError, OSError, ValueError):
             return False
-        return found is not None and found == replace(
-            self._describe(names_of(self._source, indices_N)), femb_version=found.femb_version
-        )
+        expected = self._describe(_names(self._source, _indices(note)))
+        return found is not None and found == replace(expected, femb_version=found.femb_version)
 
-    def _publish(self, part: PartFile, names: list[str]) -> None:
+    def _publish(self, part: PartFile, names: Sequence[str]) -> None:
         if not self._note.overwrite:
             check_replaceable(self._out, overwrite=False)
         self._note = replace(self._note, overwrite=True)
@@ -218,20 +217,21 @@ class UnfinishedEmbeddings:
         with new_file(self._out, overwrite=True) as aside:
             write(aside, np.load(part.path, mmap_mode="r"), names, description)
 
-    def _write_names(self, names: list[str], before_rename: Callable[[], None] = lambda: None) -> None:
+    def _write_names(self, names: Sequence[str], before_rename: Callable[[], None] = lambda: None) -> None:
         """Write the file of names."""
         with new_file(names_path(self._out), overwrite=True) as aside:
-            aside.write_bytes(names_to_text(names))
+            with aside.open("wb") as file:
+                file.writelines(name_lines(names))
             sync(aside)
             before_rename()
 
-    def _describe(self, names: list[str]) -> Description:
+    def _describe(self, names: Sequence[str]) -> Description:
         return describe(
             self._embedder,
             weights=self._note.job.weights,
             flip=self._flip,
             num_rows=len(names),
-            names=names_digest(names_to_text(names)),
+            names=names_digest(name_lines(names)),
         )
 
     def _abandon(self, part: PartFile) -> None:
@@ -258,7 +258,8 @@ def check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
         FembError: as `UnfinishedEmbeddings.open`.
     """
     format_to_write(out)
-    refuse_second_writer(_part_path(out), out)
+    if is_main_process():  # the processes of a launcher would refuse each other
+        refuse_second_writer(_part_path(out), out)
     _note_to_continue(out, resume=resume, overwrite=overwrite)
 
 
@@ -306,6 +307,16 @@ def _part_path(out: Path) -> Path:
 
 def _note_path(out: Path) -> Path:
     return out.with_name(f"{out.name}.part.json")
+
+
+def _indices(note: Note) -> NDArray[np.int64]:
+    """Return the index of each embedded image."""
+    return np.concatenate([np.arange(first, end) for first, end in note.good])
+
+
+def _names(source: ImageSource, indices_N: NDArray[np.int64]) -> Sequence[str]:
+    """Return the names of some images, looked up when they are used."""
+    return ComputedNames(len(indices_N), lambda row: source.names[int(indices_N[row])])
 
 
 def _extended(ranges: list[tuple[int, int]], indices_N: NDArray[np.int64]) -> list[tuple[int, int]]:

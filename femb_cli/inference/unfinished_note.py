@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from femb_cli.errors import FembError
-from femb_cli.evaluation.embeddings.names import names_digest, names_to_text
+from femb_cli.evaluation.embeddings.names import name_lines, names_digest
 from femb_cli.files import write_text
 from femb_cli.inference.embedder import Embedder
 from femb_cli.inference.model_digest import model_digest
@@ -65,7 +65,7 @@ class EmbeddingJob:
             embedding_dim=embedder.embedding_dim,
             flip=flip,
             num_images=len(names),
-            names=names_digest(names_to_text(names)),
+            names=names_digest(name_lines(names)),
         )
 
 

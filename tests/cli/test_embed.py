@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from femb_cli.evaluation.embeddings.formats import FORMATS
 from femb_cli.inference import embed_to_file
 from femb_cli.inference.unfinished_embeddings import UnfinishedEmbeddings
 from femb_cli.runtime.signals import Interrupted
@@ -89,3 +90,46 @@ def test_a_failing_process_is_one_clear_error(tmp_path, trained):
     assert done.returncode == 1
     assert "broken.jpg" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_ending_that_names_no_format_is_wrong_usage(femb, trained, tmp_path):
+    for name in ("e.txt", "e", "e.pt"):
+        refused = femb("embed", trained / "samples", "-o", name, "--model", trained, "--dry-run")
+        assert refused.code == 2
+        assert ".npy, .npz, .parquet, .safetensors, .csv" in refused.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_ending_is_written_and_read_by_the_commands_that_take_embeddings(femb, trained):
+    samples = trained / "samples"
+    names = sorted(path.name for path in samples.iterdir())
+    pairs = [f"{names[one]},{names[other]},{one % 2}\n" for one, other in ((1, 0), (3, 2), (0, 2), (2, 4))]
+    Path("pairs.csv").write_text("".join(["ref,probe,mated\n", *pairs]))
+    shown = {}
+    for ending in FORMATS:
+        out = f"e{ending}"
+        made = femb("embed", samples, "-o", out, "--model", trained, "--flip")
+        assert made.code == 0, made.err
+        assert ("cannot say which model" in made.err) == (ending == ".csv")
+        verified = femb("verify", "--pairs", "pairs.csv", "--embeddings", out, "--json")
+        assert verified.code == 0, verified.err
+        assert femb("identify", out, "e.npy").code == 0
+        document = json.loads(verified.out)
+        assert (document.pop("embeddings"), document.pop("model"), document.pop("flip")) == (
+            (out, out, "as stored") if ending == ".csv" else (out, str(trained), "sum")
+        )
+        shown[ending] = document
+    assert all(document == shown[".npy"] for document in shown.values())
+
+
+def test_a_bad_image_later_keeps_what_is_done(femb, trained, monkeypatch):
+    monkeypatch.setattr(embed_to_file, "CHUNK", 2)
+    shutil.copytree(trained / "samples", "images")
+    (Path("images") / "z.jpg").write_bytes(b"not a picture")
+    refused = femb("embed", "images", "-o", "e.npy", "--model", trained)
+    assert refused.code == 1
+    assert "--resume --skip-bad continues without it: e.npy.part keeps 6 of 7 images" in refused.err
+    again = femb("embed", "images", "-o", "e.npy", "--model", trained)
+    assert (again.code, "holds 6 of 7 embeddings of an interrupted call" in again.err) == (1, True)
+    assert femb("embed", "images", "-o", "e.npy", "--model", trained, "--resume", "--skip-bad").code == 0
+    assert len(np.load("e.npy")) == 6

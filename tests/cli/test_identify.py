@@ -2,15 +2,19 @@
 
 import json
 
-import numpy as np
 import pytest
+from stored_embeddings import describe, save_npy
+
+GALLERY = [("anna/1.jpg", (1, 0)), ("bert/1.jpg", (0, 1))]
+PROBES = [("anna/2.jpg", (1, 0.1)), ("bert/2.jpg", (0.9, 1))]
 
 
 @pytest.fixture
 def save(tmp_path):
-    def save(name, rows):
-        np.save(tmp_path / f"{name}.npy", np.array([row for _, row in rows], dtype=np.float32))
-        (tmp_path / f"{name}.txt").write_text("".join(f"{image}\n" for image, _ in rows))
+    def save(name, images, **described):
+        names, rows = zip(*images, strict=True)
+        description = describe(rows, names, **described) if described else None
+        save_npy(tmp_path / f"{name}.npy", rows, names, description)
 
     return save
 
@@ -40,3 +44,35 @@ def test_a_gallery_of_others_is_one_clear_error(femb, save):
     result = femb("identify", "probes.npy", "gallery.npy")
     assert result.code == 1
     assert "no probe has a mate" in result.err
+
+
+def test_the_embeddings_of_two_networks_are_not_compared(femb, save):
+    save("gallery", GALLERY, weights="a", model="net a")
+    save("probes", PROBES, weights="b", model="net b")
+    result = femb("identify", "probes.npy", "gallery.npy")
+    assert result.code == 1
+    assert "probes.npy and gallery.npy come from two networks: net b and net a" in result.err
+    assert "embed both with one model" in result.err
+
+
+def test_other_mirror_images_are_warned_about(femb, save):
+    save("gallery", GALLERY, flip="sum")
+    save("probes", PROBES, flip="none")
+    result = femb("identify", "probes.npy", "gallery.npy")
+    assert result.code == 0
+    assert "warning: probes.npy was embedded with flip none, gallery.npy with flip sum" in result.err
+
+
+def test_a_file_that_says_nothing_about_its_model_is_named(femb, save):
+    save("gallery", GALLERY)
+    save("probes", PROBES, weights="a")
+    result = femb("identify", "probes.npy", "gallery.npy")
+    assert (result.code, result.err) == (0, "nothing is known about the model of gallery.npy\n")
+
+
+def test_names_of_another_call_are_refused(femb, save, tmp_path):
+    save("gallery", GALLERY, weights="a")
+    (tmp_path / "gallery.txt").write_text("bert/1.jpg\nanna/1.jpg\n")
+    result = femb("identify", "gallery.npy", "gallery.npy")
+    assert result.code == 1
+    assert "gallery.txt does not belong to gallery.npy" in result.err

@@ -1,9 +1,10 @@
 """What `femb verify` shows: the table, its intervals, warnings and the report."""
 
 import json
+from pathlib import Path
 
 import pytest
-from stored_embeddings import GENUINE, IMPOSTOR, store
+from stored_embeddings import GENUINE, IMPOSTOR, NAMES, ROWS, describe, save_npy, store
 
 HEADER = "benchmark model flip pairs protocol accuracy TAR@FAR 1e-2 1e-3 EER AUC threshold"
 
@@ -14,6 +15,14 @@ def test_the_table_has_one_row_with_the_metrics(femb):
     assert header.split() == HEADER.split()
     assert row.startswith("pairs.csv   embeddings.npy   as stored       4    arcface   100.00 % ± 0.00")
     assert "1.0000" in row
+
+
+def test_a_file_that_says_nothing_about_its_model_is_named(femb):
+    assert "nothing is known about the model of embeddings.npy" in femb(*store()).err
+    save_npy(Path("embeddings.npy"), ROWS, NAMES, describe(ROWS, NAMES, model="net", flip="sum"))
+    result = femb("verify", "--pairs", "pairs.csv", "--embeddings", "embeddings.npy")
+    assert "nothing is known" not in result.err
+    assert result.out.splitlines()[1].split()[:3] == ["pairs.csv", "net", "sum"]
 
 
 def test_intervals_are_in_brackets_and_named(femb):

@@ -1,10 +1,12 @@
 """Functions that the tests of the launcher run in processes of their own."""
 
+import errno
 import logging
 import os
 import time
 from pathlib import Path
 
+from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
 from femb_cli.runtime.devices import join_process_group
 from femb_cli.runtime.signals import Interrupted, StopRequests
@@ -46,3 +48,23 @@ def wait_forever(mark: str) -> None:
     """Write the number of this process into a file and sleep."""
     Path(mark, os.environ["RANK"]).write_text(str(os.getpid()))
     time.sleep(600)
+
+
+def embed(source: ImageSource, out: Path, fails_at: int, resume: bool) -> int:
+    """Embed a source in chunks of two; the disk of the main process is full at the n-th chunk if it is not 0."""
+    from linear_embedder import linear_embedder
+
+    from femb_cli.inference import embed_to_file as module
+    from femb_cli.inference.part_file import PartFile
+
+    def no_space(part: PartFile, rows, first: int) -> None:
+        if first >= 2 * (fails_at - 1):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(part, rows, first)
+
+    write = PartFile.write
+    if fails_at:
+        PartFile.write = no_space
+    module.CHUNK = 2
+    join_process_group("cpu")
+    return len(module.embed_to_file(linear_embedder(), source, out, resume=resume).rows_ND)

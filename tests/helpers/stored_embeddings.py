@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from femb_cli.evaluation.embeddings import npy
 from femb_cli.evaluation.embeddings.description import Description
-from femb_cli.evaluation.embeddings.names import names_digest, names_to_text
+from femb_cli.evaluation.embeddings.names import name_lines, names_digest
 
 ROWS = [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]]
 NAMES = ["a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"]
@@ -21,14 +21,14 @@ def describe(rows: ArrayLike, names: Sequence[str], **changes: object) -> Descri
     num_rows, embedding_dim = np.shape(rows)
     entries = {"model": "network", "weights": "0a", "fingerprint": "", "flip": "none", "alignment": "as given"}
     numbers = {"num_rows": num_rows, "embedding_dim": embedding_dim, "normalised": False, "preprocessing": {}}
-    names_of_rows = names_digest(names_to_text(names))
+    names_of_rows = names_digest(name_lines(names))
     return Description(**{"femb_version": "1.0", **entries, **numbers, "names": names_of_rows, **changes})
 
 
 def save_npy(path: Path, rows: ArrayLike, names: Sequence[str], description: Description | None = None) -> None:
     """Write a `.npy` file with its names: as another program does, or with a description as femb does."""
     np.save(path, np.asarray(rows, dtype=np.float32))
-    path.with_suffix(".txt").write_bytes(names_to_text(names))
+    path.with_suffix(".txt").write_bytes(b"".join(name_lines(names)))
     if description is not None:
         with path.open("ab") as file:
             file.write(npy.description_to_bytes(description))

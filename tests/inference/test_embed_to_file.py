@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import killed_embeddings
+import launched
 import numpy as np
 import pytest
 from linear_embedder import linear_embedder
@@ -19,6 +20,7 @@ from femb_cli.inference import embed_to_file as module
 from femb_cli.inference.embed import embed_source
 from femb_cli.inference.embed_to_file import embed_to_file
 from femb_cli.inference.model_digest import model_digest
+from femb_cli.runtime.launch import launch
 
 KILLED = Path(killed_embeddings.__file__)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(KILLED.parents[2]), str(KILLED.parent)])}
@@ -110,6 +112,22 @@ def test_every_format_holds_the_same(source, tmp_path, ending):
     result = embed_to_file(linear_embedder(), source, tmp_path / f"again{ending}")
     np.testing.assert_array_equal(result.rows_ND, np.load(tmp_path / "e.npy"))
     assert read_embeddings(tmp_path / f"again{ending}").names == read_embeddings(tmp_path / "e.npy").names
+
+
+@pytest.mark.slow
+def test_processes_share_an_embedding_and_end_together_if_the_main_one_fails(source, tmp_path):
+    out = tmp_path / "e.npy"
+    with pytest.raises(FembError, match=r"cannot write .*e\.npy: No space left") as refused:
+        launch(launched.embed, 2, source, out, 3, False)
+    assert "keeps 4 of 5 images" in refused.value.hint
+    with pytest.raises(FembError, match="has changed|have changed"):
+        whole = (source.path / "0.png").read_bytes()
+        (source.path / "0.png").write_bytes(encode(9, (112, 112), "PNG"))
+        launch(launched.embed, 2, source, out, 0, True)
+    (source.path / "0.png").write_bytes(whole)
+    assert launch(launched.embed, 2, source, out, 0, True) == 5
+    embed_to_file(linear_embedder(), source, tmp_path / "alone.npy")
+    np.testing.assert_allclose(np.load(out), np.load(tmp_path / "alone.npy"), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

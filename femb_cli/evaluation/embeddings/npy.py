@@ -81,7 +81,7 @@ def _read_description(path: Path, end_of_rows: int) -> Description | None:
 def _read_names(path: Path, description: Description | None) -> list[str] | None:
     try:
         text = names_beside(path).read_bytes()
-        if description is not None and description.names != names_digest(text):
+        if description is not None and description.names != names_digest([text]):
             raise FembError(
                 f"{names_beside(path)} does not belong to {path}: it was changed, or comes from another call",
                 hint=f"embed the images again; or, if the names are right, let np.save write the rows of {path} anew,"

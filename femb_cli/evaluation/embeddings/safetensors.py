@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from femb_cli.evaluation.embeddings.contents import Contents
 from femb_cli.evaluation.embeddings.description import Description, description_in
-from femb_cli.evaluation.embeddings.names import names_from_text, names_to_text
+from femb_cli.evaluation.embeddings.names import name_lines, names_from_text
 
 
 def read(path: Path) -> Contents:
@@ -34,7 +34,7 @@ def write(path: Path, rows_ND: NDArray[np.float32], names: Sequence[str], descri
     """Write embeddings with their names."""
     from safetensors.numpy import save_file
 
-    names_T = np.frombuffer(names_to_text(names), dtype=np.uint8)
+    names_T = np.frombuffer(b"".join(name_lines(names)), dtype=np.uint8)
     save_file(
         {"embeddings": np.asarray(rows_ND), "names": names_T}, path, metadata={"description": description.to_text()}
     )

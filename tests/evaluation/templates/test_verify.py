@@ -4,6 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from stored_embeddings import describe
+
+from femb_cli.evaluation.embeddings.formats import FORMATS
 
 
 @pytest.fixture
@@ -40,6 +43,15 @@ def test_what_femb_embed_wrote_is_found_by_name_and_has_its_flip_in_it(femb, tem
     embedded, official = json.loads(femb(*common, "embedded.npy").out), json.loads(femb(*common, "features.npy").out)
     assert embedded["mode"] == "N1D1"
     assert embedded["official_tpr_at_fpr"] == official["official_tpr_at_fpr"]
+
+
+def test_a_file_that_describes_itself_names_its_model(femb, templates, tmp_path):
+    folder, _ = templates
+    names = [line.split()[0] for line in (folder / "meta" / "ijbc_face_tid_mid.txt").read_text().splitlines()]
+    rows = np.load("features.npy")[:, :128]
+    FORMATS[".npz"].write(tmp_path / "e.npz", rows, names, describe(rows, names, model="net", flip="sum"))
+    document = json.loads(femb("verify", "--templates", folder, "--embeddings", "e.npz", "--json").out)
+    assert (document["model"], document["embeddings"], document["mode"]) == ("net", "e.npz", "N1D1")
 
 
 def test_halves_that_are_of_one_embedding_are_warned_about(femb, templates):

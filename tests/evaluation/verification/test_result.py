@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stored_embeddings import store
+from stored_embeddings import NAMES, ROWS, describe, save_npy, store
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.result import verify_embeddings
@@ -32,6 +32,17 @@ def test_the_document_says_what_was_verified(files):
         "model": "embeddings.npy",
         "flip": "as stored",
         "protocol": "exact",
+    }
+
+
+def test_a_file_that_describes_itself_names_the_model_and_its_flip(files):
+    save_npy(files[1], ROWS, NAMES, describe(ROWS, NAMES, model="net", flip="sum"))
+    result = verify_embeddings(*files)
+    assert (result.model, result.flip, result.card["weights"]) == ("net", "sum", "0a")
+    assert {key: result.to_json()[key] for key in ("model", "flip", "embeddings")} == {
+        "model": "net",
+        "flip": "sum",
+        "embeddings": "embeddings.npy",
     }
 
 
