@@ -25,7 +25,7 @@ from femb_cli.evaluation.embeddings.description import Description
 from femb_cli.evaluation.embeddings.formats import format_to_write, is_npy, names_path
 from femb_cli.evaluation.embeddings.names import name_lines, names_digest
 from femb_cli.evaluation.embeddings.outputs import check_replaceable
-from femb_cli.evaluation.embeddings.read import read_contents
+from femb_cli.evaluation.embeddings.read import read_description
 from femb_cli.files import cannot_write, make_parent, new_file, remove_leftovers, sync, write_errors
 from femb_cli.inference.describe import describe
 from femb_cli.inference.embed import Embeddings, UnreadableImage
@@ -74,9 +74,11 @@ class UnfinishedEmbeddings:
     ) -> None:
         if self._part is None:
             return
-        if self._is_new and not self._note.done:
-            self._abandon(self._part)
-        self._part.close()
+        try:
+            if self._is_new and not self._note.done:
+                self._abandon(self._part)
+        finally:
+            self._part.close()
 
     def open(self, *, resume: bool, overwrite: bool) -> Opened:
         """Start a new output, or continue the one that is there.
@@ -118,7 +120,7 @@ class UnfinishedEmbeddings:
         if self._num_compared == self._note.done and self._images_hash.hexdigest() != self._note.images:
             raise FembError(
                 f"{self._note_file} belongs to another embedding: images that are done have changed since",
-                hint=f"start over with --overwrite, or remove {self._note_file}",
+                hint=f"start over with --overwrite instead of --resume, or remove {self._note_file}",
             )
 
     def add(self, chunk: Embeddings, *, num_done: int) -> None:
@@ -176,8 +178,8 @@ class UnfinishedEmbeddings:
     def _start(self, part: PartFile) -> None:
         """Reserve the space of all embeddings."""
         self._is_new = True
-        self._note_file.unlink(missing_ok=True)
         with write_errors(self._out):
+            self._note_file.unlink(missing_ok=True)
             part.start(self._note.job.num_images)
 
     def _check_rows(self, part: PartFile) -> None:
@@ -196,8 +198,8 @@ class UnfinishedEmbeddings:
         if not note.good or not format_to_write(self._out).holds_description:
             return bool(note.good) and self._out.is_file()
         try:
-            found = npy.read_description(self._out) if is_npy(self._out) else read_contents(self._out).description
-        except (FembError, OSError, ValueError):
+            found = read_description(self._out)
+        except FembError:
             return False
         expected = self._describe(_names(self._source, _indices(note)))
         return found is not None and found == replace(expected, femb_version=found.femb_version)
@@ -236,9 +238,10 @@ class UnfinishedEmbeddings:
 
     def _abandon(self, part: PartFile) -> None:
         """Remove the unfinished files of an embedding without an image."""
-        self._note_file.unlink(missing_ok=True)
-        remove_leftovers(self._note_file)
-        part.remove()
+        with write_errors(self._out):
+            self._note_file.unlink(missing_ok=True)
+            remove_leftovers(self._note_file)
+            part.remove()
 
     @contextmanager
     def _keeping_what_is_done(self) -> Iterator[None]:

@@ -149,7 +149,7 @@ def check_same_job(path: Path, note: Note, job: EmbeddingJob) -> None:
             values = "" if field.name in _DIGESTS else f": {begun} then, {now} now"
             raise FembError(
                 f"{path} belongs to another embedding: the {_TITLES[field.name]} differs{values}",
-                hint=f"start over with --overwrite, or remove {path}",
+                hint=f"start over with --overwrite instead of --resume, or remove {path}",
             )
 
 
@@ -157,5 +157,5 @@ def damaged(path: Path, reason: str) -> FembError:
     """Return the error for an unfinished embedding that cannot be continued."""
     return FembError(
         f"{path} is damaged, so this embedding cannot be continued: {reason}",
-        hint=f"start over with --overwrite, or remove {path}",
+        hint=f"start over with --overwrite instead of --resume, or remove {path}",
     )

@@ -5,6 +5,7 @@
 The last line is the number of operations. The process forks, because importing torch takes seconds.
 """
 
+import gc
 import os
 import shutil
 import signal
@@ -109,6 +110,7 @@ def main(folder: Path, ending: str, *, replaces: bool) -> int:
     embed(new_out, source, seed=1)
     old, new = content(old_out), content(new_out)
     assert old is not None and new is not None and old != new
+    gc.freeze()  # so that a child copies fewer pages
     for killed_at in range(1, 200):
         out = folder / str(killed_at) / f"e{ending}"
         if replaces:

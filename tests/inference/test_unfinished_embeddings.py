@@ -245,6 +245,13 @@ def test_a_damaged_unfinished_output_can_be_started_over(source):
     assert len(resume(source)) == 4
 
 
+def test_a_note_that_cannot_be_replaced_is_one_clear_error(source):
+    Path("e.npy.part.json").mkdir()
+    with pytest.raises(FembError, match=r"cannot write e\.npy: "):
+        interrupt(source, overwrite=True)
+    assert files() == []
+
+
 def test_without_any_embedding_there_is_no_file(source):
     with pytest.raises(FembError, match="none of the 4 images"), unfinished(source) as nothing:
         nothing.open(resume=False, overwrite=False)

@@ -25,7 +25,7 @@ def read(path: Path) -> Contents:
 
     try:
         with path.open("rb") as file:
-            table = pq.read_table(file)
+            table = pq.read_table(file, page_checksum_verification=True)
     except pa.ArrowException as error:
         raise ValueError(str(error)) from error
     if "embedding" not in table.column_names:
@@ -47,7 +47,7 @@ def write(path: Path, rows_ND: NDArray[np.float32], names: Sequence[str], descri
         [("name", pa.string()), ("embedding", pa.list_(pa.float32(), dimension))],
         metadata={_KEY: description.to_text()},
     )
-    with pq.ParquetWriter(path, schema) as writer:
+    with pq.ParquetWriter(path, schema, write_page_checksum=True) as writer:
         for start in range(0, len(rows_ND), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
             numbers = pa.array(np.ravel(rows_ND[rows]))

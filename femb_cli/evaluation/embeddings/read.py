@@ -4,11 +4,15 @@ Shape suffixes: N embeddings, D embedding dimension.
 """
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal
 from zipfile import BadZipFile
 
+from numpy.lib.format import MAGIC_PREFIX
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
@@ -19,7 +23,7 @@ from femb_cli.evaluation.embeddings.formats import FORMATS, is_npy, names_path
 
 _DAMAGED = (
     *(OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, OverflowError, RuntimeError),
-    *(BadZipFile, zlib.error),
+    *(SyntaxError, TokenError, BadZipFile, zlib.error),
 )
 """What the formats' readers raise for a file that is missing or damaged."""
 
@@ -65,13 +69,9 @@ def read_rows(path: Path, *, mmap_mode: Literal["r"] | None = None) -> NDArray[A
 
 def read_contents(path: Path, *, mmap_mode: Literal["r"] | None = None) -> Contents:
     """Read embeddings that may have no names; arguments and errors as `read_embeddings`."""
-    try:
-        contents = (
-            npy.read(path, as_map=mmap_mode is not None) if is_npy(path) else FORMATS[path.suffix.lower()].read(path)
-        )
-    except _DAMAGED as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or repr(error)
-        raise FembError(f"cannot read {path}: {' '.join(reason.split())[:500]}") from error
+    with _read_errors(path):
+        as_map = mmap_mode is not None
+        contents = npy.read(path, as_map=as_map) if is_npy(path) else FORMATS[path.suffix.lower()].read(path)
     if contents.rows_ND.dtype.kind not in "fiu" or contents.rows_ND.ndim != 2:
         raise FembError(f"{path} does not hold one array of numbers (N, D)", hint="femb embed writes such files")
     if contents.names is not None and len(contents.names) != len(contents.rows_ND):
@@ -79,3 +79,35 @@ def read_contents(path: Path, *, mmap_mode: Literal["r"] | None = None) -> Conte
             f"{path} holds {contents.rows_ND.shape} numbers but {names_path(path)} has {len(contents.names)} names"
         )
     return contents
+
+
+def read_description(path: Path) -> Description | None:
+    """Read what a file says about its network, also if its names are missing; None if it says nothing.
+
+    Raises:
+        FembError: the file is missing or damaged.
+    """
+    with _read_errors(path):
+        return npy.read_description(path) if is_npy(path) else FORMATS[path.suffix.lower()].read(path).description
+
+
+@contextmanager
+def _read_errors(path: Path) -> Iterator[None]:
+    """Turn what a format's reader raises into a FembError."""
+    try:
+        yield
+    except _DAMAGED as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or repr(error)
+        raise FembError(f"cannot read {path}: {' '.join(reason.split())[:500]}", hint=_hint(path)) from error
+
+
+def _hint(path: Path) -> str | None:
+    """Return what to do with a file that cannot be read, if it is a `.npy` file under another name."""
+    try:
+        with path.open("rb") as file:
+            is_array = file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX
+    except OSError:
+        return None
+    if not is_array or is_npy(path):
+        return None
+    return "it is a .npy file, as older versions of femb wrote under every name: rename it to .npy"

@@ -1,6 +1,7 @@
 """`.npy` files: the mark that ties them to their names, and files of other programs."""
 
 import io
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -64,6 +65,15 @@ def test_a_damaged_description_is_refused(marked, old, new):
     marked.write_bytes(marked.read_bytes().replace(old, new))
     with pytest.raises(FembError, match=r"cannot read .*e\.npy: "):
         read_embeddings(marked)
+
+
+def test_a_header_that_is_no_header_is_refused(marked):
+    whole = marked.read_bytes()
+    for place in range(6, 128):
+        for byte in b"({'\x00\xff":
+            marked.write_bytes(whole[:place] + bytes([byte]) + whole[place + 1 :])
+            with suppress(FembError):
+                read_embeddings(marked)
 
 
 def test_a_header_that_claims_petabytes_is_refused_at_once(tmp_path):

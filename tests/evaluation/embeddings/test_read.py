@@ -106,3 +106,11 @@ def test_an_array_that_is_no_table_of_numbers_is_refused(tmp_path, array, ending
     save(tmp_path / f"other{ending}", array)
     with pytest.raises(FembError, match=rf"other\{ending}"):
         read_rows(tmp_path / f"other{ending}")
+
+
+@pytest.mark.parametrize("ending", [".npz", ".parquet", ".safetensors", ".csv"])
+def test_an_array_under_the_name_of_another_format_is_recognised(tmp_path, ending):
+    np.save((tmp_path / f"e{ending}").open("wb"), ROWS)
+    with pytest.raises(FembError, match="cannot read") as refused:
+        read_rows(tmp_path / f"e{ending}")
+    assert "rename it to .npy" in refused.value.hint

@@ -154,7 +154,7 @@ def digest(file: Path) -> str:
 
 def embeddings(path: Path) -> Any:
     """The rows and names of embeddings; None if there are none, `refused` if the reader refuses them."""
-    from femb_cli.evaluation.embeddings_file import read_embeddings
+    from femb_cli.evaluation.embeddings.read import read_embeddings
 
     try:
         stored = read_embeddings(path)
