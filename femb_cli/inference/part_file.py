@@ -97,7 +97,13 @@ class PartFile:
         os.fsync(self._descriptor)
 
     def rename(self, path: Path) -> None:
-        """Rename the file, and replace one that is there."""
+        """Rename the file, and replace one that is there.
+
+        Raises:
+            OSError: it cannot be renamed, or has lost its name.
+        """
+        if not _has_inode(self.path, self._descriptor):
+            raise FileNotFoundError(errno.ENOENT, f"{self.path} has been removed meanwhile")
         self.path.replace(path)
 
     def remove(self) -> None:

@@ -2,7 +2,7 @@
 
 Beside the output `faces.npy` there are `faces.npy.part`, an array with room for all images, and `faces.npy.part.json`,
 a note of what is done. The note is written after the embeddings that it counts are on the disk, and it is removed last.
-Before the output is published, the note allows a resumed call to replace what this one may then have published already.
+Before the output is published, the note says so: a resumed call may replace what this one has published already.
 
 Shape suffixes: N images, D embedding dimension.
 """
@@ -187,7 +187,7 @@ class UnfinishedEmbeddings:
         note = self._note
         all_done = note.done == note.job.num_images
         if not part.num_bytes:
-            self._is_published = all_done and note.overwrite and self._is_output_of(note)
+            self._is_published = all_done and note.publishing and self._is_output_of(note)
             if not self._is_published:
                 raise damaged(part.path, "it is missing or empty")
         elif not part.holds(note.num_rows, of=note.job.num_images, digest=note.rows, all_done=all_done):
@@ -205,9 +205,9 @@ class UnfinishedEmbeddings:
         return found is not None and found == replace(expected, femb_version=found.femb_version)
 
     def _publish(self, part: PartFile, names: Sequence[str]) -> None:
-        if not self._note.overwrite:
+        if not (self._note.overwrite or _has_published(self._out, self._note)):
             check_replaceable(self._out, overwrite=False)
-        self._note = replace(self._note, overwrite=True)
+        self._note = replace(self._note, publishing=True)
         self._note.write(self._note_file)
         description = self._describe(names)
         part.complete(len(names), npy.description_to_bytes(description))
@@ -298,10 +298,16 @@ def _note_to_continue(out: Path, *, resume: bool, overwrite: bool) -> tuple[Note
             f"{_part_path(out)} holds {note.done:,} of {note.job.num_images:,} embeddings of an interrupted call",
             hint="--resume continues; --overwrite starts over",
         )
-    if note is None or not note.overwrite:
-        check_replaceable(out, overwrite=overwrite)
     may_overwrite = overwrite or (note is not None and note.overwrite)
+    if note is None or not _has_published(out, note):
+        check_replaceable(out, overwrite=may_overwrite)
     return (note if resume else None), may_overwrite
+
+
+def _has_published(out: Path, note: Note) -> bool:
+    """Whether outputs that exist may be those of this note; a `.npy` file is the array under its final name."""
+    part = _part_path(out)
+    return note.publishing and not (is_npy(out) and part.exists() and part.stat().st_size > 0)
 
 
 def _part_path(out: Path) -> Path:

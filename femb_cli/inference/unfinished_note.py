@@ -80,7 +80,8 @@ class Note:
         failed: name and problem of each image that could not be read.
         images: checksum of the bytes of the images that are done, in their order.
         rows: checksum of their embeddings.
-        overwrite: whether the embedding may replace outputs that exist; true also once it has begun to publish its own.
+        overwrite: whether the embedding may replace outputs that exist.
+        publishing: whether it has begun to publish its own outputs.
     """
 
     job: EmbeddingJob
@@ -90,6 +91,7 @@ class Note:
     images: str
     rows: str
     overwrite: bool
+    publishing: bool = False
 
     @property
     def num_rows(self) -> int:

@@ -312,6 +312,26 @@ def test_an_output_that_appears_meanwhile_is_not_replaced(source):
     assert Path("e.npy").read_bytes() == b"another"
 
 
+def test_after_a_kill_while_publishing_other_outputs_are_not_replaced(source):
+    interrupt(source, 4)
+    note_with(publishing=True)(Path("e.npy.part"), Path("e.npy.part.json"))
+    Path("e.txt").write_text("notes")
+    with pytest.raises(FembError, match=r"e\.txt exists already"):
+        resume(source)
+    Path("e.txt").unlink()
+    assert len(resume(source)) == 4
+
+
+def test_a_file_that_another_process_made_under_its_name_is_not_published(source):
+    with pytest.raises(FembError, match=r"e\.npy\.part has been removed meanwhile"), unfinished(source) as first:
+        first.open(resume=False, overwrite=False)
+        first.add(rows(source, 0, 4), num_done=4)
+        Path("e.npy.part").unlink()
+        Path("e.npy.part").write_bytes(b"another")
+        first.finish()
+    assert files() == ["e.npy.part", "e.npy.part.json"]
+
+
 def test_a_name_with_a_line_break_is_refused_at_the_start(source):
     source.names[3] = "3\n.png"
     with pytest.raises(FembError, match=r"'3\\n\.png' holds a line break"):
