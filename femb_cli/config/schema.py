@@ -424,4 +424,7 @@ class TrainConfig(Section):
     """Threads of each process that read and decode images; 0: the training thread does it."""
     log_every: Count = 20
     """Steps between two lines of the log."""
+    sync_batch_norm: bool = False
+    """Whether batch norm uses the mean and variance of the whole batch, not those of each process's part."""
+    # New settings go above: a run's config.yaml is known to be whole because it ends with the seed.
     seed: CountOrZero = 42

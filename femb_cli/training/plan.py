@@ -49,20 +49,31 @@ def make_plan(config: TrainConfig, processes: int = 1, source: ImageSource | Non
         source: the training set, if it is open already; else its size is read from its metadata where it has any.
 
     Raises:
-        UsageError: the processes cannot share the batch evenly.
-        FembError: the dataset is missing, has no identities or is smaller than one batch.
+        UsageError: the processes cannot share the batch evenly, or batch norm gets a single image.
+        FembError: the dataset is missing, has less than two identities or is smaller than one batch.
     """
     num_images, num_identities = count_data(config.data) if source is None else count_source(source)
+    if num_identities < 2:
+        raise FembError(
+            f"the training set has {num_identities} identity: training needs at least two people to tell apart",
+            hint="training needs one folder per person, or labels",
+        )
     batch_size = config.batch_size
     if batch_size % processes:
         raise UsageError(
             f"a batch of {batch_size} images cannot be split evenly over {processes} processes",
             hint=f"--batch-size {math.ceil(batch_size / processes) * processes}",
         )
+    normalised_together = batch_size if config.sync_batch_norm else batch_size // processes
+    if normalised_together < 2:
+        raise UsageError(
+            f"a batch of {batch_size} over {processes} processes is one image each: batch norm needs at least two",
+            hint=f"--batch-size {2 * processes}",
+        )
     if batch_size > num_images:
         raise FembError(
             f"a batch of {batch_size} images is larger than the dataset of {num_images}",
-            hint=f"--batch-size {max(1, num_images // 2)}",
+            hint=f"--batch-size {max(2, num_images // 2)}",
         )
     steps_per_epoch = num_images / batch_size
     steps = config.steps if config.steps is not None else max(1, round((config.epochs or 0) * steps_per_epoch))

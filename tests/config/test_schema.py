@@ -37,6 +37,20 @@ def test_values_that_contradict_each_other_are_refused(tree, words):
     assert words in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "tree",
+    [{"workers": 10**6}, {"seed": 2**70}, {"data": {"seed": 2**54}}, {"backbone": {"embedding_dim": 10**12}}],
+)
+def test_values_that_no_machine_can_compute_with_are_refused(tree):
+    with pytest.raises(UsageError, match=r"workers|seed|embedding_dim"):
+        check(tree, TrainConfig)
+
+
+def test_the_seed_stays_the_last_setting():
+    """By its seed a run's configuration is known to be whole."""
+    assert fields(TrainConfig)[-1].name == "seed"
+
+
 def test_a_configuration_cannot_be_changed():
     with pytest.raises(FrozenInstanceError):
         TrainConfig().batch_size = 1  # type: ignore[misc]

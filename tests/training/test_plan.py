@@ -1,6 +1,9 @@
 """The arithmetic of a run."""
 
+import shutil
+
 import pytest
+from people import write_people
 from PIL import Image
 
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
@@ -34,7 +37,24 @@ def test_steps_are_taken_as_they_are():
     assert sizes.epochs == pytest.approx(7 / 3.125)
 
 
-@pytest.mark.parametrize("processes", [1, 2, 4, 16])
+def test_batch_norm_needs_two_images():
+    with pytest.raises(UsageError, match="16 over 16 processes is one image each") as caught:
+        plan(processes=16)
+    assert caught.value.hint == "--batch-size 32"
+    assert plan(processes=16, sync_batch_norm=True).batch_size == 16
+    with pytest.raises(UsageError, match="batch norm"):
+        plan(batch_size=1, sync_batch_norm=True)
+
+
+def test_one_person_alone_is_no_training_set(tmp_path):
+    folder = write_people(tmp_path / "people")
+    for person in range(1, 6):
+        shutil.rmtree(folder / f"person{person}")
+    with pytest.raises(FembError, match="has 1 identity: training needs at least two people"):
+        plan(data=DatasetConfig(path=str(folder)), batch_size=2)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4, 8])
 def test_the_number_of_processes_changes_neither_batch_nor_steps(processes):
     sizes = plan(processes)
     assert (sizes.processes, sizes.batch_size, sizes.steps) == (processes, 16, 62)
@@ -69,14 +89,14 @@ def test_a_folder_of_people_is_counted(tmp_path):
     for name in ("anna/1.png", "anna/2.png", "bert/1.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.new("RGB", (8, 8)).save(tmp_path / name)
-    sizes = plan(data=DatasetConfig(path=str(tmp_path)), batch_size=1)
+    sizes = plan(data=DatasetConfig(path=str(tmp_path)), batch_size=2)
     assert (sizes.num_images, sizes.num_identities) == (3, 2)
 
 
 def test_images_of_nobody_cannot_be_trained_on(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
     with pytest.raises(FembError, match="identities"):
-        plan(data=DatasetConfig(path=str(tmp_path)), batch_size=1)
+        plan(data=DatasetConfig(path=str(tmp_path)), batch_size=2)
 
 
 def test_missing_data_is_named(tmp_path):
@@ -88,8 +108,8 @@ def test_an_open_training_set_is_counted_as_it_is(tmp_path):
     for name in ("anna/1.png", "anna/2.png", "bert/1.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.new("RGB", (8, 8)).save(tmp_path / name)
-    config = TrainConfig(data=DatasetConfig(path="elsewhere"), batch_size=1)
+    config = TrainConfig(data=DatasetConfig(path="elsewhere"), batch_size=2)
     sizes = make_plan(config, source=open_source(tmp_path))
-    assert (sizes.num_images, sizes.num_identities, sizes.steps_per_epoch) == (3, 2, 3)
+    assert (sizes.num_images, sizes.num_identities, sizes.steps_per_epoch) == (3, 2, 1.5)
     with pytest.raises(FembError, match="anna has no identities"):
         make_plan(config, source=open_source(tmp_path / "anna"))

@@ -28,6 +28,10 @@ def test_a_steps_randomness_depends_on_seed_step_and_rank_alone():
     assert len({draws(*place) for place in places}) == 4
 
 
+def test_every_seed_of_the_schema_can_be_used():
+    assert len({draws(2**53, step, rank) for step in (0, 10**9) for rank in (0, 2**16)}) == 4
+
+
 def test_the_classifier_gets_one_seed_on_all_ranks_and_another_in_each_step():
     assert len(sampled_classes(0, 0, rank=0)) == 10
     assert sampled_classes(0, 0, rank=0) == sampled_classes(0, 0, rank=1) != sampled_classes(0, 1, rank=0)
