@@ -85,8 +85,14 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def new_folder(path: Path, *, overwrite: bool = False, keep_locked: list[int] | None = None) -> Iterator[Path]:
     """Yield a temporary directory beside `path`; on success it is renamed to `path`, on any error it is removed.
+
+    Args:
+        path: the directory to make.
+        overwrite: replace an existing one.
+        keep_locked: gets the descriptor that locks the directory, so that the caller can keep it locked and close it;
+            None: it is locked only while it is written.
 
     Raises:
         FembError: as `new_file`.
@@ -103,7 +109,10 @@ def new_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             yield aside
             publish(aside, path)
         finally:
-            os.close(descriptor)
+            if keep_locked is None:
+                os.close(descriptor)
+            else:
+                keep_locked.append(descriptor)
             shutil.rmtree(aside, ignore_errors=True)
 
 

@@ -1,7 +1,8 @@
-"""Find, create and list runs, and name the files in a run's directory. No tensor is read here.
+"""Find and list runs, and name the files in a run's directory. No tensor is read here.
 
     runs/arcface_iresnet50_ms1mv3_1/
       config.yaml               the resolved configuration
+      run.json                  the training set's identity, the processes and the device that the run trains on
       metrics.jsonl             one line per log interval and per verification
       events.out.tfevents.*     the same metrics for TensorBoard
       samples/                  images of the synthetic benchmark, to try femb embed on (synthetic data only)
@@ -10,7 +11,8 @@
           model.safetensors       the backbone, with its card in the header
           classifier.safetensors  the class weights
           config.yaml             the run's configuration
-          state/                  optimizer and step, to continue the training
+          state/                  optimizer, step and running means, to continue the training
+          checksums.json          of all these files, by which damage is noticed
       summary.json              the result, written last: a run that has it is finished
 
 A checkpoint outside a run, such as a converted one, is a directory like `step-001000/`; only `model.safetensors` is
@@ -19,16 +21,18 @@ required.
 
 import json
 import os
-import shutil
+import secrets
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from femb_cli.config.load import dump_config
+from femb_cli.config.load import dump_config, load_config, read_yaml
 from femb_cli.config.schema import DatasetConfig, TrainConfig
 from femb_cli.errors import FembError
-from femb_cli.files import new_file
+from femb_cli.files import remove, write_errors, write_text
 
 CONFIG = "config.yaml"
+RUN_INFO = "run.json"
 METRICS = "metrics.jsonl"
 RUN_SUMMARY = "summary.json"
 CHECKPOINTS = "checkpoints"
@@ -36,6 +40,11 @@ CHECKPOINTS = "checkpoints"
 MODEL = "model.safetensors"
 CLASSIFIER = "classifier.safetensors"
 STATE = "state"
+OPTIMIZER = "optimizer.pt"
+PROGRESS = "progress.json"
+
+ADDED_SETTINGS = ("init", "classifier", "sync_batch_norm")
+"""Top-level settings that the first version of femb did not have, so that an older `config.yaml` lacks them."""
 
 
 def runs_folder() -> Path:
@@ -53,28 +62,13 @@ def newest_finished_run(runs: Path | None = None) -> Path:
         FembError: no run has finished.
     """
     runs = runs_folder() if runs is None else runs
-    finished = [summary for summary in runs.glob(f"*/{RUN_SUMMARY}") if run_checkpoints(summary.parent)]
+    finished = [summary for summary in runs.glob(f"[!.]*/{RUN_SUMMARY}") if run_checkpoints(summary.parent)]
     if not finished:
         raise FembError(
             f"no finished run under {_with_slash(runs)}",
             hint="femb train makes one, or name a model: --model CHECKPOINT",
         )
     return max(finished, key=lambda summary: summary.stat().st_mtime_ns).parent
-
-
-def newest_unfinished_run() -> Path:
-    """Return the run that a bare `femb train --resume` continues.
-
-    Raises:
-        FembError: there is none.
-    """
-    runs = runs_folder()
-    unfinished = [config.parent for config in runs.glob(f"*/{CONFIG}") if not (config.parent / RUN_SUMMARY).exists()]
-    if not unfinished:
-        raise FembError(
-            f"no unfinished run under {_with_slash(runs)} to resume", hint="name one: femb train --resume RUN"
-        )
-    return max(unfinished, key=lambda path: path.stat().st_mtime_ns)
 
 
 def run_path(config: TrainConfig) -> Path:
@@ -92,40 +86,47 @@ def is_run(path: Path) -> bool:
     return (path / CONFIG).is_file() and (path / CHECKPOINTS).is_dir()
 
 
-def create_run(path: Path, config: TrainConfig, *, overwrite: bool = False) -> None:
-    """Make the directory of a run and write the resolved configuration into it.
+def read_config(run: Path) -> TrainConfig:
+    """Read the configuration of a run, which must be whole: a setting that is cut off never becomes its default.
+
+    Every femb has written all settings, `seed` last.
 
     Raises:
-        FembError: the directory exists and `overwrite` is false, or it is not a run and is not empty.
+        FembError: the file is missing, cut off or damaged.
     """
-    if path.exists():
-        if not overwrite:
-            raise FembError(
-                f"the run {path} exists already", hint=f"femb train --resume {path}, another --out, or --overwrite"
-            )
-        if not is_run(path) and any(path.iterdir()):
-            raise FembError(f"{path} is not a run: it has no {CONFIG}; femb does not delete it")
-        shutil.rmtree(path)
-    (path / CHECKPOINTS).mkdir(parents=True)
-    write_config(path, config)
+    file = run / CONFIG
+    if not file.is_file():
+        raise FembError(f"{run} is not a run: it has no {CONFIG}")
+    tree = read_yaml(file)
+    known = [setting.name for setting in fields(TrainConfig) if setting.name not in ADDED_SETTINGS]
+    missing = [name for name in known if name not in tree]
+    if missing or not file.read_bytes().endswith(b"\n"):
+        raise FembError(
+            f"{file} is cut off: {f'it has no {missing[-1]}' if missing else 'its last line has no end'}",
+            hint=f"each checkpoint has a copy: {run / CHECKPOINTS}/step-*/{CONFIG}",
+        )
+    return load_config(file)
 
 
 def write_config(run: Path, config: TrainConfig) -> None:
     """Write the resolved configuration into a run."""
-    with new_file(run / CONFIG, overwrite=True) as aside:
-        aside.write_text(dump_config(config), encoding="utf-8")
+    write_text(run / CONFIG, dump_config(config))
 
 
 def write_summary(run: Path, summary: dict[str, Any]) -> None:
     """Write the result into a run, which marks the run as finished."""
-    with new_file(run / RUN_SUMMARY, overwrite=True) as aside:
-        aside.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    write_text(run / RUN_SUMMARY, json.dumps(summary, indent=2) + "\n")
 
 
 def run_checkpoints(run: Path) -> list[Path]:
-    """Return the checkpoints of a run, oldest first."""
-    checkpoints = [path for path in (run / CHECKPOINTS).glob("step-*") if checkpoint_step(path) is not None]
-    return sorted(checkpoints, key=lambda path: checkpoint_step(path) or 0)
+    """Return the checkpoints of a run that have a network, oldest first."""
+    return [checkpoint for checkpoint in checkpoint_folders(run) if (checkpoint / MODEL).is_file()]
+
+
+def checkpoint_folders(run: Path) -> list[Path]:
+    """Return everything in a run that has the name of a checkpoint, oldest first, also what is not whole."""
+    folders = [path for path in (run / CHECKPOINTS).glob("step-*") if checkpoint_step(path) is not None]
+    return sorted(folders, key=lambda path: checkpoint_step(path) or 0)
 
 
 def checkpoint_path(run: Path, step: int) -> Path:
@@ -135,14 +136,28 @@ def checkpoint_path(run: Path, step: int) -> Path:
 
 def checkpoint_step(checkpoint: Path) -> int | None:
     """Return the step in the name of a run's checkpoint; None for any other name."""
-    number = checkpoint.name.removeprefix("step-")
-    return int(number) if number.isdigit() else None
+    start, number = checkpoint.name[:5], checkpoint.name[5:]
+    return int(number) if start == "step-" and number.isascii() and number.isdigit() else None
 
 
 def keep_newest_checkpoints(run: Path, keep: int) -> None:
     """Delete all but the newest checkpoints of a run."""
-    for checkpoint in run_checkpoints(run)[:-keep]:
-        shutil.rmtree(checkpoint)
+    kept = run_checkpoints(run)[-keep:]
+    for checkpoint in checkpoint_folders(run):
+        if checkpoint not in kept:
+            remove_checkpoint(checkpoint)
+
+
+def remove_checkpoint(checkpoint: Path) -> None:
+    """Delete a checkpoint; it loses its name first, so that nothing half-deleted has a checkpoint's name.
+
+    Raises:
+        FembError: the directory cannot be changed.
+    """
+    with write_errors(checkpoint.parent):
+        aside = checkpoint.with_name(f".{checkpoint.name}.{secrets.token_hex(4)}.tmp")
+        checkpoint.replace(aside)
+        remove(aside)
 
 
 def _with_slash(runs: Path) -> str:

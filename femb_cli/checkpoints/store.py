@@ -1,5 +1,8 @@
 """Write and open femb checkpoints: directories with `model.safetensors`, as `runs.py` lists their contents."""
 
+import logging
+import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +13,22 @@ from torch import Tensor, nn
 
 from femb_cli.backbones import Backbone, build_empty_backbone
 from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.checksums import find_damage, write_checksums
 from femb_cli.checkpoints.fingerprint import check_fingerprint, fingerprint
-from femb_cli.checkpoints.runs import CHECKPOINTS, CLASSIFIER, CONFIG, MODEL, STATE, run_checkpoints
+from femb_cli.checkpoints.runs import (
+    CHECKPOINTS,
+    CLASSIFIER,
+    CONFIG,
+    MODEL,
+    STATE,
+    checkpoint_folders,
+    run_checkpoints,
+)
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.errors import FembError
 from femb_cli.files import new_folder
+
+logger = logging.getLogger("femb")
 
 
 @dataclass(frozen=True)
@@ -40,11 +54,23 @@ class Checkpoint:
         Raises:
             FembError: the file is damaged, a tensor does not fit, or the network does not match its fingerprint.
         """
+        self.refuse_damage(MODEL)
         where = str(self.model_file)
         backbone = assemble_backbone(self.card.backbone, _read_tensors(self.model_file), where=where)
         if self.card.fingerprint:
             check_fingerprint(backbone, self.card.preprocessing, self.card.fingerprint, where)
         return backbone
+
+    def refuse_damage(self, name: str) -> None:
+        """Compare one file of the directory with its checksum, if the checkpoint has checksums.
+
+        Raises:
+            FembError: the file has changed since it was saved.
+        """
+        if self.path.is_dir() and (damage := find_damage(self.path, name)):
+            others = [path for path in run_checkpoints(self.path.parent.parent) if path != self.path]
+            hint = f"use another checkpoint of the run, such as {others[-1]}" if others else None
+            raise FembError(f"the checkpoint {self.path} is damaged: {damage}", hint=hint)
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -59,14 +85,21 @@ def open_checkpoint(path: Path) -> Checkpoint:
         )
     checkpoint = path
     if path.is_dir() and (path / CHECKPOINTS).is_dir():
-        checkpoints = run_checkpoints(path)
-        if not checkpoints:
-            raise FembError(f"the run {path} has no checkpoint yet", hint=f"femb train --resume {path} continues it")
-        checkpoint = checkpoints[-1]
+        checkpoint = _newest_checkpoint(path)
     file = checkpoint / MODEL if checkpoint.is_dir() else checkpoint
     if not file.is_file():
         raise FembError(f"{path} is neither a run nor a checkpoint: it has no {MODEL}")
     return Checkpoint(checkpoint, ModelCard.from_metadata(read_metadata(file), str(file)))
+
+
+def _newest_checkpoint(run: Path) -> Path:
+    """Return the newest checkpoint of a run that has a network; say which newer ones have none."""
+    checkpoints = run_checkpoints(run)
+    if not checkpoints:
+        raise FembError(f"the run {run} has no checkpoint yet", hint=f"femb train --resume {run} continues it")
+    if (newest := checkpoint_folders(run)[-1]) != checkpoints[-1]:
+        logger.warning(f"{newest} has no {MODEL}: using {checkpoints[-1].name}")
+    return checkpoints[-1]
 
 
 def save_checkpoint(
@@ -101,14 +134,15 @@ def save_checkpoint(
         # Compute the fingerprint with a new network: `backbone` may be on a GPU, in training mode or in half precision.
         stored = assemble_backbone(card.backbone, tensors, where=str(path))
         card = replace(card, fingerprint=fingerprint(stored, card.preprocessing))
-        save_file(tensors, aside / MODEL, metadata=card.to_metadata())
+        _save_tensors(tensors, aside / MODEL, metadata=card.to_metadata())
         if classifier is not None:
-            save_file(_to_storable(classifier), aside / CLASSIFIER)
+            _save_tensors(_to_storable(classifier), aside / CLASSIFIER)
         if config is not None:
             (aside / CONFIG).write_text(config, encoding="utf-8")
         if write_state is not None:
             (aside / STATE).mkdir()
             write_state(aside / STATE)
+        write_checksums(aside)
     return card
 
 
@@ -177,6 +211,16 @@ def read_metadata(file: Path) -> dict[str, str]:
             f"{file} is not a readable safetensors file: {error}",
             hint="femb convert-checkpoint reads official weights, also from .onnx files",
         ) from error
+
+
+def _save_tensors(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file; a full disk is an `OSError`, as with any other file."""
+    try:
+        save_file(tensors, file, metadata=metadata)
+    except SafetensorError as error:
+        if number := re.search(r"os error (\d+)", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+        raise
 
 
 def _read_tensors(file: Path) -> dict[str, Tensor]:

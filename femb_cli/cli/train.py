@@ -114,7 +114,7 @@ def _show_plan(request: "TrainRequest", output: Output) -> None:
     """Print what a training would do."""
     from femb_cli.training.session import describe
 
-    plan = describe(request)
+    plan = describe(request, say=output.say)
     output.result(plan, plan["config"] + "\n" + format_pairs({k: v for k, v in plan.items() if k != "config"}))
 
 
@@ -122,18 +122,20 @@ def _train(request: "TrainRequest", output: Output) -> None:
     """Prepare a run, train, and print the summary."""
     from femb_cli.runtime.launch import on_main_process
     from femb_cli.runtime.signals import Interrupted, interruption_says
+    from femb_cli.training.run_directory import RunLock
     from femb_cli.training.session import launch_run, prepare_run
 
     output.load_libraries()
-    with interruption_says(NOTHING_SAVED), output.progress("drawing faces") as progress:
-        job = on_main_process(lambda: prepare_run(request, say=output.say, progress=progress), request.device)
-    try:
-        summary = launch_run(job)
-    except Interrupted as interruption:
-        message = interruption.message or _what_is_saved(job.run)
-        raise Interrupted(interruption.signal_number, message) from None
+    with RunLock() as lock:
+        with interruption_says(NOTHING_SAVED), output.progress("drawing faces") as progress:
+            job = on_main_process(lambda: prepare_run(request, lock, say=output.say, progress=progress), request.device)
+        try:
+            summary = launch_run(job)
+        except Interrupted as interruption:
+            message = interruption.message or _what_is_saved(job.run)
+            raise Interrupted(interruption.signal_number, message) from None
     if summary is not None:
-        _report(output, summary, uses_newest=request.out is None)
+        _report(output, summary, uses_newest=request.out is None and request.resume in (None, "newest"))
 
 
 def _what_is_saved(run: Path) -> str:
@@ -156,7 +158,8 @@ def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> No
     """
     run, verification = summary["run"], summary["verification"]
     results = [] if verification is None else verification.get("results", [verification])
-    lines = {"run": run, "steps": summary["steps"], "loss": f"{summary['loss']:.4f}", "seconds": summary["seconds"]}
+    loss = "not known" if summary["loss"] is None else f"{summary['loss']:.4f}"
+    lines = {"run": run, "steps": summary["steps"], "loss": loss, "seconds": summary["seconds"]}
     lines |= {
         item["benchmark"]: f"{percent(item['accuracy'])} of pairs right (eer {percent(item['eer'])})"
         for item in results

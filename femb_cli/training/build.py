@@ -9,7 +9,6 @@ from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import QUALITY_HEADERS, ModelCard
-from femb_cli.checkpoints.runs import run_checkpoints
 from femb_cli.checkpoints.store import Checkpoint, open_checkpoint
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import TrainConfig
@@ -22,7 +21,9 @@ from femb_cli.runtime.devices import pick_device
 from femb_cli.training.job import TrainJob
 from femb_cli.training.optim.optimizers import build_optimizer
 from femb_cli.training.plan import Plan
+from femb_cli.training.run_log import Means
 from femb_cli.training.state import TrainingState
+from femb_cli.training.sync_batch_norm import synchronise_batch_norm
 from femb_cli.training.warm_start import load_warm_start, warm_start_checkpoint
 
 
@@ -50,7 +51,7 @@ def build_state(job: TrainJob, accelerator: Accelerator) -> tuple[TrainingState,
         FembError: the checkpoint that the run starts from is damaged or does not fit the configuration.
     """
     config = job.config
-    resumed = open_checkpoint(job.run) if job.resumed and run_checkpoints(job.run) else None
+    resumed = open_checkpoint(job.checkpoint) if job.checkpoint else None
     # A resumed run loads its own checkpoint; `init` is ignored.
     init = None if resumed else warm_start_checkpoint(config)
     torch.manual_seed(config.seed)
@@ -58,10 +59,13 @@ def build_state(job: TrainJob, accelerator: Accelerator) -> tuple[TrainingState,
     classifier = build_classifier(config, job.plan)
     if init:
         load_warm_start(init, backbone, classifier if config.init.classifier else None)
+    if config.sync_batch_norm:
+        synchronise_batch_norm(backbone, accelerator.device)
     backbone.to(accelerator.device).to(memory_format=torch.channels_last)
     classifier.to(accelerator.device)
     optimizer = build_optimizer(config.optimizer, backbone, classifier)
-    state = TrainingState(backbone, classifier, optimizer, accelerator.scaler)
+    means = Means(accelerator.device)
+    state = TrainingState(backbone, classifier, optimizer, accelerator.scaler, means=means)
     if resumed:
         state.load(resumed)
     return state, build_card(config, job.plan.num_identities, init=init, resumed=resumed)

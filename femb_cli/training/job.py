@@ -50,7 +50,9 @@ class TrainJob:
         benchmarks: names of the benchmarks to verify on, whose files are on this machine.
         data_dir: directory with the benchmarks' files.
         device: `cpu`, or None for a GPU if there is one.
-        resumed: whether to continue from the run's newest checkpoint.
+        resumed: whether the run has begun before.
+        checkpoint: the run's checkpoint to go on from; None to start at the first step.
+        info: what `run.json` states about the run.
     """
 
     config: TrainConfig
@@ -61,3 +63,5 @@ class TrainJob:
     data_dir: Path | None = None
     device: str | None = None
     resumed: bool = False
+    checkpoint: Path | None = None
+    info: dict[str, Any] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from femb_cli.training.job import TrainJob
 from femb_cli.training.optim.optimizers import set_learning_rate
 from femb_cli.training.optim.schedule import learning_rate_factor
 from femb_cli.training.randomness import seed_step
+from femb_cli.training.run_directory import reopen_run
 from femb_cli.training.run_log import Means, RunLog
 from femb_cli.training.state import TrainingState
 from femb_cli.training.validation import validate
@@ -33,11 +34,11 @@ class TrainingResult:
     """The result of a finished training.
 
     Attributes:
-        loss: mean loss over the last log interval.
+        loss: mean loss over the last log interval; None if its line is lost, or on other than the main process.
         verifications: the metrics on each benchmark after the last step, as `femb verify --json` prints them.
     """
 
-    loss: float
+    loss: float | None
     verifications: list[dict[str, Any]]
 
 
@@ -62,17 +63,18 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
     network, state.optimizer = accelerator.prepare(state.backbone, state.optimizer)
     start = state.step
     batches = open_batches(job, start, accelerator)
+    _begin(job, start, accelerator)
     log = RunLog(job.run, steps=plan.steps, batch_size=plan.batch_size, start=start, writes=accelerator.is_main_process)
-    means = Means(accelerator.device)
-    loss, verifications = math.nan, []
+    verifications: list[dict[str, Any]] = []
 
     while True:
         # ---- Once in a while: verify, save, stop.
         is_last, stopped_by = state.step == plan.steps, stop.agreed()
-        if state.step > start and (is_last or _is_due(state.step, config.validation.every)):
+        if is_last or (state.step > start and _is_due(state.step, config.validation.every)):
             verifications = validate(state.backbone, card, job.run, benchmarks)
             log.verifications(state.step, verifications)
         if state.step > start and (is_last or stopped_by or _is_due(state.step, config.checkpoint.every)):
+            log.sync()
             _save(state, card, job, accelerator)
         if is_last or stopped_by:
             break
@@ -96,18 +98,24 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
         state.step += 1
 
         # ---- Bookkeeping: running means, the log line.
-        means.add(output, gradient_norm)
+        state.means.add(output, gradient_norm)
         if state.step == plan.steps or _is_due(state.step, config.log_every):
-            metrics = dict(zip(Means.NAMES, accelerator.reduce(means.take(), "mean").tolist(), strict=True))
-            loss = metrics["loss"]
-            _refuse_divergence(loss, state.step, lr)
+            metrics = dict(zip(Means.NAMES, accelerator.reduce(state.means.take(), "mean").tolist(), strict=True))
+            _refuse_divergence(metrics["loss"], state.step, lr)
             log.step(state.step, {**metrics, "lr": lr, "epoch": round(state.step / plan.steps_per_epoch, 3)})
 
     log.close()
     accelerator.end_training()
     if not is_last:
         raise Interrupted(stopped_by, _how_to_go_on(job.run, state.step))
-    return TrainingResult(loss, verifications)
+    return TrainingResult(log.loss, verifications)
+
+
+def _begin(job: TrainJob, step: int, accelerator: Accelerator) -> None:
+    """Make a resumed run unfinished again once every process has loaded its checkpoint: no failure changes the run."""
+    accelerator.wait_for_everyone()
+    if job.resumed and accelerator.is_main_process:
+        reopen_run(job.run, job.config, job.info, step)
 
 
 def _how_to_go_on(run: Path, step: int) -> str:
@@ -123,7 +131,11 @@ def _is_due(step: int, every: int) -> bool:
 
 def _save(state: TrainingState, card: ModelCard, job: TrainJob, accelerator: Accelerator) -> None:
     """Write a checkpoint into the run and delete the oldest; all processes wait until it is written."""
-    state.save(checkpoint_path(job.run, state.step), card, job.config)
+    try:
+        state.save(checkpoint_path(job.run, state.step), card, job.config)
+    except FembError as error:
+        hint = f"{error.hint or 'the older checkpoints are whole'}; then femb train --resume {job.run} goes on"
+        raise FembError(error.message, hint=hint) from error
     if accelerator.is_main_process:
         keep_newest_checkpoints(job.run, job.config.checkpoint.keep)
     accelerator.wait_for_everyone()

@@ -1,4 +1,7 @@
-"""The log of a run: one line per interval on stderr, and the same metrics in `metrics.jsonl` and TensorBoard."""
+"""The log of a run: one line per interval on stderr, and the same metrics in `metrics.jsonl` and TensorBoard.
+
+Shapes: P processes, M metrics.
+"""
 
 import json
 import logging
@@ -12,7 +15,10 @@ from torch import Tensor
 
 from femb_cli.checkpoints.runs import METRICS
 from femb_cli.classifier import ClassifierOutput
-from femb_cli.files import new_file
+from femb_cli.files import sync, write_errors, write_text
+from femb_cli.runtime.collectives import gather_to_main, group_rank, group_size
+from femb_cli.training.event_file import EventFile
+from femb_cli.training.progress_file import Progress
 
 logger = logging.getLogger("femb")
 
@@ -26,12 +32,19 @@ class RunLog:
         batch_size: images in one step, over all processes together.
         start: steps done before. On a resume, the metrics of later steps are removed from the files.
         writes: whether this is the main process.
+
+    Attributes:
+        loss: the mean loss in the newest line of the log; None if there is none.
     """
 
     def __init__(self, run: Path, *, steps: int, batch_size: int, start: int, writes: bool) -> None:
         self.steps, self.batch_size = steps, batch_size
-        self.file = _open_metrics(run, start) if writes else None
-        self.board = _open_tensorboard(run, start) if writes else None
+        self.loss: float | None = None
+        self._at_start: set[frozenset[str]] = set()
+        self.metrics_file = run / METRICS
+        with write_errors(run):
+            self.file = self._open_metrics(start) if writes else None
+            self.board = EventFile(run, purge_from=start + 1) if writes else None
         self.started = self.interval_started = time.perf_counter()
         self.first_step = self.interval_step = start
 
@@ -41,6 +54,7 @@ class RunLog:
         rate = self.batch_size * (step - self.interval_step) / max(now - self.interval_started, 1e-9)
         remaining = (now - self.started) / (step - self.first_step) * (self.steps - step)
         self.interval_started, self.interval_step = now, step
+        self.loss = metrics["loss"]
         self.write(step, {**metrics, "images_per_second": round(rate, 1)})
         speed = f"{rate:,.0f}".replace(",", " ")
         self._say(
@@ -56,21 +70,49 @@ class RunLog:
             self._say(f"step {step:>6}/{self.steps}   {name} {100 * accuracy:.2f} %   eer {100 * eer:.2f} %")
 
     def write(self, step: int, metrics: dict[str, Any]) -> None:
-        """Append one line to `metrics.jsonl`, and its numbers to TensorBoard."""
+        """Append one line to `metrics.jsonl`, and its numbers to TensorBoard.
+
+        A run that was killed after its last step verifies once more, and has the line already.
+
+        Raises:
+            FembError: the files cannot be written.
+        """
         if self.file is None or self.board is None:
             return
-        self.file.write(json.dumps({"step": step, **metrics}) + "\n")
-        self.file.flush()
-        for name, value in metrics.items():
-            if isinstance(value, int | float):
-                self.board.add_scalar(name, value, step)
+        if step == self.first_step and frozenset(metrics) in self._at_start:
+            return
+        with write_errors(self.metrics_file):
+            self.file.write(json.dumps({"step": step, **metrics}) + "\n")
+            self.file.flush()
+            self.board.add_scalars(step, {name: value for name, value in metrics.items() if value is not None})
+
+    def sync(self) -> None:
+        """Bring the log to the disk, before a checkpoint that a resumed run goes on from without repeating its lines.
+
+        Raises:
+            FembError: the files cannot be written.
+        """
+        if self.file is not None:
+            with write_errors(self.metrics_file):
+                sync(self.metrics_file)
 
     def close(self) -> None:
         """Close the files."""
-        if self.file is not None:
-            self.file.close()
-        if self.board is not None:
-            self.board.close()
+        with write_errors(self.metrics_file):
+            if self.file is not None:
+                self.file.close()
+            if self.board is not None:
+                self.board.close()
+
+    def _open_metrics(self, start: int) -> TextIO:
+        """Open `metrics.jsonl` for appending, without the lines of steps that a resumed run repeats."""
+        if self.metrics_file.is_file():
+            lines = self.metrics_file.read_text(encoding="utf-8", errors="replace").splitlines()
+            kept = [entry for line in lines if (entry := _read_line(line)) and entry["step"] <= start]
+            write_text(self.metrics_file, "".join(f"{json.dumps(entry)}\n" for entry in kept))
+            self._at_start = {frozenset(entry.keys() - {"step"}) for entry in kept if entry["step"] == start}
+            self.loss = next((entry["loss"] for entry in reversed(kept) if "loss" in entry), None)
+        return self.metrics_file.open("a", encoding="utf-8")
 
     def _say(self, line: str) -> None:
         if self.file is not None:
@@ -78,11 +120,14 @@ class RunLog:
 
 
 class Means:
-    """Running means of a few metrics, summed on the device so that `add` does not wait for the GPU."""
+    """Running means of a few metrics, summed on the device so that `add` does not wait for the GPU.
+
+    A checkpoint stores the sums of every process, so that the log of a resumed run is that of an unbroken one.
+    """
 
     NAMES = ("loss", "cross_entropy", "regularizer", "magnitude", "gradient_norm")
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device | None = None) -> None:
         self.sums = torch.zeros(len(self.NAMES), device=device)
         self.count = 0
 
@@ -98,6 +143,23 @@ class Means:
         self.sums, self.count = torch.zeros_like(self.sums), 0
         return means
 
+    def gather(self) -> dict[str, list[float]]:
+        """Return the sums of all processes by metric, complete on the main process only; every process must call it."""
+        sums_PM = gather_to_main(self.sums[None])
+        return dict(zip(self.NAMES, sums_PM.T.tolist(), strict=True))
+
+    def load(self, progress: Progress) -> None:
+        """Go on from the sums of a checkpoint.
+
+        As many processes as before have the sums that they had. Any other number have the mean of them each, which
+        gives the same mean over all.
+        """
+        if set(progress.interval_sums) != set(self.NAMES):
+            return
+        sums_PM = torch.tensor([progress.interval_sums[name] for name in self.NAMES]).T
+        own = sums_PM[group_rank()] if len(sums_PM) == group_size() else sums_PM.mean(0)
+        self.sums, self.count = own.to(self.sums), progress.interval_steps
+
 
 def duration(seconds: float) -> str:
     """Format seconds for people: `42 s`, `3 min 5 s`, `4 h 51 min`."""
@@ -109,25 +171,10 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _open_metrics(run: Path, start: int) -> TextIO:
-    """Open `metrics.jsonl` for appending, without the lines of steps that a resumed run repeats."""
-    file = run / METRICS
-    if file.is_file():
-        lines = [line for line in file.read_text(encoding="utf-8").splitlines() if _is_at_most(start, line)]
-        with new_file(file, overwrite=True) as aside:
-            aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return file.open("a", encoding="utf-8")
-
-
-def _is_at_most(step: int, line: str) -> bool:
-    """Whether a line of `metrics.jsonl` is whole and is about a step up to `step`."""
+def _read_line(line: str) -> dict[str, Any] | None:
+    """Read a line of `metrics.jsonl`; None for one that was cut off when the run was killed."""
     try:
-        return int(json.loads(line)["step"]) <= step
-    except (ValueError, KeyError, TypeError):  # a line that was cut off when the run was killed
-        return False
-
-
-def _open_tensorboard(run: Path, start: int) -> Any:
-    from torch.utils.tensorboard import SummaryWriter
-
-    return SummaryWriter(str(run), purge_step=start + 1 if start else None)
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and type(entry.get("step")) is int else None

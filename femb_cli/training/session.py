@@ -9,28 +9,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from femb_cli.checkpoints.runs import (
-    CONFIG,
-    RUN_SUMMARY,
-    checkpoint_step,
-    create_run,
-    is_run,
-    newest_unfinished_run,
-    run_checkpoints,
-    run_path,
-    write_config,
-    write_summary,
-)
+from femb_cli import __version__
+from femb_cli.checkpoints.runs import CONFIG, checkpoint_step, read_config, run_path, write_summary
 from femb_cli.config.load import config_path, dump_config, load_config
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource, check_identities
-from femb_cli.errors import FembError, UsageError
-from femb_cli.progress import Progress, Say
+from femb_cli.errors import UsageError
+from femb_cli.progress import Progress, Say, silent
 from femb_cli.runtime.launch import launch
 from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
+from femb_cli.training.data_identity import data_identity
 from femb_cli.training.job import TrainJob, TrainRequest
 from femb_cli.training.plan import Plan, make_plan
+from femb_cli.training.resume import check_same_experiment, check_steps_left, run_to_resume, sound_checkpoint
+from femb_cli.training.run_directory import RunLock, create_run
 
 logger = logging.getLogger("femb")
 
@@ -41,23 +34,37 @@ NUM_SAMPLES = 6
 # ---- The configuration
 
 
-def resolve(request: TrainRequest) -> tuple[TrainConfig, Path | None]:
-    """Return the configuration of a request, and the run that it resumes, if any.
+def resolve(request: TrainRequest, resumed: Path | None) -> TrainConfig:
+    """Return the configuration of a request.
+
+    Args:
+        request: the arguments of `femb train`.
+        resumed: the run that it resumes, if any, as `resumed_run` returns it.
 
     Raises:
-        UsageError: a setting is wrong, or cannot be combined with `--resume` or `--init`.
-        FembError: there is no such run or checkpoint.
+        UsageError: a setting is wrong.
+        FembError: the configuration of the resumed run is not whole, or there is no checkpoint to start from.
+    """
+    if resumed is None:
+        return _resolve_new(request)
+    read_config(resumed)  # refuses a file that is not whole
+    return load_config(resumed / CONFIG, request.settings, request.overrides)
+
+
+def resumed_run(request: TrainRequest) -> Path | None:
+    """Return the run that a request resumes, if any.
+
+    Raises:
+        UsageError: an argument cannot be combined with `--resume`.
+        FembError: there is no such run.
     """
     if request.resume is None:
-        return _resolve_new(request), None
+        return None
     if request.config is not None or request.out is not None or "init.checkpoint" in request.overrides:
         raise UsageError(
             "a resumed run keeps its configuration, directory and weights", hint="leave out CONFIG, --out and --init"
         )
-    run = newest_unfinished_run() if request.resume == "newest" else Path(request.resume)
-    if not is_run(run):
-        raise FembError(f"{run} is not a run: it has no {CONFIG} and checkpoints/")
-    return load_config(run / CONFIG, request.settings, request.overrides), run
+    return run_to_resume(request.resume)
 
 
 def _resolve_new(request: TrainRequest) -> TrainConfig:
@@ -71,16 +78,26 @@ def _resolve_new(request: TrainRequest) -> TrainConfig:
     return load_config_from(checkpoint, request.config, DEFAULT_CONFIG, request.settings, request.overrides)
 
 
-def describe(request: TrainRequest) -> dict[str, Any]:
-    """Return the resolved configuration and the plan of a request, without writing anything."""
-    config, resumed = resolve(request)
-    plan = make_plan(config, _planned_processes(request))
+def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
+    """Return the resolved configuration and the plan of a request, without writing anything.
+
+    Raises:
+        FembError: the training could not start, as far as that is known without drawing or downloading anything.
+    """
+    resumed = resumed_run(request)
+    config = resolve(request, resumed)
+    source = None if resumed is None else _open_dataset(config)
+    plan = make_plan(config, _planned_processes(request), source)
+    checkpoint = None
     if resumed is None:
         _check_class_weights(config, plan)
+    else:
+        info = None if source is None else _describe_conditions(request, plan, source)
+        checkpoint = _check_resumable(resumed, config, plan, info, say)
     return {
         "config": dump_config(config),
         "run": str(resumed or request.out or run_path(config)),
-        "starts_from": _starting_point(config, resumed),
+        "starts_from": _starting_point(config, checkpoint),
         "images": plan.num_images,
         "identities": plan.num_identities,
         "batch_size": plan.batch_size,
@@ -93,10 +110,10 @@ def describe(request: TrainRequest) -> dict[str, Any]:
     }
 
 
-def _starting_point(config: TrainConfig, resumed: Path | None) -> str:
+def _starting_point(config: TrainConfig, checkpoint: Path | None) -> str:
     """Describe the run's initial weights: a checkpoint, or random ones."""
-    if resumed is not None and (checkpoints := run_checkpoints(resumed)):
-        return str(checkpoints[-1])
+    if checkpoint is not None:
+        return str(checkpoint)
     if config.init.checkpoint is None:
         return "random weights"
     return f"{config.init.checkpoint} ({'with' if config.init.classifier else 'new'} class weights)"
@@ -109,30 +126,77 @@ def _planned_processes(request: TrainRequest) -> int:
 # ---- The run
 
 
-def prepare_run(request: TrainRequest, *, say: Say, progress: Progress | None = None) -> TrainJob:
-    """Check a request, open or draw its training set, fetch its benchmarks, and make the run's directory.
+def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Progress | None = None) -> TrainJob:
+    """Check a request, open or draw its training set, fetch its benchmarks, and make the directory of a new run.
+
+    A run that is resumed is not changed here, but by the process that has loaded its checkpoint (`reopen_run`).
+
+    Args:
+        request: the arguments of `femb train`.
+        lock: keeps other processes out of the run, from now until the caller closes it.
+        say: prints a line for the user.
+        progress: shows how far the drawing of faces is.
 
     Raises:
         FembError: something is missing or does not fit; no run has been made or changed.
     """
-    config, resumed = resolve(request)
-    source = open_source(config.data.path) if isinstance(config.data, DatasetConfig) else None
+    resumed = resumed_run(request)
+    if resumed is not None:
+        lock.take(resumed)
+    config = resolve(request, resumed)
+    source = _open_dataset(config)
     plan = make_plan(config, _planned_processes(request), source)
     _check_hardware(request)
     if resumed is None:
         _check_class_weights(config, plan)
     source = source or _draw_training_set(config, say, progress)
     check_identities(source)
+    info = _describe_conditions(request, plan, source)
+    checkpoint = None if resumed is None else _check_resumable(resumed, config, plan, info, say)
     benchmarks = _fetch_benchmarks(config, request.data_dir, say, progress)
     run = resumed or request.out or run_path(config)
-    if resumed:
-        _reopen_run(run, config, plan)
-    else:
+    if resumed is None:
         _check_not_overwriting_init(run, config)
-        create_run(run, config, overwrite=request.overwrite)
+        create_run(run, config, info, lock, overwrite=request.overwrite)
         _say_which_network(request, config, say)
     device = None if request.device == "cuda" else request.device
-    return TrainJob(config, plan, run, source, benchmarks, request.data_dir, device, resumed is not None)
+    return TrainJob(
+        config, plan, run, source, benchmarks, request.data_dir, device, resumed is not None, checkpoint, info
+    )
+
+
+def _open_dataset(config: TrainConfig) -> ImageSource | None:
+    """Open the training set; None if it is drawn."""
+    return open_source(config.data.path) if isinstance(config.data, DatasetConfig) else None
+
+
+def _describe_conditions(request: TrainRequest, plan: Plan, source: ImageSource) -> dict[str, Any]:
+    """Return what `run.json` states: on what a run trains, and with what."""
+    from femb_cli.runtime.devices import pick_device
+
+    return {
+        "femb_version": __version__,
+        "processes": plan.processes,
+        "device": pick_device(request.device).type,
+        "data": data_identity(source),
+    }
+
+
+def _check_resumable(run: Path, config: TrainConfig, plan: Plan, info: dict[str, Any] | None, say: Say) -> Path | None:
+    """Check that a run can go on, and return the checkpoint from which; None if it has none yet.
+
+    Args:
+        run: the run that is resumed.
+        config: its configuration with the settings of this command.
+        plan: its size.
+        info: what it will train on; None if that is not known, as the faces are not drawn yet.
+        say: prints a line for the user.
+    """
+    check_same_experiment(run, config, info, plan, say)
+    checkpoint = sound_checkpoint(run, say)
+    if checkpoint is not None:
+        check_steps_left(run, plan, checkpoint_step(checkpoint) or 0)
+    return checkpoint
 
 
 def _draw_training_set(config: TrainConfig, say: Say, progress: Progress | None) -> ImageSource:
@@ -158,13 +222,6 @@ def _fetch_benchmarks(
     return names
 
 
-def _reopen_run(run: Path, config: TrainConfig, plan: Plan) -> None:
-    """Mark a run as unfinished, and write its new configuration."""
-    _check_steps_left(run, plan)
-    write_config(run, config)
-    (run / RUN_SUMMARY).unlink(missing_ok=True)
-
-
 def _say_which_network(request: TrainRequest, config: TrainConfig, say: Say) -> None:
     """Tell the user which network is trained if the command has a dataset but no CONFIG."""
     if request.config is None and isinstance(config.data, DatasetConfig):
@@ -184,6 +241,8 @@ def launch_run(job: TrainJob) -> dict[str, Any] | None:
         f"training {config.backbone.name} with {config.header.name} on {plan.num_images} images of"
         f" {plan.num_identities} people: {plan.steps} steps of {plan.batch_size}, into {job.run}"
     )
+    if job.checkpoint is not None:
+        logger.info(f"going on from {job.checkpoint}")
     logger.info(f"softmax: {plan.softmax.reason}")
     if config.init.checkpoint is not None and not job.resumed:
         logger.info(f"starting from {config.init.checkpoint}")
@@ -256,15 +315,6 @@ def _check_class_weights(config: TrainConfig, plan: Plan) -> None:
 
     if checkpoint := warm_start_checkpoint(config):
         check_class_weights(checkpoint, (plan.num_identities, config.backbone.embedding_dim))
-
-
-def _check_steps_left(run: Path, plan: Plan) -> None:
-    """Refuse to resume a run that has trained all its steps."""
-    checkpoints = run_checkpoints(run)
-    if checkpoints and (checkpoint_step(checkpoints[-1]) or 0) >= plan.steps:
-        raise FembError(
-            f"the run {run} has finished its {plan.steps} steps", hint=f"--steps {2 * plan.steps} trains it further"
-        )
 
 
 def _check_not_overwriting_init(run: Path, config: TrainConfig) -> None:

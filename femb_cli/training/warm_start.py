@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from femb_cli.backbones import Backbone
@@ -70,8 +70,11 @@ def check_class_weights(checkpoint: Checkpoint, shape: tuple[int, int]) -> None:
     hint = "without init.classifier, the class weights start from random values"
     if not file.is_file():
         raise FembError(f"{checkpoint.path} has no class weights to start from (no {CLASSIFIER})", hint=hint)
-    with safe_open(file, "pt") as tensors:
-        stored = tuple(tensors.get_slice(WEIGHT).get_shape())
+    try:
+        with safe_open(file, "pt") as tensors:
+            stored = tuple(tensors.get_slice(WEIGHT).get_shape())
+    except (SafetensorError, OSError) as error:
+        raise FembError(f"{file} has no readable class weights: {error}", hint=hint) from error
     if stored != shape:
         raise FembError(
             f"{file} has class weights of {stored[0]} identities, but the training set has {shape[0]}", hint=hint
@@ -91,6 +94,7 @@ def load_warm_start(checkpoint: Checkpoint, backbone: Backbone, classifier: Marg
     """
     load_strictly(backbone, checkpoint.load_backbone().state_dict(), where=str(checkpoint.model_file))
     if classifier is not None:
+        checkpoint.refuse_damage(CLASSIFIER)
         check_class_weights(checkpoint, (classifier.num_identities, backbone.embedding_dim))
         shard = classifier_shard(load_file(checkpoint.path / CLASSIFIER), classifier)
         with torch.no_grad():

@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.checksums import CHECKSUMS
 from femb_cli.checkpoints.inspection import TrainingDetails, inspect_model
 from femb_cli.checkpoints.runs import CLASSIFIER, MODEL, write_config, write_summary
 from femb_cli.checkpoints.store import open_checkpoint, read_metadata, save_checkpoint
@@ -27,7 +28,9 @@ def save(path, **parts):
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    return save(tmp_path / "saved", classifier={"weight": torch.ones(3, 8)})
+    save(tmp_path / "saved", classifier={"weight": torch.ones(3, 8)})
+    (tmp_path / "saved" / CHECKSUMS).unlink()  # the tests change files
+    return tmp_path / "saved"
 
 
 def test_a_checkpoint_has_its_card_its_size_and_class_weights(checkpoint):

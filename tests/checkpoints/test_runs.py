@@ -1,21 +1,22 @@
 """Where runs are, and what a run's directory holds."""
 
 import os
+import shutil
 
 import pytest
 
 from femb_cli.checkpoints.runs import (
+    MODEL,
     RUN_SUMMARY,
-    create_run,
-    is_run,
     keep_newest_checkpoints,
     newest_finished_run,
-    newest_unfinished_run,
+    read_config,
     run_checkpoints,
     run_path,
+    write_config,
     write_summary,
 )
-from femb_cli.config.load import load_config
+from femb_cli.config.load import dump_config
 from femb_cli.config.schema import DatasetConfig, MagFaceConfig, TrainConfig
 from femb_cli.errors import FembError
 
@@ -25,11 +26,12 @@ def _runs_here(tmp_path, monkeypatch):
     monkeypatch.setenv("FEMB_RUNS_DIR", str(tmp_path / "runs"))
 
 
-def make_run(path, age=0, steps=()):
-    create_run(path, TrainConfig())
+def make_run(path, steps=()):
+    (path / "checkpoints").mkdir(parents=True)
+    write_config(path, TrainConfig())
     for step in steps:
         (path / "checkpoints" / f"step-{step}").mkdir()
-    os.utime(path / "config.yaml", (10**9 - age, 10**9 - age))
+        (path / "checkpoints" / f"step-{step}" / MODEL).touch()
     return path
 
 
@@ -44,29 +46,24 @@ def test_a_name_that_is_taken_is_counted_on(tmp_path):
     assert run_path(TrainConfig()).name == "arcface_iresnet50_synthetic_3"
 
 
-def test_the_configuration_in_a_run_is_the_one_that_it_was_made_with(tmp_path):
-    config = TrainConfig(batch_size=7)
-    create_run(tmp_path / "run", config)
-    assert is_run(tmp_path / "run")
-    assert load_config(tmp_path / "run/config.yaml") == config
+def test_a_configuration_that_is_cut_off_anywhere_is_refused_or_means_the_same(tmp_path):
+    config = TrainConfig(batch_size=7, seed=123)
+    text = dump_config(config)
+    (tmp_path / "config.yaml").write_text(text)
+    assert read_config(tmp_path) == config
+    ends_of_lines = [length for length in range(len(text)) if text[:length].endswith("\n")]
+    for length in {0, *range(1, len(text), 11), *ends_of_lines, *range(len(text) - 30, len(text))}:
+        (tmp_path / "config.yaml").write_text(text[:length])
+        with pytest.raises(FembError, match=r"config\.yaml"):
+            read_config(tmp_path)
 
 
-def test_an_existing_run_is_kept_unless_asked_otherwise(tmp_path):
-    run = make_run(tmp_path / "run", steps=[5])
-    with pytest.raises(FembError, match="exists already") as caught:
-        create_run(run, TrainConfig())
-    assert "--overwrite" in caught.value.hint
-    assert run_checkpoints(run)
-    create_run(run, TrainConfig(), overwrite=True)
-    assert run_checkpoints(run) == []
-
-
-def test_a_folder_that_is_no_run_is_never_deleted(tmp_path):
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos/holiday.jpg").write_text("dear")
-    with pytest.raises(FembError, match="is not a run"):
-        create_run(tmp_path / "photos", TrainConfig(), overwrite=True)
-    assert (tmp_path / "photos/holiday.jpg").read_text() == "dear"
+def test_a_configuration_of_an_older_femb_is_whole_without_later_settings(tmp_path):
+    lines = dump_config(TrainConfig(batch_size=7)).splitlines(keepends=True)
+    older = [line for line in lines if not line.startswith("sync_batch_norm")]
+    assert len(older) == len(lines) - 1
+    (tmp_path / "config.yaml").write_text("".join(older))
+    assert read_config(tmp_path) == TrainConfig(batch_size=7)
 
 
 def test_checkpoints_are_ordered_by_their_step(tmp_path):
@@ -80,23 +77,36 @@ def test_only_the_newest_checkpoints_stay(tmp_path):
     assert [folder.name for folder in run_checkpoints(run)] == ["step-300", "step-1000"]
 
 
+def test_a_checkpoint_without_a_network_is_none_and_goes_with_the_old_ones(tmp_path):
+    run = make_run(tmp_path / "run", steps=[10, 20, 30])
+    (run / "checkpoints/step-10" / MODEL).unlink()
+    assert [folder.name for folder in run_checkpoints(run)] == ["step-20", "step-30"]
+    keep_newest_checkpoints(run, 2)
+    assert sorted(folder.name for folder in (run / "checkpoints").iterdir()) == ["step-20", "step-30"]
+
+
+def test_a_checkpoint_that_is_being_deleted_has_lost_its_name_and_links_are_not_followed(tmp_path, monkeypatch):
+    run = make_run(tmp_path / "run", steps=[20, 30])
+    (run / "checkpoints/step-10").symlink_to(make_run(tmp_path / "other", steps=[1]) / "checkpoints/step-1")
+    deleted = []
+    original = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **_: (deleted.append(path.name), original(path)))
+    keep_newest_checkpoints(run, 1)
+    assert len(deleted) == 1
+    assert deleted[0].startswith(".step-20.") and deleted[0].endswith(".tmp")
+    assert [folder.name for folder in (run / "checkpoints").iterdir()] == ["step-30"]
+    assert (tmp_path / "other/checkpoints/step-1" / MODEL).exists()
+
+
 def test_other_files_beside_the_checkpoints_are_passed_over(tmp_path):
     run = make_run(tmp_path / "run", steps=[20])
     (run / "checkpoints/step-20.zip").write_text("")
     assert [folder.name for folder in run_checkpoints(run)] == ["step-20"]
 
 
-def test_the_newest_unfinished_run_is_resumed(tmp_path):
-    make_run(tmp_path / "runs/old", age=100)
-    waiting = make_run(tmp_path / "runs/waiting", age=50)
-    write_summary(make_run(tmp_path / "runs/finished"), {})
-    assert newest_unfinished_run() == waiting
-
-
-@pytest.mark.parametrize("which", [newest_unfinished_run, newest_finished_run])
-def test_no_run_at_all_is_an_error_with_a_hint(which):
+def test_no_finished_run_at_all_is_an_error_with_a_hint():
     with pytest.raises(FembError, match="run") as caught:
-        which()
+        newest_finished_run()
     assert "femb train" in caught.value.hint
 
 

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import LARGEST_INPUT, ModelCard
+from femb_cli.checkpoints.checksums import CHECKSUMS
 from femb_cli.checkpoints.fingerprint import fingerprint
 from femb_cli.checkpoints.inspection import inspect_model
 from femb_cli.checkpoints.runs import CLASSIFIER, CONFIG, MODEL, STATE
@@ -36,7 +37,9 @@ def network(seed=0):
 
 @pytest.fixture
 def saved(tmp_path):
+    """A checkpoint without checksums, so that each test finds its own change, not a checksum that differs."""
     save_checkpoint(tmp_path / "saved", network(), CARD)
+    (tmp_path / "saved" / CHECKSUMS).unlink()
     return tmp_path / "saved"
 
 
@@ -92,7 +95,7 @@ def test_everything_that_is_given_is_written(tmp_path):
         write_state=lambda folder: (folder / "progress.json").write_text("{}"),
     )
     names = {str(path.relative_to(tmp_path / "full")) for path in (tmp_path / "full").rglob("*")}
-    assert names == {MODEL, CLASSIFIER, CONFIG, STATE, f"{STATE}/progress.json"}
+    assert names == {MODEL, CLASSIFIER, CONFIG, CHECKSUMS, STATE, f"{STATE}/progress.json"}
     assert torch.equal(load_file(tmp_path / "full" / CLASSIFIER)["weight"], classifier["weight"])
 
 

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.checksums import CHECKSUMS
 from femb_cli.checkpoints.store import read_metadata, save_checkpoint
 from femb_cli.config.schema import IResNetConfig
 from femb_cli.data.images.preprocess import Preprocessing
@@ -35,6 +36,7 @@ CARD = ModelCard(
 def converted(tmp_path) -> Path:
     torch.manual_seed(0)
     save_checkpoint(tmp_path / "converted", build_configured_backbone(SMALL), CARD)
+    (tmp_path / "converted" / CHECKSUMS).unlink()  # a test changes the file
     return tmp_path / "converted"
 
 

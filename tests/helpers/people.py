@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from femb_cli.checkpoints.runs import run_checkpoints
 from femb_cli.config.schema import AugmentConfig, CheckpointConfig, IResNetConfig, SGDConfig, TrainConfig
 from femb_cli.data.open import open_source
 from femb_cli.evaluation.verification.open import PairSet, open_pairs
+from femb_cli.training.data_identity import data_identity
 from femb_cli.training.job import TrainJob
 from femb_cli.training.plan import make_plan
 
@@ -63,4 +65,7 @@ def make_job(run: Path, people: Path, *, resumed: bool = False, **settings: obje
     config = TrainConfig(**{**defaults, **settings})
     (run / "checkpoints").mkdir(parents=True, exist_ok=True)
     source = open_source(people)
-    return TrainJob(config, make_plan(config, 1, source), run, source, device="cpu", resumed=resumed)
+    checkpoint = run_checkpoints(run)[-1] if resumed and run_checkpoints(run) else None
+    info = {"processes": 1, "device": "cpu", "data": data_identity(source)}
+    plan = make_plan(config, 1, source)
+    return TrainJob(config, plan, run, source, device="cpu", resumed=resumed, checkpoint=checkpoint, info=info)

@@ -1,7 +1,7 @@
 """The training loop."""
 
+import errno
 import json
-import math
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ import torch
 from people import NETWORK, make_job, open_people_pairs, write_people
 from PIL import Image
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.classifier import MarginClassifier
@@ -121,6 +122,54 @@ def test_a_resumed_run_repeats_no_step_and_ends_with_the_same_weights(people, tm
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+def resume_from(job, step, tmp_path, people, **settings):
+    """Resume a run as if it had been killed after its checkpoint of `step`."""
+    for later in job.run.glob("checkpoints/step-*"):
+        if int(later.name.removeprefix("step-")) > step:
+            later.rename(tmp_path / f"{job.run.name}-{later.name}")
+    train(make_job(job.run, people, resumed=True, **settings), [])
+
+
+def without_speed(run):
+    return [{key: value for key, value in line.items() if key != "images_per_second"} for line in metrics_of(run)]
+
+
+def test_the_log_of_a_resumed_run_is_that_of_the_unbroken_one(people, tmp_path):
+    """The checkpoint of step 4 falls into the interval of the steps 4 to 6."""
+    settings = {"steps": 8, "log_every": 3, "checkpoint": CheckpointConfig(every=2, keep=99)}
+    unbroken, broken = (make_job(tmp_path / name, people, **settings) for name in ("unbroken", "broken"))
+    train(unbroken, [])
+    train(broken, [])
+    resume_from(broken, 4, tmp_path, people, **settings)
+    assert without_speed(broken.run) == without_speed(unbroken.run)
+    events = EventAccumulator(str(broken.run)).Reload()
+    assert [event.step for event in events.Scalars("loss")] == [3, 6, 8]
+
+
+def test_a_run_that_was_killed_after_its_last_step_only_verifies(people, tmp_path):
+    pairs = [open_people_pairs(tmp_path / "pairs.csv", people)]
+    job = make_job(tmp_path / "run", people)
+    done = train(job, pairs)
+    lines, weights = metrics_of(job.run), (job.run / "checkpoints/step-000004/model.safetensors").stat().st_mtime_ns
+    again = train(make_job(tmp_path / "run", people, resumed=True), pairs)
+    assert (again.loss, again.verifications) == (done.loss, done.verifications)
+    assert metrics_of(job.run) == lines
+    assert (job.run / "checkpoints/step-000004/model.safetensors").stat().st_mtime_ns == weights
+
+
+def test_a_full_disk_leaves_the_older_checkpoints_and_says_how_to_go_on(people, tmp_path, monkeypatch):
+    def sync_tree(folder):
+        if "step-000004" in folder.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("femb_cli.files.sync_tree", sync_tree)
+    job = make_job(tmp_path / "run", people, checkpoint=CheckpointConfig(every=2, keep=1))
+    with pytest.raises(FembError, match=r"cannot write .*step-000004: No space left on device") as caught:
+        train(job, [])
+    assert f"--resume {job.run}" in caught.value.hint
+    assert checkpoints_of(job.run) == ["step-000002"]
+
+
 def test_a_loss_that_is_not_finite_ends_the_training(people, tmp_path):
     job = make_job(tmp_path / "run", people, optimizer=SGDConfig(lr=1e30), clip_gradient=None, log_every=2)
     with pytest.raises(FembError, match=r"the loss is (nan|inf) at step 2 \(learning rate .*\): .* diverged") as caught:
@@ -133,5 +182,5 @@ def test_a_finished_run_has_no_step_left(people, tmp_path):
     job = make_job(tmp_path / "run", people)
     train(job, [])
     again = train(make_job(tmp_path / "run", people, resumed=True), [])
-    assert math.isnan(again.loss)
+    assert again.loss == metrics_of(job.run)[-1]["loss"]
     assert [line["step"] for line in metrics_of(job.run)] == [1, 2, 3, 4]

@@ -2,12 +2,16 @@
 
 import json
 import logging
+from pathlib import Path
 
 import pytest
 import torch
 
 from femb_cli.checkpoints.runs import METRICS
 from femb_cli.classifier import ClassifierOutput
+from femb_cli.errors import FembError
+from femb_cli.runtime.collectives import group_rank
+from femb_cli.training.progress_file import Progress
 from femb_cli.training.run_log import Means, RunLog, duration
 
 METRIC_VALUES = {"loss": 18.241, "lr": 0.0951, "gradient_norm": 3.2}
@@ -28,6 +32,39 @@ def test_means_are_over_the_steps_since_they_were_taken():
     assert means.take().tolist() == [2.0, 4.0, 0.0, 10.0, 2.0]
     means.add(ClassifierOutput(*torch.ones(4)), torch.tensor(1.0))
     assert means.take().tolist() == [1.0] * 5
+
+
+def summed(means, values):
+    for value in values:
+        numbers = torch.tensor([value, 2 * value, 0.0, 10.0])
+        means.add(ClassifierOutput(*(numbers + group_rank())), torch.tensor(value))
+    return means
+
+
+def summed_and_gathered(values):
+    return summed(Means(), values).gather()
+
+
+def continued(progress, values):
+    """Go on from a checkpoint's sums; return this process's means."""
+    means = Means()
+    means.load(progress)
+    return summed(means, values).take().tolist()
+
+
+def test_sums_that_go_through_a_checkpoint_are_equal_in_every_bit(processes):
+    first, second = [0.1, 0.7, 1 / 3], [3.3, 1e-7]
+    for world_size in (1, 2):
+        run = processes(world_size).run if world_size > 1 else lambda function, *given: [function(*given)]
+        progress = Progress(9, len(first), json.loads(json.dumps(run(summed_and_gathered, first)[0])))
+        assert [len(sums) for sums in progress.interval_sums.values()] == [world_size] * 5
+        assert run(continued, progress, second) == run(continued, Progress(0), first + second)
+
+
+def test_another_number_of_processes_goes_on_with_the_same_mean(processes):
+    progress = Progress(9, 2, processes(2).run(summed_and_gathered, [1.0, 2.0])[0])
+    means = torch.tensor(processes(2).run(continued, progress, [])).mean(0)
+    torch.testing.assert_close(torch.tensor(continued(progress, [])), means)
 
 
 def test_an_interval_is_one_line_for_people_and_one_for_programs(tmp_path, caplog):
@@ -60,6 +97,25 @@ def test_a_resumed_run_drops_the_lines_of_steps_that_it_repeats(tmp_path, start,
     (tmp_path / METRICS).write_text("\n".join([*lines, '{"step": 1']))  # the last one cut off by a kill
     RunLog(tmp_path, steps=100, batch_size=64, start=start, writes=True).close()
     assert [json.loads(line)["step"] for line in (tmp_path / METRICS).read_text().splitlines()] == kept
+
+
+def test_a_line_that_is_there_already_is_not_written_twice(tmp_path):
+    verification = {"benchmark": "lfw", "accuracy": 0.99, "eer": 0.0125, "auc": 0.999}
+    for _ in range(2):
+        log = RunLog(tmp_path, steps=40, batch_size=64, start=40, writes=True)
+        log.verifications(40, [verification])
+        log.close()
+    assert len((tmp_path / METRICS).read_text().splitlines()) == 1
+
+
+def test_a_full_disk_is_one_error(tmp_path):
+    log = RunLog(tmp_path, steps=40, batch_size=64, start=0, writes=True)
+    log.file.close()
+    log.file = Path("/dev/full").open("w")  # noqa: SIM115
+    with pytest.raises(FembError, match=r"cannot write .*metrics\.jsonl: No"):
+        log.write(3, {"loss": 1.0})
+    with pytest.raises(FembError):
+        log.close()
 
 
 def test_the_time_left_follows_from_the_steps_of_this_session(tmp_path, caplog, monkeypatch):

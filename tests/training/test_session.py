@@ -1,17 +1,22 @@
 """A training session, from the request to the summary."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from people import write_people, zip_people
+from safetensors.torch import load_file
 
 from femb_cli.config.load import load_config
 from femb_cli.data.files.zip import ZipSource
 from femb_cli.errors import FembError, UsageError
 from femb_cli.progress import silent
 from femb_cli.training.job import TrainRequest
-from femb_cli.training.session import describe, launch_run, prepare_run, resolve, run_worker
+from femb_cli.training.run_directory import RunLock
+from femb_cli.training.session import describe, launch_run, resolve, run_worker
+from femb_cli.training.session import prepare_run as prepare_locked_run
 
 SMALL = (
     *("backbone.width=0.0625", "backbone.embedding_dim=8", "backbone.input_size=16", "validation.benchmarks=[]"),
@@ -29,6 +34,11 @@ def people(tmp_path, monkeypatch) -> Path:
 def request(data="people", settings=(), **arguments):
     overrides = {"data": {"name": "dataset", "path": data}}
     return TrainRequest(**{"overrides": overrides, "settings": (*SMALL, *settings), "device": "cpu"} | arguments)
+
+
+def prepare_run(request, *, say):
+    with RunLock() as lock:
+        return prepare_locked_run(request, lock, say=say)
 
 
 @pytest.fixture
@@ -66,13 +76,13 @@ def test_a_finished_run_has_its_summary(people):
 def test_a_resumed_run_keeps_its_configuration_and_is_unfinished_again(people):
     run_worker(prepare_run(request(out=Path("run")), say=silent))
     again = TrainRequest(resume="run", settings=("steps=3",), device="cpu")
-    config, resumed = resolve(again)
-    assert (config.backbone.width, config.steps, resumed) == (0.0625, 3, Path("run"))
+    config = resolve(again, Path("run"))
+    assert (config.backbone.width, config.steps) == (0.0625, 3)
     job = prepare_run(again, say=silent)
-    assert job.resumed
-    assert not Path("run/summary.json").exists()
-    assert load_config("run/config.yaml").steps == 3
+    assert (job.resumed, job.checkpoint) == (True, Path("run/checkpoints/step-000002"))
+    assert load_config("run/config.yaml").steps == 2
     assert run_worker(job)["steps"] == 3
+    assert load_config("run/config.yaml").steps == 3
 
 
 def test_a_description_is_of_the_run_that_would_be_made(people):
@@ -126,6 +136,122 @@ def test_a_finished_run_is_not_resumed_and_an_existing_one_not_overwritten(peopl
     assert Path("run/summary.json").is_file()
     prepare_run(request(out=Path("run"), overwrite=True), say=silent)
     assert not Path("run/summary.json").is_file()
+
+
+# ---- Resuming
+
+
+@pytest.fixture(scope="module")
+def three_steps(tmp_path_factory) -> Path:
+    """A directory with people and a run of three steps, which has a checkpoint of each."""
+    folder = tmp_path_factory.mktemp("three_steps")
+    write_people(folder / "people")
+    settings = ("steps=3", "checkpoint.every=1", "checkpoint.keep=9")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run_worker(prepare_run(request(out=Path("run"), settings=settings), say=silent))
+    return folder
+
+
+@pytest.fixture
+def interrupted(people, three_steps) -> Path:
+    """The run, as it is if it was killed before its last checkpoint."""
+    shutil.copytree(three_steps / "run", "run")
+    Path("run/summary.json").unlink()
+    shutil.rmtree("run/checkpoints/step-000003")
+    return Path("run")
+
+
+def resume(*settings, **arguments):
+    return TrainRequest(**{"resume": "run", "settings": settings, "device": "cpu"} | arguments)
+
+
+def tree(folder):
+    return {path: (path.lstat().st_mtime_ns, path.lstat().st_ino) for path in (folder, *folder.rglob("*"))}
+
+
+@pytest.mark.parametrize(
+    "again, words",
+    [
+        (resume("seed=7", "steps=9"), "seed 42 -> 7"),
+        (resume("batch_size=4"), "batch_size 6 -> 4"),
+        (resume("steps=1"), "done 2 steps already"),
+        (resume(processes=4), "4 processes"),
+        (resume("validation.benchmarks=[no-such]"), "no-such"),
+        (resume(config="quickstart"), "a resumed run keeps"),
+    ],
+)
+@pytest.mark.parametrize("act", [lambda again: prepare_run(again, say=silent), describe])
+def test_a_refused_resume_changes_nothing(interrupted, again, words, act):
+    before = tree(interrupted)
+    if act is describe and words == "no-such":
+        pytest.skip("a description fetches no benchmark")
+    with pytest.raises(FembError, match=words):
+        act(again)
+    assert tree(interrupted) == before
+
+
+def test_a_training_set_that_has_changed_is_refused(interrupted, people):
+    (people / "person0/0.png").rename(people / "person1/9.png")
+    before = tree(interrupted)
+    for act in (lambda again: prepare_run(again, say=silent), describe):
+        with pytest.raises(UsageError, match="the training set's labels or names differ"):
+            act(resume())
+    assert tree(interrupted) == before
+
+
+def test_a_checkpoint_that_cannot_be_loaded_changes_nothing(interrupted):
+    """A checkpoint of an older femb has no checksums, so the process that loads it finds the damage."""
+    newest = interrupted / "checkpoints/step-000002"
+    (newest / "checksums.json").unlink()
+    (newest / "state/optimizer.pt").write_bytes(b"damaged")
+    job = prepare_run(resume("steps=5"), say=silent)
+    before = tree(interrupted)
+    with pytest.raises(FembError, match=r"step-000002/state/optimizer\.pt is damaged"):
+        run_worker(job)
+    assert tree(interrupted) == before
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_its_steps_are_repeated(interrupted):
+    def weights():
+        return load_file(interrupted / "checkpoints/step-000002/model.safetensors")
+
+    file, expected = interrupted / "checkpoints/step-000002/state/optimizer.pt", weights()
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    said = []
+    assert run_worker(prepare_run(resume(), say=said.append))["steps"] == 3
+    assert "step-000002 is damaged: state/optimizer.pt" in said[0]
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in weights().items())
+    assert (interrupted / "checkpoints/step-000002.damaged").is_dir()
+
+
+def test_a_run_that_lacks_only_its_summary_is_finished_without_a_step(people, openings):
+    summary = run_worker(prepare_run(request(out=Path("run")), say=silent))
+    Path("run/summary.json").unlink()
+    log = Path("run/metrics.jsonl").read_bytes()
+    again = run_worker(prepare_run(resume(), say=silent))
+    assert again == {**summary, "seconds": again["seconds"]}
+    assert json.loads(Path("run/summary.json").read_text()) == again
+    assert Path("run/metrics.jsonl").read_bytes() == log
+
+
+def test_only_one_process_trains_in_a_run(interrupted):
+    with RunLock() as lock:
+        prepare_locked_run(resume(), lock, say=silent)
+        for other in (resume(), request(out=Path("run"), overwrite=True)):
+            with pytest.raises(FembError, match="another process is training in run"):
+                prepare_run(other, say=silent)
+    prepare_run(request(out=Path("run"), overwrite=True), say=silent)
+
+
+def test_a_run_states_what_it_trains_on(interrupted):
+    info = json.loads((interrupted / "run.json").read_text())
+    assert (info["processes"], info["device"], info["data"]["num_images"]) == (1, "cpu", 18)
+
+
+# ---- What a user is told
 
 
 def test_the_user_is_told_which_network_is_trained_when_none_was_named(people):

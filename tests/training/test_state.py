@@ -1,12 +1,15 @@
 """The training state saves itself and loads itself, as if the training had not stopped."""
 
 import json
+import multiprocessing
+import resource
 
 import pytest
 import torch
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.checksums import find_damage
 from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.load import load_config
@@ -59,13 +62,15 @@ def assert_equal_weights(state, expected):
 def test_a_checkpoint_holds_the_files_of_a_run(stopped):
     names = sorted(str(path.relative_to(stopped)) for path in stopped.rglob("*") if path.is_file())
     assert names == [
+        "checksums.json",
         "classifier.safetensors",
         "config.yaml",
         "model.safetensors",
         "state/optimizer.pt",
         "state/progress.json",
     ]
-    assert json.loads((stopped / "state/progress.json").read_text()) == {"step": 3}
+    progress = json.loads((stopped / "state/progress.json").read_text())
+    assert (progress["step"], progress["interval"]["steps"]) == (3, 0)
     assert load_config(stopped / "config.yaml").seed == 7
 
 
@@ -112,6 +117,57 @@ def test_a_state_of_other_people_is_refused(stopped):
 def test_a_damaged_state_is_an_error_for_people(stopped, name):
     (stopped / name).write_bytes(b"damaged")
     with pytest.raises(FembError, match=name):
+        new_state(seed=1).load(open_checkpoint(stopped))
+
+
+def save_with_small_files(checkpoint, limit):
+    """Save where no file can become larger than `limit` bytes; return the error."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    state = new_state(seed=1, optimizer=AdamWConfig())
+    train(state, until=1)
+    try:
+        state.save(checkpoint, CARD, TrainConfig())
+    except FembError as error:
+        return error.message
+    return "no error"
+
+
+@pytest.mark.parametrize("share", [0.5, 1.25], ids=["the network", "the optimizer"])
+def test_a_file_that_cannot_be_written_is_one_error_and_leaves_the_older_checkpoint(tmp_path, share):
+    """The limit of a file's size acts as a full disk does. Above the network's size, only the optimizer's is larger."""
+    new_state(seed=1).save(tmp_path / "checkpoint", CARD, TrainConfig())
+    limit = int(share * (tmp_path / "checkpoint/model.safetensors").stat().st_size)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        message = pool.apply(save_with_small_files, (tmp_path / "checkpoint", limit))
+    assert message == f"cannot write {tmp_path / 'checkpoint'}: File too large"
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+    assert find_damage(tmp_path / "checkpoint") is None
+
+
+def test_the_state_of_another_optimizer_is_refused(stopped, tmp_path):
+    with pytest.raises(FembError, match=r"optimizer\.pt is the state of SGD, but the run has AdamW"):
+        new_state(seed=1, optimizer=AdamWConfig()).load(open_checkpoint(stopped))
+    adamw = new_state(seed=1, optimizer=AdamWConfig())
+    train(adamw, until=3)
+    adamw.save(tmp_path / "adamw", CARD, TrainConfig())
+    with pytest.raises(FembError, match="another optimizer than SGD, but the run has SGD"):
+        new_state(seed=1).load(open_checkpoint(tmp_path / "adamw"))
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda state: state["param_groups"][0]["params"].pop(), "other parameters"),
+        (lambda state: state["state"][0].update(momentum_buffer=torch.ones(3)), r"\(3,\) for a parameter of"),
+        (lambda state: state.pop("state"), "damaged: 'state'"),
+        (lambda state: state["param_groups"].clear(), "damaged: list index"),
+    ],
+)
+def test_an_optimizer_of_other_parameters_is_refused(stopped, change, words):
+    state = torch.load(stopped / "state/optimizer.pt", weights_only=True)
+    change(state)
+    torch.save(state, stopped / "state/optimizer.pt")
+    with pytest.raises(FembError, match=words):
         new_state(seed=1).load(open_checkpoint(stopped))
 
 

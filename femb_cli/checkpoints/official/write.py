@@ -36,6 +36,7 @@ def write_official(checkpoint: Checkpoint, layout: Layout, file: Path) -> None:
     tensors = OrderedDict((f"{family.prefixes[0]}{name}", tensor.clone()) for name, tensor in state_dict.items())
     classifier = checkpoint.path / CLASSIFIER
     if family.class_weights and classifier.is_file():
+        checkpoint.refuse_damage(CLASSIFIER)
         weights = family.class_weights[0]
         tensors[weights.name] = weights.transpose(load_file(classifier)["weight"]).clone()
     wrapped = {"epoch": 0, "arch": checkpoint.card.backbone.name, "state_dict": tensors}

@@ -1,0 +1,153 @@
+"""Make a run's directory, open it again, and keep other processes from training in it meanwhile."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from femb_cli import files
+from femb_cli.checkpoints.runs import (
+    CHECKPOINTS,
+    CONFIG,
+    METRICS,
+    RUN_INFO,
+    RUN_SUMMARY,
+    checkpoint_folders,
+    checkpoint_step,
+    is_run,
+    write_config,
+)
+from femb_cli.config.schema import TrainConfig
+from femb_cli.errors import FembError
+
+DAMAGED = ".damaged"
+"""Ending of the name of a checkpoint that a resumed run could not go on from."""
+
+
+class RunLock:
+    """Makes this process the only one that trains in a run, until the `with` block or the process ends."""
+
+    def __init__(self) -> None:
+        self.descriptors: list[int] = []
+
+    def __enter__(self) -> "RunLock":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        while self.descriptors:
+            os.close(self.descriptors.pop())
+
+    def take(self, run: Path) -> None:
+        """Lock an existing run.
+
+        Raises:
+            FembError: another process has locked it, or has just replaced it.
+        """
+        with files.write_errors(run):
+            descriptor = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
+            self.descriptors.append(descriptor)
+            is_locked = files.is_only_writer(descriptor)
+            if not is_locked or not os.path.samestat(os.fstat(descriptor), run.stat()):
+                raise FembError(f"another process is training in {run}", hint="wait for it, or choose another run")
+
+
+def create_run(
+    path: Path, config: TrainConfig, info: Mapping[str, Any], lock: RunLock, *, overwrite: bool = False
+) -> None:
+    """Make the directory of a run, with its configuration, completely or not at all; it is locked from the beginning.
+
+    Args:
+        path: the directory to make.
+        config: the resolved configuration.
+        info: what `run.json` states.
+        lock: keeps the directory locked.
+        overwrite: replace a run that exists, if nobody trains in it.
+
+    Raises:
+        FembError: the directory exists and `overwrite` is false, or it is not a run and is not empty.
+    """
+    if os.path.lexists(path):
+        _check_replaceable(path, overwrite=overwrite)
+        lock.take(path)
+    with files.new_folder(path, overwrite=overwrite, keep_locked=lock.descriptors) as aside:
+        (aside / CHECKPOINTS).mkdir()
+        write_info(aside, info)
+        write_config(aside, config)
+        files.refuse_existing(path, overwrite=overwrite)  # another process can have made it meanwhile
+
+
+def reopen_run(run: Path, config: TrainConfig, info: Mapping[str, Any], step: int) -> None:
+    """Mark a run as unfinished, with its new configuration, once its checkpoint of `step` is loaded.
+
+    Checkpoints of later steps, which could not be loaded, lose their names, so that nothing takes them for the run's
+    newest. What killed writers have left behind is removed.
+    """
+    names = [CONFIG, RUN_INFO, RUN_SUMMARY, METRICS]
+    for path in (*(run / name for name in names), *_checkpoints_being_written(run)):
+        files.remove_leftovers(path)
+    with files.write_errors(run):
+        for checkpoint in checkpoint_folders(run):
+            if (checkpoint_step(checkpoint) or 0) > step:
+                damaged = checkpoint.with_name(f"{checkpoint.name}{DAMAGED}")
+                files.remove(damaged)
+                checkpoint.replace(damaged)
+        (run / RUN_SUMMARY).unlink(missing_ok=True)
+    write_config(run, config)
+    write_info(run, info)
+
+
+def write_info(run: Path, info: Mapping[str, Any]) -> None:
+    """Write what a run trains on: its training set's identity, its processes and its device."""
+    files.write_text(run / RUN_INFO, json.dumps(info, indent=2) + "\n")
+
+
+def read_info(run: Path) -> Mapping[str, Any] | None:
+    """Read what a run trains on; None for a run of an older femb, which has not stored it.
+
+    Raises:
+        FembError: the file is damaged.
+    """
+    file = run / RUN_INFO
+    if not file.exists():
+        return None
+    try:
+        match json.loads(file.read_text(encoding="utf-8")):
+            case {"processes": int(), "device": str(), "data": dict()} as info:
+                return info
+        raise ValueError("it does not state the training set, the processes and the device")
+    except (OSError, ValueError, RecursionError) as error:
+        raise FembError(
+            f"{file} is damaged: {error}", hint="without it the run goes on, but its training set is not compared"
+        ) from error
+
+
+def _check_replaceable(path: Path, *, overwrite: bool) -> None:
+    """Refuse to replace an existing run without `overwrite`, and to delete anything that is not a run."""
+    if is_run(path):
+        if not overwrite:
+            raise FembError(
+                f"the run {path} exists already", hint=f"femb train --resume {path}, another --out, or --overwrite"
+            )
+    elif not path.is_dir() or not _is_half_made(path):
+        raise FembError(
+            f"{path} exists already and is not a run (it has no {CONFIG}): femb does not delete it",
+            hint="choose another --out",
+        )
+    elif not overwrite:
+        raise FembError(f"{path} exists already", hint="choose another --out, or pass --overwrite to replace it")
+
+
+def _is_half_made(path: Path) -> bool:
+    """Whether a directory is empty, or holds only what an older femb had written when it was killed."""
+    others = [entry for entry in path.iterdir() if not entry.name.startswith((f".{CONFIG}.", f".{RUN_INFO}."))]
+    return not others or (others == [path / CHECKPOINTS] and others[0].is_dir() and not any(others[0].iterdir()))
+
+
+def _checkpoints_being_written(run: Path) -> list[Path]:
+    """Return the names of the checkpoints of which `checkpoints/` holds a temporary directory."""
+    entries = (entry.name.split(".") for entry in (run / CHECKPOINTS).glob(".step-*.*"))
+    return sorted({run / CHECKPOINTS / parts[1] for parts in entries if len(parts) == 4})
