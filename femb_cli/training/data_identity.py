@@ -22,7 +22,7 @@ def data_identity(source: ImageSource) -> dict[str, Any]:
     identities = source.identities
     assert identities is not None, "a training set has identities"
     labels = xxhash.xxh3_128(np.ascontiguousarray(identities.labels_N, np.int64).tobytes())
-    labels.update("\0".join(identities.names).encode("utf-8", "surrogateescape"))
+    labels.update("\0".join(identities.names).encode("utf-8", "surrogatepass"))
     images = read_dataset_info(source.path).checksum if has_dataset_info(source.path) else None
     return {
         "num_images": len(source),
