@@ -188,7 +188,7 @@ def report(path: Path) -> Any:
 
 def training_goes_on(place: Path) -> list[str]:
     """Resume the run if it is there and unfinished, else repeat the command."""
-    return ["train", "--resume", "run"] if trained(place / "run") == "unfinished" else [*TRAIN, "--overwrite"]
+    return RESUME if trained(place / "run") == "unfinished" else [*TRAIN, "--overwrite"]
 
 
 def embedding_goes_on(place: Path) -> list[str]:
@@ -196,6 +196,7 @@ def embedding_goes_on(place: Path) -> list[str]:
     return [*EMBED, "--resume", *(["--overwrite"] if embeddings(place / "e.npy") not in (None, "refused") else [])]
 
 
+RESUME = ["train", "--resume", "run"]
 EMBED = ["embed", "people", "-o", "e.npy", "--model", "network"]
 VERIFY = ["verify", "--pairs", "pairs.csv", "--images", "people", "--model", "network", "--report", "report"]
 CONVERT = ["convert", "people", "set"]
@@ -237,7 +238,7 @@ COMMANDS = {
         also_allowed=("unfinished",),
     ),
     "train-resume": command(
-        ["train", "--resume", "run"],
+        RESUME,
         people_and_unfinished_run,
         lambda place: trained(place / "run"),
         "run",
