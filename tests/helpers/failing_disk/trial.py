@@ -12,6 +12,7 @@ femb and its libraries are imported once; every trial runs in a fork of this pro
 
 import ctypes
 import errno
+import gc
 import importlib
 import json
 import os
@@ -49,6 +50,7 @@ def import_everything() -> None:
             importlib.import_module(module.name)
     for name in ("pyarrow.parquet", "torch.utils.tensorboard", "matplotlib.figure", "jinja2"):
         importlib.import_module(name)
+    gc.freeze()  # a collection in a fork would copy the memory of all these objects
 
 
 class Trials:
