@@ -80,10 +80,11 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
             break
 
         # ---- The single step: forward, backward, clip, update.
-        generator = seed_step(config.seed, state.step, accelerator.process_index, state.classifier)
+        rank, world_size = accelerator.process_index, accelerator.num_processes
+        draws = seed_step(config.seed, state.step, rank, state.classifier, world_size)
         # A step has one micro-batch. Gradient accumulation would repeat the lines from here to backward().
         batch = next(batches)
-        pixels_B3HW = augment(card.preprocessing.resize(batch.images_BHW3), config.augment, generator)
+        pixels_B3HW = augment(card.preprocessing.resize(batch.images_BHW3), config.augment, draws)
         inputs_B3HW = card.preprocessing.normalise(pixels_B3HW)
         embeddings_BD = network(inputs_B3HW.contiguous(memory_format=torch.channels_last))
         output = state.classifier(embeddings_BD, batch.labels_B)

@@ -1,4 +1,4 @@
-"""The random numbers of a training step, which depend on (seed, step, rank) only.
+"""The random numbers of a training step, which depend on (seed, step, rank) only, and in the augmentation not on the rank.
 
 So a resumed run draws the same numbers as an uninterrupted one, and checkpoints need no generator state.
 """
@@ -6,20 +6,20 @@ So a resumed run draws the same numbers as an uninterrupted one, and checkpoints
 import torch
 
 from femb_cli.classifier import MarginClassifier
+from femb_cli.data.images.augment import Draws
 
 LARGEST = 2**64 - 2**20
 """torch takes seeds below 2**64; the rank is added to this one."""
 
 
-def seed_step(seed: int, step: int, rank: int, classifier: MarginClassifier) -> torch.Generator:
+def seed_step(seed: int, step: int, rank: int, classifier: MarginClassifier, world_size: int = 1) -> Draws:
     """Seed everything that one step draws on one process: dropout, sampled classes, random margins.
 
     Returns:
-        A CPU generator for the augmentation.
+        The random numbers of the augmentation.
     """
     mixed = (seed * 1_000_003 + step) * 65_537 % LARGEST
     # The same on every process: headers draw the same margins. The classifier adds its rank to sample its own shard.
     classifier.seed(mixed)
-    mixed += rank
-    torch.manual_seed(mixed)
-    return torch.Generator().manual_seed(mixed)
+    torch.manual_seed(mixed + rank)
+    return Draws(torch.Generator().manual_seed(mixed), rank, world_size)

@@ -199,7 +199,7 @@ def _say_what_computes(
     if stored["processes"] != info["processes"]:
         change = f"{run} has had {_count(stored['processes'])} and goes on with {_count(info['processes'])}"
         if config.sync_batch_norm:
-            say(f"{change}: batch norm is over all of them, so the numbers change by rounding and by what is random")
+            say(f"{change}: batch norm is over all of them, so the numbers change by rounding (and by dropout)")
         else:
             say(
                 f"{change}: each normalises its own part of the batch, so the numbers change"

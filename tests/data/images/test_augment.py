@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from femb_cli.config.schema import AugmentConfig
-from femb_cli.data.images.augment import MID_GREY, augment
+from femb_cli.data.images.augment import MID_GREY, Draws, augment
 
 IMAGES = 255 * torch.rand(6, 3, 24, 24, generator=torch.Generator().manual_seed(0))
 NOTHING = AugmentConfig(flip=0)
@@ -23,7 +23,7 @@ CHANGES = [
 
 def changed(seed=0, images=IMAGES, **strengths):
     config = AugmentConfig(**{"flip": 0.0} | strengths)
-    return augment(images, config, torch.Generator().manual_seed(seed))
+    return augment(images, config, Draws(torch.Generator().manual_seed(seed)))
 
 
 @pytest.mark.parametrize("strengths", CHANGES)
@@ -52,8 +52,19 @@ def test_the_batch_is_not_changed_in_place(strengths):
     assert torch.equal(images, IMAGES)
 
 
+@pytest.mark.parametrize("strengths", CHANGES)
+def test_an_image_is_changed_alike_on_any_number_of_processes(strengths):
+    config = AugmentConfig(**{"flip": 0.0} | strengths)
+    alone = augment(IMAGES, config, Draws(torch.Generator().manual_seed(3)))
+    for world_size in (2, 3):
+        for rank in range(world_size):
+            draws = Draws(torch.Generator().manual_seed(3), rank, world_size)
+            own = augment(IMAGES[rank::world_size], config, draws)
+            torch.testing.assert_close(own, alone[rank::world_size], rtol=1e-5, atol=1e-3)
+
+
 def test_strength_zero_changes_nothing():
-    assert torch.equal(augment(IMAGES, NOTHING, torch.Generator().manual_seed(0)), IMAGES)
+    assert torch.equal(augment(IMAGES, NOTHING, Draws(torch.Generator().manual_seed(0))), IMAGES)
 
 
 def test_flip_probability_one_mirrors_every_image():
