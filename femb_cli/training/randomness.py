@@ -1,4 +1,4 @@
-"""The random numbers of a training step, which depend on (seed, step, rank) only, and in the augmentation not on the rank.
+"""The random numbers of a step depend on (seed, step, rank) only; those of the augmentation depend on no rank.
 
 So a resumed run draws the same numbers as an uninterrupted one, and checkpoints need no generator state.
 """
