@@ -242,7 +242,7 @@ COMMANDS = {
         people_and_unfinished_run,
         lambda place: trained(place / "run"),
         "run",
-        again=training_goes_on,
+        again=lambda place: RESUME,
     ),
     "verify": command(VERIFY, pairs_and_network, lambda place: report(place / "report"), "report", "cache"),
     "verify-overwrite": command(
