@@ -1,6 +1,21 @@
-"""`python -m femb_cli` runs `femb`."""
+"""The command `femb`, also as `python -m femb_cli`: signals are handled before the imports that take time."""
 
-from femb_cli.cli.app import main
+import sys
+
+from femb_cli.runtime.signals import Interrupted, raise_on_signals
+
+
+def main() -> None:
+    """Run `femb` with the arguments of this process, and exit with its exit code."""
+    raise_on_signals()
+    try:
+        from femb_cli.cli.app import main as run_app
+
+        run_app()
+    except Interrupted as interruption:
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(interruption.exit_code)
+
 
 if __name__ == "__main__":
     main()

@@ -74,8 +74,8 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         aside = Path(name)
         try:
             is_only_writer(descriptor)
-            aside.chmod(0o666 & ~_UMASK)
             yield aside
+            aside.chmod(0o666 & ~_UMASK)  # safetensors replaces the file by one that others cannot read
             sync(aside)
             aside.replace(path)
             sync(path.parent)
@@ -248,10 +248,11 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Wait until a directory and everything in it is on the disk."""
+    """Give all files in a directory the permissions of any new file, and wait until they are on the disk."""
     for parent, _, names in os.walk(folder):
         for name in names:
             if not (file := Path(parent, name)).is_symlink():
+                file.chmod(0o666 & ~_UMASK)
                 sync(file)
         sync(Path(parent))
 

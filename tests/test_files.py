@@ -6,7 +6,9 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from femb_cli import files
 from femb_cli.errors import FembError
@@ -160,11 +162,15 @@ def test_a_failing_disk_is_one_error_that_names_the_output(tmp_path, maker, numb
 
 
 def test_a_result_has_the_permissions_of_any_new_file(tmp_path):
-    write(new_file, tmp_path / "file")
-    write(new_folder, tmp_path / "folder")
+    """Also if a library writes it under a temporary name of its own, which only the owner can read."""
+    with new_file(tmp_path / "file") as aside:
+        save_file({"numbers": np.zeros(1)}, aside)
+    with new_folder(tmp_path / "folder") as aside:
+        save_file({"numbers": np.zeros(1)}, aside / "inside")
     (tmp_path / "plain").write_text("")
     (tmp_path / "plain folder").mkdir()
     assert (tmp_path / "file").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert (tmp_path / "folder/inside").stat().st_mode == (tmp_path / "plain").stat().st_mode
     assert (tmp_path / "folder").stat().st_mode == (tmp_path / "plain folder").stat().st_mode
 
 

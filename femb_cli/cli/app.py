@@ -15,7 +15,7 @@ from femb_cli.cli import config, convert, convert_checkpoint, embed, env, export
 from femb_cli.cli import list as listing
 from femb_cli.errors import FembError
 from femb_cli.runtime.allocator import keep_freed_memory
-from femb_cli.runtime.signals import Interrupted, raise_on_signals
+from femb_cli.runtime.signals import Interrupted
 from femb_cli.text import cut, printable
 
 MOST_OF_MESSAGE = 2000
@@ -62,7 +62,6 @@ def main() -> None:
     # pydantic would search all installed packages for plugins, which adds 20 ms to every command that imports it.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     keep_freed_memory()
-    raise_on_signals()
     sys.exit(run(sys.argv[1:]))
 
 

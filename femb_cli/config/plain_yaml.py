@@ -24,15 +24,31 @@ MOST_BITS = 64
 """Of a whole number."""
 
 
+UNCLEAR_NUMBER = re.compile(r"[+-]?0\d|.*[:_]")
+"""Numbers that YAML 1.1 reads as few people expect: `010` is 8, `1:30` is 90 and `1_0` is 10."""
+
+
 class ConfigLoader(yaml.SafeLoader):
     """Reads plain values only (no tags, no code), and `1e-3` as a number."""
 
+    def construct_yaml_float(self, node: ScalarNode) -> float:
+        """Return a number."""
+        return _clear(super().construct_yaml_float(node), node)
+
     def construct_yaml_int(self, node: ScalarNode) -> int:
         """Return a whole number; Python can neither print nor compare one of thousands of digits in a moment."""
-        value = super().construct_yaml_int(node)
+        value = _clear(super().construct_yaml_int(node), node)
         if value.bit_length() > MOST_BITS:
             raise ConstructorError(None, None, f"a whole number of more than {MOST_BITS} bits", node.start_mark)
         return value
+
+
+def _clear(value: Any, node: ScalarNode) -> Any:
+    """Return the value of a number, unless it is written in a way that few people expect."""
+    if UNCLEAR_NUMBER.match(node.value) and not re.match(r"[+-]?0\d*\.", node.value):
+        problem = f"{node.value} stands for {value} in YAML: write {value}, or put a text into quotes"
+        raise ConstructorError(None, None, problem, node.start_mark)
+    return value
 
 
 class ConfigDumper(yaml.SafeDumper):
@@ -40,6 +56,7 @@ class ConfigDumper(yaml.SafeDumper):
 
 
 ConfigLoader.add_constructor("tag:yaml.org,2002:int", ConfigLoader.construct_yaml_int)
+ConfigLoader.add_constructor("tag:yaml.org,2002:float", ConfigLoader.construct_yaml_float)
 ConfigLoader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("+-0123456789"))
 ConfigDumper.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("+-0123456789"))
 

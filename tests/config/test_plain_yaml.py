@@ -48,3 +48,20 @@ def test_what_is_no_small_plain_value_is_one_line_in_a_moment(text, words):
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
     assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("text, value", [("010", 8), ("1:30", 90), ("1_0", 10), ("1:30.5", 90.5), ("-012", -10)])
+def test_a_number_that_few_people_expect_is_refused(text, value):
+    with pytest.raises(ValueError, match=f"{text} stands for {value}"):
+        read_plain(f"steps: {text}")
+
+
+@pytest.mark.parametrize(
+    "text, value", [("0", 0), ("-3", -3), ("0.5", 0.5), ("00.5", 0.5), ("1e-3", 0.001), ("0x10", 16)]
+)
+def test_other_numbers_are_what_they_look_like(text, value):
+    assert read_plain(text) == value
+
+
+def test_a_text_in_quotes_is_not_a_number():
+    assert read_plain("'010'") == "010"

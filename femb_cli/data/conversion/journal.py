@@ -1,6 +1,7 @@
 """A directory under construction, with a journal, so that interrupted work resumes where it stopped."""
 
 import json
+import logging
 import os
 import shutil
 from contextlib import suppress
@@ -10,6 +11,8 @@ from typing import Any, Self
 
 from femb_cli.errors import FembError
 from femb_cli.files import cannot_write, is_only_writer, make_parent, publish, remove, sync_tree
+
+logger = logging.getLogger("femb")
 
 JOURNAL_FILE = "journal.jsonl"
 
@@ -135,6 +138,8 @@ class UnfinishedDirectory:
             except ValueError:
                 break
         is_same = self._job is not None and lines[:1] == [json.loads(json.dumps(self._job))]
+        if len(lines) > 1 and not is_same:
+            logger.info(f"starting over: {self.directory} is of other images, another selection or other options")
         return lines[1:] if is_same else []
 
     def _write_notes(self) -> None:

@@ -259,7 +259,19 @@ def test_an_arrow_file_that_lost_its_last_rows_is_refused(faces, tmp_path):
         batches = list(stream)
     with pa.ipc.new_stream(str(file), batches[0].schema) as stream:
         stream.write_batch(batches[0][:1])
-    with pytest.raises(FembError, match=r"bytes of images instead of"):
+    with pytest.raises(FembError, match=r"their images are not those that were written"):
+        converted(faces, tmp_path, "arrow")
+
+
+def test_a_changed_byte_in_a_complete_file_is_noticed(faces, tmp_path):
+    """Or the dataset would get the checksums of damaged images."""
+    with pytest.raises(KeyboardInterrupt):
+        converted(faces, tmp_path, "arrow", progress=interrupt_at(5))
+    file = next((tmp_path / ".set.unfinished").glob("*-00000.*"))
+    content, image = bytearray(file.read_bytes()), (faces.path / faces.names[0]).read_bytes()
+    content[content.index(image) + len(image) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(FembError, match=r"their images are not those that were written"):
         converted(faces, tmp_path, "arrow")
 
 

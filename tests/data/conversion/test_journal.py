@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import signal
 from itertools import accumulate
@@ -49,6 +50,14 @@ def in_another_process(function, *arguments) -> int:
     process.start()
     process.join(30)
     return process.exitcode
+
+
+def test_other_work_starts_over_and_says_so(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("femb"), "propagate", True)
+    caplog.set_level(logging.INFO, "femb")
+    interrupted(tmp_path / "set", [1, 2])
+    assert notes_of(tmp_path / "set", JOB | {"limit": 5}) == []
+    assert "starting over" in caplog.text
 
 
 def test_what_is_published_is_all_that_is_left(tmp_path):
