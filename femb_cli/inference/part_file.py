@@ -17,6 +17,8 @@ from femb_cli.files import lock
 _BLOCK = 1 << 22
 """Bytes that are read at a time."""
 
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+
 
 class PartFile:
     """A `.npy` file that is open and locked, so that no second process writes the same output.
@@ -139,6 +141,28 @@ class PartFile:
         return header
 
 
+def is_part_file(path: Path) -> bool:
+    """Whether a file begins as a `PartFile` and is no larger than one, so that a killed embedding may have left it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            if np.lib.format.read_magic(file) != (1, 0):
+                return False
+            (num_rows, embedding_dim), _, _ = np.lib.format.read_array_header_1_0(file)
+        except ValueError:
+            return size == 0
+        end = file.tell() + 4 * num_rows * embedding_dim
+        file.seek(0)
+        is_own = file.read(len(header := _header(num_rows, embedding_dim))) == header
+        file.seek(end)
+        rest = file.read(len(np.lib.format.MAGIC_PREFIX))
+    return is_own and (size <= end or rest == np.lib.format.MAGIC_PREFIX)
+
+
 def refuse_second_writer(path: Path, out: Path) -> None:
     """Refuse to start while another process writes an output; `path` is the output's `PartFile`.
 
@@ -146,7 +170,7 @@ def refuse_second_writer(path: Path, out: Path) -> None:
         FembError: another process is writing `out`.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = os.open(path, os.O_RDWR | _NO_LINK)
     except OSError:
         return
     try:
@@ -177,7 +201,7 @@ def _reserve(descriptor: int, size: int) -> None:
 def _open_locked(path: Path, out: Path) -> int:
     """Open and lock the file; open it again if another process has renamed or removed it in between."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK | getattr(os, "O_BINARY", 0), 0o666)
         try:
             lock(descriptor, out)
             if _has_inode(path, descriptor):
@@ -191,6 +215,6 @@ def _open_locked(path: Path, out: Path) -> int:
 def _has_inode(path: Path, descriptor: int) -> bool:
     """Whether a path leads to an open file."""
     try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False

@@ -2,17 +2,20 @@
 
 Beside the output `faces.npy` there are `faces.npy.part`, an array with room for all images, and `faces.npy.part.json`,
 a note of what is done. The note is written after the embeddings that it counts are on the disk, and it is removed last.
-Before the output is published, the note says so: a resumed call may replace what this one has published already.
+Before the output is published, the note says so, with the checksum of a file that is not the array itself: so a resumed
+call knows the output of this one from a file of somebody else.
 
 Shape suffixes: N images, D embedding dimension.
 """
 
+import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xxhash
@@ -26,11 +29,20 @@ from femb_cli.evaluation.embeddings.formats import format_to_write, is_npy, name
 from femb_cli.evaluation.embeddings.names import name_lines, names_digest
 from femb_cli.evaluation.embeddings.outputs import check_replaceable
 from femb_cli.evaluation.embeddings.read import read_description
-from femb_cli.files import cannot_write, make_parent, new_file, remove_leftovers, sync, write_errors
+from femb_cli.files import (
+    cannot_write,
+    file_sha256,
+    make_parent,
+    new_file,
+    refuse_existing,
+    remove_leftovers,
+    sync,
+    write_errors,
+)
 from femb_cli.inference.describe import describe
 from femb_cli.inference.embed import Embeddings, UnreadableImage
 from femb_cli.inference.embedder import Embedder
-from femb_cli.inference.part_file import PartFile, refuse_second_writer
+from femb_cli.inference.part_file import PartFile, is_part_file, refuse_second_writer
 from femb_cli.inference.unfinished_note import EmbeddingJob, Note, check_same_job, damaged, read_note
 from femb_cli.runtime.ranks import is_main_process
 
@@ -94,6 +106,7 @@ class UnfinishedEmbeddings:
         """
         job = EmbeddingJob.of(self._embedder, self._source.names, flip=self._flip)
         make_parent(self._out)
+        _refuse_foreign(self._out)
         with write_errors(self._out):
             self._part = PartFile(_part_path(self._out), self._out, job.embedding_dim)
         note, may_overwrite = _note_to_continue(self._out, resume=resume, overwrite=overwrite)
@@ -168,6 +181,7 @@ class UnfinishedEmbeddings:
             if not self._is_published:
                 self._publish(self._part, names)
             elif is_npy(self._out):
+                self._refuse_other_names(names)
                 self._write_names(names)
             # The note goes last: until then a resumed call knows what the other files are.
             self._part.remove()
@@ -186,38 +200,54 @@ class UnfinishedEmbeddings:
         """Check that the array holds what the note counts, or has become the output already."""
         note = self._note
         all_done = note.done == note.job.num_images
+        self._is_published = all_done and self._is_output_of(note, part)
+        if self._is_published:
+            return
         if not part.num_bytes:
-            self._is_published = all_done and note.publishing and self._is_output_of(note)
-            if not self._is_published:
-                raise damaged(part.path, "it is missing or empty")
-        elif not part.holds(note.num_rows, of=note.job.num_images, digest=note.rows, all_done=all_done):
-            raise damaged(part.path, f"it does not hold the {note.num_rows:,} embeddings that {self._note_file} counts")
+            raise _without_array(self._out)
+        if not part.holds(note.num_rows, of=note.job.num_images, digest=note.rows, all_done=all_done):
+            reason = f"it does not hold the {note.num_rows:,} embeddings that {self._note_file} counts"
+            raise damaged(part.path, reason, remove=f"{self._note_file} and {part.path}")
 
-    def _is_output_of(self, note: Note) -> bool:
+    def _is_output_of(self, note: Note, part: PartFile) -> bool:
         """Whether the output exists and is the one that the note is about."""
-        if not note.good or not format_to_write(self._out).holds_description:
-            return bool(note.good) and self._out.is_file()
+        if not is_npy(self._out):
+            return _has_published(self._out, note)
+        if part.num_bytes or not note.publishing or not note.good:
+            return False
         try:
             found = read_description(self._out)
         except FembError:
             return False
         expected = self._describe(_names(self._source, _indices(note)))
-        return found is not None and found == replace(expected, femb_version=found.femb_version)
+        if found is None:
+            return False
+        any_of = {"femb_version": found.femb_version, "model": found.model, "fingerprint": found.fingerprint}
+        return found == replace(expected, **any_of)
 
     def _publish(self, part: PartFile, names: Sequence[str]) -> None:
-        if not (self._note.overwrite or _has_published(self._out, self._note)):
+        if not self._note.overwrite:
             check_replaceable(self._out, overwrite=False)
-        self._note = replace(self._note, publishing=True)
-        self._note.write(self._note_file)
         description = self._describe(names)
-        part.complete(len(names), npy.description_to_bytes(description))
-        if is_npy(self._out):
+        if (write := format_to_write(self._out).write) is None:
+            self._write_note(publishing=True)
+            part.complete(len(names), npy.description_to_bytes(description))
             self._write_names(names, before_rename=lambda: part.rename(self._out))
             return
-        write = format_to_write(self._out).write
-        assert write is not None
+        part.complete(len(names), npy.description_to_bytes(description))
         with new_file(self._out, overwrite=True) as aside:
             write(aside, np.load(part.path, mmap_mode="r"), names, description)
+            self._write_note(published=file_sha256(aside))
+
+    def _write_note(self, **changes: Any) -> None:
+        self._note = replace(self._note, **changes)
+        self._note.write(self._note_file)
+
+    def _refuse_other_names(self, names: Sequence[str]) -> None:
+        """Refuse to replace a file of names that is neither this embedding's nor one that may be replaced."""
+        path = names_path(self._out)
+        if not self._note.overwrite and path.exists() and path.read_bytes() != b"".join(name_lines(names)):
+            refuse_existing(path, overwrite=False)
 
     def _write_names(self, names: Sequence[str], before_rename: Callable[[], None] = lambda: None) -> None:
         """Write the file of names."""
@@ -261,6 +291,7 @@ def check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
         FembError: as `UnfinishedEmbeddings.open`.
     """
     format_to_write(out)
+    _refuse_foreign(out)
     if is_main_process():  # the processes of a launcher would refuse each other
         refuse_second_writer(_part_path(out), out)
     _note_to_continue(out, resume=resume, overwrite=overwrite)
@@ -293,21 +324,54 @@ def _note_to_continue(out: Path, *, resume: bool, overwrite: bool) -> tuple[Note
         note = None
     if note is not None and not note.done:
         note = None
+    has_published = note is not None and _has_published(out, note)
     if note is not None and not resume and not overwrite:
+        if not has_published and not _has_array(out):
+            raise _without_array(out)
         raise FembError(
             f"{_part_path(out)} holds {note.done:,} of {note.job.num_images:,} embeddings of an interrupted call",
             hint="--resume continues; --overwrite starts over",
         )
     may_overwrite = overwrite or (note is not None and note.overwrite)
-    if note is None or not _has_published(out, note):
+    if not has_published:
         check_replaceable(out, overwrite=may_overwrite)
     return (note if resume else None), may_overwrite
 
 
 def _has_published(out: Path, note: Note) -> bool:
-    """Whether outputs that exist may be those of this note; a `.npy` file is the array under its final name."""
+    """Whether the output is that of this note; a `.npy` file is the array under its final name, as `open` checks."""
+    if is_npy(out):
+        return note.publishing and not _has_array(out)
+    return bool(note.published) and out.is_file() and file_sha256(out) == note.published
+
+
+def _has_array(out: Path) -> bool:
+    """Whether there is an array that is not empty."""
     part = _part_path(out)
-    return note.publishing and not (is_npy(out) and part.exists() and part.stat().st_size > 0)
+    return part.exists() and part.stat().st_size > 0
+
+
+def _without_array(out: Path) -> FembError:
+    """Return the error for a note whose array is missing."""
+    return damaged(_part_path(out), "it is missing or empty", remove=str(_note_path(out)))
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Refuse to take over files that have the names of the unfinished files, but are somebody else's.
+
+    Raises:
+        FembError: one of them is not a file, or the array has no note and is none that a killed call may have left.
+    """
+    part, note = _part_path(out), _note_path(out)
+    with write_errors(out):
+        foreign = [path for path in (part, note) if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode)]
+        if not foreign and part.exists() and not note.exists() and not is_part_file(part):
+            foreign = [part]
+    if foreign:
+        raise FembError(
+            f"{foreign[0]} exists and is not an unfinished output of femb",
+            hint=f"remove or rename it, or choose another -o: femb needs this name while it writes {out}",
+        )
 
 
 def _part_path(out: Path) -> Path:

@@ -5,7 +5,7 @@ Shape suffix: N images.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -18,24 +18,22 @@ from femb_cli.files import write_text
 from femb_cli.inference.embedder import Embedder
 from femb_cli.inference.model_digest import model_digest
 
-_TITLES = {
-    "model": "model",
-    "weights": "weights or preprocessing of the model",
-    "embedding_dim": "embedding dimension",
-    "flip": "flip",
-    "num_images": "number of images",
-    "names": "names of the images",
-    "dtype": "type of the numbers",
+_DIFFERENCES = {
+    "weights": "weights or preprocessing of the model differ",
+    "embedding_dim": "embedding dimension differs",
+    "flip": "flip differs",
+    "num_images": "number of images differs",
+    "names": "names of the images differ",
+    "dtype": "type of the numbers differs",
 }
-_DIGESTS = ("weights", "names")
 
 
 @dataclass(frozen=True)
 class EmbeddingJob:
-    """What an embedding is made of; it can only be continued with the same.
+    """What an embedding is made of; it can only be continued with the same, except for the model's name.
 
     Attributes:
-        model: the model's name.
+        model: the model's name, for messages: the same weights may have moved to another path.
         weights: checksum of its weights and preprocessing.
         embedding_dim: numbers of an embedding.
         flip: whether the embeddings of the mirror images are added.
@@ -81,7 +79,8 @@ class Note:
         images: checksum of the bytes of the images that are done, in their order.
         rows: checksum of their embeddings.
         overwrite: whether the embedding may replace outputs that exist.
-        publishing: whether it has begun to publish its own outputs.
+        publishing: whether its array may have become the output, a `.npy` file.
+        published: SHA-256 of the output of another format, which may have got its name; empty before.
     """
 
     job: EmbeddingJob
@@ -92,6 +91,7 @@ class Note:
     rows: str
     overwrite: bool
     publishing: bool = False
+    published: str = ""
 
     @property
     def num_rows(self) -> int:
@@ -145,19 +145,33 @@ def check_same_job(path: Path, note: Note, job: EmbeddingJob) -> None:
     Raises:
         FembError: something differs; the error says what.
     """
-    for field in fields(EmbeddingJob):
-        begun, now = getattr(note.job, field.name), getattr(job, field.name)
-        if begun != now:
-            values = "" if field.name in _DIGESTS else f": {begun} then, {now} now"
+    for field, difference in _DIFFERENCES.items():
+        if getattr(note.job, field) != getattr(job, field):
+            begun, now = _shown(note.job, field), _shown(job, field)
+            values = f": {begun} then, {now} now" if begun != now else ""
             raise FembError(
-                f"{path} belongs to another embedding: the {_TITLES[field.name]} differs{values}",
+                f"{path} belongs to another embedding: the {difference}{values}",
                 hint=f"start over with --overwrite instead of --resume, or remove {path}",
             )
 
 
-def damaged(path: Path, reason: str) -> FembError:
-    """Return the error for an unfinished embedding that cannot be continued."""
+def _shown(job: EmbeddingJob, field: str) -> str:
+    """Return a value of a job for a message; of the weights, which are a checksum, the model's name."""
+    if field == "flip":
+        return "sum" if job.flip else "none"
+    shown = {"weights": job.model, "names": ""}
+    return shown[field] if field in shown else str(getattr(job, field))
+
+
+def damaged(path: Path, reason: str, *, remove: str | None = None) -> FembError:
+    """Return the error for an unfinished embedding that cannot be continued.
+
+    Args:
+        path: the damaged file.
+        reason: what is wrong with it.
+        remove: the files to remove for a new start; None for `path`.
+    """
     return FembError(
         f"{path} is damaged, so this embedding cannot be continued: {reason}",
-        hint=f"start over with --overwrite instead of --resume, or remove {path}",
+        hint=f"start over with --overwrite instead of --resume, or remove {remove or path}",
     )

@@ -17,7 +17,7 @@ from femb_cli.evaluation.embeddings.formats import FORMATS
 from femb_cli.evaluation.embeddings.read import read_embeddings
 from femb_cli.inference.embed import Embeddings
 from femb_cli.inference.image_digests import digest_images
-from femb_cli.inference.unfinished_embeddings import UnfinishedEmbeddings
+from femb_cli.inference.unfinished_embeddings import UnfinishedEmbeddings, check_output
 
 ROWS = np.arange(20, dtype=np.float32).reshape(4, 5) + 1
 
@@ -114,7 +114,8 @@ def test_without_a_finished_image_nothing_stays(source):
 
 
 def test_a_killed_start_is_simply_started_over(source):
-    Path("e.npy.part").write_bytes(b"anything")
+    interrupt(source)
+    Path("e.npy.part.json").unlink()
     interrupt(source)
     assert len(resume(source)) == 4
 
@@ -141,9 +142,9 @@ def test_the_output_of_a_writer_that_ended_meanwhile_is_not_replaced(source):
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ({"flip": True}, "the flip differs: False then, True now"),
-        ({"name": "another"}, "the model differs: network then, another now"),
-        ({"seed": 1}, "the weights or preprocessing of the model differs"),
+        ({"flip": True}, "the flip differs: none then, sum now"),
+        ({"seed": 1}, "the weights or preprocessing of the model differ$"),
+        ({"seed": 1, "name": "b"}, "the weights or preprocessing of the model differ: network then, b now"),
     ],
 )
 def test_another_model_or_flip_is_not_continued(source, other, said):
@@ -157,7 +158,7 @@ def test_another_model_or_flip_is_not_continued(source, other, said):
 def test_images_of_other_names_are_not_continued(source):
     interrupt(source)
     Path("images/3.png").rename("images/9.png")
-    with pytest.raises(FembError, match="the names of the images differs"):
+    with pytest.raises(FembError, match="the names of the images differ$"):
         resume(FolderSource("images"))
     Path("images/9.png").unlink()
     with pytest.raises(FembError, match="the number of images differs: 4 then, 3 now"):
@@ -202,7 +203,6 @@ DAMAGES = {
     "note no JSON": lambda part, note: note.write_bytes(b"\xff\x00"),
     "note of nothing": lambda part, note: note.write_text("{}"),
     "note a list": lambda part, note: note.write_text("[]"),
-    "note a directory": lambda part, note: (note.unlink(), note.mkdir()),
     "more done than all": note_with(done=10**9),
     "less done than embedded": note_with(done=2),
     "done negative": note_with(done=-1),
@@ -245,11 +245,47 @@ def test_a_damaged_unfinished_output_can_be_started_over(source):
     assert len(resume(source)) == 4
 
 
-def test_a_note_that_cannot_be_replaced_is_one_clear_error(source):
-    Path("e.npy.part.json").mkdir()
-    with pytest.raises(FembError, match=r"cannot write e\.npy: "):
-        interrupt(source, overwrite=True)
-    assert files() == []
+FOREIGN = {
+    "a link": lambda path: path.symlink_to("target"),
+    "a directory": Path.mkdir,
+    "a pipe": os.mkfifo,
+    "a file": lambda path: path.write_bytes(b"anything"),
+    "an array of other numbers": lambda path: np.save(path.open("wb"), np.ones((2, 3))),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+@pytest.mark.parametrize("name", ["e.npy.part", "e.npy.part.json"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_somebody_else_made_under_these_names_is_not_taken_over(source, kind, name, overwrite):
+    if name.endswith(".json") and kind in ("a file", "an array of other numbers"):
+        pytest.skip("a damaged note")
+    Path("target").write_text("mine")
+    FOREIGN[kind](Path(name))
+    for attempt in (
+        lambda: interrupt(source, overwrite=overwrite),
+        lambda: check_output(Path("e.npy"), resume=not overwrite, overwrite=overwrite),
+    ):
+        with pytest.raises(FembError, match=rf"^{name} exists and is not an unfinished output of femb"):
+            attempt()
+    assert Path("target").read_text() == "mine"
+    assert os.path.lexists(name)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_the_hint_for_a_missing_array_leads_out(source, resumed):
+    interrupt(source)
+    Path("e.npy.part").unlink()
+    with pytest.raises(FembError, match="it is missing or empty") as refused, unfinished(source) as again:
+        again.open(resume=resumed, overwrite=False)
+    assert refused.value.hint.endswith("or remove e.npy.part.json")
+    Path("e.npy.part.json").unlink()
+    interrupt(source)
+
+
+def test_the_same_weights_under_another_name_are_continued(source):
+    interrupt(source)
+    assert len(resume(source, name="copy")) == 4
 
 
 def test_without_any_embedding_there_is_no_file(source):
@@ -320,6 +356,53 @@ def test_after_a_kill_while_publishing_other_outputs_are_not_replaced(source):
         resume(source)
     Path("e.txt").unlink()
     assert len(resume(source)) == 4
+
+
+def killed_while_publishing(source, out, monkeypatch, *, after) -> None:
+    """Stop before, or just after, the output gets its name."""
+    replaced = Path.replace
+
+    def stop(self, target):
+        if target == Path(out):
+            if after:
+                replaced(self, target)
+            raise KeyboardInterrupt
+        return replaced(self, target)
+
+    interrupt(source, 3, out=out)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", stop)
+        resume(source, out=out)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_after_a_kill_while_publishing_a_file_of_somebody_else_is_not_replaced(source, ending, monkeypatch):
+    out = f"e{ending}"
+    killed_while_publishing(source, out, monkeypatch, after=False)
+    Path(out).write_bytes(b"mine")
+    with pytest.raises(FembError, match="exists already"):
+        resume(source, out=out)
+    assert Path(out).read_bytes() == b"mine"
+    Path(out).unlink()
+    assert len(resume(source, out=out)) == 4
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_after_a_kill_behind_publishing_only_the_rest_is_done(source, ending, monkeypatch):
+    out = f"e{ending}"
+    killed_while_publishing(source, out, monkeypatch, after=True)
+    inode = Path(out).stat().st_ino
+    assert len(resume(source, out=out, name="copy")) == 4
+    assert Path(out).stat().st_ino == inode
+    assert files() == (["e.npy", "e.txt"] if ending == ".npy" else [out])
+
+
+def test_names_of_somebody_else_beside_a_published_array_are_not_replaced(source, monkeypatch):
+    killed_while_publishing(source, "e.npy", monkeypatch, after=True)
+    Path("e.txt").write_text("mine")
+    with pytest.raises(FembError, match=r"e\.txt exists already"):
+        resume(source)
+    assert Path("e.txt").read_text() == "mine"
 
 
 def test_a_file_that_another_process_made_under_its_name_is_not_published(source):
