@@ -149,7 +149,9 @@ def write_errors(path: Path) -> Iterator[None]:
 
 def cannot_write(path: Path, error: OSError) -> FembError:
     """Return the error for an output that cannot be written, with a hint for the user."""
-    return FembError(f"cannot write {path}: {error.strerror or error}", hint=_HINTS.get(error.errno or 0))
+    is_there = error.errno == errno.ENOENT and path.parent.is_dir()  # some systems of the kernel, as /proc, say so
+    hint = None if is_there else _HINTS.get(error.errno or 0)
+    return FembError(f"cannot write {path}: {error.strerror or error}", hint=hint)
 
 
 def lock(descriptor: int, path: Path) -> None:

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from femb_cli import files
 from femb_cli.errors import FembError
-from femb_cli.files import cache_folder, lock, new_file, new_folder, one_at_a_time, remove_leftovers
+from femb_cli.files import cache_folder, cannot_write, lock, new_file, new_folder, one_at_a_time, remove_leftovers
 
 
 def tree(folder):
@@ -228,3 +228,9 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, environment, expec
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert cache_folder() == Path(expected)
+
+
+def test_a_directory_that_is_there_has_not_vanished(tmp_path):
+    error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    assert cannot_write(tmp_path / "file", error).hint is None
+    assert "has vanished" in cannot_write(tmp_path / "gone" / "file", error).hint

@@ -77,6 +77,8 @@ def embed(
     check_devices(num_processes, gpus, device)
     if (warning := job.check()) is not None:
         output.warn(warning)
+    if resume and (kept := job.describe_unfinished()):
+        output.say(f"going on after {kept}")
     with (
         interruption_says("interrupted; the same command with --resume continues"),
         output.progress("embedding") as progress,

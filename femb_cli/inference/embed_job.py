@@ -16,7 +16,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.embeddings.formats import names_path
 from femb_cli.inference.embed_to_file import write_embeddings
 from femb_cli.inference.embedder import is_onnx, load_embedder
-from femb_cli.inference.unfinished_embeddings import check_output
+from femb_cli.inference.unfinished_embeddings import check_output, unfinished_note
 from femb_cli.progress import Progress
 from femb_cli.runtime.devices import join_process_group
 from femb_cli.runtime.ranks import is_main_process
@@ -64,7 +64,12 @@ class EmbedJob:
         return alignment_warning(source)
 
     def describe(self) -> dict[str, Any]:
-        """Describe what the job would do, for a dry run."""
+        """Describe what the job would do, for a dry run.
+
+        Raises:
+            FembError: as `check`.
+        """
+        check_output(self.out, resume=self.resume, overwrite=self.overwrite)
         model = self.find_model()
         embedder = load_embedder(model, "cpu")
         return {
@@ -73,7 +78,13 @@ class EmbedJob:
             "model": str(model),
             "path": str(self.out),
             "names_path": str(names_path(self.out)),
+            **({"unfinished": kept} if (kept := self.describe_unfinished()) else {}),
         }
+
+    def describe_unfinished(self) -> str:
+        """Return how far an interrupted call has come, as `8,192 of 13,233 images`; empty if there was none."""
+        note = unfinished_note(self.out)
+        return f"{note.done:,} of {note.job.num_images:,} images" if note is not None else ""
 
 
 def alignment_warning(source: ImageSource) -> str | None:
@@ -120,7 +131,7 @@ def run_embedding(job: EmbedJob, progress: Progress | None) -> dict[str, Any] | 
         "embedding_dim": embedder.embedding_dim,
         "path": str(job.out),
         "names_path": str(names_path(job.out)),
-        "images_per_second": round(len(source) / max(seconds, 1e-9), 1),
+        "images_per_second": round((len(source) - result.num_kept) / max(seconds, 1e-9), 1),
         "model": embedder.name,
         "failed": [list(pair) for pair in result.failed],
     }

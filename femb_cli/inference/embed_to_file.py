@@ -28,10 +28,12 @@ class Written(NamedTuple):
     Attributes:
         indices_N: index in the source of each embedded image, int64.
         failed: name and problem of each image that could not be read.
+        num_kept: number of images that an interrupted call had embedded, or failed to read.
     """
 
     indices_N: NDArray[np.int64]
     failed: list[tuple[str, str]]
+    num_kept: int
 
 
 def embed_to_file(embedder: Embedder, source: ImageSource, out: Path, **options: Any) -> Embeddings:
@@ -41,7 +43,7 @@ def embed_to_file(embedder: Embedder, source: ImageSource, out: Path, **options:
         The embeddings: of a `.npy` file a memory map, of another one an array.
     """
     written = write_embeddings(embedder, source, out, **options)
-    return Embeddings(read_rows(out, mmap_mode="r"), *written)
+    return Embeddings(read_rows(out, mmap_mode="r"), written.indices_N, written.failed)
 
 
 def write_embeddings(
@@ -99,7 +101,8 @@ def write_embeddings(
             except FembError as error:
                 raise with_kept(error, out, start, total) from error
             on_main(partial(unfinished.add, chunk, num_done=stop))
-        return Written(*on_main(unfinished.finish))
+        indices_N, failed = on_main(unfinished.finish)
+        return Written(indices_N, failed, opened.num_done)
 
 
 def _with_offset(progress: Progress | None, start: int, total: int) -> Progress | None:

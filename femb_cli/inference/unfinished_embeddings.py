@@ -222,7 +222,11 @@ class UnfinishedEmbeddings:
         expected = self._describe(_names(self._source, _indices(note)))
         if found is None:
             return False
-        any_of = {"femb_version": found.femb_version, "model": found.model, "fingerprint": found.fingerprint}
+        any_of: dict[str, Any] = {
+            "femb_version": found.femb_version,
+            "model": found.model,
+            "fingerprint": found.fingerprint,
+        }
         return found == replace(expected, **any_of)
 
     def _publish(self, part: PartFile, names: Sequence[str]) -> None:
@@ -295,6 +299,14 @@ def check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
     if is_main_process():  # the processes of a launcher would refuse each other
         refuse_second_writer(_part_path(out), out)
     _note_to_continue(out, resume=resume, overwrite=overwrite)
+
+
+def unfinished_note(out: Path) -> Note | None:
+    """Return the note of an unfinished output; None if there is none, or if it is damaged."""
+    try:
+        return read_note(_note_path(out))
+    except FembError:
+        return None
 
 
 def with_kept(error: FembError, out: Path, num_done: int, total: int) -> FembError:

@@ -35,7 +35,9 @@ def test_an_interrupted_embedding_continues_where_it_stopped(femb, trained, tmp_
     assert "--resume" in broken.err
     assert not Path("e.npy").exists()
     monkeypatch.setattr(UnfinishedEmbeddings, "add", add)
-    assert femb("embed", samples, "-o", "e.npy", "--model", trained, "--resume").code == 0
+    resumed = femb("embed", samples, "-o", "e.npy", "--model", trained, "--resume")
+    assert resumed.code == 0
+    assert "going on after 4 of 6 images" in resumed.err
     assert femb("embed", samples, "-o", "whole.npy", "--model", trained).code == 0
     assert np.array_equal(np.load("e.npy"), np.load("whole.npy"))
     assert calls == [2, 4]

@@ -1,5 +1,6 @@
 """The request of `femb embed`: which images it means, and what it warns about."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ from pictures import encode
 
 from femb_cli.data.files.folder import FileListSource
 from femb_cli.errors import FembError
-from femb_cli.inference.embed_job import EmbedJob, alignment_warning
+from femb_cli.inference import embed_to_file
+from femb_cli.inference.embed_job import EmbedJob, alignment_warning, run_embedding
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def test_a_job_is_refused_before_it_starts_if_its_names_file_exists(images, tmp_
     (tmp_path / "e.txt").write_text("notes")
     with pytest.raises(FembError, match=r"e\.txt exists already"):
         job(tmp_path, images, model=trained).check()
-    with pytest.raises(FembError, match=r"e\.txt exists and does not hold the names"):
+    with pytest.raises(FembError, match=r"e\.txt exists, and there is no .*e\.npy whose"):
         job(tmp_path, images, model=trained, overwrite=True).check()
 
 
@@ -71,3 +73,24 @@ def test_a_plan_names_the_model_and_both_files(images, tmp_path, trained):
         "path": str(tmp_path / "e.npy"),
         "names_path": str(tmp_path / "e.txt"),
     }
+
+
+def test_a_plan_is_refused_like_the_job(images, tmp_path, trained):
+    (tmp_path / "e.npy").write_bytes(b"mine")
+    with pytest.raises(FembError, match=r"e\.npy exists already"):
+        job(tmp_path, images, model=trained).describe()
+
+
+def test_a_resumed_job_counts_only_what_it_embeds(images, tmp_path, trained, monkeypatch):
+    monkeypatch.setattr(embed_to_file, "CHUNK", 1)
+    whole = (images / "1.png").read_bytes()
+    (images / "1.png").write_bytes(b"not a picture")
+    begun = job(tmp_path, images, model=trained)
+    with pytest.raises(FembError, match=r"1\.png"):
+        run_embedding(begun, None)
+    (images / "1.png").write_bytes(whole)
+    resumed = replace(begun, resume=True)
+    assert resumed.describe()["unfinished"] == "1 of 2 images"
+    clock = iter([0.0, 1.0])
+    monkeypatch.setattr("femb_cli.inference.embed_job.time.perf_counter", lambda: next(clock))
+    assert run_embedding(resumed, None)["images_per_second"] == 1.0

@@ -65,6 +65,6 @@ def _columns(path: Path) -> list[str]:
             raise ValueError("it is cut short: its last line has no end")
     with path.open(encoding="utf-8-sig", newline="") as file:
         columns = next(csv.reader([file.readline()]), [])
-    if columns[:1] != ["name"] or len(columns) < 2 or len(set(columns)) != len(columns):
+    if len(columns) < 2 or columns != ["name", *map(str, range(len(columns) - 1))]:
         raise ValueError("its first line is not name,0,1,...")
     return columns

@@ -24,20 +24,22 @@ class Format:
     Attributes:
         read: return a file's contents; raises OSError, ValueError, ... if it is missing or damaged.
         write: write rows, their names and their description; None for `.npy`, which grows while images are embedded.
+        place_of_names: where the file holds the names, for messages; empty for `.npy`.
         holds_description: whether the format has a place for a description.
     """
 
     read: Callable[[Path], Contents]
     write: _Write | None
+    place_of_names: str = ""
     holds_description: bool = True
 
 
 FORMATS: Mapping[str, Format] = {
     NPY: Format(npy.read, None),
-    ".npz": Format(npz.read, npz.write),
-    ".parquet": Format(parquet.read, parquet.write),
-    ".safetensors": Format(safetensors.read, safetensors.write),
-    ".csv": Format(csv.read, csv.write, holds_description=False),
+    ".npz": Format(npz.read, npz.write, "array 'names'"),
+    ".parquet": Format(parquet.read, parquet.write, "column 'name'"),
+    ".safetensors": Format(safetensors.read, safetensors.write, "tensor 'names'"),
+    ".csv": Format(csv.read, csv.write, "column 'name'", holds_description=False),
 }
 
 

@@ -7,6 +7,7 @@ Shape suffixes: N embeddings, D embedding dimension.
 """
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from femb_cli.evaluation.embeddings.names import names_digest, names_from_text
 _LONGEST_DESCRIPTION = 1 << 20
 _LONGEST_BEGINNING = 256
 """Bytes. The header of a description and the opening of its text need fewer."""
+_READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def names_beside(path: Path) -> Path:
@@ -61,6 +63,13 @@ def _map(path: Path) -> np.memmap:
     with path.open("rb") as file:
         if file.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
             raise ValueError("it does not begin as a .npy file does")
+        file.seek(0)
+        version = np.lib.format.read_magic(file)
+        if (read_header := _READ_HEADER.get(version)) is not None:
+            shape, _, dtype = read_header(file)
+            size = file.tell() + math.prod(shape) * dtype.itemsize  # NumPy's own product may overflow
+            if not dtype.hasobject and size > path.stat().st_size:
+                raise ValueError(f"it is cut short: its header says that it holds {shape} numbers")
     return np.lib.format.open_memmap(path, mode="r")
 
 

@@ -14,13 +14,18 @@ def check_replaceable(path: Path, *, overwrite: bool) -> None:
     Raises:
         FembError: a file exists that may not be replaced.
     """
-    refuse_existing(path, overwrite=overwrite)
-    refuse_existing(names_path(path), overwrite=overwrite)
+    for file in dict.fromkeys((path, names_path(path))):
+        if file.is_dir():
+            raise FembError(f"{file} is a directory", hint="choose another -o")
+        refuse_existing(file, overwrite=overwrite)
     if is_npy(path) and names_path(path).exists():
+        hint = f"choose another -o, or move {names_path(path)} away"
+        if not path.exists():
+            raise FembError(f"{names_path(path)} exists, and there is no {path} whose names it could hold", hint=hint)
         try:
             read_embeddings(path, mmap_mode="r")
         except FembError as error:
             raise FembError(
                 f"{names_path(path)} exists and does not hold the names of {path}: {error.message}",
-                hint=f"choose another -o, or move {names_path(path)} away",
+                hint=hint,
             ) from error

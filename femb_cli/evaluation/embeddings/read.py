@@ -57,8 +57,10 @@ def read_embeddings(path: Path, *, mmap_mode: Literal["r"] | None = None) -> Sto
     """
     contents = read_contents(path, mmap_mode=mmap_mode)
     if contents.names is None:
-        missing = f"{names_path(path)} is missing" if is_npy(path) else "it holds no names"
-        raise FembError(f"{path} has no names: {missing}", hint="femb embed writes embeddings with their names")
+        place = names_path(path) if is_npy(path) else f"its {FORMATS[path.suffix.lower()].place_of_names}"
+        raise FembError(
+            f"{path} has no names: {place} is missing", hint="femb embed writes embeddings with their names"
+        )
     return StoredEmbeddings(path, contents.rows_ND, contents.names, contents.description)
 
 

@@ -82,3 +82,12 @@ def test_a_header_that_claims_petabytes_is_refused_at_once(tmp_path):
     (tmp_path / "e.npy").write_bytes(buffer.getvalue() + bytes(100))
     with pytest.raises(FembError, match=r"cannot read .*e\.npy: "):
         read_rows(tmp_path / "e.npy")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_header_that_claims_more_than_can_be_counted_is_one_clear_error(tmp_path):
+    with (tmp_path / "e.npy").open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (10**18, 512)}
+        np.lib.format.write_array_header_1_0(file, header)
+    with pytest.raises(FembError, match=r"cannot read .*e\.npy: it is cut short"):
+        read_rows(tmp_path / "e.npy")

@@ -34,7 +34,9 @@ def test_names_that_belong_to_the_embeddings_are_replaced_with_them(out, descrip
 
 def test_a_text_without_embeddings_is_never_replaced(out):
     out.with_suffix(".txt").write_text("notes")
-    with pytest.raises(FembError, match=r"e\.txt exists and does not hold the names of .*e\.npy") as refused:
+    with pytest.raises(
+        FembError, match=r"e\.txt exists, and there is no .*e\.npy whose names it could hold$"
+    ) as refused:
         check_replaceable(out, overwrite=True)
     assert "choose another -o" in refused.value.hint
 
@@ -50,3 +52,11 @@ def test_another_text_is_never_replaced(out, description):
 def test_a_text_beside_a_format_that_holds_its_names_does_not_matter(tmp_path):
     (tmp_path / "e.txt").write_text("notes")
     check_replaceable(tmp_path / "e.npz", overwrite=False)
+
+
+@pytest.mark.parametrize("name", ["e.npy", "e.txt"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_directory_is_never_replaced(out, name, overwrite):
+    out.with_name(name).mkdir()
+    with pytest.raises(FembError, match=rf"{name} is a directory"):
+        check_replaceable(out, overwrite=overwrite)

@@ -38,3 +38,9 @@ def test_lists_of_any_numbers_are_read(tmp_path, kind):
 def test_anything_else_is_refused(tmp_path, lists, names):
     with pytest.raises(FembError, match=r"e\.parquet"):
         read_embeddings(write(tmp_path / "e.parquet", lists, names))
+
+
+def test_a_missing_column_of_names_is_named(tmp_path):
+    pq.write_table(pa.table({"embedding": pa.array(LISTS)}), tmp_path / "e.parquet")
+    with pytest.raises(FembError, match="has no names: its column 'name' is missing"):
+        read_embeddings(tmp_path / "e.parquet")

@@ -56,7 +56,15 @@ def test_a_file_that_is_cut_short_is_refused_wherever_it_is_cut(written):
 
 
 def test_a_file_of_another_kind_is_refused(written):
-    for content in (b"no embeddings\n", b"\x93NUMPY", b"PK\x05\x06" + bytes(18), b"PAR1", b"name\n", b"name,0\na,b\n"):
+    for content in (
+        b"no embeddings\n",
+        b"\x93NUMPY",
+        b"PK\x05\x06" + bytes(18),
+        b"PAR1",
+        b"name\n",
+        b"name,0\na,b\n",
+        b"name,1,0\na,1,2\n",
+    ):
         written.write_bytes(content)
         with pytest.raises(FembError, match=rf"cannot read .*{written.name}: [^\n]+$"):
             read_embeddings(written)
@@ -90,7 +98,7 @@ def test_names_that_do_not_fit_the_rows_are_refused(tmp_path):
 def test_embeddings_without_names_are_read_only_where_none_are_needed(tmp_path):
     np.save(tmp_path / "e.npy", ROWS)
     np.savez(tmp_path / "e.npz", embeddings=ROWS)
-    for name, missing in (("e.npy", r"e\.txt is missing"), ("e.npz", "it holds no names")):
+    for name, missing in (("e.npy", r"e\.txt is missing"), ("e.npz", "its array 'names' is missing")):
         np.testing.assert_array_equal(read_rows(tmp_path / name), ROWS)
         assert read_contents(tmp_path / name).names is None
         with pytest.raises(FembError, match=missing):
