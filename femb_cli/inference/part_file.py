@@ -7,6 +7,7 @@ import errno
 import io
 import os
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 import xxhash
@@ -153,14 +154,16 @@ def is_part_file(path: Path) -> bool:
             if np.lib.format.read_magic(file) != (1, 0):
                 return False
             (num_rows, embedding_dim), _, _ = np.lib.format.read_array_header_1_0(file)
-        except ValueError:
+        except (ValueError, TypeError, SyntaxError, TokenError):
             return size == 0
         end = file.tell() + 4 * num_rows * embedding_dim
         file.seek(0)
-        is_own = file.read(len(header := _header(num_rows, embedding_dim))) == header
-        file.seek(end)
-        rest = file.read(len(np.lib.format.MAGIC_PREFIX))
-    return is_own and (size <= end or rest == np.lib.format.MAGIC_PREFIX)
+        if file.read(len(header := _header(num_rows, embedding_dim))) != header:
+            return False
+        if size <= end:
+            return True
+        file.seek(end)  # a finished array is followed by its description
+        return file.read(len(np.lib.format.MAGIC_PREFIX)) == np.lib.format.MAGIC_PREFIX
 
 
 def refuse_second_writer(path: Path, out: Path) -> None:

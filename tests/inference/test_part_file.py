@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from femb_cli.errors import FembError
-from femb_cli.inference.part_file import PartFile, refuse_second_writer
+from femb_cli.inference.part_file import PartFile, is_part_file, refuse_second_writer
 
 ROWS = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -68,3 +68,17 @@ def test_it_is_locked_until_it_is_closed(path):
 def test_a_file_that_holds_nothing_is_removed(path):
     PartFile(path, Path("e.npy"), 3).close()
     assert not path.exists()
+
+
+def test_what_a_killed_call_may_leave_is_known_from_other_files(path):
+    part = begun(path)
+    part.close()
+    whole = path.read_bytes()
+    for own in (b"", whole, whole[:128], whole[: 128 + 24]):
+        path.write_bytes(own)
+        assert is_part_file(path)
+    np.save(path.open("wb"), np.ones((2, 3)))
+    damaged = [whole[:60], whole + b"more", whole.replace(b"), }", b", } "), b"anything", path.read_bytes()]
+    for other in damaged:
+        path.write_bytes(other)
+        assert not is_part_file(path)
