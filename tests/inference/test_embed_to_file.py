@@ -130,13 +130,14 @@ def test_processes_share_an_embedding_and_end_together_if_the_main_one_fails(sou
     np.testing.assert_allclose(np.load(out), np.load(tmp_path / "alone.npy"), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "kind"),
     [
         (".npy", "replace"),
-        pytest.param(".npy", "new", marks=pytest.mark.slow),
-        pytest.param(".parquet", "replace", marks=pytest.mark.slow),
-        pytest.param(".csv", "new", marks=pytest.mark.slow),
+        (".npy", "new"),
+        (".parquet", "replace"),
+        (".csv", "new"),
     ],
 )
 def test_a_kill_at_any_moment_is_healed(tmp_path, ending, kind):
