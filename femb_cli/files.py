@@ -128,6 +128,19 @@ def publish(aside: Path, path: Path) -> None:
     sync(path.parent)
 
 
+def exchange_folders(one: Path, other: Path) -> None:
+    """Exchange the names of two directories that are beside each other, in one step where the system can.
+
+    Elsewhere a kill half-way leaves what was `other` under the name `one`, and what was `one` under a third name.
+    """
+    if not _exchange(one, other):
+        third = one.with_name(f"{one.name}.exchanged")
+        one.replace(third)
+        other.replace(one)
+        third.replace(other)
+    sync(one.parent)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file in UTF-8, and replace a file that exists.
 

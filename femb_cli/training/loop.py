@@ -23,7 +23,7 @@ from femb_cli.training.job import TrainJob
 from femb_cli.training.optim.optimizers import set_learning_rate
 from femb_cli.training.optim.schedule import learning_rate_factor
 from femb_cli.training.randomness import seed_step
-from femb_cli.training.run_directory import reopen_run
+from femb_cli.training.run_directory import remove_replaced_run, reopen_run
 from femb_cli.training.run_log import Means, RunLog
 from femb_cli.training.state import TrainingState
 from femb_cli.training.validation import validate
@@ -138,6 +138,7 @@ def _save(state: TrainingState, card: ModelCard, job: TrainJob, accelerator: Acc
         hint = f"{error.hint or 'the older checkpoints are whole'}; then femb train --resume {job.run} goes on"
         raise FembError(error.message, hint=hint) from error
     if accelerator.is_main_process:
+        remove_replaced_run(job.run)
         keep_newest_checkpoints(job.run, job.config.checkpoint.keep)
     accelerator.wait_for_everyone()
 

@@ -65,7 +65,8 @@ def create_run(
         config: the resolved configuration.
         info: what `run.json` states.
         lock: keeps the directory locked.
-        overwrite: replace a run that exists, if nobody trains in it.
+        overwrite: replace a run that exists, if nobody trains in it. If it has checkpoints, it stays in `replaced_run`
+            until the new one has its first.
 
     Raises:
         FembError: the directory exists and `overwrite` is false, or it is not a run and is not empty.
@@ -73,11 +74,46 @@ def create_run(
     if os.path.lexists(path):
         _check_replaceable(path, overwrite=overwrite)
         lock.take(path)
-    with files.new_folder(path, overwrite=overwrite, keep_locked=lock.descriptors) as aside:
+    replaces_weights = bool(checkpoint_folders(path))
+    place = replaced_run(path) if replaces_weights else path
+    with files.new_folder(place, overwrite=overwrite, keep_locked=lock.descriptors) as aside:
         (aside / CHECKPOINTS).mkdir()
         write_info(aside, info)
         write_config(aside, config)
         files.refuse_existing(path, overwrite=overwrite)  # another process can have made it meanwhile
+    if replaces_weights:
+        with files.write_errors(path):
+            files.exchange_folders(place, path)
+
+
+def replaced_run(run: Path) -> Path:
+    """Return where the run that `--overwrite` replaces stays until the new one has its first checkpoint."""
+    return run.parent / f".{run.name}.replaced"
+
+
+def remove_replaced_run(run: Path) -> None:
+    """Remove the run that was replaced, once the new one has a checkpoint.
+
+    Raises:
+        FembError: it cannot be removed.
+    """
+    with files.write_errors(replaced_run(run)):
+        files.remove(replaced_run(run))
+
+
+def put_back_replaced_run(run: Path) -> bool:
+    """Put a replaced run back under its name if the new one has ended without a checkpoint; return whether it was.
+
+    Raises:
+        FembError: the directory cannot be changed.
+    """
+    replaced = replaced_run(run)
+    if checkpoint_folders(run) or not checkpoint_folders(replaced):
+        return False
+    with files.write_errors(run):
+        files.exchange_folders(replaced, run)
+        files.remove(replaced)
+    return True
 
 
 def reopen_run(run: Path, config: TrainConfig, info: Mapping[str, Any], step: int) -> None:
@@ -96,6 +132,8 @@ def reopen_run(run: Path, config: TrainConfig, info: Mapping[str, Any], step: in
                 files.remove(damaged)
                 checkpoint.replace(damaged)
         (run / RUN_SUMMARY).unlink(missing_ok=True)
+    if step > 0:
+        remove_replaced_run(run)
     write_config(run, config)
     write_info(run, info)
 

@@ -15,15 +15,16 @@ from femb_cli.config.load import config_path, dump_config, load_config
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource, check_identities
-from femb_cli.errors import UsageError
+from femb_cli.errors import FembError, UsageError
 from femb_cli.progress import Progress, Say, silent
 from femb_cli.runtime.launch import launch
 from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
+from femb_cli.runtime.signals import Interrupted
 from femb_cli.training.data_identity import data_identity
 from femb_cli.training.job import TrainJob, TrainRequest
 from femb_cli.training.plan import Plan, make_plan
 from femb_cli.training.resume import check_same_experiment, check_steps_left, run_to_resume, sound_checkpoint
-from femb_cli.training.run_directory import RunLock, create_run
+from femb_cli.training.run_directory import RunLock, create_run, put_back_replaced_run, replaced_run
 
 logger = logging.getLogger("femb")
 
@@ -159,6 +160,8 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
         _check_not_overwriting_init(run, config)
         create_run(run, config, info, lock, overwrite=request.overwrite)
         _say_which_network(request, config, say)
+        if replaced_run(run).is_dir():
+            say(f"the run that {run} replaces stays in {replaced_run(run)} until the first checkpoint is saved")
     device = None if request.device == "cuda" else request.device
     return TrainJob(
         config, plan, run, source, benchmarks, request.data_dir, device, resumed is not None, checkpoint, info
@@ -196,6 +199,8 @@ def _check_resumable(run: Path, config: TrainConfig, plan: Plan, info: dict[str,
     checkpoint = sound_checkpoint(run, say)
     if checkpoint is not None:
         check_steps_left(run, plan, checkpoint_step(checkpoint) or 0)
+    elif replaced_run(run).is_dir():
+        say(f"{run} has no checkpoint yet; the run that it replaces is in {replaced_run(run)} until it has one")
     return checkpoint
 
 
@@ -246,7 +251,20 @@ def launch_run(job: TrainJob) -> dict[str, Any] | None:
     logger.info(f"softmax: {plan.softmax.reason}")
     if config.init.checkpoint is not None and not job.resumed:
         logger.info(f"starting from {config.init.checkpoint}")
-    return launch(run_worker, plan.processes, job)
+    try:
+        return launch(run_worker, plan.processes, job)
+    except Interrupted as interruption:
+        if is_main_process() and put_back_replaced_run(job.run):
+            message = f"interrupted before the first checkpoint: {job.run} is again the run that it was before"
+            raise Interrupted(interruption.signal_number, message) from None
+        raise
+    except FembError as error:
+        if is_main_process() and put_back_replaced_run(job.run):
+            error.hint = f"{error.hint}; {job.run}" if error.hint else str(job.run)
+            error.hint += " is again the run that it was before"
+        elif error.hint is None:
+            error.hint = f"femb train --resume {job.run} goes on"
+        raise
 
 
 def run_worker(job: TrainJob) -> dict[str, Any] | None:

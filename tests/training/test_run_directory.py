@@ -10,7 +10,15 @@ import pytest
 from femb_cli.checkpoints.runs import MODEL, is_run, read_config, run_checkpoints, write_summary
 from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import FembError
-from femb_cli.training.run_directory import RunLock, create_run, read_info, reopen_run
+from femb_cli.training.run_directory import (
+    RunLock,
+    create_run,
+    put_back_replaced_run,
+    read_info,
+    remove_replaced_run,
+    reopen_run,
+    replaced_run,
+)
 
 INFO = {"femb_version": "0", "processes": 1, "device": "cpu", "data": {"num_images": 4}}
 
@@ -44,6 +52,25 @@ def test_an_existing_run_is_kept_unless_asked_otherwise(tmp_path):
     assert run_checkpoints(run)
     make_run(run, overwrite=True)
     assert run_checkpoints(run) == []
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_a_replaced_run_stays_until_the_new_one_has_a_checkpoint(tmp_path, monkeypatch, exchanges):
+    if not exchanges:
+        monkeypatch.setattr("femb_cli.files._exchange", lambda one, other: False)
+    run = make_run(tmp_path / "run", TrainConfig(batch_size=7), steps=[5])
+    make_run(run, overwrite=True)
+    assert [path.name for path in run_checkpoints(replaced_run(run))] == ["step-000005"]
+    make_run(run, overwrite=True)  # a second try that replaces a run without a checkpoint
+    assert run_checkpoints(replaced_run(run))
+    assert put_back_replaced_run(run)
+    assert read_config(run).batch_size == 7
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    make_run(run, overwrite=True, steps=[2])
+    assert not put_back_replaced_run(run)
+    remove_replaced_run(run)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert [path.name for path in run_checkpoints(run)] == ["step-000002"]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

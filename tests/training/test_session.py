@@ -13,6 +13,7 @@ from femb_cli.config.load import load_config
 from femb_cli.data.files.zip import ZipSource
 from femb_cli.errors import FembError, UsageError
 from femb_cli.progress import silent
+from femb_cli.runtime.signals import Interrupted
 from femb_cli.training.job import TrainRequest
 from femb_cli.training.run_directory import RunLock
 from femb_cli.training.session import describe, launch_run, resolve, run_worker
@@ -260,3 +261,31 @@ def test_the_user_is_told_which_network_is_trained_when_none_was_named(people):
     prepare_run(request(out=Path("two"), config="lfw_view1"), say=said.append)
     assert len(said) == 1
     assert "quickstart.yaml" in said[0]
+
+
+def test_a_replaced_run_comes_back_if_the_new_training_cannot_begin(people, monkeypatch):
+    run = Path("run")
+    launch_run(prepare_run(request(settings=("steps=1",), out=run), say=silent))
+    before = tree(run)
+    job = prepare_run(request(settings=("steps=1", "seed=3"), out=run, overwrite=True), say=silent)
+    for error in (FembError("a damaged image"), Interrupted(15)):
+        monkeypatch.setattr("femb_cli.training.session.launch", raising(error))
+        with pytest.raises(type(error)):
+            launch_run(job)
+        assert tree(run) == before
+        job = prepare_run(request(settings=("steps=1", "seed=3"), out=run, overwrite=True), say=silent)
+
+
+def test_an_error_without_a_hint_says_how_to_go_on(people, monkeypatch):
+    job = prepare_run(request(settings=("steps=1",), out=Path("run")), say=silent)
+    monkeypatch.setattr("femb_cli.training.session.launch", raising(FembError("process 1 died")))
+    with pytest.raises(FembError) as caught:
+        launch_run(job)
+    assert caught.value.hint == "femb train --resume run goes on"
+
+
+def raising(error):
+    def raise_error(*arguments):
+        raise error
+
+    return raise_error
