@@ -97,13 +97,18 @@ def read_config(run: Path) -> TrainConfig:
     file = run / CONFIG
     if not file.is_file():
         raise FembError(f"{run} is not a run: it has no {CONFIG}")
-    tree = read_yaml(file)
+    copies = f"each checkpoint has a copy: {run / CHECKPOINTS}/step-*/{CONFIG}"
+    try:
+        tree = read_yaml(file)
+    except FembError as error:
+        error.hint = error.hint or copies
+        raise
     known = [setting.name for setting in fields(TrainConfig) if setting.name not in ADDED_SETTINGS]
     missing = [name for name in known if name not in tree]
     if missing or not file.read_bytes().endswith(b"\n"):
         raise FembError(
             f"{file} is cut off: {f'it has no {missing[-1]}' if missing else 'its last line has no end'}",
-            hint=f"each checkpoint has a copy: {run / CHECKPOINTS}/step-*/{CONFIG}",
+            hint=copies,
         )
     return load_config(file)
 

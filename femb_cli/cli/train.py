@@ -96,7 +96,7 @@ def train(
         config=config,
         overrides={key: value for key, value in chosen.items() if value is not None},
         settings=tuple(settings or ()),
-        processes=processes or gpus or 1,
+        processes=processes or gpus,
         gpus=gpus,
         out=out,
         resume=resume,

@@ -17,7 +17,8 @@ class TrainRequest:
         config: YAML file or name of a configuration; None for the default.
         overrides: settings from options such as `--lr`, by dotted key.
         settings: `--set` as written, `key=value`.
-        processes: processes to start on this machine. Ignored under a launcher, which has started them.
+        processes: processes to start on this machine; None for as many as a resumed run has had, and one for a new run.
+            Ignored under a launcher, which has started them.
         gpus: the value of `--gpus`; None if not given.
         out: the run's directory; None for a new one.
         resume: the run to resume, `newest` for the newest unfinished one, or None.
@@ -29,7 +30,7 @@ class TrainRequest:
     config: str | None = None
     overrides: dict[str, Any] = field(default_factory=dict)
     settings: tuple[str, ...] = ()
-    processes: int = 1
+    processes: int | None = None
     gpus: int | None = None
     out: Path | None = None
     resume: str | None = None

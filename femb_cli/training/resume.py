@@ -5,11 +5,12 @@ Nothing is written here: a refused resume leaves the run as it is.
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from femb_cli.checkpoints.checksums import find_damage
+from femb_cli.checkpoints.checksums import CHECKSUMS, cannot_read, find_damage
 from femb_cli.checkpoints.runs import (
     CHECKPOINTS,
     CLASSIFIER,
@@ -17,6 +18,7 @@ from femb_cli.checkpoints.runs import (
     MODEL,
     OPTIMIZER,
     PROGRESS,
+    RUN_INFO,
     RUN_SUMMARY,
     STATE,
     checkpoint_folders,
@@ -24,13 +26,15 @@ from femb_cli.checkpoints.runs import (
     read_config,
     runs_folder,
 )
+from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.config.load import to_tree
-from femb_cli.config.schema import TrainConfig
+from femb_cli.config.schema import DatasetConfig, TrainConfig
 from femb_cli.errors import FembError, UsageError
-from femb_cli.progress import Say
+from femb_cli.files import exists
+from femb_cli.progress import Say, silent
 from femb_cli.training.plan import Plan
 from femb_cli.training.progress_file import read_progress
-from femb_cli.training.run_directory import DAMAGED, RunLock, read_info
+from femb_cli.training.run_directory import DAMAGED, RunLock, is_half_made, read_info, replaced_run
 
 logger = logging.getLogger("femb")
 
@@ -41,7 +45,7 @@ MAY_CHANGE = (
     ("checkpoint.", "checkpoints change no weight"),
     ("validation.", "verification changes no weight"),
     ("workers", "the number of threads changes neither the images nor their order"),
-    ("data.path", "a training set may be moved, if its checksum shows that it is the same one"),
+    ("data.path", "a training set may be moved, if its numbers and checksums are the same"),
 )
 """The settings that a resumed run may change, by the beginning of their key, and why. All others are the experiment."""
 
@@ -58,11 +62,34 @@ def run_to_resume(name: str) -> Path:
     if name == "newest":
         return newest_unfinished_run()
     if not is_run(Path(name)):
-        raise FembError(
-            f"{name} is not a run: it has no {CONFIG} and {CHECKPOINTS}/",
-            hint="if it was killed while it was made: femb train --out RUN --overwrite makes it anew",
-        )
+        raise _not_a_run(Path(name))
     return Path(name)
+
+
+def _not_a_run(path: Path) -> FembError:
+    """Return the error for a path that is no run, with a hint to what may have been meant."""
+    if not exists(path):
+        if is_run(replaced_run(path)):
+            hint = f"the run that was replaced is in {replaced_run(path)}: rename it to {path}"
+        elif runs := _runs_in(runs_folder()):
+            hint = f"runs: {', '.join(str(run) for run in runs[:5])}"
+        else:
+            hint = f"femb train --out {path} makes it"
+        return FembError(f"no run {path}", hint=hint)
+    if runs := _runs_in(path):
+        return FembError(f"{path} holds runs, but is none", hint=f"the newest is femb train --resume {runs[0]}")
+    if is_run(path.parent.parent):
+        return FembError(f"{path} is a part of a run", hint=f"femb train --resume {path.parent.parent}")
+    missing = [f"no {CONFIG}"] if not (path / CONFIG).is_file() else []
+    missing += [f"no {CHECKPOINTS}/"] if not (path / CHECKPOINTS).is_dir() else []
+    remedy = f"femb train --out {path} --overwrite makes it anew" if path.is_dir() and is_half_made(path) else None
+    return FembError(f"{path} is not a run: it has {' and '.join(missing)}", hint=remedy)
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """Return the runs in a directory, newest first."""
+    runs = [run for run in folder.glob("[!.]*") if is_run(run)]
+    return sorted(runs, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def newest_unfinished_run() -> Path:
@@ -71,9 +98,10 @@ def newest_unfinished_run() -> Path:
     Raises:
         FembError: there is none.
     """
-    runs = [run for run in runs_folder().glob("[!.]*") if is_run(run) and not (run / RUN_SUMMARY).exists()]
     obstacles: list[str] = []
-    for run in sorted(runs, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+    for run in _runs_in(runs_folder()):
+        if (run / RUN_SUMMARY).exists():
+            continue
         if (obstacle := _find_obstacle(run)) is None:
             for text in obstacles:
                 logger.warning(f"{text}: resuming {run}")
@@ -86,11 +114,14 @@ def newest_unfinished_run() -> Path:
 
 
 def _find_obstacle(run: Path) -> str | None:
-    """Return why a run cannot go on, as far as that is quickly known."""
+    """Return why a run cannot go on, apart from its training set."""
     try:
-        read_config(run)
+        config = read_config(run)
+        read_info(run)
         with RunLock() as lock:
             lock.take(run)
+        if sound_checkpoint(run, silent) is None and config.init.checkpoint is not None:
+            open_checkpoint(Path(config.init.checkpoint))
     except (FembError, OSError) as error:
         return str(error)
     return None
@@ -105,7 +136,7 @@ def sound_checkpoint(run: Path, say: Say) -> Path | None:
     Every file of the checkpoint is read and compared with its checksum.
 
     Raises:
-        FembError: the run has checkpoints, and all of them are damaged.
+        FembError: the run has checkpoints, and all of them are damaged, or the system cannot read one.
     """
     damages: list[str] = []
     for checkpoint in reversed(checkpoint_folders(run)):
@@ -123,15 +154,18 @@ def sound_checkpoint(run: Path, say: Say) -> Path | None:
 
 
 def _find_damage(checkpoint: Path) -> str | None:
-    for name in (MODEL, CLASSIFIER, f"{STATE}/{OPTIMIZER}", f"{STATE}/{PROGRESS}"):
-        if not (checkpoint / name).is_file():
-            return f"{name} is missing"
-    if damage := find_damage(checkpoint):
-        return damage
+    required = (MODEL, CLASSIFIER, f"{STATE}/{OPTIMIZER}", f"{STATE}/{PROGRESS}")
     try:
+        for name in required:
+            if not (checkpoint / name).is_file():
+                return f"{name} is missing"
+        if damage := find_damage(checkpoint, required=required):
+            return damage
         read_progress(checkpoint)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         return str(error)
+    except OSError as error:
+        raise cannot_read(checkpoint, error) from error
     return None
 
 
@@ -154,7 +188,14 @@ def check_steps_left(run: Path, plan: Plan, step: int) -> None:
 # ---- The experiment
 
 
-def check_same_experiment(run: Path, config: TrainConfig, info: Mapping[str, Any] | None, plan: Plan, say: Say) -> None:
+def check_same_experiment(
+    run: Path,
+    config: TrainConfig,
+    info: Mapping[str, Any] | None,
+    plan: Plan,
+    say: Say,
+    checkpoint: Path | None = None,
+) -> None:
     """Refuse settings and a training set that are not those of the run; say which permitted settings differ.
 
     Args:
@@ -163,6 +204,7 @@ def check_same_experiment(run: Path, config: TrainConfig, info: Mapping[str, Any
         info: what the resumed run will train on, as `read_info` returns it; None if that is not known.
         plan: the size of the resumed run.
         say: prints one line for each permitted difference.
+        checkpoint: the checkpoint that the run goes on from; its copy of the configuration shows what was edited.
 
     Raises:
         UsageError: the differences make it another experiment; the message lists them.
@@ -170,14 +212,24 @@ def check_same_experiment(run: Path, config: TrainConfig, info: Mapping[str, Any
     own, stored = read_config(run), read_info(run)
     changes = _changes(_flatten(to_tree(own)), _flatten(to_tree(config)))
     data = {} if stored is None or info is None else _changes(stored["data"], info["data"])
+    if _same_place(own, config):
+        changes.pop("data.path", None)
     refused = {key: change for key, change in changes.items() if not _may_change(key)}
-    if "data.path" in changes and (stored is None or stored["data"].get("images_xxh3_128") is None):
+    if "data.path" in changes and stored is None:
         refused["data.path"] = changes["data.path"]
-    if refused or data:
+    edited = {} if checkpoint is None else _edited_settings(checkpoint, own, say)
+    if refused or data or edited:
+        hint = f"start a new run without --resume; --init {run} takes its weights"
+        if data:
+            hint += f"; {run / RUN_INFO} states the training set of the run"
+        if edited:
+            hint += f"; {run / CONFIG} was edited: {checkpoint}/{CONFIG} has the settings of the run"
         raise UsageError(
-            f"--resume goes on with the experiment of {run}, but {_list({**refused, **_in_words(data)})}",
-            hint=f"start a new run without --resume; --init {run} takes its weights",
+            f"--resume goes on with the experiment of {run}, but {_list({**edited, **refused, **_in_words(data)})}",
+            hint=hint,
         )
+    if "data.path" in changes and stored is not None and stored["data"].get("images_xxh3_128") is None:
+        changes["data.path"] += " (same labels and names; the images themselves are not compared)"
     if changes:
         follows_length = config.schedule.name != "constant" or config.schedule.warmup > 0
         stretched = {"steps", "epochs"} & changes.keys() and follows_length
@@ -187,6 +239,26 @@ def check_same_experiment(run: Path, config: TrainConfig, info: Mapping[str, Any
         )
     if info is not None:
         _say_what_computes(run, config, stored, info, say)
+
+
+def _same_place(own: TrainConfig, config: TrainConfig) -> bool:
+    """Whether two configurations name the same training set, in the same or another way."""
+    if not isinstance(own.data, DatasetConfig) or not isinstance(config.data, DatasetConfig):
+        return False
+    return os.path.realpath(own.data.path) == os.path.realpath(config.data.path)
+
+
+def _edited_settings(checkpoint: Path, own: TrainConfig, say: Say) -> dict[str, str]:
+    """Describe the settings of the experiment that differ between a checkpoint's configuration and its run's."""
+    if not (checkpoint / CONFIG).is_file() or not (checkpoint / CHECKSUMS).is_file():
+        return {}
+    try:
+        copy = read_config(checkpoint)
+    except FembError as error:
+        say(f"the configuration of {checkpoint} is not compared: {error.message}")
+        return {}
+    changes = _changes(_flatten(to_tree(copy)), _flatten(to_tree(own)))
+    return {key: change for key, change in changes.items() if not _may_change(key)}
 
 
 def _say_what_computes(

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from femb_cli import files
+from femb_cli.checkpoints.checksums import CHECKSUMS, checksums_text
 from femb_cli.checkpoints.runs import (
     CHECKPOINTS,
     CONFIG,
@@ -134,6 +135,10 @@ def reopen_run(run: Path, config: TrainConfig, info: Mapping[str, Any], step: in
         (run / RUN_SUMMARY).unlink(missing_ok=True)
     if step > 0:
         remove_replaced_run(run)
+    if not (run / RUN_INFO).exists():  # the checkpoints of an older femb: from now on all have checksums
+        for checkpoint in checkpoint_folders(run):
+            if not (checkpoint / CHECKSUMS).exists():
+                files.write_text(checkpoint / CHECKSUMS, checksums_text(checkpoint))
     write_config(run, config)
     write_info(run, info)
 
@@ -153,11 +158,15 @@ def read_info(run: Path) -> Mapping[str, Any] | None:
     if not file.exists():
         return None
     try:
+        if not file.is_file():
+            raise ValueError("it is not a regular file")
         match json.loads(file.read_text(encoding="utf-8")):
-            case {"processes": int(), "device": str(), "data": dict()} as info:
+            case {"processes": int(number), "device": str(), "data": dict()} as info if number > 0:
                 return info
         raise ValueError("it does not state the training set, the processes and the device")
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise FembError(f"cannot read {file}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
         raise FembError(
             f"{file} is damaged: {error}", hint="without it the run goes on, but its training set is not compared"
         ) from error
@@ -170,7 +179,7 @@ def _check_replaceable(path: Path, *, overwrite: bool) -> None:
             raise FembError(
                 f"the run {path} exists already", hint=f"femb train --resume {path}, another --out, or --overwrite"
             )
-    elif not path.is_dir() or not _is_half_made(path):
+    elif not path.is_dir() or not is_half_made(path):
         raise FembError(
             f"{path} exists already and is not a run (it has no {CONFIG}): femb does not delete it",
             hint="choose another --out",
@@ -179,7 +188,7 @@ def _check_replaceable(path: Path, *, overwrite: bool) -> None:
         raise FembError(f"{path} exists already", hint="choose another --out, or pass --overwrite to replace it")
 
 
-def _is_half_made(path: Path) -> bool:
+def is_half_made(path: Path) -> bool:
     """Whether a directory is empty, or holds only what an older femb had written when it was killed."""
     others = [entry for entry in path.iterdir() if not entry.name.startswith((f".{CONFIG}.", f".{RUN_INFO}."))]
     return not others or (others == [path / CHECKPOINTS] and others[0].is_dir() and not any(others[0].iterdir()))

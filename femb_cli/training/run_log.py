@@ -175,6 +175,6 @@ def _read_line(line: str) -> dict[str, Any] | None:
     """Read a line of `metrics.jsonl`; None for one that was cut off when the run was killed."""
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return entry if isinstance(entry, dict) and type(entry.get("step")) is int else None

@@ -4,6 +4,7 @@
 """
 
 import logging
+import os
 import shutil
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ from femb_cli.training.data_identity import data_identity
 from femb_cli.training.job import TrainJob, TrainRequest
 from femb_cli.training.plan import Plan, make_plan
 from femb_cli.training.resume import check_same_experiment, check_steps_left, run_to_resume, sound_checkpoint
-from femb_cli.training.run_directory import RunLock, create_run, put_back_replaced_run, replaced_run
+from femb_cli.training.run_directory import RunLock, create_run, put_back_replaced_run, read_info, replaced_run
 
 logger = logging.getLogger("femb")
 
@@ -61,6 +62,8 @@ def resumed_run(request: TrainRequest) -> Path | None:
     """
     if request.resume is None:
         return None
+    if request.overwrite:
+        raise UsageError("--resume goes on with a run and --overwrite replaces one", hint="leave out one of them")
     if request.config is not None or request.out is not None or "init.checkpoint" in request.overrides:
         raise UsageError(
             "a resumed run keeps its configuration, directory and weights", hint="leave out CONFIG, --out and --init"
@@ -87,8 +90,8 @@ def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
     """
     resumed = resumed_run(request)
     config = resolve(request, resumed)
-    source = None if resumed is None else _open_dataset(config)
-    plan = make_plan(config, _planned_processes(request), source)
+    source = None if resumed is None else _open_dataset(config, request, resumed)
+    plan = make_plan(config, _planned_processes(request, resumed), source)
     checkpoint = None
     if resumed is None:
         _check_class_weights(config, plan)
@@ -120,8 +123,12 @@ def _starting_point(config: TrainConfig, checkpoint: Path | None) -> str:
     return f"{config.init.checkpoint} ({'with' if config.init.classifier else 'new'} class weights)"
 
 
-def _planned_processes(request: TrainRequest) -> int:
-    return world_size() if inside_launcher() else request.processes
+def _planned_processes(request: TrainRequest, resumed: Path | None) -> int:
+    """Return how many processes train: those of the launcher, or as the request says, or as the run has had."""
+    if inside_launcher():
+        return world_size()
+    info = None if request.processes or resumed is None else read_info(resumed)
+    return request.processes or (info["processes"] if info else 1)
 
 
 # ---- The run
@@ -145,9 +152,9 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
     if resumed is not None:
         lock.take(resumed)
     config = resolve(request, resumed)
-    source = _open_dataset(config)
-    plan = make_plan(config, _planned_processes(request), source)
-    _check_hardware(request)
+    source = _open_dataset(config, request, resumed)
+    plan = make_plan(config, _planned_processes(request, resumed), source)
+    _check_hardware(request, plan.processes)
     if resumed is None:
         _check_class_weights(config, plan)
     source = source or _draw_training_set(config, say, progress)
@@ -168,9 +175,16 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
     )
 
 
-def _open_dataset(config: TrainConfig) -> ImageSource | None:
+def _open_dataset(config: TrainConfig, request: TrainRequest, resumed: Path | None) -> ImageSource | None:
     """Open the training set; None if it is drawn."""
-    return open_source(config.data.path) if isinstance(config.data, DatasetConfig) else None
+    if not isinstance(config.data, DatasetConfig):
+        return None
+    try:
+        return open_source(config.data.path)
+    except FembError as error:
+        if resumed is not None and "data" not in request.overrides and not os.path.lexists(config.data.path):
+            error.hint = f"it was {config.data.path} when the run began: name its new place with --data"
+        raise
 
 
 def _describe_conditions(request: TrainRequest, plan: Plan, source: ImageSource) -> dict[str, Any]:
@@ -195,12 +209,17 @@ def _check_resumable(run: Path, config: TrainConfig, plan: Plan, info: dict[str,
         info: what it will train on; None if that is not known, as the faces are not drawn yet.
         say: prints a line for the user.
     """
-    check_same_experiment(run, config, info, plan, say)
-    checkpoint = sound_checkpoint(run, say)
+    lines: list[str] = []
+    checkpoint = sound_checkpoint(run, lines.append)
+    check_same_experiment(run, config, info, plan, lines.append, checkpoint)
     if checkpoint is not None:
         check_steps_left(run, plan, checkpoint_step(checkpoint) or 0)
     elif replaced_run(run).is_dir():
-        say(f"{run} has no checkpoint yet; the run that it replaces is in {replaced_run(run)} until it has one")
+        lines.append(
+            f"{run} has no checkpoint yet; the run that it replaces is in {replaced_run(run)} until it has one"
+        )
+    for line in lines:  # only now is it certain that the run goes on
+        say(line)
     return checkpoint
 
 
@@ -312,7 +331,7 @@ def _copy_samples(run: Path) -> None:
 # ---- The checks
 
 
-def _check_hardware(request: TrainRequest) -> None:
+def _check_hardware(request: TrainRequest, processes: int) -> None:
     """Refuse a device or a number of processes that this machine does not have."""
     from femb_cli.runtime.devices import check_devices, pick_device
 
@@ -322,7 +341,12 @@ def _check_hardware(request: TrainRequest) -> None:
             f"femb train runs on cpu or cuda, not on {request.device!r}",
             hint="CUDA_VISIBLE_DEVICES chooses among several GPUs",
         )
-    check_devices(request.processes, request.gpus, request.device)
+    try:
+        check_devices(processes, request.gpus, request.device)
+    except UsageError as error:
+        if request.processes is None and request.resume is not None:
+            error.hint = f"the run has had {processes} processes; --gpus N goes on with N; {error.hint}"
+        raise
 
 
 def _check_class_weights(config: TrainConfig, plan: Plan) -> None:

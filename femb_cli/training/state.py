@@ -149,8 +149,9 @@ def _refuse_another_optimizer(state: Mapping[str, Any], optimizer: Optimizer, fi
     ours, theirs = optimizer.param_groups, state["param_groups"]
     for name, owner in (("momentum", "SGD"), ("betas", "AdamW")):
         if (name in theirs[0]) != (name in ours[0]):
-            kind = owner if name in theirs[0] else f"another optimizer than {owner}"
-            raise FembError(f"{file} is the state of {kind}, but the run has {type(optimizer).__name__}", hint=hint)
+            kind = type(optimizer).__name__
+            problem = f"the {name} of {owner}, but the run has {kind}" if name in theirs[0] else f"no {name} for {kind}"
+            raise FembError(f"{file} has {problem}", hint=hint)
     if [len(group["params"]) for group in theirs] != [len(group["params"]) for group in ours]:
         raise FembError(f"{file} is the state of other parameters than the run has", hint=hint)
     parameters = [parameter for group in ours for parameter in group["params"]]

@@ -80,3 +80,14 @@ def test_without_checksums_a_checkpoint_is_used_unchecked(tmp_path):
     (checkpoint / CHECKSUMS).unlink()
     assert find_damage(checkpoint) is None
     assert open_checkpoint(checkpoint).load_backbone().embedding_dim == 8
+
+
+def test_a_read_error_is_no_damage(tmp_path, monkeypatch):
+    checkpoint = save(tmp_path / "saved")
+
+    def fail(file):
+        raise OSError(24, "Too many open files", str(file))
+
+    monkeypatch.setattr("femb_cli.checkpoints.checksums.file_xxh3", fail)
+    with pytest.raises(FembError, match="cannot read .*: Too many open files"):
+        find_damage(checkpoint)

@@ -124,3 +124,11 @@ def test_runs_are_looked_for_where_the_environment_says_unless_told_otherwise(tm
     monkeypatch.setenv("FEMB_RUNS_DIR", str(tmp_path / "here"))
     assert newest_finished_run() == tmp_path / "here/run"
     assert newest_finished_run(tmp_path / "there") == tmp_path / "there/run"
+
+
+@pytest.mark.parametrize("content", ["seed: [1\n", "seed: 1\nseed: 2\n"])
+def test_of_a_configuration_that_is_no_yaml_the_copies_are_named(tmp_path, content):
+    (tmp_path / "config.yaml").write_text(content)
+    with pytest.raises(FembError) as caught:
+        read_config(tmp_path)
+    assert "checkpoints/step-*/config.yaml" in caught.value.hint

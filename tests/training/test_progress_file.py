@@ -31,6 +31,10 @@ def test_an_older_checkpoint_states_its_step_only(checkpoint):
         *('{"step": 3, "interval": 7}', '{"step": 3, "interval": {"steps": -1, "sums": {}}}'),
         json.dumps({"step": 3, "interval": {"steps": 1, "sums": {"loss": [1.0], "magnitude": [1.0, 2.0]}}}),
         json.dumps({"step": 3, "interval": {"steps": 1, "sums": {"loss": ["1"]}}}),
+        json.dumps({"step": 3, "interval": {"steps": 1, "sums": {"loss": []}}}),
+        json.dumps({"step": 3, "interval": {"steps": 1, "sums": {"loss": [float("nan")]}}}),
+        json.dumps({"step": 3, "interval": {"steps": 1, "sums": {"loss": [float("-inf")]}}}),
+        "[" * 100_000,
     ],
 )
 def test_anything_else_is_refused(checkpoint, content):

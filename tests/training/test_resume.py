@@ -1,6 +1,7 @@
 """A resumed run goes on with its own experiment, from a checkpoint that is whole."""
 
 import dataclasses
+import errno
 import json
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from femb_cli.checkpoints.checksums import write_checksums
 from femb_cli.checkpoints.runs import write_config, write_summary
 from femb_cli.config.load import dump_config, load_config
-from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
+from femb_cli.config.schema import DatasetConfig, InitConfig, SyntheticConfig, TrainConfig
 from femb_cli.errors import FembError, UsageError
 from femb_cli.progress import silent
 from femb_cli.training.plan import make_plan
@@ -137,8 +138,28 @@ def test_a_training_set_may_move_if_its_checksum_shows_that_it_is_the_same(tmp_p
     assert 'data.path "here" -> "there"' in said[0]
     unsure = {**INFO, "data": {**DATA, "images_xxh3_128": None}}
     make_run(tmp_path / "folder", ours, info=unsure)
+    said = []
+    check_same_experiment(tmp_path / "folder", moved, unsure, plan, said.append)
+    assert "the images themselves are not compared" in said[0]
+    absolute = dataclasses.replace(CONFIG, data=DatasetConfig(path=str(tmp_path / "here")))
+    said = []
+    check_same_experiment(tmp_path / "folder", absolute, unsure, plan, said.append)
+    assert said == []
+    (tmp_path / "folder/run.json").unlink()
     with pytest.raises(UsageError, match=r"data\.path"):
         check_same_experiment(tmp_path / "folder", moved, unsure, plan, silent)
+
+
+def test_an_edited_configuration_is_refused_with_both_values(tmp_path):
+    run = make_run(tmp_path / "run", steps=[2])
+    checkpoint = run / "checkpoints/step-000002"
+    (checkpoint / "config.yaml").write_text(dump_config(CONFIG))
+    plan, edited = make_plan(CONFIG), dataclasses.replace(CONFIG, seed=7, log_every=3)
+    check_same_experiment(run, CONFIG, INFO, plan, silent, checkpoint)
+    write_config(run, edited)
+    with pytest.raises(UsageError, match=r"but seed 42 -> 7$") as caught:
+        check_same_experiment(run, edited, INFO, plan, silent, checkpoint)
+    assert "run/config.yaml was edited" in caught.value.hint
 
 
 def test_other_processes_and_another_device_are_said(tmp_path):
@@ -184,10 +205,36 @@ def test_a_damaged_one_is_passed_over_with_a_line(tmp_path, name, how):
 
 def test_of_an_older_femb_the_progress_is_checked(tmp_path):
     run = make_run(tmp_path / "run", steps=[2, 4])
+    (run / "run.json").unlink()
     (run / "checkpoints/step-000004/checksums.json").unlink()
     assert sound_checkpoint(run, silent).name == "step-000004"
     (run / "checkpoints/step-000004/state/progress.json").write_text('{"step": 5}')
     assert sound_checkpoint(run, silent).name == "step-000002"
+
+
+@pytest.mark.parametrize("content", [None, '{"xxh3_128": {}}', "[" * 100_000, "a pipe"])
+def test_without_its_checksums_a_checkpoint_is_damaged(tmp_path, content):
+    file = make_run(tmp_path / "run", steps=[2, 4]) / "checkpoints/step-000004/checksums.json"
+    file.unlink()
+    if content == "a pipe":
+        os.mkfifo(file)
+    elif content is not None:
+        file.write_text(content)
+    said = []
+    assert sound_checkpoint(tmp_path / "run", said.append).name == "step-000002"
+    assert "checksums.json" in said[0]
+
+
+@pytest.mark.parametrize("function", ["find_damage", "read_progress"])
+def test_a_checkpoint_that_cannot_be_read_is_not_called_damaged(tmp_path, monkeypatch, function):
+    make_run(tmp_path / "run", steps=[2, 4])
+
+    def fail(*arguments, **options):
+        raise OSError(errno.EIO, "Input/output error", "disk/model.safetensors")
+
+    monkeypatch.setattr(f"femb_cli.training.resume.{function}", fail)
+    with pytest.raises(FembError, match=r"cannot read disk/model\.safetensors: Input/output error"):
+        sound_checkpoint(tmp_path / "run", silent)
 
 
 def test_without_a_sound_checkpoint_nothing_is_trained_anew(tmp_path):
@@ -235,6 +282,19 @@ def test_the_newest_unfinished_run_that_can_go_on_is_resumed(tmp_path, caplog):
     assert newest_unfinished_run().name == "training"
 
 
+def test_a_run_with_nothing_to_go_on_from_is_passed_over(tmp_path, caplog):
+    runs = tmp_path / "runs"
+    make_run(runs / "good", steps=[2], age=50)
+    (make_run(runs / "info") / "run.json").write_text("[")
+    for file in make_run(runs / "damaged", steps=[2]).glob("checkpoints/*/model.safetensors"):
+        file.write_text("damaged")
+    make_run(runs / "init", dataclasses.replace(CONFIG, init=InitConfig(checkpoint="gone")))
+    for name in ("info", "damaged", "init"):
+        os.utime(runs / name, (10**9, 10**9))
+    assert newest_unfinished_run().name == "good"
+    assert all(words in caplog.text for words in ("run.json is damaged", "no checkpoint to go on from", "gone"))
+
+
 def test_without_one_the_obstacles_are_named(tmp_path):
     with pytest.raises(FembError, match="no unfinished run under runs to resume$") as caught:
         newest_unfinished_run()
@@ -246,5 +306,30 @@ def test_without_one_the_obstacles_are_named(tmp_path):
 
 def test_what_is_no_run_is_not_resumed(tmp_path):
     (tmp_path / "photos").mkdir()
-    with pytest.raises(FembError, match="photos is not a run"):
+    with pytest.raises(FembError, match="photos is not a run") as caught:
         run_to_resume("photos")
+    assert "--overwrite" in caught.value.hint
+    (tmp_path / "photos/holiday.jpg").touch()
+    with pytest.raises(FembError, match=r"it has no config\.yaml and no checkpoints/$") as caught:
+        run_to_resume("photos")
+    assert caught.value.hint is None
+
+
+def test_what_was_meant_instead_is_named(tmp_path):
+    with pytest.raises(FembError, match="no run runs/a$") as caught:
+        run_to_resume("runs/a")
+    assert caught.value.hint == "femb train --out runs/a makes it"
+    make_run(Path("runs/old"), steps=[2], age=9)
+    make_run(Path("runs/new"))
+    meant = {"runs/a": "runs/new, runs/old", "runs": "runs/new", "runs/old/checkpoints/step-000002": "runs/old"}
+    for name, words in meant.items():
+        with pytest.raises(FembError) as caught:
+            run_to_resume(name)
+        assert caught.value.hint.endswith(words)
+
+
+def test_a_replaced_run_is_named_where_its_name_is_gone(tmp_path):
+    make_run(Path("runs/.a.replaced"), steps=[2])
+    with pytest.raises(FembError) as caught:
+        run_to_resume("runs/a")
+    assert "runs/.a.replaced" in caught.value.hint

@@ -166,3 +166,10 @@ def test_a_damaged_run_info_is_an_error_and_a_missing_one_an_older_run(tmp_path,
         read_info(run)
     (run / "run.json").unlink()
     assert read_info(run) is None
+
+
+def test_an_older_run_gets_checksums_before_its_run_info(tmp_path):
+    run = make_run(tmp_path / "run", steps=[5])
+    (run / "run.json").unlink()
+    reopen_run(run, TrainConfig(), INFO, 5)
+    assert (run / "checkpoints/step-000005/checksums.json").is_file()

@@ -204,6 +204,7 @@ def test_a_training_set_that_has_changed_is_refused(interrupted, people):
 def test_a_checkpoint_that_cannot_be_loaded_changes_nothing(interrupted):
     """A checkpoint of an older femb has no checksums, so the process that loads it finds the damage."""
     newest = interrupted / "checkpoints/step-000002"
+    (interrupted / "run.json").unlink()
     (newest / "checksums.json").unlink()
     (newest / "state/optimizer.pt").write_bytes(b"damaged")
     job = prepare_run(resume("steps=5"), say=silent)
@@ -289,3 +290,29 @@ def raising(error):
         raise error
 
     return raise_error
+
+
+def test_a_resumed_run_keeps_its_number_of_processes(interrupted):
+    info = json.loads((interrupted / "run.json").read_text())
+    (interrupted / "run.json").write_text(json.dumps({**info, "processes": 2}))
+    assert describe(resume("steps=5"))["processes"] == 2
+    assert describe(resume("steps=5", processes=1))["processes"] == 1
+    with pytest.raises(UsageError, match="--overwrite"):
+        prepare_run(resume(overwrite=True), say=silent)
+
+
+def test_a_training_set_that_is_gone_is_asked_for(interrupted, people):
+    people.rename("moved")
+    with pytest.raises(FembError) as caught:
+        prepare_run(resume("steps=5"), say=silent)
+    assert caught.value.hint == "it was people when the run began: name its new place with --data"
+    said = []
+    prepare_run(resume("steps=5", "data.path=moved"), say=said.append)
+    assert "the images themselves are not compared" in said[0]
+
+
+def test_a_refused_resume_speaks_of_no_schedule(interrupted):
+    said = []
+    with pytest.raises(FembError):
+        prepare_run(resume("steps=1"), say=said.append)
+    assert said == []
