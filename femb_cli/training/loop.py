@@ -117,6 +117,7 @@ def _begin(job: TrainJob, step: int, accelerator: Accelerator) -> None:
     accelerator.wait_for_everyone()
     if job.resumed and accelerator.is_main_process:
         reopen_run(job.run, job.config, job.info, step)
+        keep_newest_checkpoints(job.run, job.config.checkpoint.keep)  # a kill may have come before the deletion
 
 
 def _how_to_go_on(run: Path, step: int) -> str:

@@ -157,6 +157,13 @@ def test_a_run_that_was_killed_after_its_last_step_only_verifies(people, tmp_pat
     assert (job.run / "checkpoints/step-000004/model.safetensors").stat().st_mtime_ns == weights
 
 
+def test_a_kill_before_the_deletion_of_old_checkpoints_is_made_good(people, tmp_path):
+    train(make_job(tmp_path / "run", people, checkpoint=CheckpointConfig(every=2, keep=9)), [])
+    assert checkpoints_of(tmp_path / "run") == ["step-000002", "step-000004"]
+    train(make_job(tmp_path / "run", people, resumed=True, checkpoint=CheckpointConfig(every=2, keep=1)), [])
+    assert checkpoints_of(tmp_path / "run") == ["step-000004"]
+
+
 def test_a_full_disk_leaves_the_older_checkpoints_and_says_how_to_go_on(people, tmp_path, monkeypatch):
     def sync_tree(folder):
         if "step-000004" in folder.name:
