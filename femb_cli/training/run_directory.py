@@ -124,7 +124,7 @@ def reopen_run(run: Path, config: TrainConfig, info: Mapping[str, Any], step: in
     newest. What killed writers have left behind is removed.
     """
     names = [CONFIG, RUN_INFO, RUN_SUMMARY, METRICS]
-    for path in (*(run / name for name in names), *_checkpoints_being_written(run)):
+    for path in (run, *(run / name for name in names), *_checkpoints_being_written(run)):
         files.remove_leftovers(path)
     with files.write_errors(run):
         for checkpoint in checkpoint_folders(run):

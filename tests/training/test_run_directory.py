@@ -150,8 +150,10 @@ def test_a_reopened_run_is_unfinished_and_clean(tmp_path):
     for name in (".config.yaml.abc.tmp", ".summary.json.abc.tmp", ".metrics.jsonl.abc.tmp"):
         (run / name).touch()
     (run / ".mine.tmp").touch()
+    run.with_name(f".{run.name}.abc.tmp").mkdir()  # the run that this one has replaced, half removed
     reopen_run(run, TrainConfig(steps=9, epochs=None), {**INFO, "processes": 2}, step=4)
     assert sorted(path.name for path in run.iterdir()) == [".mine.tmp", "checkpoints", "config.yaml", "run.json"]
+    assert not run.with_name(f".{run.name}.abc.tmp").exists()
     assert (read_config(run).steps, read_info(run)["processes"]) == (9, 2)
     names = sorted(path.name for path in (run / "checkpoints").iterdir())
     assert names == ["step-000002", "step-000004", "step-000006.damaged"]
