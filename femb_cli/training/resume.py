@@ -26,7 +26,6 @@ from femb_cli.checkpoints.runs import (
     read_config,
     runs_folder,
 )
-from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.config.load import to_tree
 from femb_cli.config.schema import DatasetConfig, TrainConfig
 from femb_cli.errors import FembError, UsageError
@@ -121,6 +120,8 @@ def _find_obstacle(run: Path) -> str | None:
         with RunLock() as lock:
             lock.take(run)
         if sound_checkpoint(run, silent) is None and config.init.checkpoint is not None:
+            from femb_cli.checkpoints.store import open_checkpoint  # loads torch, which a dry run does not need
+
             open_checkpoint(Path(config.init.checkpoint))
     except (FembError, OSError) as error:
         return str(error)
