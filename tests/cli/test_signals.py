@@ -33,7 +33,9 @@ def wait_for(text, log, process):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number, processes", [(signal.SIGTERM, 1), (signal.SIGINT, 2)])
+@pytest.mark.parametrize(
+    "number, processes", [pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow), (signal.SIGINT, 2)]
+)
 def test_a_training_saves_its_last_step_and_says_how_to_go_on(tmp_path, number, processes):
     process, log = start(tmp_path, *LONG, "--out", "run", "--processes", str(processes))
     wait_for("step      4/", log, process)
