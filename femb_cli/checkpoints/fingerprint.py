@@ -4,13 +4,8 @@ A wrong batch-norm epsilon, colour order or pixel range leaves the names and sha
 changes the embedding. The image is a formula over integers, so that it is the same on every machine:
 
     pixel(row, column, channel) = ((channel + 1) row^2 + 3 row column + 7 (3 - channel) column) // 16 mod 256
-
-The fingerprint is a string: the embedding's float32 numbers, little endian, in base64. It is exact, and takes 2.7 kB
-for 512 numbers.
 """
 
-import base64
-import binascii
 from collections.abc import Callable
 
 import numpy as np
@@ -20,13 +15,12 @@ from torch import Tensor, nn
 
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
-
-TOLERANCE = 1e-4
-"""Largest deviation, as a share of the embedding's largest entry. Rounding (threads, memory formats, other kernels)
-causes 4e-6 at most. The smallest wrong setting causes 8e-4: epsilon 2e-5 instead of 1e-5 in a MobileFaceNet."""
-
-SMALLEST = 1e-30
-"""Added to the largest entry, to avoid a division by zero if the embedding is all zeros."""
+from femb_cli.evaluation.embeddings.fingerprint import (
+    TOLERANCE,
+    deviation,
+    fingerprint_from_text,
+    fingerprint_to_text,
+)
 
 
 def fingerprint(network: Callable[[Tensor], Tensor], preprocessing: Preprocessing) -> str:
@@ -43,7 +37,7 @@ def fingerprint(network: Callable[[Tensor], Tensor], preprocessing: Preprocessin
     embedding_D = _embed_fixed_image(network, preprocessing)
     if not np.isfinite(embedding_D).all():
         raise FembError("the network's embedding of a test image is not finite: its weights overflow")
-    return base64.b64encode(embedding_D.astype("<f4").tobytes()).decode("ascii")
+    return fingerprint_to_text(embedding_D)
 
 
 def check_fingerprint(
@@ -60,18 +54,20 @@ def check_fingerprint(
     Raises:
         FembError: the embedding differs by more than rounding, or `expected` is not a fingerprint.
     """
-    expected_D = _decode(expected, where)
+    try:
+        expected_D = fingerprint_from_text(expected)
+    except ValueError as error:
+        raise FembError(f"{where} has a damaged fingerprint: {error}") from error
     found_D = _embed_fixed_image(network, preprocessing)
     if found_D.shape != expected_D.shape:
         raise FembError(
             f"{where} gives embeddings of {len(found_D)} numbers, but its fingerprint has {len(expected_D)}"
         )
-    largest = float(np.abs(expected_D).max()) + SMALLEST
-    deviation = float(np.abs(found_D - expected_D).max()) / largest
+    off = deviation(found_D, expected_D)
     # "not <=" instead of ">", so that a deviation of NaN is refused, too.
-    if not deviation <= TOLERANCE:
+    if not off <= TOLERANCE:
         raise FembError(
-            f"{where} does not match its fingerprint: its embedding of the test image is off by {deviation:.1e} of the"
+            f"{where} does not match its fingerprint: its embedding of the test image is off by {off:.1e} of the"
             f" largest entry, and rounding causes less than {TOLERANCE:.0e}",
             hint="its tensors or its settings (epsilon, colours, mean, std) were changed; convert or copy it again",
         )
@@ -96,13 +92,3 @@ def _embed_fixed_image(network: Callable[[Tensor], Tensor], preprocessing: Prepr
         return network.eval()(images_B3HW)[0].numpy()
     finally:
         network.train(was_training)
-
-
-def _decode(text: str, where: str) -> NDArray[np.float32]:
-    try:
-        numbers = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4")
-    except (binascii.Error, ValueError) as error:
-        raise FembError(f"{where} has a damaged fingerprint: {error}") from error
-    if not len(numbers):
-        raise FembError(f"{where} has an empty fingerprint")
-    return numbers

@@ -1,21 +1,11 @@
-"""Whether embeddings from several files come from one network, so that they can be compared.
+"""Whether embeddings from several files come from one network, so that they can be compared."""
 
-Shape suffix: D embedding dimension.
-"""
-
-import base64
-import binascii
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.embeddings.description import Description
+from femb_cli.evaluation.embeddings.fingerprint import TOLERANCE, deviation, fingerprint_from_text
 from femb_cli.evaluation.embeddings.read import StoredEmbeddings
-
-TOLERANCE = 1e-4
-"""Largest deviation of two fingerprints of one network, as a share of the largest entry: as in a checkpoint's check."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +46,8 @@ def _is_same(one: Description, other: Description) -> bool:
     """Compare the weights; if they differ, compare the fingerprints, which tell rounding from change."""
     if one.weights == other.weights:
         return True
-    one_D, other_D = _fingerprint(one), _fingerprint(other)
-    if one_D is None or other_D is None or one_D.shape != other_D.shape:
-        return False
-    return bool(np.abs(one_D - other_D).max() <= TOLERANCE * np.abs(one_D).max())
-
-
-def _fingerprint(description: Description) -> NDArray[np.float32] | None:
-    """Return the fingerprint as numbers (D,); None if there is none."""
     try:
-        numbers_D = np.frombuffer(base64.b64decode(description.fingerprint, validate=True), dtype="<f4")
-    except (binascii.Error, ValueError):
-        return None
-    return numbers_D if len(numbers_D) else None
+        one_D, other_D = fingerprint_from_text(one.fingerprint), fingerprint_from_text(other.fingerprint)
+    except ValueError:
+        return False
+    return one_D.shape == other_D.shape and deviation(other_D, one_D) <= TOLERANCE
