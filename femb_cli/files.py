@@ -192,6 +192,14 @@ def is_only_writer(descriptor: int) -> bool:
         return True
 
 
+def leads_to(path: Path, descriptor: int) -> bool:
+    """Whether a path leads to an open file: another process may have renamed or removed it before it was locked."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def one_at_a_time(path: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Let one process at a time make `path`, an entry of a cache; the others wait, and then find it there.
@@ -224,9 +232,8 @@ def _open_locked(lock_file: Path, before_waiting: Callable[[], None]) -> int:
                 before_waiting()
                 with suppress(OSError):
                     lock_descriptor(descriptor, blocking=True)
-            with suppress(FileNotFoundError):
-                if os.path.samestat(lock_file.stat(), os.fstat(descriptor)):  # else the other process removed it
-                    return descriptor
+            if leads_to(lock_file, descriptor):  # else the other process has removed it
+                return descriptor
         except BaseException:
             os.close(descriptor)
             raise

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from femb_cli.errors import FembError
-from femb_cli.files import cannot_write, file_sha256, is_only_writer, sync
+from femb_cli.files import cannot_write, file_sha256, is_only_writer, leads_to, sync
 from femb_cli.progress import Progress
 
 BLOCK = 1 << 16
@@ -95,12 +95,11 @@ def _open_alone(part: Path, target: Path, progress: Progress | None) -> BinaryIO
                 if progress is not None:
                     progress(os.fstat(file.fileno()).st_size, 0)
                 time.sleep(WAIT_SECONDS)
-            opened = os.fstat(file.fileno())
-            is_named = _identity(part) == (opened.st_dev, opened.st_ino)  # not if the other process has renamed it
+            is_named = leads_to(part, file.fileno())  # not if the other process has renamed it
             is_done = _identity(target) not in (None, before)
             if is_named and not is_done:
                 return file
-            if is_named and not opened.st_size:
+            if is_named and not os.fstat(file.fileno()).st_size:
                 part.unlink()
         except BaseException:
             file.close()

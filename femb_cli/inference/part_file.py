@@ -13,7 +13,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from femb_cli.files import lock
+from femb_cli.files import leads_to, lock
 
 _BLOCK = 1 << 22
 """Bytes that are read at a time."""
@@ -105,13 +105,13 @@ class PartFile:
         Raises:
             OSError: it cannot be renamed, or has lost its name.
         """
-        if not _has_inode(self.path, self._descriptor):
+        if not leads_to(self.path, self._descriptor):
             raise FileNotFoundError(errno.ENOENT, f"{self.path} has been removed meanwhile")
         self.path.replace(path)
 
     def remove(self) -> None:
         """Remove the file, if it still has its name."""
-        if _has_inode(self.path, self._descriptor):
+        if leads_to(self.path, self._descriptor):
             self.path.unlink()
 
     def close(self) -> None:
@@ -207,17 +207,9 @@ def _open_locked(path: Path, out: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK | getattr(os, "O_BINARY", 0), 0o666)
         try:
             lock(descriptor, out)
-            if _has_inode(path, descriptor):
+            if leads_to(path, descriptor):
                 return descriptor
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
-
-
-def _has_inode(path: Path, descriptor: int) -> bool:
-    """Whether a path leads to an open file."""
-    try:
-        return os.path.samestat(path.lstat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False

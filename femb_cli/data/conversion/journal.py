@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from femb_cli.errors import FembError
-from femb_cli.files import cannot_write, is_only_writer, make_parent, publish, remove, sync_tree
+from femb_cli.files import cannot_write, is_only_writer, lock, make_parent, publish, remove, sync_tree
 
 logger = logging.getLogger("femb")
 
@@ -66,7 +66,7 @@ class UnfinishedDirectory:
         try:
             self.directory.mkdir(exist_ok=True)
             self._journal = (self.directory / JOURNAL_FILE).open("a+", encoding="utf-8", errors="replace")
-            self._lock()
+            lock(self._journal.fileno(), self.target)
             self._descriptor = os.open(self.directory, os.O_RDONLY)
             is_only_writer(self._descriptor)
             self.notes = self._read_notes()
@@ -119,14 +119,6 @@ class UnfinishedDirectory:
     def _write_error(self, error: OSError) -> FembError:
         hint = cannot_write(self.directory, error).hint or "is the disk full or write-protected?"
         return FembError(f"cannot write to {self.directory}: {error}", hint=hint)
-
-    def _lock(self) -> None:
-        """Lock the journal, so that no second process writes here."""
-        from filelock import lock_descriptor
-
-        if not lock_descriptor(self._journal.fileno(), blocking=False):
-            self._journal.close()
-            raise FembError(f"another process is writing {self.target}", hint="wait for it, or choose another name")
 
     def _read_notes(self) -> list[dict[str, Any]]:
         """Read the entries of interrupted work with the same description, up to the first incomplete line."""
