@@ -23,8 +23,7 @@ MOST_DEPTH = 30
 MOST_BITS = 64
 """Of a whole number."""
 
-
-UNCLEAR_NUMBER = re.compile(r"[+-]?0\d|.*[:_]")
+UNCLEAR_NUMBER = re.compile(r"[+-]?0\d+([eE]|$)|.*[:_]")
 """Numbers that YAML 1.1 reads as few people expect: `010` is 8, `1:30` is 90 and `1_0` is 10."""
 
 
@@ -45,7 +44,7 @@ class ConfigLoader(yaml.SafeLoader):
 
 def _clear(value: Any, node: ScalarNode) -> Any:
     """Return the value of a number, unless it is written in a way that few people expect."""
-    if UNCLEAR_NUMBER.match(node.value) and not re.match(r"[+-]?0\d*\.", node.value):
+    if UNCLEAR_NUMBER.match(node.value):
         problem = f"{node.value} stands for {value} in YAML: write {value}, or put a text into quotes"
         raise ConstructorError(None, None, problem, node.start_mark)
     return value
