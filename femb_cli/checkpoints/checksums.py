@@ -5,6 +5,7 @@ checkpoint of an older femb, or a single file, has none and is used unchecked; i
 checkpoint has checksums.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,11 +74,8 @@ def cannot_read(checkpoint: Path, error: OSError) -> FembError:
 
 def file_xxh3(file: Path) -> str:
     """Return the XXH3 (128 bits) of a file, in hexadecimal."""
-    digest = xxhash.xxh3_128()
     with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, xxhash.xxh3_128).hexdigest()
 
 
 def _read_checksums(file: Path) -> dict[str, str]:

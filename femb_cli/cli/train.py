@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from femb_cli.training.job import TrainRequest
 
 
-NOTHING_SAVED = "interrupted before the first step was done: nothing was saved"
-
-
 def train(
     config: Annotated[
         str | None,
@@ -121,7 +118,7 @@ def _show_plan(request: "TrainRequest", output: Output) -> None:
 def _train(request: "TrainRequest", output: Output) -> None:
     """Prepare a run, train, and print the summary."""
     from femb_cli.runtime.launch import on_main_process
-    from femb_cli.runtime.signals import Interrupted, interruption_says
+    from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, interruption_says
     from femb_cli.training.run_directory import RunLock
     from femb_cli.training.session import launch_run, prepare_run
 
@@ -141,6 +138,7 @@ def _train(request: "TrainRequest", output: Output) -> None:
 def _what_is_saved(run: Path) -> str:
     """Describe an interruption that came before the first or after the last step of a training."""
     from femb_cli.checkpoints.runs import run_checkpoints
+    from femb_cli.runtime.signals import NOTHING_SAVED
 
     checkpoints = run_checkpoints(run)
     if not checkpoints:

@@ -22,6 +22,7 @@ from femb_cli.data.source import ImageSource
 from femb_cli.files import cache_folder, new_file
 from femb_cli.inference.embed import embed_source
 from femb_cli.inference.embedder import Embedder
+from femb_cli.inference.image_digests import image_digest
 from femb_cli.inference.model_digest import model_digest
 from femb_cli.progress import Progress
 from femb_cli.runtime.ranks import is_main_process, world_size
@@ -58,7 +59,7 @@ def embed_with_cache(
         FembError: an image cannot be read.
     """
     path = cache_folder() / "embeddings" / f"{model_fingerprint(embedder)}-{'sum' if flip else 'none'}.npz"
-    keys = [xxhash.xxh3_128_digest(source.read(row)) for row in rows_N.tolist()]
+    keys = [image_digest(source.read(row)) for row in rows_N.tolist()]
     cached = _broadcast_from_main(_read_cache(path, embedder.embedding_dim))
     absent = {key: row for key, row in zip(keys, rows_N.tolist(), strict=True) if key not in cached}
     if absent:

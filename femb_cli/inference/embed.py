@@ -3,7 +3,6 @@
 Shape suffixes: N images, D embedding dimension, H and W pixels.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,10 +17,8 @@ from femb_cli.data.images.decode import ALIGNED_SIZE, decode_image
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
 from femb_cli.inference.embedder import Embedder
-from femb_cli.inference.image_digests import UNREADABLE, image_digest, interleave
+from femb_cli.inference.image_digests import READING_THREADS, UNREADABLE, image_digest, interleave
 from femb_cli.progress import Progress
-
-_MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,7 @@ def _decoded_batches(
             return _Decoded(position, digest, None, error.message)
 
     chunks = [positions[start : start + batch_size] for start in range(0, len(positions), batch_size)]
-    with ThreadPoolExecutor(max_workers=min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=READING_THREADS) as pool:
         waiting = [pool.submit(load, position) for position in (chunks[0] if chunks else [])]
         for following in [*chunks[1:], []]:
             batch = [future.result() for future in waiting]

@@ -18,7 +18,8 @@ from femb_cli.runtime.ranks import rank, world_size
 UNREADABLE = bytes(16)
 """Stands for the checksum of an image that cannot be read."""
 
-_MOST_THREADS = 8
+READING_THREADS = min(8, os.cpu_count() or 1)
+"""Threads that read images."""
 
 
 def image_digest(data: bytes) -> bytes:
@@ -33,7 +34,7 @@ def digest_images(source: ImageSource, rows: range) -> bytes:
         data = read_or_error(source, row)
         return UNREADABLE if isinstance(data, FembError) else image_digest(data)
 
-    with ThreadPoolExecutor(max_workers=min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=READING_THREADS) as pool:
         share = list(pool.map(digest, rows[rank() :: world_size()]))
     return interleave(gather_object([share]) if world_size() > 1 else [share])
 

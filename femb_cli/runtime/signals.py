@@ -21,6 +21,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 REPEAT_SECONDS = 1.0
 """torchrun sends each process the signal that the terminal has sent it already; this is not a second signal."""
 
+NOTHING_SAVED = "interrupted before the first step was done: nothing was saved"
+"""The message of a training that a signal ends before it has anything to save."""
+
 
 class Interrupted(BaseException):
     """A signal ended the work.

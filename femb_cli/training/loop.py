@@ -17,7 +17,7 @@ from femb_cli.checkpoints.runs import checkpoint_path, keep_newest_checkpoints
 from femb_cli.data.images.augment import augment
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
-from femb_cli.runtime.signals import Interrupted, StopRequests
+from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
 from femb_cli.training.build import build_accelerator, build_state, open_batches
 from femb_cli.training.job import TrainJob
 from femb_cli.training.optim.optimizers import set_learning_rate
@@ -122,7 +122,7 @@ def _begin(job: TrainJob, step: int, accelerator: Accelerator) -> None:
 
 def _how_to_go_on(run: Path, step: int) -> str:
     """Tell the user what is saved after a signal has stopped the training."""
-    saved = f"saved step {step}" if step else "interrupted before the first step was done: nothing was saved"
+    saved = f"saved step {step}" if step else NOTHING_SAVED
     return f"{saved}; femb train --resume {run} goes on"
 
 
