@@ -1,32 +1,22 @@
 """Trainings that are ended at random moments go on, and end as if nothing had happened."""
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from failing_disk.commands import NETWORK
 from people import write_people
 from safetensors.numpy import load_file
+from started import start
 
 NUM_SIGNALS, MOST_SECONDS = 50, 60
 TRAIN = [
-    *("train", "--data", "people", "--backbone", "iresnet18", "--batch-size", "6", "--steps", "40"),
-    *("--set", "backbone.input_size=16", "--set", "backbone.embedding_dim=8", "--set", "backbone.width=0.0625"),
-    *("--set", "workers=1", "--set", "validation.benchmarks=[]", "--set", "checkpoint.every=7", "--set", "log_every=3"),
+    *("train", "--data", "people", *NETWORK, "--steps", "40", "--set", "workers=1"),
+    *("--set", "checkpoint.every=7", "--set", "log_every=3"),
 ]
-
-
-def start(place, *arguments):
-    """Start femb in a process group of its own; its output goes to a file."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with (place / "log").open("w") as log:
-        command = [sys.executable, "-m", "femb_cli", *arguments]
-        return subprocess.Popen(command, cwd=place, stdout=log, stderr=log, env=environment, start_new_session=True)
 
 
 def result(run):

@@ -3,27 +3,16 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from started import start
 from tiny import TINY
 
 from femb_cli.training import session
 
 LONG = ("train", *TINY, "--steps", "100000", "--set", "checkpoint.every=100000", "--set", "validation.benchmarks=[]")
-
-
-def start(tmp_path, *arguments):
-    """Start femb in a process of its own; its output goes to a file."""
-    log = tmp_path / "log"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with log.open("w") as stream:
-        command = [sys.executable, "-m", "femb_cli", *arguments]
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=stream, stderr=stream, env=environment)
-    return process, log
 
 
 def wait_for(text, log, process):
@@ -37,7 +26,7 @@ def wait_for(text, log, process):
     "number, processes", [pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow), (signal.SIGINT, 2)]
 )
 def test_a_training_saves_its_last_step_and_says_how_to_go_on(tmp_path, number, processes):
-    process, log = start(tmp_path, *LONG, "--out", "run", "--processes", str(processes))
+    process, log = start(tmp_path, *LONG, "--out", "run", "--processes", str(processes)), tmp_path / "log"
     wait_for("step      4/", log, process)
     process.send_signal(number)
     assert process.wait(60) == 128 + number

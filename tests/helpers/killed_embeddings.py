@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from kills import kill_at
 from linear_embedder import linear_embedder
 from pictures import encode
 
@@ -29,15 +30,9 @@ OPERATIONS = ("os.rename", "os.remove", "os.truncate", "open")
 CALLS = ("write", "fsync", "posix_fallocate")
 
 
-def kill_at(number: int) -> None:
+def kill_at_operation(number: int) -> None:
     """Kill this process before its n-th operation that changes a file."""
-    seen = 0
-
-    def count() -> None:
-        nonlocal seen
-        seen += 1
-        if seen == number:
-            os.kill(os.getpid(), signal.SIGKILL)
+    count = kill_at(number)
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         if event in OPERATIONS and (event != "open" or writes(arguments)):
@@ -78,7 +73,7 @@ def embed(out: Path, source: FolderSource, seed: int, killed_at: int = 0, **opti
     """Embed the images, and be killed at an operation if it is not 0."""
     embedder = linear_embedder(seed)
     if killed_at:
-        kill_at(killed_at)
+        kill_at_operation(killed_at)
     embed_to_file(embedder, source, out, skip_bad=True, **options)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kills import kill_at
 from pictures import encode, people, tree
 
 from femb_cli.data.conversion import batch_reader
@@ -62,13 +63,7 @@ def interrupt_at(number: int) -> Callable[[int, int], None]:
 
 def convert_until_killed(source: ImageSource, folder: Path, format: str, moment: int) -> None:
     """Convert, and be killed at the `moment`-th of: a change among the files of the set; a batch done."""
-    passed = 0
-
-    def next_moment() -> None:
-        nonlocal passed
-        passed += 1
-        if passed == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
+    next_moment = kill_at(moment)
 
     def hook(event: str, arguments: tuple) -> None:
         if event in ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir") and str(folder) in str(arguments[0]):

@@ -13,7 +13,7 @@ def test_a_text_gives_back_every_bit():
     assert np.array_equal(fingerprint_from_text(fingerprint_to_text(embedding)), embedding)
 
 
-@pytest.mark.parametrize("text", ["", "not base64!", "AAAAAA=="])
+@pytest.mark.parametrize("text", ["", "not base64!", "AAAA"])
 def test_other_texts_are_refused(text):
     with pytest.raises(ValueError):
         fingerprint_from_text(text)

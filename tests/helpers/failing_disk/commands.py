@@ -35,8 +35,7 @@ class Command:
         prepare: makes what the command starts from, in an empty directory.
         look: returns what a reader sees of the result in a directory, as JSON values.
         names: paths of which an error names one.
-        again: returns the command line that goes on after a failure, for a directory.
-        once_more: returns a command line to run after a kill that came too late to matter; it may fail.
+        again: returns the command line that continues after a failure, for a directory.
         also_allowed: what a reader may see besides the old and the new result.
     """
 
@@ -45,7 +44,6 @@ class Command:
     look: Callable[[Path], Any]
     names: tuple[str, ...]
     again: Callable[[Path], list[str]]
-    once_more: Callable[[Path], list[str]]
     also_allowed: tuple[Any, ...] = field(default=())
 
 
@@ -53,13 +51,15 @@ def command(
     arguments: list[str],
     prepare: Callable[[Path], None],
     look: Callable[[Path], Any],
-    *names: str,
+    result: str,
+    *other_names: str,
     again: Callable[[Path], list[str]] | None = None,
     also_allowed: tuple[Any, ...] = (),
 ) -> Command:
-    """Make a command that goes on by repeating the same command line, unless `again` says otherwise."""
+    """Make a command whose result has a name; it continues by repeating its command line unless `again` says how."""
+    names = (result, *other_names)
     repeat = again or (lambda place: arguments)
-    return Command(arguments, prepare, look, names, repeat, repeat, also_allowed)
+    return Command(arguments, prepare, lambda place: look(place / result), names, repeat, also_allowed)
 
 
 # ---- What the commands start from
@@ -202,66 +202,24 @@ VERIFY = ["verify", "--pairs", "pairs.csv", "--images", "people", "--model", "ne
 CONVERT = ["convert", "people", "set"]
 CONVERT_CHECKPOINT = ["convert-checkpoint", "weights.pth", "out"]
 
+EMBEDDING: Any = {"again": embedding_goes_on, "also_allowed": ("refused",)}
+TRAINING: Any = {"again": training_goes_on, "also_allowed": ("unfinished",)}
+
 COMMANDS = {
-    "convert": command(CONVERT, people, lambda place: tree(place / "set"), "set"),
-    "convert-parquet": command([*CONVERT, "--format", "parquet"], people, lambda place: tree(place / "set"), "set"),
-    "convert-overwrite": command(
-        [*CONVERT, "--overwrite"], people_and_dataset, lambda place: tree(place / "set"), "set"
-    ),
-    "embed": command(
-        EMBED,
-        people_and_network,
-        lambda place: embeddings(place / "e.npy"),
-        "e.npy",
-        "e.txt",
-        again=embedding_goes_on,
-        also_allowed=("refused",),
-    ),
+    "convert": command(CONVERT, people, tree, "set"),
+    "convert-parquet": command([*CONVERT, "--format", "parquet"], people, tree, "set"),
+    "convert-overwrite": command([*CONVERT, "--overwrite"], people_and_dataset, tree, "set"),
+    "embed": command(EMBED, people_and_network, embeddings, "e.npy", "e.txt", **EMBEDDING),
     "embed-overwrite": command(
-        [*EMBED, "--overwrite"],
-        people_and_embeddings,
-        lambda place: embeddings(place / "e.npy"),
-        "e.npy",
-        "e.txt",
-        again=embedding_goes_on,
-        also_allowed=("refused",),
+        [*EMBED, "--overwrite"], people_and_embeddings, embeddings, "e.npy", "e.txt", **EMBEDDING
     ),
-    "train": command(
-        TRAIN, people, lambda place: trained(place / "run"), "run", again=training_goes_on, also_allowed=("unfinished",)
-    ),
-    "train-overwrite": command(
-        [*TRAIN, "--overwrite"],
-        people_and_run,
-        lambda place: trained(place / "run"),
-        "run",
-        again=training_goes_on,
-        also_allowed=("unfinished",),
-    ),
-    "train-resume": command(
-        RESUME,
-        people_and_unfinished_run,
-        lambda place: trained(place / "run"),
-        "run",
-        again=lambda place: RESUME,
-    ),
-    "verify": command(VERIFY, pairs_and_network, lambda place: report(place / "report"), "report", "cache"),
-    "verify-overwrite": command(
-        [*VERIFY, "--overwrite"], pairs_and_report, lambda place: report(place / "report"), "report", "cache"
-    ),
-    "export": command(
-        ["export", "network", "-o", "out.safetensors"],
-        people_and_network,
-        lambda place: tree(place / "out.safetensors"),
-        "out.safetensors",
-    ),
-    "export-hub": command(
-        ["export", "network", "-o", "out", "--format", "hub"],
-        people_and_network,
-        lambda place: tree(place / "out"),
-        "out",
-    ),
-    "convert-checkpoint": command(CONVERT_CHECKPOINT, weights, lambda place: tree(place / "out"), "out"),
-    "convert-checkpoint-overwrite": command(
-        [*CONVERT_CHECKPOINT, "--overwrite"], weights_and_network, lambda place: tree(place / "out"), "out"
-    ),
+    "train": command(TRAIN, people, trained, "run", **TRAINING),
+    "train-overwrite": command([*TRAIN, "--overwrite"], people_and_run, trained, "run", **TRAINING),
+    "train-resume": command(RESUME, people_and_unfinished_run, trained, "run"),
+    "verify": command(VERIFY, pairs_and_network, report, "report", "cache"),
+    "verify-overwrite": command([*VERIFY, "--overwrite"], pairs_and_report, report, "report", "cache"),
+    "export": command(["export", "network", "-o", "out.safetensors"], people_and_network, tree, "out.safetensors"),
+    "export-hub": command(["export", "network", "-o", "out", "--format", "hub"], people_and_network, tree, "out"),
+    "convert-checkpoint": command(CONVERT_CHECKPOINT, weights, tree, "out"),
+    "convert-checkpoint-overwrite": command([*CONVERT_CHECKPOINT, "--overwrite"], weights_and_network, tree, "out"),
 }

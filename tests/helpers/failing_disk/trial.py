@@ -128,14 +128,14 @@ class Trials:
         return (code if status == 0 else status), error
 
     def go_on(self, where: str, seen: Any) -> None:
-        """Run the command that goes on, and check that it ends as if nothing had happened."""
-        if seen != self.new:
-            code, error = self.run_disturbed(lambda: run_femb(self.command.again(self.place)))
-            if code != 0:
-                self.problems.append(f"{where}: going on ends with {code}: {error[-400:]}")
-                return
-        else:
-            self.run_disturbed(lambda: run_femb(self.command.once_more(self.place)))
+        """Run the command that continues, and check that it ends as if nothing had happened.
+
+        If the result is there already, this command only cleans up, and may refuse to do more.
+        """
+        code, error = self.run_disturbed(lambda: run_femb(self.command.again(self.place)))
+        if code != 0 and seen != self.new:
+            self.problems.append(f"{where}: going on ends with {code}: {error[-400:]}")
+            return
         final = self.look()
         if final != self.new:
             self.problems.append(f"{where}: going on leads to {final}, not to {self.new}")
