@@ -143,7 +143,7 @@ def _what_is_saved(run: Path) -> str:
     checkpoints = run_checkpoints(run)
     if not checkpoints:
         return f"{NOTHING_SAVED}; femb train --resume {run} starts it again"
-    return f"interrupted; {checkpoints[-1]} is saved, femb train --resume {run} goes on from there"
+    return f"interrupted; {checkpoints[-1]} is saved, femb train --resume {run} continues from it"
 
 
 def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> None:

@@ -52,7 +52,7 @@ class TrainJob:
         data_dir: directory with the benchmarks' files.
         device: `cpu`, or None for a GPU if there is one.
         resumed: whether the run has begun before.
-        checkpoint: the run's checkpoint to go on from; None to start at the first step.
+        checkpoint: the checkpoint from which the run continues; None to start at the first step.
         info: what `run.json` states about the run.
     """
 

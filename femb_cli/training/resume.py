@@ -1,4 +1,4 @@
-"""Find the run and the checkpoint that a training goes on from, and refuse what would make another experiment of it.
+"""Find the run and the checkpoint that `--resume` continues, and refuse settings or data of another experiment.
 
 Nothing is written here: a refused resume leaves the run as it is.
 """
@@ -132,7 +132,7 @@ def _find_obstacle(run: Path) -> str | None:
 
 
 def sound_checkpoint(run: Path, say: Say) -> Path | None:
-    """Return the newest checkpoint of a run that training can go on from; None if the run has saved none yet.
+    """Return the newest checkpoint from which a run can continue; None if the run has saved none yet.
 
     Every file of the checkpoint is read and compared with its checksum.
 
@@ -205,7 +205,7 @@ def check_same_experiment(
         info: what the resumed run will train on, as `read_info` returns it; None if that is not known.
         plan: the size of the resumed run.
         say: prints one line for each permitted difference.
-        checkpoint: the checkpoint that the run goes on from; its copy of the configuration shows what was edited.
+        checkpoint: the checkpoint from which the run continues; its copy of the configuration shows edits.
 
     Raises:
         UsageError: the differences make it another experiment; the message lists them.

@@ -24,7 +24,7 @@ from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import FembError
 
 DAMAGED = ".damaged"
-"""Ending of the name of a checkpoint that a resumed run could not go on from."""
+"""Ending that a resumed run gives to the name of a damaged checkpoint."""
 
 
 class RunLock:
