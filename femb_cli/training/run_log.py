@@ -87,7 +87,7 @@ class RunLog:
             self.board.add_scalars(step, {name: value for name, value in metrics.items() if value is not None})
 
     def sync(self) -> None:
-        """Write the log to the disk before a checkpoint: a run resumed from that checkpoint does not repeat these lines.
+        """Write the log to the disk before a checkpoint: a run resumed from it does not write these lines again.
 
         Raises:
             FembError: the files cannot be written.
