@@ -4,6 +4,9 @@ Deng, Guo, Xue, Zafeiriou: ArcFace, CVPR 2019, https://arxiv.org/abs/1801.07698,
 BN-Conv-BN-PReLU-Conv-BN, and BN-Dropout-FC-BN to the embedding. Tensor names are those of the published weights
 (arcface_torch, MagFace, ElasticFace).
 
+The names that begin with `ir` are AdaFace's variant. The shortcut of its first block takes every second pixel, where
+IResNet has a 1x1 convolution and a batch norm; all else is the same.
+
 Shapes: B images, D embedding dimension; a stage halves height and width, rounding up.
 """
 
@@ -12,6 +15,7 @@ import math
 from torch import Tensor, nn
 
 from femb_cli.backbones.backbone import Backbone
+from femb_cli.backbones.dropout import Dropout
 
 BLOCKS = {
     "iresnet18": (2, 2, 2, 2),
@@ -19,6 +23,10 @@ BLOCKS = {
     "iresnet50": (3, 4, 14, 3),
     "iresnet100": (3, 13, 30, 3),
     "iresnet200": (6, 26, 60, 6),
+    "ir18": (2, 2, 2, 2),
+    "ir34": (3, 4, 6, 3),
+    "ir50": (3, 4, 14, 3),
+    "ir101": (3, 13, 30, 3),
 }
 """Blocks of each of the four stages."""
 
@@ -27,9 +35,17 @@ CHANNELS = (64, 64, 128, 256, 512)
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions with a shortcut; the second one has the stride."""
+    """Two 3x3 convolutions with a shortcut; the second one has the stride.
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, bn_eps: float) -> None:
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        stride: 1 or 2.
+        bn_eps: epsilon of the batch norms.
+        subsamples: whether the shortcut takes every `stride`-th pixel where the number of channels stays the same.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int, bn_eps: float, subsamples: bool) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels, eps=bn_eps)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
@@ -38,7 +54,9 @@ class Block(nn.Module):
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, stride=stride, padding=1, bias=False)
         self.bn3 = nn.BatchNorm2d(out_channels, eps=bn_eps)
         self.downsample: nn.Module | None = None
-        if stride != 1 or in_channels != out_channels:
+        if subsamples and stride != 1 and in_channels == out_channels:
+            self.downsample = nn.MaxPool2d(1, stride)
+        elif stride != 1 or in_channels != out_channels:
             shortcut = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
             self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(out_channels, eps=bn_eps))
 
@@ -57,37 +75,65 @@ class IResNet(Backbone):
         embedding_dim: D.
         input_size: height and width of the images.
         width: factor on the channels of every stage.
-        dropout: probability of dropping a feature before the last linear layer.
-        bn_eps: epsilon of every batch norm (1e-5 in arcface_torch and ElasticFace, 2e-5 in MagFace).
+        dropout: probability of dropping a feature, or a channel, before the last linear layer.
+        dropout_of: `features` or `channels`.
+        bn_eps: epsilon of every batch norm.
+        bn_momentum: weight of the newest batch in the running mean and variance of every batch norm.
+        last_norm: what is trained of the last batch norm: `trained`, `trained_bias` or `fixed`.
+        initial_weights: distribution of the initial convolutions: `he` or `normal`.
     """
 
     def __init__(
-        self, name: str, embedding_dim: int, input_size: int, width: float, dropout: float, bn_eps: float
+        self,
+        name: str,
+        embedding_dim: int,
+        input_size: int,
+        width: float,
+        dropout: float,
+        dropout_of: str,
+        bn_eps: float,
+        bn_momentum: float,
+        last_norm: str,
+        initial_weights: str,
     ) -> None:
         super().__init__()
-        self.embedding_dim, self.input_size = embedding_dim, input_size
+        self.embedding_dim, self.input_size, self.initial_weights = embedding_dim, input_size, initial_weights
         stem, *stages = (max(1, round(width * channels)) for channels in CHANNELS)
+        subsamples = name.startswith("ir") and not name.startswith("iresnet")
         self.conv1 = nn.Conv2d(3, stem, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem, eps=bn_eps)
         self.prelu = nn.PReLU(stem)
         blocks1, blocks2, blocks3, blocks4 = BLOCKS[name]
-        self.layer1 = _stage(stem, stages[0], blocks1, bn_eps)
-        self.layer2 = _stage(stages[0], stages[1], blocks2, bn_eps)
-        self.layer3 = _stage(stages[1], stages[2], blocks3, bn_eps)
-        self.layer4 = _stage(stages[2], stages[3], blocks4, bn_eps)
+        self.layer1 = _stage(stem, stages[0], blocks1, bn_eps, subsamples)
+        self.layer2 = _stage(stages[0], stages[1], blocks2, bn_eps, subsamples)
+        self.layer3 = _stage(stages[1], stages[2], blocks3, bn_eps, subsamples)
+        self.layer4 = _stage(stages[2], stages[3], blocks4, bn_eps, subsamples)
         self.bn2 = nn.BatchNorm2d(stages[3], eps=bn_eps)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout, channels=dropout_of == "channels")
         self.fc = nn.Linear(stages[3] * math.ceil(input_size / 16) ** 2, embedding_dim)
         self.features = nn.BatchNorm1d(embedding_dim, eps=bn_eps)
+        self.features.weight.requires_grad_(last_norm == "trained")
+        self.features.bias.requires_grad_(last_norm != "fixed")
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.momentum = bn_momentum
+
+    def init_weights(self) -> None:
+        """Draw fresh weights, see `initial_weights`; the linear layer's from PyTorch's default."""
+        super().init_weights()
+        if self.initial_weights == "normal":
+            for module in self.modules():
+                if isinstance(module, nn.Conv2d):
+                    nn.init.normal_(module.weight, std=0.1)
 
     def forward(self, images_B3HW: Tensor) -> Tensor:
         """Map preprocessed images to raw embeddings (B, D)."""
         x = self.prelu(self.bn1(self.conv1(images_B3HW)))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.features(self.fc(self.dropout(self.bn2(x).flatten(1))))
+        return self.features(self.fc(self.dropout(self.bn2(x)).flatten(1)))
 
 
-def _stage(in_channels: int, out_channels: int, num_blocks: int, bn_eps: float) -> nn.Sequential:
-    first = Block(in_channels, out_channels, 2, bn_eps)
-    rest = [Block(out_channels, out_channels, 1, bn_eps) for _ in range(num_blocks - 1)]
+def _stage(in_channels: int, out_channels: int, num_blocks: int, bn_eps: float, subsamples: bool) -> nn.Sequential:
+    first = Block(in_channels, out_channels, 2, bn_eps, subsamples)
+    rest = [Block(out_channels, out_channels, 1, bn_eps, subsamples) for _ in range(num_blocks - 1)]
     return nn.Sequential(first, *rest)

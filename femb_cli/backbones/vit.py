@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from femb_cli.backbones.backbone import Backbone
+from femb_cli.backbones.dropout import PlaceDraws
 
 SIZES = {
     "vit_t": (256, 12),
@@ -59,6 +60,7 @@ class ViT(Backbone):
     ) -> None:
         super().__init__()
         self.embedding_dim, self.input_size, self.mask_ratio = embedding_dim, input_size, mask_ratio
+        self.masking = PlaceDraws()
         features, depth = SIZES[name]
         num_tokens = (input_size // PATCH) ** 2
         self.pos_embed = nn.Parameter(torch.empty(1, num_tokens, features))
@@ -94,7 +96,7 @@ class ViT(Backbone):
         """Apply the blocks to a random subset of each image's tokens and put the mask token in place of the others."""
         num_tokens = x_BNF.shape[1]
         num_kept = max(1, int(num_tokens * (1 - self.mask_ratio)))
-        kept_BK = torch.rand(x_BNF.shape[:2], device=x_BNF.device).topk(num_kept).indices
+        kept_BK = self.masking.draw(num_tokens, x_BNF).topk(num_kept).indices
         kept_BKF = kept_BK[:, :, None].expand(-1, -1, x_BNF.shape[2])
         seen_BKF = self.blocks(x_BNF.gather(1, kept_BKF))
         return self.mask_token.expand_as(x_BNF).scatter(1, kept_BKF, seen_BKF)
@@ -122,17 +124,17 @@ class Block(nn.Module):
         self.attn = Attention(features)
         self.mlp = Mlp(features)
         self.drop_path = drop_path
+        self.skipping = PlaceDraws()
 
     def forward(self, x_BNF: Tensor) -> Tensor:
         """Keep the shape."""
-        x_BNF = x_BNF + self._skip_at_random(self.attn(self.norm1(x_BNF)))
-        return x_BNF + self._skip_at_random(self.mlp(self.norm2(x_BNF)))
-
-    def _skip_at_random(self, update_BNF: Tensor) -> Tensor:
-        """In training, set the update of some images to 0 and scale up the others, so that the mean stays the same."""
-        if not self.training:
-            return update_BNF
-        return update_BNF * F.dropout(torch.ones_like(update_BNF[:, :1, :1]), self.drop_path)
+        if not self.training or not self.drop_path:
+            x_BNF = x_BNF + self.attn(self.norm1(x_BNF))
+            return x_BNF + self.mlp(self.norm2(x_BNF))
+        # The updates of some images are 0, and the others' are scaled up, so that the mean stays the same.
+        keep_B2 = self.skipping.keep(2, self.drop_path, x_BNF)
+        x_BNF = x_BNF + self.attn(self.norm1(x_BNF)) * keep_B2[:, :1, None]
+        return x_BNF + self.mlp(self.norm2(x_BNF)) * keep_B2[:, 1:, None]
 
 
 class Attention(nn.Module):

@@ -55,6 +55,11 @@ class ClassifierOutput:
     regularizer: Tensor
     magnitude: Tensor
 
+    @property
+    def metrics(self) -> Tensor:
+        """All of them, detached, (4,)."""
+        return torch.stack([self.loss, self.cross_entropy, self.regularizer, self.magnitude]).detach()
+
 
 class MarginClassifier(nn.Module):
     """Class weights, and the softmax over the cosines with them.
@@ -79,6 +84,7 @@ class MarginClassifier(nn.Module):
             them, as in arcface_torch.
         matmul_precision: dtype of the operands of matrix products, such as `torch.bfloat16`; None takes that of the
             embeddings. The full matrix ignores it.
+        initial_weights: distribution of the initial class weights, see `reset_weight`.
 
     Raises:
         UsageError: chunk or sample_rate is out of range.
@@ -97,6 +103,7 @@ class MarginClassifier(nn.Module):
         sample_rate: float = 1.0,
         sparse_gradient: bool = True,
         matmul_precision: torch.dtype | None = None,
+        initial_weights: str = "normal",
     ) -> None:
         super().__init__()
         if chunk is not None and chunk < 1:
@@ -113,23 +120,42 @@ class MarginClassifier(nn.Module):
         self.matmul_precision = matmul_precision
         self.weight = nn.Parameter(torch.empty(self.shard.size, embedding_dim))
         self.generator = torch.Generator()
-        self.reset_weight()
-        self.seed(int(torch.randint(2**31, ())))
+        self.reset_weight(initial_weights)
+        self.generator.manual_seed(int(torch.randint(2**31, ())))
 
     @torch.no_grad()
-    def reset_weight(self) -> None:
-        """Draw the class weights from N(0, 0.01^2), the same ones for any number of processes."""
+    def reset_weight(self, distribution: str = "normal") -> None:
+        """Draw the class weights, the same ones for any number of processes.
+
+        Args:
+            distribution: `normal`: N(0, 0.01^2); `unit`: uniform in [-1, 1], then scaled to length 1; `xavier`: uniform
+                within +-sqrt(6 / (C + D)) (Glorot, Bengio: Understanding the Difficulty of Training Deep Feedforward
+                Neural Networks, AISTATS 2010, equation 16).
+        """
         for start in range(0, self.num_identities, DEFAULT_CHUNK):
             stop = min(start + DEFAULT_CHUNK, self.num_identities)
-            rows = torch.empty(stop - start, self.weight.shape[1]).normal_(std=0.01)
+            rows = torch.empty(stop - start, self.weight.shape[1])
+            if distribution == "normal":
+                rows.normal_(std=0.01)
+            elif distribution == "unit":
+                rows = F.normalize(rows.uniform_(-1, 1))
+            else:
+                bound = math.sqrt(6 / (self.num_identities + self.weight.shape[1]))
+                rows.uniform_(-bound, bound)
             first, last = max(start, self.shard.start), min(stop, self.shard.stop)
             if first < last:
                 self.weight[first - self.shard.start : last - self.shard.start] = rows[first - start : last - start]
 
-    def seed(self, seed: int) -> None:
-        """Seed the random draws of the next batch: the sampled classes, and the header's margins."""
+    def seed(self, seed: int, places_B: Tensor | None = None) -> None:
+        """Seed the random draws of the next batch: the sampled classes, and the header's margins.
+
+        Args:
+            seed: of the step, the same on every process.
+            places_B: the places of the samples of all processes in the batch of the step, ascending, int64, (B,);
+                None: 0, 1, 2 ...
+        """
         self.generator.manual_seed(seed + group_rank())
-        self.header.seed(seed)
+        self.header.seed(seed, places_B)
 
     def forward(self, embeddings_BD: Tensor, labels_B: Tensor) -> ClassifierOutput:
         """Compute the loss of a batch. Every process must call this, also with an empty batch.
@@ -179,7 +205,11 @@ class MarginClassifier(nn.Module):
             embeddings_BD = scale_gradient(embeddings_BD, group_size())
         embeddings_BD, magnitude_B = self._normalize(embeddings_BD)
         counts = all_gather_counts(labels_B)
-        return all_gather(embeddings_BD, counts), all_gather(magnitude_B, counts), all_gather_detached(labels_B, counts)
+        return (
+            _in_turn(all_gather(embeddings_BD, counts), counts),
+            _in_turn(all_gather(magnitude_B, counts), counts),
+            _in_turn(all_gather_detached(labels_B, counts), counts),
+        )
 
     def _local(self, labels_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return the row of each target class in this shard, and whether it is in this shard."""
@@ -239,3 +269,14 @@ class MarginClassifier(nn.Module):
         logits_BC = negatives_BC.scatter(1, labels_B[:, None], target_B[:, None])
         scale = self.header.logit_scale(magnitude_B)
         return logits_BC * (scale[:, None] if isinstance(scale, Tensor) else scale)
+
+
+def _in_turn(gathered: Tensor, counts: list[int]) -> Tensor:
+    """Reorder what the processes have gathered: the first sample of each process, the second of each, and so on.
+
+    This is the order of the batch before it was dealt out, so that a batch is the same on any number of processes.
+    Parts of different sizes stay as they are.
+    """
+    if len(set(counts)) > 1 or len(counts) == 1:
+        return gathered
+    return gathered.unflatten(0, (len(counts), counts[0])).transpose(0, 1).flatten(0, 1)

@@ -31,6 +31,8 @@ def load_config(
     """
     tree = read_yaml(config_path(file)) if file is not None else {}
     changes = [*(overrides or {}).items(), *map(parse_setting, settings)]
+    if (named := {key for key, _ in changes}) >= {"optimizer.lr"} and "optimizer.lr_batch_size" not in named:
+        changes.append(("optimizer.lr_batch_size", None))  # a rate that the user names is for the user's batch
     # Sections are set before their values: `optimizer=adamw` starts from AdamW's defaults, whatever the order.
     for key, value in sorted(changes, key=lambda change: change[0].count(".")):
         assign(tree, key, value)

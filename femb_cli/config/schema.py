@@ -8,9 +8,9 @@ A new header is one more dataclass in the union. Angles are in radians, magnitud
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
 
-from femb_cli.config.section import ByName, Section
+from femb_cli.config.section import ByName, Duration, Section
 from femb_cli.errors import UsageError
 
 LARGEST_FLOAT = 1e30
@@ -24,6 +24,8 @@ Probability = Annotated[float, Ge(0), Le(1)]
 Count = Annotated[int, Gt(0), Le(LARGEST_INT)]
 CountOrZero = Annotated[int, Ge(0), Le(LARGEST_INT)]
 EmbeddingDim = Annotated[int, Gt(0), Le(2**16)]
+PartOfRun = Annotated[float | str, Duration()]
+"""A length within a run: a share of it (0.1), `1000 steps` or `2 epochs`."""
 
 # --- headers ---------------------------------------------------------------------------------------------------
 
@@ -208,15 +210,29 @@ HeaderConfig = Annotated[
 
 @dataclass(frozen=True)
 class IResNetConfig(Section):
-    """ArcFace's improved residual network, with 18 to 200 layers."""
+    """ArcFace's improved residual network, with 18 to 200 layers; `ir`: AdaFace's variant of it."""
 
-    name: Literal["iresnet18", "iresnet34", "iresnet50", "iresnet100", "iresnet200"] = "iresnet50"
+    name: Literal[
+        "iresnet18", "iresnet34", "iresnet50", "iresnet100", "iresnet200", "ir18", "ir34", "ir50", "ir101"
+    ] = "iresnet50"
     embedding_dim: EmbeddingDim = 512
     input_size: Annotated[int, Ge(16), Le(2048)] = 112
     width: Annotated[float, Gt(0), Le(64)] = 1.0
     """Factor on the channels of every stage (64, 64, 128, 256, 512)."""
     dropout: Annotated[float, Ge(0), Le(0.95)] = 0.0
+    """Probability of dropping a feature before the last linear layer."""
+    dropout_of: Literal["features", "channels"] = "features"
+    """Drop single features (arcface_torch, AdaFace), or whole channels (MagFace)."""
     bn_eps: Positive = 1e-5
+    """Epsilon of every batch norm: 1e-5 in arcface_torch, ElasticFace and AdaFace, 2e-5 in MagFace."""
+    bn_momentum: Positive = 0.1
+    """Weight of the newest batch in the running mean and variance: 0.1 in most recipes, 0.9 in MagFace's."""
+    last_norm: Literal["trained", "trained_bias", "fixed"] = "trained"
+    """What is trained of the embedding's batch norm: weight and bias (MagFace), the bias alone (arcface_torch and
+    ElasticFace), or neither (AdaFace)."""
+    initial_weights: Literal["he", "normal"] = "he"
+    """Distribution of the initial convolutions: He's (MagFace, AdaFace), or N(0, 0.1^2), `normal` (arcface_torch,
+    ElasticFace)."""
     implementation: ClassVar[str] = "femb_cli.backbones.iresnet:IResNet"
 
 
@@ -311,6 +327,9 @@ class ClassifierConfig(Section):
     update: Literal["sampled", "all"] = "sampled"
     """Which class weights a step updates: those of the `sampled` identities, or `all` (by weight decay and momentum,
     as in arcface_torch)."""
+    initial_weights: Literal["normal", "unit", "xavier"] = "normal"
+    """Distribution of the initial class weights: N(0, 0.01^2) (arcface_torch, ElasticFace), uniform directions of
+    length 1 (`unit`: MagFace, AdaFace), or Glorot's uniform one (`xavier`)."""
     matmul_precision: Literal["fp32", "bf16"] = "fp32"
     """Precision of the inputs of matrix products; their sums and the softmax are always float32."""
 
@@ -318,15 +337,28 @@ class ClassifierConfig(Section):
 # --- optimisation ----------------------------------------------------------------------------------------------
 
 
+Decayed = Literal["all", "no_batch_norms", "matrices"]
+"""The parameters with weight decay: all (arcface_torch, MagFace, ElasticFace), all but the batch norms' (AdaFace), or
+only those with two or more dimensions: no biases, norms and PReLU slopes."""
+
+
 @dataclass(frozen=True)
 class SGDConfig(Section):
-    """Stochastic gradient descent with plain or Nesterov momentum; no weight decay on biases and norms."""
+    """Stochastic gradient descent with plain or Nesterov momentum; by default all parameters decay."""
 
     name: Literal["sgd"] = "sgd"
     lr: Positive = 0.02
+    lr_batch_size: Count | None = None
+    """The batch size that `lr` is for: a run with another one scales `lr` in proportion; null: `lr` as it is."""
     momentum: Annotated[float, Ge(0), Le(1)] = 0.9
     nesterov: bool = False
     weight_decay: NonNegative = 5e-4
+    decayed: Decayed = "all"
+    """`all`; all but batch norms, `no_batch_norms`; or `matrices`: no biases, norms and PReLU slopes."""
+    classifier_lr: Positive | None = None
+    """Learning rate of the class weights; null: `lr`."""
+    classifier_weight_decay: NonNegative | None = None
+    """Weight decay of the class weights; null: `weight_decay`."""
     implementation: ClassVar[str] = "torch.optim:SGD"
 
     def __post_init__(self) -> None:
@@ -337,11 +369,23 @@ class SGDConfig(Section):
 
 @dataclass(frozen=True)
 class AdamWConfig(Section):
-    """AdamW; no weight decay on biases and norms."""
+    """AdamW; by default biases, norms and PReLU slopes do not decay."""
 
     name: Literal["adamw"] = "adamw"
     lr: Positive = 1e-3
+    lr_batch_size: Count | None = None
+    """The batch size that `lr` is for: a run with another one scales `lr` by the square root of their ratio; null: `lr`
+    as it is."""
+    betas: tuple[Annotated[float, Ge(0), Lt(1)], Annotated[float, Ge(0), Lt(1)]] = (0.9, 0.999)
+    """Decay of the moving averages of the gradient and of its square."""
+    eps: Positive = 1e-8
     weight_decay: NonNegative = 0.05
+    decayed: Decayed = "matrices"
+    """`all`; all but batch norms, `no_batch_norms`; or `matrices`: no biases, norms and PReLU slopes."""
+    classifier_lr: Positive | None = None
+    """Learning rate of the class weights; null: `lr`."""
+    classifier_weight_decay: NonNegative | None = None
+    """Weight decay of the class weights; null: `weight_decay`."""
     implementation: ClassVar[str] = "torch.optim:AdamW"
 
 
@@ -353,12 +397,24 @@ class ScheduleConfig(Section):
     """How the learning rate changes during the run: a factor on the optimizer's `lr`."""
 
     name: Literal["polynomial", "cosine", "step", "constant"] = "polynomial"
-    warmup: Probability = 0.0
-    """Share of the run in which the learning rate rises linearly from 0."""
+    warmup: PartOfRun = 0.0
+    """The beginning, in which the learning rate rises linearly: a share of the run, or as `1000 steps`, `2 epochs`."""
+    first_warmup_step: Literal["low", "full"] = "low"
+    """`low`: the rate of step t, counted from 0, of a warm-up of w steps is (t + 1) / (w + 1) of the full one. `full`:
+    as in arcface_torch, it is t / w, but the very first step has the full rate."""
     power: Positive = 1.0
     """For `polynomial`: the exponent of the decay."""
-    milestones: tuple[Probability, ...] = (0.4, 0.72, 0.88)
-    """For `step`: shares of the run at which the learning rate is multiplied by 0.1."""
+    milestones: tuple[PartOfRun, ...] = (0.4, 0.72, 0.88)
+    """For `step`: where the learning rate is multiplied by 0.1: shares of the run, or as `1000 steps`, `10 epochs`."""
+
+
+@dataclass(frozen=True)
+class PixelsConfig(Section):
+    """The values that images have as a network's input: (x / 255 - mean) / std, in this order of colours."""
+
+    channel_order: Literal["RGB", "BGR"] = "RGB"
+    mean: Annotated[float, Ge(-LARGEST_FLOAT), Le(LARGEST_FLOAT)] = 0.5
+    std: Positive = 0.5
 
 
 @dataclass(frozen=True)
@@ -410,16 +466,24 @@ class TrainConfig(Section):
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    pixels: PixelsConfig | None = None
+    """The network's input; null: that of the checkpoint that the run starts from, or RGB from -1 to 1."""
     batch_size: Count = 128
     """Images in one step, of all processes together."""
+    micro_batches: Annotated[int, Ge(1), Le(4096)] = 1
+    """Parts into which each process splits its images of a step, to need less memory; their gradients are added up."""
+    accumulate: Literal["mean", "official"] = "mean"
+    """With several micro-batches. `mean`: the step's gradient is that of the mean loss of all its images. `official`:
+    as in arcface_torch, the sum of the micro-batches' gradients, at the learning rate of the last micro-batch."""
     epochs: Annotated[float, Gt(0), Le(1e9)] | None = 20.0
     """Length of the run in passes over the data; null if `steps` is set."""
     steps: Count | None = None
     """Length of the run in steps; null if `epochs` is set."""
     clip_gradient: Positive | None = 5.0
     """Largest L2 norm of the backbone's gradient; null: no limit."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Floating-point format of the backbone's computations; margins and softmax are always float32."""
+    precision: Literal["fp32", "bf16", "fp16", "fp64"] = "fp32"
+    """Floating-point format of the backbone's computations; margins and softmax are float32. `fp64`: everything is
+    float64, to compare trainings without the noise of rounding."""
     workers: Annotated[int, Ge(0), Le(1024)] = 2
     """Threads of each process that read and decode images; 0: the training thread does it."""
     log_every: Count = 20

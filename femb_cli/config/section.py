@@ -3,6 +3,7 @@
 The schema is also read by `femb list` and by shell completion, so this module imports pydantic only to check values.
 """
 
+import re
 import types
 import typing
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
@@ -52,6 +53,39 @@ class ByName:
         return core_schema.no_info_before_validator_function(
             fill_in_name, core_schema.tagged_union_schema(by_name, discriminator="name")
         )
+
+
+class Duration:
+    """Marks a length within a run: a share of it from 0 to 1, or a text such as `1000 steps` or `2.5 epochs`."""
+
+    TEXT: ClassVar = re.compile(r"(\d+(?:\.\d+)?) (step|epoch)s?")
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: "GetCoreSchemaHandler") -> "CoreSchema":
+        """Tell pydantic how to check a length."""
+        from pydantic_core import PydanticCustomError, core_schema
+
+        def check(value: Any) -> Any:
+            is_share = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+            if is_share or (isinstance(value, str) and self.TEXT.fullmatch(value)):
+                return value
+            raise PydanticCustomError("length_in_run", "a share of the run from 0 to 1, or as '1000 steps', '2 epochs'")
+
+        return core_schema.no_info_plain_validator_function(check)
+
+    @classmethod
+    def in_steps(cls, value: float | str, steps: int, steps_per_epoch: float) -> float:
+        """Return a length in steps.
+
+        Args:
+            value: a share of the run, or a text.
+            steps: steps of the run.
+            steps_per_epoch: steps of a pass over the data.
+        """
+        if not isinstance(value, str):
+            return value * steps
+        match = cls.TEXT.fullmatch(value)
+        assert match is not None, "lengths are checked when the configuration is read"
+        return float(match[1]) * (1 if match[2] == "step" else steps_per_epoch)
 
 
 def choices(union: Any) -> dict[str, Any]:

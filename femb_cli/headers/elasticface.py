@@ -14,13 +14,17 @@ from torch import Tensor
 
 from femb_cli.headers.angle import add_angle
 from femb_cli.headers.header import Header
+from femb_cli.runtime.place_draws import normal, place_keys
 
 PUBLISHED_MARGIN = {"arc": 0.5, "cos": 0.35}
 PUBLISHED_STD = {("arc", False): 0.05, ("cos", False): 0.05, ("arc", True): 0.0175, ("cos", True): 0.02}
 
 
 class ElasticFace(Header):
-    """ElasticFace. It draws the margins from a separate generator, which torch's global generator seeds once.
+    """ElasticFace.
+
+    The margins of a batch whose places are known, see `seed`, depend on the place of a sample in it; those of other
+    batches come from a separate generator, which torch's global generator seeds once.
 
     Args:
         kind: `arc` adds the margin to the angle (radians), `cos` subtracts it from the cosine.
@@ -40,16 +44,19 @@ class ElasticFace(Header):
         self.std = PUBLISHED_STD[kind, plus] if std is None else std
         self.plus = plus
         self.official_order = official_order
-        self.generator = torch.Generator()
         self.seed(int(torch.randint(2**31, ())))
 
-    def seed(self, seed: int) -> None:
+    def seed(self, seed: int, places_B: Tensor | None = None) -> None:
         """Seed the draws of the next batch."""
-        self.generator.manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.key_B = None if places_B is None else place_keys(seed, places_B)
 
     def draw_margins(self, cosine_B: Tensor) -> Tensor:
         """Draw one margin for each sample, (B,), the same ones on every device."""
-        normal_B = torch.randn(len(cosine_B), generator=self.generator).to(cosine_B)
+        key_B = self.key_B
+        if key_B is None:
+            key_B = torch.randint(2**32, (len(cosine_B),), generator=self.generator)
+        normal_B = normal(key_B).to(cosine_B)
         margin_B = self.mean_margin + self.std * normal_B
         if not self.plus:
             return margin_B

@@ -30,8 +30,13 @@ class Header(nn.Module):
         self.scale = scale
         self.interclass_filter = interclass_filter
 
-    def seed(self, seed: int) -> None:
-        """Seed the random draws of the next batch, if the header makes any."""
+    def seed(self, seed: int, places_B: Tensor | None = None) -> None:
+        """Seed the random draws of the next batch, if the header makes any.
+
+        Args:
+            seed: of the step.
+            places_B: the place of each sample in the batch of the step, int64, (B,); None: 0, 1, 2 ...
+        """
 
     def observe(self, cosine_B: Tensor, magnitude_B: Tensor) -> None:
         """Update the header's state, if it has one. Called once in each training batch, before the logits.

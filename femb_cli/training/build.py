@@ -11,7 +11,7 @@ from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import QUALITY_HEADERS, ModelCard
 from femb_cli.checkpoints.store import Checkpoint, open_checkpoint
 from femb_cli.classifier import MarginClassifier
-from femb_cli.config.schema import TrainConfig
+from femb_cli.config.schema import PixelsConfig, TrainConfig
 from femb_cli.data.images.decode import ALIGNED_SIZE
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.data.loading.loader import ShuffledBatches, TrainingBatch, TrainingImages, training_batches
@@ -30,7 +30,7 @@ from femb_cli.training.warm_start import load_warm_start, warm_start_checkpoint
 def build_accelerator(config: TrainConfig, device: str | None) -> Accelerator:
     """Build the accelerator for the device and the configured precision, and join the process group."""
     accelerator = Accelerator(
-        mixed_precision="no" if config.precision == "fp32" else config.precision,
+        mixed_precision="no" if config.precision in ("fp32", "fp64") else config.precision,
         # On a CPU-only machine Accelerate joins the process group only with cpu=True.
         cpu=pick_device(device).type == "cpu",
     )
@@ -61,8 +61,9 @@ def build_state(job: TrainJob, accelerator: Accelerator) -> tuple[TrainingState,
         load_warm_start(init, backbone, classifier if config.init.classifier else None)
     if config.sync_batch_norm:
         synchronise_batch_norm(backbone, accelerator.device)
-    backbone.to(accelerator.device).to(memory_format=torch.channels_last)
-    classifier.to(accelerator.device)
+    dtype = torch.float64 if config.precision == "fp64" else torch.float32
+    backbone.to(accelerator.device, dtype).to(memory_format=torch.channels_last)
+    classifier.to(accelerator.device, dtype)
     optimizer = build_optimizer(config.optimizer, backbone, classifier)
     means = Means(accelerator.device)
     state = TrainingState(backbone, classifier, optimizer, accelerator.scaler, means=means)
@@ -81,6 +82,7 @@ def build_classifier(config: TrainConfig, plan: Plan) -> MarginClassifier:
         sample_rate=plan.softmax.sample_rate,
         sparse_gradient=config.classifier.update == "sampled",
         matmul_precision=torch.bfloat16 if config.classifier.matmul_precision == "bf16" else None,
+        initial_weights=config.classifier.initial_weights,
     )
 
 
@@ -97,7 +99,7 @@ def build_card(
     """
     card = ModelCard(
         config.backbone,
-        Preprocessing(input_size=config.backbone.input_size),
+        preprocessing_of(config),
         header=asdict(config.header),
         num_identities=num_identities,
         magnitude_is_quality=config.header.name in QUALITY_HEADERS,
@@ -111,8 +113,15 @@ def build_card(
     return card if init is None else card.with_source(init=str(init.path), init_sha256=file_sha256(init.model_file))
 
 
+def preprocessing_of(config: TrainConfig) -> Preprocessing:
+    """Return the network's input as the configuration describes it."""
+    pixels = config.pixels or PixelsConfig()
+    mean, std = (pixels.mean,) * 3, (pixels.std,) * 3
+    return Preprocessing(config.backbone.input_size, pixels.channel_order, mean, std)
+
+
 def open_batches(job: TrainJob, start: int, accelerator: Accelerator) -> Iterator[TrainingBatch]:
-    """Yield this process's part of every batch from step `start` on, on its device."""
+    """Yield this process's part of every micro-batch from step `start` on, on its device."""
     images = TrainingImages(job.source, max(ALIGNED_SIZE, job.config.backbone.input_size))
     rows = ShuffledBatches(
         job.plan.num_images,
@@ -122,6 +131,7 @@ def open_batches(job: TrainJob, start: int, accelerator: Accelerator) -> Iterato
         seed=job.config.seed,
         rank=accelerator.process_index,
         world_size=accelerator.num_processes,
+        micro_batches=job.config.micro_batches,
         groups=images.groups,
     )
     on_gpu = accelerator.device.type == "cuda"

@@ -5,6 +5,7 @@ Shapes: B images in this process's part of the batch, H x W pixels, D embedding 
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from accelerate import Accelerator
 
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.runs import checkpoint_path, keep_newest_checkpoints
+from femb_cli.classifier import ClassifierOutput
 from femb_cli.data.images.augment import augment
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
@@ -21,8 +23,8 @@ from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
 from femb_cli.training.build import build_accelerator, build_state, open_batches
 from femb_cli.training.job import TrainJob
 from femb_cli.training.optim.optimizers import set_learning_rate
-from femb_cli.training.optim.schedule import learning_rate_factor
-from femb_cli.training.randomness import seed_step
+from femb_cli.training.optim.schedule import Rates
+from femb_cli.training.randomness import MicroBatch, seed_micro_batch
 from femb_cli.training.run_directory import remove_replaced_run, reopen_run
 from femb_cli.training.run_log import Means, RunLog
 from femb_cli.training.state import TrainingState
@@ -66,6 +68,10 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
     _begin(job, start, accelerator)
     log = RunLog(job.run, steps=plan.steps, batch_size=plan.batch_size, start=start, writes=accelerator.is_main_process)
     verifications: list[dict[str, Any]] = []
+    rank, world_size = accelerator.process_index, accelerator.num_processes
+    micro_batches = [MicroBatch(index, config.micro_batches, rank, world_size) for index in range(config.micro_batches)]
+    rates = Rates(config, plan.steps, plan.steps_per_epoch)
+    dtype = next(state.backbone.parameters()).dtype
 
     while True:
         # ---- Once in a while: verify, save, stop.
@@ -79,29 +85,31 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
         if is_last or stopped_by:
             break
 
-        # ---- The single step: forward, backward, clip, update.
-        rank, world_size = accelerator.process_index, accelerator.num_processes
-        draws = seed_step(config.seed, state.step, rank, state.classifier, world_size)
-        # A step has one micro-batch. Gradient accumulation would repeat the lines from here to backward().
-        batch = next(batches)
-        pixels_B3HW = augment(card.preprocessing.resize(batch.images_BHW3), config.augment, draws)
-        inputs_B3HW = card.preprocessing.normalise(pixels_B3HW)
-        embeddings_BD = network(inputs_B3HW.contiguous(memory_format=torch.channels_last))
-        output = state.classifier(embeddings_BD, batch.labels_B)
-        accelerator.backward(output.loss)
+        # ---- The single step: forward and backward of each micro-batch, clip, update.
+        outputs: list[ClassifierOutput] = []
+        for micro_batch in micro_batches:
+            batch = next(batches)
+            draws = seed_micro_batch(state, config.seed, plan.batch_size, micro_batch)
+            pixels_B3HW = augment(card.preprocessing.resize(batch.images_BHW3), config.augment, draws)
+            inputs_B3HW = card.preprocessing.normalise(pixels_B3HW, dtype)
+            with nullcontext() if micro_batch.is_last else accelerator.no_sync(network):
+                embeddings_BD = network(inputs_B3HW.contiguous(memory_format=torch.channels_last))
+                outputs.append(state.classifier(embeddings_BD, batch.labels_B))
+                accelerator.backward(outputs[-1].loss * rates.loss_weight)
 
         # Only the backbone's gradient is clipped: each process has the class weights of other identities.
         gradient_norm = accelerator.clip_grad_norm_(state.backbone.parameters(), config.clip_gradient or math.inf)
-        lr = config.optimizer.lr * learning_rate_factor(state.step, plan.steps, config.schedule)
-        set_learning_rate(state.optimizer, lr)
+        factor = rates.factor(state.step)
+        set_learning_rate(state.optimizer, config.optimizer, factor)
         state.optimizer.step()
         state.optimizer.zero_grad()
         state.step += 1
 
         # ---- Bookkeeping: running means, the log line.
-        state.means.add(output, gradient_norm)
+        state.means.add(outputs, gradient_norm)
         if state.step == plan.steps or _is_due(state.step, config.log_every):
             metrics = dict(zip(Means.NAMES, accelerator.reduce(state.means.take(), "mean").tolist(), strict=True))
+            lr = config.optimizer.lr * factor
             _refuse_divergence(metrics["loss"], state.step, lr)
             log.step(state.step, {**metrics, "lr": lr, "epoch": round(state.step / plan.steps_per_epoch, 3)})
 

@@ -59,16 +59,18 @@ def make_plan(config: TrainConfig, processes: int = 1, source: ImageSource | Non
             hint="training needs one folder per person, or labels",
         )
     batch_size = config.batch_size
-    if batch_size % processes:
+    parts = processes * config.micro_batches
+    places = f"{processes} processes" if config.micro_batches == 1 else f"{parts} parts (processes x micro-batches)"
+    if batch_size % parts:
         raise UsageError(
-            f"a batch of {batch_size} images cannot be split evenly over {processes} processes",
-            hint=f"--batch-size {math.ceil(batch_size / processes) * processes}",
+            f"a batch of {batch_size} images cannot be split evenly over {places}",
+            hint=f"--batch-size {math.ceil(batch_size / parts) * parts}",
         )
-    normalised_together = batch_size if config.sync_batch_norm else batch_size // processes
+    normalised_together = batch_size // (config.micro_batches if config.sync_batch_norm else parts)
     if normalised_together < 2:
         raise UsageError(
-            f"a batch of {batch_size} over {processes} processes is one image each: batch norm needs at least two",
-            hint=f"--batch-size {2 * processes}",
+            f"a batch of {batch_size} over {places} is one image each: batch norm needs at least two",
+            hint=f"--batch-size {2 * parts}",
         )
     if batch_size > num_images:
         raise FembError(

@@ -232,7 +232,7 @@ def check_same_experiment(
     if "data.path" in changes and stored is not None and stored["data"].get("images_xxh3_128") is None:
         changes["data.path"] += " (same labels and names; the images themselves are not compared)"
     if changes:
-        follows_length = config.schedule.name != "constant" or config.schedule.warmup > 0
+        follows_length = config.schedule.name != "constant" or config.schedule.warmup != 0
         stretched = {"steps", "epochs"} & changes.keys() and follows_length
         say(
             f"resuming {run} with {_list(changes)}"

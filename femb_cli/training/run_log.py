@@ -128,13 +128,15 @@ class Means:
     NAMES = ("loss", "cross_entropy", "regularizer", "magnitude", "gradient_norm")
 
     def __init__(self, device: torch.device | None = None) -> None:
-        self.sums = torch.zeros(len(self.NAMES), device=device)
+        # Apple's GPUs have no float64.
+        dtype = torch.float32 if device is not None and device.type == "mps" else torch.float64
+        self.sums = torch.zeros(len(self.NAMES), device=device, dtype=dtype)
         self.count = 0
 
-    def add(self, output: ClassifierOutput, gradient_norm: Tensor) -> None:
-        """Add the metrics of one step."""
-        metrics = (output.loss, output.cross_entropy, output.regularizer, output.magnitude, gradient_norm)
-        self.sums += torch.stack([metric.detach().float() for metric in metrics])
+    def add(self, outputs: Sequence[ClassifierOutput], gradient_norm: Tensor) -> None:
+        """Add the metrics of one step: the mean of its micro-batches, and the norm of its gradient."""
+        means = torch.stack([output.metrics.to(self.sums.dtype) for output in outputs]).mean(0)
+        self.sums += torch.cat([means, gradient_norm.detach().to(self.sums.dtype)[None]])
         self.count += 1
 
     def take(self) -> Tensor:
@@ -156,7 +158,7 @@ class Means:
         """
         if set(progress.interval_sums) != set(self.NAMES):
             return
-        sums_PM = torch.tensor([progress.interval_sums[name] for name in self.NAMES]).T
+        sums_PM = torch.tensor([progress.interval_sums[name] for name in self.NAMES], dtype=self.sums.dtype).T
         own = sums_PM[group_rank()] if len(sums_PM) == group_size() else sums_PM.mean(0)
         self.sums, self.count = own.to(self.sums), progress.interval_steps
 

@@ -28,9 +28,11 @@ def validate(backbone: Backbone, card: ModelCard, run: Path, benchmarks: Sequenc
     # The batch norm statistics of each process come from its own images. Checkpoints hold those of the main process.
     for buffer in backbone.buffers():
         broadcast(buffer)
-    device = next(backbone.parameters()).device
+    parameter = next(backbone.parameters())
     backbone.eval()
-    embedder = embedder_of(backbone, card, name=str(run), device=device)
+    embedder = embedder_of(
+        lambda inputs_B3HW: backbone(inputs_B3HW.to(parameter.dtype)), card, name=str(run), device=parameter.device
+    )
     results = [verify(embedder, benchmark).to_json() for benchmark in benchmarks]
     backbone.train()
     return results

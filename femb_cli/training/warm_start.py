@@ -22,7 +22,10 @@ from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import FembError, UsageError
 from femb_cli.training.gather_shards import WEIGHT, classifier_shard
 
-TRAINING_ONLY = ("dropout", "drop_path", "mask_ratio")
+TRAINING_ONLY = (
+    *("dropout", "dropout_of", "bn_momentum", "last_norm", "initial_weights"),
+    *("drop_path", "mask_ratio"),
+)
 """Settings of a backbone that change how it is trained, but not what its weights compute."""
 
 
@@ -57,6 +60,7 @@ def load_config_from(
     others = {key: value for key, value in overrides.items() if (key, value) != ("backbone", own["name"])}
     config = load_config(file or default, settings, {"backbone": backbone, **others})
     _refuse_another_network(asdict(config.backbone), own, checkpoint)
+    _refuse_other_pixels(config, checkpoint)
     return replace(config, init=replace(config.init, checkpoint=str(checkpoint.path.resolve())))
 
 
@@ -119,4 +123,19 @@ def _refuse_another_network(asked: Mapping[str, Any], own: Mapping[str, Any], ch
         raise UsageError(
             f"cannot start from {checkpoint.path}: its backbone has {theirs}, the configuration {ours}",
             hint="leave the backbone out of the configuration to use the checkpoint's",
+        )
+
+
+def _refuse_other_pixels(config: TrainConfig, checkpoint: Checkpoint) -> None:
+    """Refuse an input that the checkpoint's weights were not trained on."""
+    own = checkpoint.card.preprocessing
+    if config.pixels is None:
+        return
+    asked = (config.pixels.channel_order, (config.pixels.mean,) * 3, (config.pixels.std,) * 3)
+    if asked != (own.channel_order, own.mean, own.std):
+        raise UsageError(
+            f"cannot start from {checkpoint.path}: its network takes {own.channel_order} with mean {own.mean[0]:g} and"
+            f" std {own.std[0]:g}, the configuration's {config.pixels.channel_order} with mean {config.pixels.mean:g}"
+            f" and std {config.pixels.std:g}",
+            hint="--set pixels=null takes the checkpoint's",
         )

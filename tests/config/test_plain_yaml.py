@@ -42,12 +42,12 @@ def test_anchors_and_merge_keys_work_as_long_as_they_stay_small():
     ],
 )
 def test_what_is_no_small_plain_value_is_one_line_in_a_moment(text, words):
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(ValueError, match=".") as caught:
         read_plain(text)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("text, value", [("010", 8), ("1:30", 90), ("1_0", 10), ("1:30.5", 90.5), ("-012", -10)])

@@ -17,7 +17,7 @@ from femb_cli.config.schema import IResNetConfig, SGDConfig, TrainConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.headers import build_header
 from femb_cli.training.optim.optimizers import build_optimizer
-from femb_cli.training.randomness import seed_step
+from femb_cli.training.randomness import MicroBatch, seed_micro_batch
 from femb_cli.training.state import TrainingState
 
 CONFIG = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625)
@@ -38,9 +38,10 @@ def train(start: Path | None, end: Path, steps: range, rank: int = 0, world_size
     assert state.step == steps.start
     parallel = DistributedDataParallel(backbone) if world_size > 1 else backbone
     for step in steps:
-        seed_step(7, step, rank, classifier)
+        state.step = step
+        seed_micro_batch(state, 7, len(IMAGES), MicroBatch(rank=rank, world_size=world_size))
         state.optimizer.zero_grad()
-        own = slice(rank * 6 // world_size, (rank + 1) * 6 // world_size)
+        own = slice(rank, None, world_size)
         classifier(parallel(IMAGES[own].double()), LABELS[own]).loss.backward()
         state.optimizer.step()
     state.step = steps.stop

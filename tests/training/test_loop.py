@@ -42,11 +42,7 @@ def test_the_weights_and_losses_are_those_of_a_plain_torch_loop(people, tmp_path
     backbone = build_configured_backbone(NETWORK).to(memory_format=torch.channels_last)
     classifier = MarginClassifier(build_header("arcface"), 8, 6)
     parameters = [*backbone.parameters(), *classifier.parameters()]
-    groups = [
-        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": 5e-4},
-        {"params": [parameter for parameter in parameters if parameter.ndim == 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.SGD(groups, lr=0.05, momentum=0.9)
+    optimizer = torch.optim.SGD(parameters, lr=0.05, momentum=0.9, weight_decay=5e-4)
     losses = []
     for rows in ShuffledBatches(18, 6, start=0, stop=4, seed=42):
         files = [people / job.source.names[row] for row in rows]

@@ -28,16 +28,22 @@ def test_durations_are_in_words(seconds, text):
 def test_means_are_over_the_steps_since_they_were_taken():
     means = Means(torch.device("cpu"))
     for value in (1.0, 3.0):
-        means.add(ClassifierOutput(*torch.tensor([value, 2 * value, 0.0, 10.0])), torch.tensor(value))
+        means.add([ClassifierOutput(*torch.tensor([value, 2 * value, 0.0, 10.0]))], torch.tensor(value))
     assert means.take().tolist() == [2.0, 4.0, 0.0, 10.0, 2.0]
-    means.add(ClassifierOutput(*torch.ones(4)), torch.tensor(1.0))
+    means.add([ClassifierOutput(*torch.ones(4))], torch.tensor(1.0))
     assert means.take().tolist() == [1.0] * 5
+
+
+def test_a_steps_loss_is_the_mean_of_its_micro_batches():
+    means = Means()
+    means.add([ClassifierOutput(*torch.full((4,), value)) for value in (1.0, 4.0)], torch.tensor(7.0))
+    assert means.take().tolist() == [2.5] * 4 + [7.0]
 
 
 def summed(means, values):
     for value in values:
         numbers = torch.tensor([value, 2 * value, 0.0, 10.0])
-        means.add(ClassifierOutput(*(numbers + group_rank())), torch.tensor(value))
+        means.add([ClassifierOutput(*(numbers + group_rank()))], torch.tensor(value))
     return means
 
 

@@ -18,7 +18,7 @@ from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 from femb_cli.headers import build_header
 from femb_cli.training.optim.optimizers import build_optimizer
-from femb_cli.training.randomness import seed_step
+from femb_cli.training.randomness import MicroBatch, seed_micro_batch
 from femb_cli.training.state import TrainingState
 
 CONFIG = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625)
@@ -37,7 +37,7 @@ def new_state(seed, num_identities=3, scaler=None, optimizer=None):
 
 def train(state, until):
     while state.step < until:
-        seed_step(7, state.step, 0, state.classifier)
+        seed_micro_batch(state, 7, len(IMAGES), MicroBatch())
         state.optimizer.zero_grad()
         state.classifier(state.backbone(IMAGES), LABELS).loss.backward()
         state.optimizer.step()

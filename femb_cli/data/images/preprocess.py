@@ -61,12 +61,12 @@ class Preprocessing:
             return images_B3HW
         return F.interpolate(images_B3HW.float(), size=size, mode="bilinear", antialias=True)
 
-    def normalise(self, images_B3SS: Tensor) -> Tensor:
-        """Map RGB images (B, 3, S, S), values 0 to 255, to the backbone's input, float32: (x / 255 - mean) / std."""
+    def normalise(self, images_B3SS: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Map RGB images (B, 3, S, S), values 0 to 255, to the backbone's input: (x / 255 - mean) / std."""
         if self.channel_order == "BGR":
             images_B3SS = images_B3SS.flip(1)
-        scale, shift = (_per_channel(values, images_B3SS.device) for values in (self.scale, self.shift))
-        inputs_B3SS = torch.empty_like(images_B3SS, dtype=torch.float32)
+        scale, shift = (_per_channel(values, images_B3SS.device, dtype) for values in (self.scale, self.shift))
+        inputs_B3SS = torch.empty_like(images_B3SS, dtype=dtype)
         at_once = IMAGES_IN_CACHE if images_B3SS.device.type == "cpu" else len(images_B3SS)
         for inputs, images in zip(inputs_B3SS.split(at_once), images_B3SS.split(at_once), strict=True):
             inputs.copy_(images).mul_(scale).add_(shift)
@@ -78,8 +78,8 @@ def _three(values: Iterable[float]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _per_channel(values: tuple[float, float, float], device: torch.device) -> Tensor | float:
+def _per_channel(values: tuple[float, float, float], device: torch.device, dtype: torch.dtype) -> Tensor | float:
     """Return a value for each channel, to be broadcast; one number where all are equal, which is twice as fast."""
     if len(set(values)) == 1:
         return values[0]
-    return torch.tensor(values, device=device)[:, None, None]
+    return torch.tensor(values, device=device, dtype=dtype)[:, None, None]

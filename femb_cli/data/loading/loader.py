@@ -6,6 +6,7 @@ that an uninterrupted one would have seen, on any number of processes.
 Shapes: B images of this rank's part of the batch, H x W pixels.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -86,17 +87,20 @@ class TrainingImages:
 class ShuffledBatches:
     """The rows of this rank's part of every global batch, from step `start` up to step `stop`.
 
+    A batch is dealt out in turn to the ranks of its first micro-batch, then to those of the second, and so on.
+
     Every epoch is a new permutation of all rows. Epochs follow each other without a break: a batch that starts at the
     end of one epoch is filled up from the next, so all batches have the same size and every epoch has each image once.
 
     Args:
         num_images: images in the dataset.
-        batch_size: images in a global batch, a multiple of `world_size`.
+        batch_size: images in a global batch, a multiple of `world_size` times `micro_batches`.
         start: first step, counted from the beginning of the run.
         stop: the step after the last one.
         seed: of the permutations.
         rank: number of this process.
         world_size: number of processes.
+        micro_batches: parts of a step's batch, each of which is yielded on its own.
         groups: row groups, each of which is read as a whole; see `epoch_order`.
     """
 
@@ -110,21 +114,23 @@ class ShuffledBatches:
         seed: int,
         rank: int = 0,
         world_size: int = 1,
+        micro_batches: int = 1,
         groups: RowGroups | None = None,
     ) -> None:
         self.num_images, self.batch_size = num_images, batch_size
         self.start, self.stop, self.seed = start, stop, seed
-        self.rank, self.world_size = rank, world_size
+        self.rank, self.world_size, self.micro_batches = rank, world_size, micro_batches
         self.groups = groups
 
     def __len__(self) -> int:
-        return self.stop - self.start
+        return (self.stop - self.start) * self.micro_batches
 
     def __iter__(self) -> Iterator[np.ndarray]:
         orders: dict[int, np.ndarray] = {}
-        for step in range(self.start, self.stop):
-            first = step * self.batch_size
-            places_B = np.arange(first + self.rank, first + self.batch_size, self.world_size)
+        parts = self.world_size * self.micro_batches
+        for step, micro_batch in itertools.product(range(self.start, self.stop), range(self.micro_batches)):
+            first, part = step * self.batch_size, micro_batch * self.world_size + self.rank
+            places_B = np.arange(first + part, first + self.batch_size, parts)
             epochs_B = places_B // self.num_images
             needed = range(int(epochs_B[0]), int(epochs_B[-1]) + 1)
             orders = {epoch: orders[epoch] if epoch in orders else self._order(epoch) for epoch in needed}

@@ -21,22 +21,31 @@ def decay_of(optimizer):
     return {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
 
 
-@pytest.mark.parametrize("config", [SGDConfig(weight_decay=0.1), AdamWConfig(weight_decay=0.1)])
-def test_every_parameter_is_optimised_and_only_matrices_and_kernels_decay(modules, config):
-    decay = decay_of(build_optimizer(config, *modules))
+NORMS = ("bn1.weight", "bn1.bias", "features.weight", "layer1.0.downsample.1.weight")
+VECTORS = ("fc.bias", "prelu.weight")
+MATRICES = ("weight", "conv1.weight", "fc.weight", "layer1.0.downsample.0.weight")
+DECAYED = [("all", MATRICES + VECTORS + NORMS), ("no_batch_norms", MATRICES + VECTORS), ("matrices", MATRICES)]
+
+
+@pytest.mark.parametrize("decayed, names", DECAYED)
+@pytest.mark.parametrize("optimizer", [SGDConfig, AdamWConfig])
+def test_every_parameter_is_optimised_and_the_named_ones_decay(modules, optimizer, decayed, names):
+    decay = decay_of(build_optimizer(optimizer(weight_decay=0.1, decayed=decayed), *modules))
     parameters = {name: p for module in modules for name, p in module.named_parameters()}
     assert len(decay) == len(parameters)
-    for name in ("weight", "conv1.weight", "fc.weight", "layer1.0.downsample.0.weight"):
-        assert decay[id(parameters[name])] == 0.1
-    for name in (
-        "fc.bias",
-        "bn1.weight",
-        "bn1.bias",
-        "prelu.weight",
-        "features.weight",
-        "layer1.0.downsample.1.weight",
-    ):
-        assert decay[id(parameters[name])] == 0.0
+    for name in MATRICES + VECTORS + NORMS:
+        assert decay[id(parameters[name])] == (0.1 if name in names else 0.0), name
+
+
+def test_class_weights_may_have_a_rate_and_a_decay_of_their_own(modules):
+    config = SGDConfig(lr=0.1, weight_decay=0.2, classifier_lr=0.3, classifier_weight_decay=0.4)
+    optimizer = build_optimizer(config, *modules)
+    set_learning_rate(optimizer, config, 0.5)
+    weight = modules[1].weight
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert (rates.pop(id(weight)), set(rates.values())) == (0.15, {0.05})
+    decays = decay_of(optimizer)
+    assert (decays.pop(id(weight)), set(decays.values())) == (0.4, {0.2})
 
 
 def test_frozen_parameters_are_left_out():
@@ -48,13 +57,16 @@ def test_configured_values_reach_the_optimizer(modules):
     optimizer = build_optimizer(SGDConfig(lr=0.3, momentum=0.7, nesterov=True), *modules)
     assert isinstance(optimizer, torch.optim.SGD)
     assert {(g["lr"], g["momentum"], g["nesterov"]) for g in optimizer.param_groups} == {(0.3, 0.7, True)}
-    assert isinstance(build_optimizer(AdamWConfig(), *modules), torch.optim.AdamW)
+    optimizer = build_optimizer(AdamWConfig(betas=(0.8, 0.9), eps=1e-6), *modules)
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert {(group["betas"], group["eps"]) for group in optimizer.param_groups} == {((0.8, 0.9), 1e-6)}
 
 
 def test_the_rate_is_set_for_every_group(modules):
-    optimizer = build_optimizer(AdamWConfig(), *modules)
-    set_learning_rate(optimizer, 0.123)
-    assert [group["lr"] for group in optimizer.param_groups] == [0.123, 0.123]
+    config = AdamWConfig(lr=0.2)
+    optimizer = build_optimizer(config, *modules)
+    set_learning_rate(optimizer, config, 0.5)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 0.1, 0.1]
 
 
 def test_nesterov_without_momentum_is_refused(modules):
