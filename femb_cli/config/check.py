@@ -9,12 +9,12 @@ import typing
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from femb_cli.config.section import ByName, choices
+from femb_cli.config.section import choices, is_by_name
 from femb_cli.errors import UsageError
 from femb_cli.text import shown
 
@@ -106,7 +106,7 @@ def _locate(location: Iterable[int | str], schema: Any, where: str) -> tuple[str
     path, annotation = where, schema
     for step in location:
         annotation = _without_none(annotation)
-        if _is_by_name(annotation):
+        if is_by_name(annotation):
             annotation = choices(annotation)[str(step)]
         elif is_dataclass(annotation):
             path = _join(path, str(step))
@@ -123,11 +123,6 @@ def _without_none(annotation: Any) -> Any:
         return annotation
     members = [member for member in typing.get_args(annotation) if member is not types.NoneType]
     return members[0] if len(members) == 1 else annotation
-
-
-def _is_by_name(annotation: Any) -> bool:
-    is_annotated = typing.get_origin(annotation) is Annotated
-    return is_annotated and any(isinstance(item, ByName) for item in annotation.__metadata__)
 
 
 def _join(where: str, key: str) -> str:

@@ -9,9 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from femb_cli.config.changes import apply_changes, parse_setting
 from femb_cli.config.check import check, did_you_mean, with_lists
+from femb_cli.config.environment import expand
 from femb_cli.config.plain_yaml import MOST_CHARACTERS, read_plain, write_plain
 from femb_cli.config.schema import TrainConfig
+from femb_cli.config.seed_yaml import refuse_seed_yaml
 from femb_cli.errors import UsageError
 from femb_cli.text import cut, shown
 
@@ -30,12 +33,7 @@ def load_config(
         UsageError: the file or a key is unknown, or a value does not fit.
     """
     tree = read_yaml(config_path(file)) if file is not None else {}
-    changes = [*(overrides or {}).items(), *map(parse_setting, settings)]
-    if (named := {key for key, _ in changes}) >= {"optimizer.lr"} and "optimizer.lr_batch_size" not in named:
-        changes.append(("optimizer.lr_batch_size", None))  # a rate that the user names is for the user's batch
-    # Sections are set before their values: `optimizer=adamw` starts from AdamW's defaults, whatever the order.
-    for key, value in sorted(changes, key=lambda change: change[0].count(".")):
-        assign(tree, key, value)
+    apply_changes(tree, [*(overrides or {}).items(), *map(parse_setting, settings)])
     if tree.get("steps") is not None:
         tree.setdefault("epochs", None)
     config: TrainConfig = check(tree, TrainConfig)
@@ -98,47 +96,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(tree, dict):
         raise UsageError(f"{path} holds a {type(tree).__name__}, not a mapping of settings")
-    return tree
-
-
-def parse_setting(setting: str) -> tuple[str, Any]:
-    """Split `key.path=value` and read the value as YAML (`1e-3` is a number, `[a, b]` a list).
-
-    Raises:
-        UsageError: there is no key, or the value is not valid YAML.
-    """
-    key, separator, text = setting.partition("=")
-    if not separator or not key:
-        raise UsageError(
-            f"cannot read the setting {shown(setting)}",
-            hint="write --set key.path=value, for example --set optimizer.lr=0.1",
-        )
-    try:
-        return key, read_plain(text)
-    except ValueError as error:
-        raise UsageError(f"cannot read the value of --set {cut(setting)}: {cut(str(error))}") from error
-
-
-def assign(tree: dict[str, Any], key: str, value: Any) -> None:
-    """Set `tree[a][b] = value` for the key `a.b`, in place.
-
-    Naming another header, backbone ... replaces the whole section, so that it starts from the other one's defaults.
-
-    Raises:
-        UsageError: a parent of the key is a value.
-    """
-    *parents, leaf = key.split(".")
-    for parent in parents:
-        below = tree.setdefault(parent, {})
-        if isinstance(below, str):
-            below = tree[parent] = {"name": below}
-        if not isinstance(below, dict):
-            raise UsageError(f"cannot set {cut(key)}: {cut(parent)} is a value, not a section")
-        tree = below
-    current = tree.get(leaf)
-    if isinstance(value, str) and isinstance(current, dict) and current.get("name") == value:
-        return
-    tree[leaf] = value
-    # A run has one length, so setting `steps` clears `epochs`, and the other way round.
-    if not parents and leaf in ("steps", "epochs") and value is not None:
-        tree["epochs" if leaf == "steps" else "steps"] = None
+    refuse_seed_yaml(tree, path)
+    expanded: dict[str, Any] = expand(tree, str(path))
+    return expanded

@@ -88,6 +88,12 @@ class Duration:
         return float(match[1]) * (1 if match[2] == "step" else steps_per_epoch)
 
 
+def is_by_name(annotation: Any) -> bool:
+    """Whether a type is a union of sections that is marked `ByName`."""
+    is_annotated = typing.get_origin(annotation) is Annotated
+    return is_annotated and any(isinstance(item, ByName) for item in annotation.__metadata__)
+
+
 def choices(union: Any) -> dict[str, Any]:
     """The entries of a union of sections: every name to its dataclass. One dataclass may have several names."""
     if typing.get_origin(union) is Annotated:

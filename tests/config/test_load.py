@@ -3,14 +3,17 @@
 import pytest
 import yaml
 
-from femb_cli.config.load import assign, dump_config, load_config, parse_setting, read_yaml, to_tree
+from femb_cli.config.changes import assign, parse_setting
+from femb_cli.config.load import dump_config, load_config, read_yaml, to_tree
 from femb_cli.config.schema import (
     AdamWConfig,
     ArcFaceConfig,
     CosFaceConfig,
     DatasetConfig,
+    MagFaceConfig,
     SGDConfig,
     TrainConfig,
+    ViTConfig,
 )
 from femb_cli.errors import UsageError
 
@@ -268,3 +271,76 @@ def test_a_long_setting_is_refused_in_short(setting):
 def test_an_absurd_number_is_refused(setting):
     with pytest.raises(UsageError, match="less than or equal"):
         load_config(None, [setting])
+
+
+RECIPE = "backbone: {name: iresnet50, dropout: 0.4, bn_eps: 2e-5, embedding_dim: 256, input_size: 64}"
+
+
+@pytest.mark.parametrize("setting", ["backbone=iresnet100", "backbone.name=iresnet100"])
+def test_another_depth_keeps_the_settings_of_the_network_in_both_spellings(tmp_path, setting):
+    expected = load(tmp_path, RECIPE.replace("iresnet50", "iresnet100")).backbone
+    assert load(tmp_path, RECIPE, setting).backbone == expected
+    assert load(tmp_path, RECIPE, overrides=dict([setting.split("=")])).backbone == expected
+    assert expected.dropout == 0.4
+
+
+@pytest.mark.parametrize("setting", ["backbone=vit_t", "backbone.name=vit_t"])
+def test_a_network_of_another_kind_keeps_the_sizes_of_images_and_embeddings(tmp_path, setting):
+    assert load(tmp_path, RECIPE, setting).backbone == ViTConfig(name="vit_t", embedding_dim=256, input_size=64)
+
+
+@pytest.mark.parametrize("setting", ["header=magface", "header.name=magface"])
+def test_another_header_starts_from_its_defaults_in_both_spellings(tmp_path, setting):
+    assert load(tmp_path, "header: {name: arcface, margin: 0.3}", setting).header == MagFaceConfig()
+
+
+def test_a_rate_that_is_named_is_for_the_batch_of_the_run(tmp_path):
+    text = "optimizer: {lr: 0.1, lr_batch_size: 512}"
+    assert load(tmp_path, text).optimizer.lr_batch_size == 512
+    assert load(tmp_path, text, "optimizer.lr=0.2").optimizer.lr_batch_size is None
+    assert load(tmp_path, text, "optimizer.lr_batch_size=256", "optimizer.lr=0.2").optimizer.lr_batch_size == 256
+
+
+@pytest.mark.parametrize("length", [0, 0.5, 1, "3 steps", "1 step", "2.5 epochs", "1 epoch"])
+def test_a_length_in_a_run_is_a_share_or_steps_or_epochs(tmp_path, length):
+    config = load(tmp_path, f"schedule: {{warmup: {length}, milestones: [{length}]}}")
+    assert (config.schedule.warmup, config.schedule.milestones) == (length, (length,))
+
+
+@pytest.mark.parametrize("length", ["-0.1", "1.5", "5", "3 weeks", "-2 epochs", "true", "null", "[1]", "steps"])
+def test_other_lengths_are_refused(tmp_path, length):
+    with pytest.raises(UsageError, match=r"schedule\.warmup = .*a share of the run from 0 to 1"):
+        load(tmp_path, f"schedule: {{warmup: {length}}}")
+    with pytest.raises(UsageError, match=r"schedule\.milestones\[1\] = .*a share of the run from 0 to 1"):
+        load(tmp_path, f"schedule: {{milestones: [0.5, {length}]}}")
+
+
+def test_variables_and_the_home_directory_are_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("SETS", "/sets")
+    monkeypatch.delenv("NO_SUCH_NAME", raising=False)
+
+    def path(text):
+        return load(tmp_path, f"data: {{name: dataset, path: '{text}'}}").data.path
+
+    assert path("~/sets/ms1mv3") == "/home/me/sets/ms1mv3"
+    assert path("${oc.env:SETS}/a") == path("${SETS}/a") == "/sets/a"
+    assert path("${NO_SUCH_NAME,/else}/a") == "/else/a"
+    assert path("a~b") == "a~b"
+    with pytest.raises(UsageError, match="NO_SUCH_NAME is not set"):
+        path("${NO_SUCH_NAME}/a")
+
+
+def test_a_configuration_of_face_embeddings_is_answered_with_a_command(tmp_path):
+    text = """
+seed: 7
+datamodule: {class_path: src.HFDatamodule, init_args: {parquet_fp: '${oc.env:D}/x.parquet', batch_size: 128}}
+pl_module: {class_path: src.pl_module.FembModule, init_args: {backbone: iresnet100, header: magface, lr: 0.02}}
+trainer: {class_path: Trainer, init_args: {max_epochs: 5, devices: [0]}}
+"""
+    with pytest.raises(UsageError, match="face-embeddings") as caught:
+        load(tmp_path, text)
+    assert caught.value.hint == (
+        'femb train seed_arcface_r50_ms1mv2 --backbone iresnet100 --header magface --data "${D}/x.parquet"'
+        " --batch-size 128 --lr 0.02 --epochs 5 --seed 7"
+    )
