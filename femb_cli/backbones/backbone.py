@@ -1,5 +1,7 @@
 """The base class of all backbones."""
 
+from typing import Self
+
 from torch import nn
 
 
@@ -9,10 +11,22 @@ class Backbone(nn.Module):
     Attributes:
         embedding_dim: D, the number of entries of an embedding.
         input_size: height and width of the images, pixels.
+        keep_statistics: batch norms whose running mean and variance are used, and not changed, in training.
     """
 
     embedding_dim: int
     input_size: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keep_statistics: list[nn.Module] = []
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training or evaluation; batch norms in `keep_statistics` stay in evaluation."""
+        super().train(mode)
+        for module in self.keep_statistics:
+            module.eval()
+        return self
 
     def init_weights(self) -> None:
         """Draw fresh weights: He's normal distribution for convolutions, PyTorch's default for all other layers.

@@ -11,7 +11,8 @@
           model.safetensors       the backbone, with its card in the header
           classifier.safetensors  the class weights
           config.yaml             the run's configuration
-          state/                  optimizer, step and running means, to continue the training
+          state/                  optimizer, step and running means, to continue the training; with `ema`, the
+                                  network that is trained, of which model.safetensors is the average
           checksums.json          of all these files, by which damage is noticed
       summary.json              the result, written last: a run that has it is finished
 
@@ -41,10 +42,14 @@ MODEL = "model.safetensors"
 CLASSIFIER = "classifier.safetensors"
 STATE = "state"
 OPTIMIZER = "optimizer.pt"
+TRAINED = "backbone.safetensors"
 PROGRESS = "progress.json"
 
-ADDED_SETTINGS = ("init", "classifier", "sync_batch_norm")
-"""Top-level settings that the first version of femb did not have, so that an older `config.yaml` lacks them."""
+ADDED_SETTINGS = (
+    *("init", "classifier", "sync_batch_norm"),
+    *("pixels", "freeze", "micro_batches", "accumulate", "ema"),
+)
+"""Top-level settings that earlier versions of femb did not have, so that an older `config.yaml` lacks them."""
 
 
 def runs_folder() -> Path:

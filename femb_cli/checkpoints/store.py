@@ -130,13 +130,13 @@ def save_checkpoint(
         FembError: the directory exists already, or the card describes another network.
     """
     with new_folder(path, overwrite=overwrite) as aside:
-        tensors = _to_storable(backbone.state_dict())
+        tensors = to_storable(backbone.state_dict())
         # Compute the fingerprint with a new network: `backbone` may be on a GPU, in training mode or in half precision.
         stored = assemble_backbone(card.backbone, tensors, where=str(path))
         card = replace(card, fingerprint=fingerprint(stored, card.preprocessing))
         _save_tensors(tensors, aside / MODEL, metadata=card.to_metadata())
         if classifier is not None:
-            _save_tensors(_to_storable(classifier), aside / CLASSIFIER)
+            _save_tensors(to_storable(classifier), aside / CLASSIFIER)
         if config is not None:
             (aside / CONFIG).write_text(config, encoding="utf-8")
         if write_state is not None:
@@ -244,7 +244,7 @@ def _find_misfits(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str
     return "; ".join(f"{len(names)} {kind} ({', '.join(names[:3])})" for kind, names in misfits.items() if names)
 
 
-def _to_storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def to_storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Make the tensors contiguous and separate those that share memory, as safetensors requires."""
     stored: dict[str, Tensor] = {}
     addresses: set[int] = set()

@@ -468,6 +468,9 @@ class TrainConfig(Section):
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     pixels: PixelsConfig | None = None
     """The network's input; null: that of the checkpoint that the run starts from, or RGB from -1 to 1."""
+    freeze: tuple[str, ...] = ()
+    """Parts of the backbone that stay as they are: `backbone` (all of it), `batch_norms` (with their statistics), or
+    parts by name, such as `conv1` or `layer1`."""
     batch_size: Count = 128
     """Images in one step, of all processes together."""
     micro_batches: Annotated[int, Ge(1), Le(4096)] = 1
@@ -490,5 +493,8 @@ class TrainConfig(Section):
     """Steps between two lines of the log."""
     sync_batch_norm: bool = False
     """Whether batch norm uses the mean and variance of the whole batch, not those of each process's part."""
+    ema: Annotated[float, Gt(0), Lt(1)] | None = None
+    """Decay of the exponential moving average of the weights, such as 0.9999, which is verified and saved as the
+    network; null: no average."""
     # New settings go above: a run's config.yaml is known to be whole because it ends with the seed.
     seed: CountOrZero = 42

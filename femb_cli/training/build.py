@@ -18,6 +18,8 @@ from femb_cli.data.loading.loader import ShuffledBatches, TrainingBatch, Trainin
 from femb_cli.files import file_sha256
 from femb_cli.headers import build_configured_header
 from femb_cli.runtime.devices import pick_device
+from femb_cli.training.averaging import average_of
+from femb_cli.training.freezing import freeze
 from femb_cli.training.job import TrainJob
 from femb_cli.training.optim.optimizers import build_optimizer
 from femb_cli.training.plan import Plan
@@ -61,12 +63,14 @@ def build_state(job: TrainJob, accelerator: Accelerator) -> tuple[TrainingState,
         load_warm_start(init, backbone, classifier if config.init.classifier else None)
     if config.sync_batch_norm:
         synchronise_batch_norm(backbone, accelerator.device)
+    freeze(backbone, config.freeze)
     dtype = torch.float64 if config.precision == "fp64" else torch.float32
     backbone.to(accelerator.device, dtype).to(memory_format=torch.channels_last)
     classifier.to(accelerator.device, dtype)
     optimizer = build_optimizer(config.optimizer, backbone, classifier)
     means = Means(accelerator.device)
-    state = TrainingState(backbone, classifier, optimizer, accelerator.scaler, means=means)
+    averaged = average_of(backbone, config.ema) if config.ema else None
+    state = TrainingState(backbone, classifier, optimizer, accelerator.scaler, means=means, averaged=averaged)
     if resumed:
         state.load(resumed)
     return state, build_card(config, job.plan.num_identities, init=init, resumed=resumed)

@@ -21,6 +21,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
 from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
 from femb_cli.training.build import build_accelerator, build_state, open_batches
+from femb_cli.training.freezing import is_trained
 from femb_cli.training.job import TrainJob
 from femb_cli.training.optim.optimizers import set_learning_rate
 from femb_cli.training.optim.schedule import Rates
@@ -62,7 +63,9 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
     accelerator = build_accelerator(config, job.device)
     state, card = build_state(job, accelerator)
     # DDP copies the backbone to every process. The classifier is sharded and does its own communication.
-    network, state.optimizer = accelerator.prepare(state.backbone, state.optimizer)
+    # It refuses a network of which nothing is trained.
+    network = accelerator.prepare(state.backbone) if is_trained(state.backbone) else state.backbone
+    state.optimizer = accelerator.prepare(state.optimizer)
     start = state.step
     batches = open_batches(job, start, accelerator)
     _begin(job, start, accelerator)
@@ -77,7 +80,7 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
         # ---- Once in a while: verify, save, stop.
         is_last, stopped_by = state.step == plan.steps, stop.agreed()
         if is_last or (state.step > start and _is_due(state.step, config.validation.every)):
-            verifications = validate(state.backbone, card, job.run, benchmarks)
+            verifications = validate(state.network, card, job.run, benchmarks)
             log.verifications(state.step, verifications)
         if state.step > start and (is_last or stopped_by or _is_due(state.step, config.checkpoint.every)):
             log.sync()
@@ -103,6 +106,8 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
         set_learning_rate(state.optimizer, config.optimizer, factor)
         state.optimizer.step()
         state.optimizer.zero_grad()
+        if state.averaged is not None:
+            state.averaged.update_parameters(state.backbone)
         state.step += 1
 
         # ---- Bookkeeping: running means, the log line.

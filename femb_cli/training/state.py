@@ -9,18 +9,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.swa_utils import AveragedModel
 
 from femb_cli.backbones import Backbone
 from femb_cli.checkpoints.card import ModelCard
-from femb_cli.checkpoints.runs import CLASSIFIER, OPTIMIZER, PROGRESS, STATE
-from femb_cli.checkpoints.store import Checkpoint, load_strictly, save_checkpoint
+from femb_cli.checkpoints.runs import CLASSIFIER, OPTIMIZER, PROGRESS, STATE, TRAINED
+from femb_cli.checkpoints.store import Checkpoint, load_strictly, save_checkpoint, to_storable
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.load import dump_config
 from femb_cli.config.schema import TrainConfig
@@ -51,6 +52,7 @@ class TrainingState:
         scaler: scales the loss in fp16 training; None in other precisions.
         step: steps done since the run began.
         means: running means of the metrics since the last line of the log.
+        averaged: moving average of the backbone's weights; None if the run has none.
     """
 
     backbone: Backbone
@@ -59,6 +61,12 @@ class TrainingState:
     scaler: torch.amp.GradScaler | None = None
     step: int = 0
     means: Means = field(default_factory=Means)
+    averaged: AveragedModel | None = None
+
+    @property
+    def network(self) -> Backbone:
+        """The network that is verified and saved: the average of the weights, if there is one."""
+        return self.backbone if self.averaged is None else cast(Backbone, self.averaged.module)
 
     def save(self, directory: Path, card: ModelCard, config: TrainConfig) -> None:
         """Write a checkpoint that can be used and resumed.
@@ -79,7 +87,7 @@ class TrainingState:
         if is_main_process():
             save_checkpoint(
                 directory,
-                self.backbone,
+                self.network,
                 card,
                 classifier=classifier_tensors,
                 config=dump_config(config),
@@ -101,7 +109,11 @@ class TrainingState:
             )
         with _file_errors(checkpoint.model_file) as file:
             tensors = load_file(file)
-        load_strictly(self.backbone, tensors, where=str(file))
+        load_strictly(self.network, tensors, where=str(file))
+        if self.averaged is not None:
+            with _file_errors(state / TRAINED) as file:
+                tensors = load_file(file)
+            load_strictly(self.backbone, tensors, where=str(file))
         with _file_errors(checkpoint.path / CLASSIFIER) as file:
             tensors = load_file(file)
         load_strictly(self.classifier, classifier_shard(tensors, self.classifier), where=str(file))
@@ -115,6 +127,8 @@ class TrainingState:
         with _file_errors(state / PROGRESS):
             progress = read_progress(checkpoint.path)
         self.step = progress.step
+        if self.averaged is not None:
+            self.averaged.n_averaged.fill_(progress.step)
         self.means.load(progress)
 
     def _write(self, state: Path, optimizer: dict[str, Any], progress: Progress) -> None:
@@ -122,6 +136,8 @@ class TrainingState:
         _save_tensors(optimizer, state / OPTIMIZER)
         if self.scaler is not None:
             _save_tensors(self.scaler.state_dict(), state / SCALER)
+        if self.averaged is not None:
+            save_file(to_storable(self.backbone.state_dict()), state / TRAINED)
         progress.write(state)
 
 

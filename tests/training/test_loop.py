@@ -187,3 +187,48 @@ def test_a_finished_run_has_no_step_left(people, tmp_path):
     again = train(make_job(tmp_path / "run", people, resumed=True), [])
     assert again.loss == metrics_of(job.run)[-1]["loss"]
     assert [line["step"] for line in metrics_of(job.run)] == [1, 2, 3, 4]
+
+
+def test_the_average_of_the_weights_is_saved_and_resumed(people, tmp_path):
+    """The average moves with the weights of a run without one, and a resumed run has it in every bit."""
+    settings = {"checkpoint": CheckpointConfig(every=1, keep=99)}
+    plain, unbroken = (
+        make_job(tmp_path / name, people, ema=ema, **settings) for name, ema in (("a", None), ("b", 0.3))
+    )
+    train(plain, [])
+    train(unbroken, [])
+    average = None
+    for step in range(1, 5):
+        name = f"checkpoints/step-{step:06}"
+        weight = load_file(plain.run / name / "model.safetensors")["fc.weight"]
+        torch.testing.assert_close(load_file(unbroken.run / name / "state/backbone.safetensors")["fc.weight"], weight)
+        decay = min(0.3, step / (9 + step))
+        average = weight if average is None else decay * average + (1 - decay) * weight
+        torch.testing.assert_close(load_file(unbroken.run / name / "model.safetensors")["fc.weight"], average)
+    (unbroken.run / "checkpoints/step-000004").rename(tmp_path / "elsewhere")
+    train(make_job(tmp_path / "b", people, resumed=True, ema=0.3, **settings), [])
+    for file in ("model.safetensors", "state/backbone.safetensors"):
+        expected, actual = (load_file(folder / file) for folder in (tmp_path / "elsewhere", unbroken.run / name))
+        assert all(torch.equal(actual[key], value) for key, value in expected.items())
+
+
+def test_a_frozen_backbone_stays_as_it_is_while_class_weights_are_trained(people, tmp_path):
+    job = make_job(tmp_path / "run", people, freeze=("backbone",), checkpoint=CheckpointConfig(every=2, keep=99))
+    train(job, [])
+    for file, stays in (("model.safetensors", True), ("classifier.safetensors", False)):
+        before, after = (load_file(job.run / f"checkpoints/step-00000{step}" / file) for step in (2, 4))
+        assert all(torch.equal(after[name], value) for name, value in before.items()) == stays
+
+
+@pytest.mark.parametrize("micro_batches", [2, 3])
+def test_micro_batches_of_a_network_without_batch_statistics_are_one_batch(people, tmp_path, micro_batches):
+    whole = make_job(tmp_path / "whole", people, freeze=("batch_norms",), precision="fp64")
+    parts = make_job(tmp_path / "parts", people, freeze=("batch_norms",), precision="fp64", micro_batches=micro_batches)
+    for job in (whole, parts):
+        train(job, [])
+    for line, expected in zip(metrics_of(parts.run), metrics_of(whole.run), strict=True):
+        for name in ("loss", "gradient_norm", "magnitude"):
+            assert line[name] == pytest.approx(expected[name], rel=1e-10)
+    expected, actual = (load_file(run / "checkpoints/step-000004/model.safetensors") for run in (whole.run, parts.run))
+    for name, value in expected.items():
+        torch.testing.assert_close(actual[name], value, rtol=1e-10, atol=1e-12)
