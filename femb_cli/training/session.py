@@ -4,16 +4,15 @@
 """
 
 import logging
-import os
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 from femb_cli import __version__
-from femb_cli.checkpoints.runs import CONFIG, checkpoint_step, read_config, run_path, write_summary
-from femb_cli.config.load import config_path, dump_config, load_config
-from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
+from femb_cli.checkpoints.runs import checkpoint_step, run_path, write_summary
+from femb_cli.config.load import dump_config
+from femb_cli.config.schema import SyntheticConfig, TrainConfig
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.errors import FembError, UsageError
@@ -23,63 +22,18 @@ from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
 from femb_cli.runtime.signals import Interrupted
 from femb_cli.training.data_identity import data_identity
 from femb_cli.training.job import TrainJob, TrainRequest
+from femb_cli.training.optim.schedule import batch_scale
 from femb_cli.training.plan import Plan, make_plan
-from femb_cli.training.resume import check_same_experiment, check_steps_left, run_to_resume, sound_checkpoint
+from femb_cli.training.resolve import open_dataset, resolve, resumed_run
+from femb_cli.training.resume import check_same_experiment, check_steps_left, sound_checkpoint
 from femb_cli.training.run_directory import RunLock, create_run, put_back_replaced_run, read_info, replaced_run
 
 logger = logging.getLogger("femb")
 
-DEFAULT_CONFIG = "quickstart"
 NUM_SAMPLES = 6
 
 
-# ---- The configuration
-
-
-def resolve(request: TrainRequest, resumed: Path | None) -> TrainConfig:
-    """Return the configuration of a request.
-
-    Args:
-        request: the arguments of `femb train`.
-        resumed: the run that it resumes, if any, as `resumed_run` returns it.
-
-    Raises:
-        UsageError: a setting is wrong.
-        FembError: the configuration of the resumed run is not whole, or there is no checkpoint to start from.
-    """
-    if resumed is None:
-        return _resolve_new(request)
-    read_config(resumed)  # refuses a file that is not whole
-    return load_config(resumed / CONFIG, request.settings, request.overrides)
-
-
-def resumed_run(request: TrainRequest) -> Path | None:
-    """Return the run that a request resumes, if any.
-
-    Raises:
-        UsageError: an argument cannot be combined with `--resume`.
-        FembError: there is no such run.
-    """
-    if request.resume is None:
-        return None
-    if request.overwrite:
-        raise UsageError("--resume goes on with a run and --overwrite replaces one", hint="leave out one of them")
-    if request.config is not None or request.out is not None or "init.checkpoint" in request.overrides:
-        raise UsageError(
-            "a resumed run keeps its configuration, directory and weights", hint="leave out CONFIG, --out and --init"
-        )
-    return run_to_resume(request.resume)
-
-
-def _resolve_new(request: TrainRequest) -> TrainConfig:
-    config = load_config(request.config or DEFAULT_CONFIG, request.settings, request.overrides)
-    if config.init.checkpoint is None:
-        return config
-    from femb_cli.checkpoints.store import open_checkpoint
-    from femb_cli.training.warm_start import load_config_from
-
-    checkpoint = open_checkpoint(Path(config.init.checkpoint))
-    return load_config_from(checkpoint, request.config, DEFAULT_CONFIG, request.settings, request.overrides)
+# ---- The plan
 
 
 def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
@@ -89,8 +43,8 @@ def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
         FembError: the training could not start, as far as that is known without drawing or downloading anything.
     """
     resumed = resumed_run(request)
-    config = resolve(request, resumed)
-    source = None if resumed is None else _open_dataset(config, request, resumed)
+    config, source = resolve(request, resumed, say)
+    source = source or open_dataset(config, request, resumed)
     plan = make_plan(config, _planned_processes(request, resumed), source)
     checkpoint = None
     if resumed is None:
@@ -151,8 +105,8 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
     resumed = resumed_run(request)
     if resumed is not None:
         lock.take(resumed)
-    config = resolve(request, resumed)
-    source = _open_dataset(config, request, resumed)
+    config, source = resolve(request, resumed, say)
+    source = source or open_dataset(config, request, resumed)
     plan = make_plan(config, _planned_processes(request, resumed), source)
     _check_hardware(request, plan.processes)
     if resumed is None:
@@ -166,25 +120,12 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
     if resumed is None:
         _check_not_overwriting_init(run, config)
         create_run(run, config, info, lock, overwrite=request.overwrite)
-        _say_which_network(request, config, say)
         if replaced_run(run).is_dir():
             say(f"the run that {run} replaces stays in {replaced_run(run)} until the first checkpoint is saved")
     device = None if request.device == "cuda" else request.device
     return TrainJob(
         config, plan, run, source, benchmarks, request.data_dir, device, resumed is not None, checkpoint, info
     )
-
-
-def _open_dataset(config: TrainConfig, request: TrainRequest, resumed: Path | None) -> ImageSource | None:
-    """Open the training set; None if it is drawn."""
-    if not isinstance(config.data, DatasetConfig):
-        return None
-    try:
-        return open_source(config.data.path)
-    except FembError as error:
-        if resumed is not None and "data" not in request.overrides and not os.path.lexists(config.data.path):
-            error.hint = f"it was {config.data.path} when the run began: name its new place with --data"
-        raise
 
 
 def _describe_conditions(request: TrainRequest, plan: Plan, source: ImageSource) -> dict[str, Any]:
@@ -246,15 +187,6 @@ def _fetch_benchmarks(
     return names
 
 
-def _say_which_network(request: TrainRequest, config: TrainConfig, say: Say) -> None:
-    """Tell the user which network is trained if the command has a dataset but no CONFIG."""
-    if request.config is None and isinstance(config.data, DatasetConfig):
-        say(
-            f"no CONFIG given: training the small network of {config_path(DEFAULT_CONFIG).name};"
-            " femb list configs shows others"
-        )
-
-
 # ---- The processes
 
 
@@ -268,6 +200,11 @@ def launch_run(job: TrainJob) -> dict[str, Any] | None:
     if job.checkpoint is not None:
         logger.info(f"going on from {job.checkpoint}")
     logger.info(f"softmax: {plan.softmax.reason}")
+    if (scale := batch_scale(config.optimizer, config.batch_size)) != 1:
+        logger.info(
+            f"learning rate {config.optimizer.lr * scale:.3g}: {config.optimizer.lr:g} is for a batch of"
+            f" {config.optimizer.lr_batch_size}, this one has {config.batch_size} (--lr sets another)"
+        )
     if config.init.checkpoint is not None and not job.resumed:
         logger.info(f"starting from {config.init.checkpoint}")
     try:

@@ -18,7 +18,7 @@ def test_dropout_acts_in_training_only():
     backbone = small_iresnet(input_size=32, dropout=0.5)
     images = torch.rand(2, 3, 32, 32)
     assert torch.equal(backbone(images), backbone(images))
-    assert backbone.dropout.p == 0.5
+    assert backbone.dropout.probability == 0.5
 
 
 def test_the_narrowest_network_has_one_channel_a_stage():

@@ -15,8 +15,9 @@ from femb_cli.errors import FembError, UsageError
 from femb_cli.progress import silent
 from femb_cli.runtime.signals import Interrupted
 from femb_cli.training.job import TrainRequest
+from femb_cli.training.resolve import resolve
 from femb_cli.training.run_directory import RunLock
-from femb_cli.training.session import describe, launch_run, resolve, run_worker
+from femb_cli.training.session import describe, launch_run, run_worker
 from femb_cli.training.session import prepare_run as prepare_locked_run
 
 SMALL = (
@@ -77,7 +78,7 @@ def test_a_finished_run_has_its_summary(people):
 def test_a_resumed_run_keeps_its_configuration_and_is_unfinished_again(people):
     run_worker(prepare_run(request(out=Path("run")), say=silent))
     again = TrainRequest(resume="run", settings=("steps=3",), device="cpu")
-    config = resolve(again, Path("run"))
+    config, _ = resolve(again, Path("run"), silent)
     assert (config.backbone.width, config.steps) == (0.0625, 3)
     job = prepare_run(again, say=silent)
     assert (job.resumed, job.checkpoint) == (True, Path("run/checkpoints/step-000002"))
@@ -260,8 +261,34 @@ def test_the_user_is_told_which_network_is_trained_when_none_was_named(people):
     said = []
     prepare_run(request(out=Path("one")), say=said.append)
     prepare_run(request(out=Path("two"), config="lfw_view1"), say=said.append)
-    assert len(said) == 1
-    assert "quickstart.yaml" in said[0]
+    assert said == [
+        "no CONFIG given: training people_small, for 18 images on a CPU, batch size 8; femb list configs shows others"
+    ]
+
+
+def test_the_user_is_told_what_another_network_keeps(people):
+    said = []
+    chosen = {**request().overrides, "backbone": "iresnet100", "batch_size": 6}
+    describe(TrainRequest(config="magface_r50_ms1mv2", overrides=chosen, device="cpu"), say=said.append)
+    assert said == [
+        "iresnet100 keeps dropout 0.4, dropout_of channels, bn_eps 2e-05, bn_momentum 0.9 of magface_r50_ms1mv2's"
+        " iresnet50; --set backbone.KEY=VALUE changes one"
+    ]
+
+
+def test_a_recipe_without_its_data_says_which_conversion_makes_it(people):
+    with pytest.raises(FembError) as caught:
+        describe(TrainRequest(config="magface_r50_ms1mv2", device="cpu"))
+    assert "ms1mv2" in caught.value.message
+    assert caught.value.hint == "femb convert faces_emore/ ms1mv2 makes it, or --data names another"
+
+
+def test_the_scaled_learning_rate_is_said(people, caplog):
+    settings = ("optimizer={name: sgd, lr: 0.4, lr_batch_size: 24}", "schedule=constant")
+    with caplog.at_level("INFO", logger="femb"):
+        launch_run(prepare_run(request(settings=settings, out=Path("run")), say=silent))
+    assert "learning rate 0.1: 0.4 is for a batch of 24, this one has 6 (--lr sets another)" in caplog.messages
+    assert json.loads(Path("run/metrics.jsonl").read_text().splitlines()[0])["lr"] == pytest.approx(0.1)
 
 
 def test_a_replaced_run_comes_back_if_the_new_training_cannot_begin(people, monkeypatch):
