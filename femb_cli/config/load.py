@@ -130,6 +130,10 @@ def assign(tree: dict[str, Any], key: str, value: Any) -> None:
         below = tree.setdefault(parent, {})
         if isinstance(below, str):
             below = tree[parent] = {"name": below}
+        if isinstance(below, list):
+            raise UsageError(
+                f"cannot set {cut(key)}: {cut(parent)} is a list", hint=f"set it as a whole: --set {cut(parent)}=[...]"
+            )
         if not isinstance(below, dict):
             raise UsageError(f"cannot set {cut(key)}: {cut(parent)} is a value, not a section")
         tree = below

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.runs import checkpoint_path, keep_newest_checkpoints
-from femb_cli.data.images.augment import augment
+from femb_cli.data.images.augmentation import Augmentation
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
 from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
@@ -62,7 +62,7 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
     # DDP copies the backbone to every process. The classifier is sharded and does its own communication.
     network, state.optimizer = accelerator.prepare(state.backbone, state.optimizer)
     start = state.step
-    batches = open_batches(job, start, accelerator)
+    batches, augment = open_batches(job, start, accelerator), Augmentation(config.augment)
     _begin(job, start, accelerator)
     log = RunLog(job.run, steps=plan.steps, batch_size=plan.batch_size, start=start, writes=accelerator.is_main_process)
     verifications: list[dict[str, Any]] = []
@@ -84,7 +84,7 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
         draws = seed_step(config.seed, state.step, rank, state.classifier, world_size)
         # A step has one micro-batch. Gradient accumulation would repeat the lines from here to backward().
         batch = next(batches)
-        pixels_B3HW = augment(card.preprocessing.resize(batch.images_BHW3), config.augment, draws)
+        pixels_B3HW = augment(card.preprocessing.resize(batch.images_BHW3), draws)
         inputs_B3HW = card.preprocessing.normalise(pixels_B3HW)
         embeddings_BD = network(inputs_B3HW.contiguous(memory_format=torch.channels_last))
         output = state.classifier(embeddings_BD, batch.labels_B)

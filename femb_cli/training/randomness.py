@@ -6,7 +6,7 @@ So a resumed run draws the same numbers as an uninterrupted one, and checkpoints
 import torch
 
 from femb_cli.classifier import MarginClassifier
-from femb_cli.data.images.augment import Draws
+from femb_cli.data.images.augmentation import Draws
 
 LARGEST = 2**64 - 2**20
 """torch takes seeds below 2**64; the rank is added to this one."""
@@ -22,4 +22,4 @@ def seed_step(seed: int, step: int, rank: int, classifier: MarginClassifier, wor
     # The same on every process: headers draw the same margins. The classifier adds its rank to sample its own shard.
     classifier.seed(mixed)
     torch.manual_seed(mixed + rank)
-    return Draws(torch.Generator().manual_seed(mixed), rank, world_size)
+    return Draws(mixed, rank, world_size)

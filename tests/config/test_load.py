@@ -110,7 +110,7 @@ def test_a_value_of_another_entry_is_no_value_of_this_one(tmp_path):
         "optimizer.lr=-1",
         "optimizer.lr=.nan",
         "optimizer.nesterov=1",
-        "augment.flip=1.5",
+        "augment=[{probability: 1.5}]",
         "precision=fp8",
         "schedule.milestones=[0.5, 2]",
         "backbone.dropout=1",
@@ -268,3 +268,19 @@ def test_a_long_setting_is_refused_in_short(setting):
 def test_an_absurd_number_is_refused(setting):
     with pytest.raises(UsageError, match="less than or equal"):
         load_config(None, [setting])
+
+
+@pytest.mark.parametrize("setting", ["augment.flip=0", "augment={flip: 0.5}", "augment=flip"])
+def test_an_augmentation_that_is_no_list_is_answered_with_one(setting):
+    with pytest.raises(UsageError, match="augment must be a list") as caught:
+        load_config(None, [setting])
+    assert "augment: [flip, {name: geometry, ...}]" in caught.value.hint
+
+
+def test_a_list_is_set_as_a_whole(tmp_path):
+    assert [entry.name for entry in load_config(None, ["augment=[flip, grey]"]).augment] == ["flip", "grey"]
+    assert load_config(None, ["augment=[]"]).augment == ()
+    (tmp_path / "own.yaml").write_text("augment: [flip]\n")
+    with pytest.raises(UsageError, match="augment is a list") as caught:
+        load_config(tmp_path / "own.yaml", ["augment.flip=0"])
+    assert "--set augment=[...]" in caught.value.hint

@@ -10,7 +10,7 @@ from femb_cli.training.randomness import seed_step
 def draws(seed, step, rank):
     """One number of torch's generator, which dropout uses, and one of the augmentation's."""
     augmentation = seed_step(seed, step, rank, MarginClassifier(build_header("elasticface"), 8, 3), world_size=2**17)
-    return torch.rand(()).item(), augmentation.uniform(1).item()
+    return torch.rand(()).item(), augmentation.of("flip 1").uniform(1).item()
 
 
 def sampled_classes(seed, step, rank):
