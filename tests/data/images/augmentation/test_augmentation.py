@@ -76,6 +76,14 @@ def test_an_image_is_changed_alike_on_any_number_of_processes(name, world_size):
         torch.testing.assert_close(own, alone[rank::world_size], rtol=1e-5, atol=1e-3)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "jpeg"])
+@pytest.mark.parametrize("probability", [0.5, 1.0])
+def test_drawn_numbers_follow_the_images_to_their_device(name, probability):
+    """On the device `meta`, which has no values, an operation with a tensor on the CPU fails as it would on a GPU."""
+    changed = change(name, torch.empty(6, 3, 24, 24, dtype=torch.uint8, device="meta"), probability=probability)
+    assert changed.device.type == "meta"
+
+
 @every_operation
 def test_probability_0_changes_nothing(name):
     assert torch.equal(change(name, probability=0.0), IMAGES)
