@@ -29,7 +29,7 @@ from typing import Any
 
 from femb_cli.config.load import dump_config, load_config, read_yaml
 from femb_cli.config.schema import DatasetConfig, TrainConfig
-from femb_cli.errors import FembError
+from femb_cli.errors import FembError, UsageError
 from femb_cli.files import remove, write_errors, write_text
 
 CONFIG = "config.yaml"
@@ -98,6 +98,7 @@ def read_config(run: Path) -> TrainConfig:
 
     Raises:
         FembError: the file is missing, cut off or damaged.
+        UsageError: a setting is unknown or does not fit, for example in the run of an older femb.
     """
     file = run / CONFIG
     if not file.is_file():
@@ -115,7 +116,10 @@ def read_config(run: Path) -> TrainConfig:
             f"{file} is cut off: {f'it has no {missing[-1]}' if missing else 'its last line has no end'}",
             hint=copies,
         )
-    return load_config(file)
+    try:
+        return load_config(file)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error.message}", hint=error.hint) from error
 
 
 def write_config(run: Path, config: TrainConfig) -> None:

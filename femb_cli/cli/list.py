@@ -7,14 +7,14 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.output import Output, format_pairs
 
-Kind = Literal["headers", "backbones", "benchmarks", "configs", "families"]
+Kind = Literal["headers", "backbones", "augmentations", "benchmarks", "configs", "families"]
 
 
 def list_entries(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     json: options.Json = False,
 ) -> None:
-    """List the headers, backbones, benchmarks, configurations or checkpoint families that femb knows.
+    """List the headers, backbones, augmentations, benchmarks, configurations or checkpoint families that femb knows.
 
     \b
     Examples:
@@ -37,6 +37,10 @@ def _entries(kind: Kind) -> dict[str, str]:
             from femb_cli.config.schema import BackboneConfig
 
             return _choices(BackboneConfig)
+        case "augmentations":
+            from femb_cli.config.schema import AugmentConfig
+
+            return _choices(AugmentConfig)
         case "configs":
             from femb_cli.config.load import shipped_configs
 

@@ -68,6 +68,10 @@ def assign(tree: dict[str, Any], key: str, value: Any) -> None:
         child = below.setdefault(parent, {})
         if isinstance(child, str):
             child = below[parent] = {"name": child}
+        if isinstance(child, list):
+            raise UsageError(
+                f"cannot set {cut(key)}: {cut(parent)} is a list", hint=f"set it as a whole: --set {cut(parent)}=[...]"
+            )
         if not isinstance(child, dict):
             raise UsageError(f"cannot set {cut(key)}: {cut(parent)} is a value, not a section")
         below = child

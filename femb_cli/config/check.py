@@ -79,10 +79,12 @@ def _explain(error: ErrorDetails, schema: Any, where: str) -> UsageError:
     if error["type"] in UNKNOWN_KEY:
         path, section = _locate(location[:-1], schema, where)
         key, known = str(location[-1]), [item.name for item in fields(section)]
-        return UsageError(
-            f"unknown setting {shown(_join(path, key))}",
-            hint=did_you_mean(key, known, path) or f"known here: {', '.join(known)}",
-        )
+        _, union = _locate(location[:-2], schema, where)
+        if is_by_name(union) and key in choices(union):
+            hint = f"write {{name: {key}, ...}}"
+        else:
+            hint = did_you_mean(key, known, path) or f"known here: {', '.join(known)}"
+        return UsageError(f"unknown setting {shown(_join(path, key))}", hint=hint)
     path, annotation = _locate(location, schema, where)
     match error["type"]:
         case "union_tag_invalid":
@@ -93,6 +95,12 @@ def _explain(error: ErrorDetails, schema: Any, where: str) -> UsageError:
             )
         case "model_attributes_type":
             return UsageError(f"{path or 'the entry'} must be a name or a mapping, not {shown(value)}")
+        case "tuple_type" if is_by_name(item := typing.get_args(annotation)[0]):
+            first, second = list(choices(item))[:2]
+            return UsageError(
+                f"{path} must be a list, not {shown(value)}",
+                hint=f"write names, and mappings for their settings: {path}: [{first}, {{name: {second}, ...}}]",
+            )
         case "dataclass_type":
             return UsageError(f"{path or 'the configuration'} must be a mapping, not {shown(value)}")
     return UsageError(f"{path} = {shown(value)}: {error['msg'].lower()}")

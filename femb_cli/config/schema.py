@@ -1,14 +1,15 @@
 """All settings of a training run, each with its type, its range and its default.
 
-Every section is a frozen dataclass. Headers, backbones, data and optimizers are unions: `name` chooses the dataclass
-(the first of the union where it is left out), and `implementation` says which class or function is called to build it.
-A new header is one more dataclass in the union. Angles are in radians, magnitudes are L2 norms of raw embeddings.
+Every section is a frozen dataclass. Headers, backbones, data, optimizers and the operations of the augmentation are
+unions: `name` chooses the dataclass (the first of the union where it is left out), and `implementation` says which
+class or function is called to build it. A new header is one more dataclass in the union. Angles of headers are in
+radians, those of the augmentation in degrees; magnitudes are L2 norms of raw embeddings.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from femb_cli.config.section import ByName, Duration, Section
 from femb_cli.errors import UsageError
@@ -288,27 +289,215 @@ class DatasetConfig(Section):
 DataConfig = Annotated[SyntheticConfig | DatasetConfig, ByName()]
 
 
+# --- augmentation ----------------------------------------------------------------------------------------------
+
+Fraction = Annotated[float, Gt(0), Le(1)]
+Quality = Annotated[int, Ge(1), Le(100)]
+
+
 @dataclass(frozen=True)
-class AugmentConfig(Section):
-    """Random changes of a training image, computed on the device; 0 switches one off."""
+class AugmentSection(Section):
+    """Base of the operations of the augmentation. A pair of numbers is the smallest and the largest value drawn."""
 
-    flip: Probability = 0.5
-    """Probability of mirroring the image."""
-    rotate: NonNegative = 0.0
+    def __post_init__(self) -> None:
+        """Refuse a pair whose first number is the larger one."""
+        for item in fields(self):
+            match getattr(self, item.name):
+                case (int() | float() as low, int() | float() as high) if low > high:
+                    key = f"augment: {getattr(self, 'name', '')}: {item.name}"
+                    raise UsageError(f"{key} = [{low:g}, {high:g}] begins with the larger number")
+
+
+@dataclass(frozen=True)
+class FlipConfig(AugmentSection):
+    """Mirror left and right."""
+
+    name: Literal["flip"] = "flip"
+    probability: Probability = 0.5
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.flip:Flip"
+
+
+@dataclass(frozen=True)
+class GeometryConfig(AugmentSection):
+    """Rotate, shift and zoom, with a single resampling."""
+
+    name: Literal["geometry"] = "geometry"
+    probability: Probability = 1.0
+    rotate: NonNegative = 10.0
     """Largest rotation, degrees."""
-    shift: NonNegative = 0.0
+    shift: NonNegative = 0.05
     """Largest shift, as a fraction of the image's side."""
-    zoom: NonNegative = 0.0
+    zoom: NonNegative = 0.1
     """Largest change of scale, as a natural logarithm: 0.1 is about 10 %."""
-    colour: NonNegative = 0.0
-    """Largest change of brightness, of contrast and of saturation, as natural logarithms."""
-    grey: Probability = 0.0
-    """Probability of a greyscale image."""
-    low_resolution: Probability = 0.0
-    """Probability of scaling the image down 2 to 4 times and up again."""
-    erase: Probability = 0.0
-    """Probability of erasing one rectangle, each side 10 to 40 % of the image's."""
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.geometry:Geometry"
 
+
+@dataclass(frozen=True)
+class ColourConfig(AugmentSection):
+    """Change brightness, the direction of the light, contrast and saturation."""
+
+    name: Literal["colour"] = "colour"
+    probability: Probability = 1.0
+    strength: NonNegative = 0.3
+    """Largest change of each, as a natural logarithm."""
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.colour:Colour"
+
+
+@dataclass(frozen=True)
+class GreyConfig(AugmentSection):
+    """Make the image grey."""
+
+    name: Literal["grey"] = "grey"
+    probability: Probability = 0.1
+    weights: tuple[Positive, Positive, Positive] = (0.299, 0.587, 0.114)
+    """Of red, green and blue."""
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.colour:Grey"
+
+
+@dataclass(frozen=True)
+class HSVConfig(AugmentSection):
+    """Turn the hue and scale the saturation (arcface_torch with DALI)."""
+
+    name: Literal["hsv"] = "hsv"
+    probability: Probability = 0.2
+    hue: tuple[float, float] = (0.0, 20.0)
+    """Degrees."""
+    saturation: tuple[NonNegative, NonNegative] = (1.0, 1.2)
+    """Factor."""
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.colour:HSV"
+
+
+@dataclass(frozen=True)
+class PhotometricConfig(AugmentSection):
+    """Change brightness, contrast and saturation in random order (AdaFace)."""
+
+    name: Literal["photometric"] = "photometric"
+    probability: Probability = 0.2
+    brightness: NonNegative = 0.5
+    """The factor is between 1 - brightness and 1 + brightness; in the same way below."""
+    contrast: NonNegative = 0.5
+    saturation: NonNegative = 0.5
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.photometric:Photometric"
+
+
+@dataclass(frozen=True)
+class RandomCropConfig(AugmentSection):
+    """Keep a random rectangle and make the rest black (AdaFace)."""
+
+    name: Literal["random_crop"] = "random_crop"
+    probability: Probability = 0.2
+    scale: tuple[Fraction, Fraction] = (0.2, 1.0)
+    """Area of the rectangle, as a fraction of the image's."""
+    aspect: tuple[Positive, Positive] = (0.75, 4 / 3)
+    """Ratio of width to height."""
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.crop:RandomCrop"
+
+
+@dataclass(frozen=True)
+class LowResolutionConfig(AugmentSection):
+    """Scale down with a filter and up again."""
+
+    name: Literal["low_resolution"] = "low_resolution"
+    probability: Probability = 0.2
+    factor: tuple[Annotated[float, Ge(1), Le(2048)], Annotated[float, Ge(1), Le(2048)]] = (2.0, 4.0)
+    """How many times smaller the side becomes."""
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.resolution:LowResolution"
+
+
+@dataclass(frozen=True)
+class DownscaleConfig(AugmentSection):
+    """Scale down and up again, each with a random interpolation (AdaFace)."""
+
+    name: Literal["downscale"] = "downscale"
+    probability: Probability = 0.2
+    ratio: tuple[Fraction, Fraction] = (0.2, 1.0)
+    """Side of the small image, as a fraction of the side."""
+    interpolations: Annotated[tuple[Literal["nearest", "bilinear", "area", "bicubic"], ...], MinLen(1)] = (
+        "nearest",
+        "bilinear",
+        "area",
+        "bicubic",
+    )
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.resolution:Downscale"
+
+
+@dataclass(frozen=True)
+class BlurConfig(AugmentSection):
+    """Blur with a Gaussian or a box."""
+
+    name: Literal["blur"] = "blur"
+    probability: Probability = 0.2
+    sigma: tuple[Annotated[float, Ge(0), Le(100)], Annotated[float, Ge(0), Le(100)]] = (0.8, 1.1)
+    """Standard deviation, pixels of the network's input."""
+    kernel: Literal["gaussian", "box"] = "gaussian"
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.blur:Blur"
+
+
+@dataclass(frozen=True)
+class JpegConfig(AugmentSection):
+    """Encode as JPEG and decode again, on the CPU."""
+
+    name: Literal["jpeg"] = "jpeg"
+    probability: Probability = 0.2
+    quality: tuple[Quality, Quality] = (30, 90)
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.jpeg:Jpeg"
+
+
+@dataclass(frozen=True)
+class RandAugmentConfig(AugmentSection):
+    """RandAugment (Cubuk et al., NeurIPS 2020): a few of fourteen changes with one magnitude, for example for ViT."""
+
+    name: Literal["rand_augment"] = "rand_augment"
+    probability: Probability = 1.0
+    num_changes: Annotated[int, Ge(0), Le(100)] = 2
+    """How many changes an image gets."""
+    magnitude: Annotated[float, Ge(0), Le(30)] = 9.0
+    """Strength of all of them, of 30."""
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.rand_augment:RandAugment"
+
+
+@dataclass(frozen=True)
+class EraseConfig(AugmentSection):
+    """Fill a random rectangle with mid-grey or a random colour."""
+
+    name: Literal["erase"] = "erase"
+    probability: Probability = 0.3
+    side: tuple[Fraction, Fraction] = (0.1, 0.4)
+    """Width and height of the rectangle, as fractions of the image's side."""
+    fill: Literal["grey", "colour"] = "grey"
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.cover:Erase"
+
+
+@dataclass(frozen=True)
+class OcclusionConfig(AugmentSection):
+    """Cover the eyes or the mouth with a band of a random colour, in faces aligned to ArcFace's template."""
+
+    name: Literal["occlusion"] = "occlusion"
+    probability: Probability = 0.1
+    parts: Annotated[tuple[Literal["eyes", "mouth"], ...], MinLen(1)] = ("eyes", "mouth")
+    """An image draws one of them."""
+    height: tuple[Fraction, Fraction] = (0.1, 0.3)
+    """Height of the band, as a fraction of the image's."""
+    implementation: ClassVar[str] = "femb_cli.data.images.augmentation.cover:Occlusion"
+
+
+AugmentConfig = Annotated[
+    FlipConfig
+    | GeometryConfig
+    | ColourConfig
+    | GreyConfig
+    | HSVConfig
+    | PhotometricConfig
+    | RandomCropConfig
+    | LowResolutionConfig
+    | DownscaleConfig
+    | BlurConfig
+    | JpegConfig
+    | RandAugmentConfig
+    | EraseConfig
+    | OcclusionConfig,
+    ByName(),
+]
 
 # --- classifier ------------------------------------------------------------------------------------------------
 
@@ -463,7 +652,8 @@ class TrainConfig(Section):
     classifier: ClassifierConfig = field(default_factory=ClassifierConfig)
     optimizer: OptimizerConfig = field(default_factory=SGDConfig)
     schedule: Annotated[ScheduleConfig, ByName()] = field(default_factory=ScheduleConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    augment: tuple[AugmentConfig, ...] = (FlipConfig(),)
+    """Random changes of the training images, in their order."""
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     pixels: PixelsConfig | None = None

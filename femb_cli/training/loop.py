@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.runs import checkpoint_path, keep_newest_checkpoints
 from femb_cli.classifier import ClassifierOutput
-from femb_cli.data.images.augment import augment
+from femb_cli.data.images.augmentation import Augmentation
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
 from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
@@ -67,7 +67,7 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
     network = accelerator.prepare(state.backbone) if is_trained(state.backbone) else state.backbone
     state.optimizer = accelerator.prepare(state.optimizer)
     start = state.step
-    batches = open_batches(job, start, accelerator)
+    batches, augment = open_batches(job, start, accelerator), Augmentation(config.augment)
     _begin(job, start, accelerator)
     log = RunLog(job.run, steps=plan.steps, batch_size=plan.batch_size, start=start, writes=accelerator.is_main_process)
     verifications: list[dict[str, Any]] = []
@@ -93,7 +93,7 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
         for micro_batch in micro_batches:
             batch = next(batches)
             draws = seed_micro_batch(state, config.seed, plan.batch_size, micro_batch)
-            pixels_B3HW = augment(card.preprocessing.resize(batch.images_BHW3), config.augment, draws)
+            pixels_B3HW = augment(card.preprocessing.resize(batch.images_BHW3), draws)
             inputs_B3HW = card.preprocessing.normalise(pixels_B3HW, dtype)
             with nullcontext() if micro_batch.is_last else accelerator.no_sync(network):
                 embeddings_BD = network(inputs_B3HW.contiguous(memory_format=torch.channels_last))

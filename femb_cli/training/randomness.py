@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from femb_cli.backbones.dropout import seed_draws
-from femb_cli.data.images.augment import Draws
+from femb_cli.data.images.augmentation import Draws
 from femb_cli.training.state import TrainingState
 
 LARGEST = 2**64 - 2**20
@@ -78,4 +78,4 @@ def seed_micro_batch(state: TrainingState, seed: int, batch_size: int, micro_bat
     mixed = (seed * 1_000_003 + state.step) * 65_537 % LARGEST
     seed_draws(state.backbone, mixed, micro_batch.places(batch_size))
     state.classifier.seed(mixed, micro_batch.places_of_all(batch_size))
-    return Draws(torch.Generator().manual_seed(mixed), micro_batch.part, micro_batch.parts)
+    return Draws(mixed, micro_batch.part, micro_batch.parts)

@@ -18,7 +18,7 @@ from femb_cli.checkpoints.runs import (
 )
 from femb_cli.config.load import dump_config
 from femb_cli.config.schema import DatasetConfig, MagFaceConfig, TrainConfig
-from femb_cli.errors import FembError
+from femb_cli.errors import FembError, UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +64,16 @@ def test_a_configuration_of_an_older_femb_is_whole_without_later_settings(tmp_pa
     assert len(older) == len(lines) - 1
     (tmp_path / "config.yaml").write_text("".join(older))
     assert read_config(tmp_path) == TrainConfig(batch_size=7)
+
+
+def test_a_setting_of_an_older_femb_is_refused_with_the_file_and_the_new_form(tmp_path):
+    new = "augment:\n- name: flip\n  probability: 0.5\n"
+    text = dump_config(TrainConfig())
+    assert new in text
+    (tmp_path / "config.yaml").write_text(text.replace(new, "augment:\n  flip: 0.5\n"))
+    with pytest.raises(UsageError, match=r"config\.yaml: augment must be a list, not {'flip': 0.5}") as caught:
+        read_config(tmp_path)
+    assert "[flip, " in caught.value.hint
 
 
 def test_checkpoints_are_ordered_by_their_step(tmp_path):

@@ -5,12 +5,13 @@ import json
 import pytest
 
 from femb_cli.config.load import shipped_configs
-from femb_cli.config.schema import BackboneConfig, HeaderConfig
+from femb_cli.config.schema import AugmentConfig, BackboneConfig, HeaderConfig
 from femb_cli.config.section import choices
 
 NAMES = {
     "headers": set(choices(HeaderConfig)),
     "backbones": set(choices(BackboneConfig)),
+    "augmentations": set(choices(AugmentConfig)),
     "configs": set(shipped_configs()),
     "benchmarks": {"lfw", "xqlfw", "synthetic"},
     "families": {"adaface", "magface"},

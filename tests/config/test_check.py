@@ -73,6 +73,11 @@ def test_an_optional_entry_is_an_entry_or_null(value):
         ({3: 4}, "unknown setting '3'", "known here: augmentations"),
         ({"augmentations": [{"probabilty": 1}]}, "unknown setting 'augmentations[0].probabilty'", "[0].probability'"),
         ({"augmentations": ["flip", "rotat"]}, "unknown augmentations[1] 'rotat': known are flip, rotate", "'rotate'"),
+        (
+            {"augmentations": [{"rotate": {"degrees": 1}}]},
+            "unknown setting 'augmentations[0].rotate'",
+            "{name: rotate,",
+        ),
         ({"last": {"name": "turn"}}, "unknown last 'turn'", None),
         ({"last": {"name": "rotate", "degree": 1}}, "unknown setting 'last.degree'", "'last.degrees'"),
     ],
@@ -101,6 +106,14 @@ def test_a_misspelling_is_named_with_its_place_and_the_closest_spelling(tree, me
 )
 def test_a_value_that_does_not_fit_is_named_with_its_place(tree, message):
     assert refusal(tree)[0].startswith(message)
+
+
+@pytest.mark.parametrize("value", ["flip", {"flip": 0.5}, None, 0])
+def test_what_must_be_a_list_of_entries_is_answered_with_an_example(value):
+    assert refusal({"augmentations": value}) == (
+        f"augmentations must be a list, not {value!r}",
+        "write names, and mappings for their settings: augmentations: [flip, {name: rotate, ...}]",
+    )
 
 
 def test_an_unknown_key_is_said_before_a_bad_value():

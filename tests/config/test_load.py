@@ -113,7 +113,7 @@ def test_a_value_of_another_entry_is_no_value_of_this_one(tmp_path):
         "optimizer.lr=-1",
         "optimizer.lr=.nan",
         "optimizer.nesterov=1",
-        "augment.flip=1.5",
+        "augment=[{probability: 1.5}]",
         "precision=fp8",
         "schedule.milestones=[0.5, 2]",
         "backbone.dropout=1",
@@ -344,3 +344,19 @@ trainer: {class_path: Trainer, init_args: {max_epochs: 5, devices: [0]}}
         'femb train seed_arcface_r50_ms1mv2 --backbone iresnet100 --header magface --data "${D}/x.parquet"'
         " --batch-size 128 --lr 0.02 --epochs 5 --seed 7"
     )
+
+
+@pytest.mark.parametrize("setting", ["augment.flip=0", "augment={flip: 0.5}", "augment=flip"])
+def test_an_augmentation_that_is_no_list_is_answered_with_one(setting):
+    with pytest.raises(UsageError, match="augment must be a list") as caught:
+        load_config(None, [setting])
+    assert "augment: [flip, {name: geometry, ...}]" in caught.value.hint
+
+
+def test_a_list_is_set_as_a_whole(tmp_path):
+    assert [entry.name for entry in load_config(None, ["augment=[flip, grey]"]).augment] == ["flip", "grey"]
+    assert load_config(None, ["augment=[]"]).augment == ()
+    (tmp_path / "own.yaml").write_text("augment: [flip]\n")
+    with pytest.raises(UsageError, match="augment is a list") as caught:
+        load_config(tmp_path / "own.yaml", ["augment.flip=0"])
+    assert "--set augment=[...]" in caught.value.hint

@@ -5,11 +5,25 @@ from dataclasses import FrozenInstanceError, fields
 import pytest
 
 from femb_cli.config.check import check
-from femb_cli.config.schema import BackboneConfig, DataConfig, HeaderConfig, InitConfig, OptimizerConfig, TrainConfig
+from femb_cli.config.schema import (
+    AugmentConfig,
+    BackboneConfig,
+    DataConfig,
+    HeaderConfig,
+    InitConfig,
+    OptimizerConfig,
+    TrainConfig,
+)
 from femb_cli.config.section import choices
 from femb_cli.errors import UsageError
 
-UNIONS = {"header": HeaderConfig, "backbone": BackboneConfig, "data": DataConfig, "optimizer": OptimizerConfig}
+UNIONS = {
+    "header": HeaderConfig,
+    "backbone": BackboneConfig,
+    "data": DataConfig,
+    "optimizer": OptimizerConfig,
+    "augment": AugmentConfig,
+}
 ENTRIES = [(union, name) for union in UNIONS.values() for name in choices(union)]
 
 
@@ -29,6 +43,10 @@ def test_the_defaults_of_every_entry_pass_their_own_checks(union, name):
         ({"header": {"name": "elasticface", "official_order": True}}, "official_order has no effect"),
         ({"optimizer": {"nesterov": True, "momentum": 0}}, "optimizer.momentum above 0"),
         ({"init": {"classifier": True}}, "needs a checkpoint"),
+        (
+            {"augment": ["flip", {"name": "jpeg", "quality": [90, 30]}]},
+            "quality = [90, 30] begins with",
+        ),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(tree, words):

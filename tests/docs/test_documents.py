@@ -1,7 +1,9 @@
 """The pages of the project: links lead somewhere, commands parse, Python runs, lists are complete."""
 
 import re
+import textwrap
 import tomllib
+from dataclasses import asdict
 
 import pytest
 import typer
@@ -9,10 +11,15 @@ from documents import PAGES, ROOT, anchors, commands_of, links, python_blocks
 
 from femb_cli.cli.app import app, name_bare_resume
 from femb_cli.config.load import load_config
+from femb_cli.config.plain_yaml import read_plain
+from femb_cli.config.registry import make
+from femb_cli.config.schema import AugmentConfig
+from femb_cli.config.section import choices
 from femb_cli.evaluation.verification.benchmarks import find_benchmark
 
 COMMANDS = sorted({command for page in PAGES for command in commands_of(page)})
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TRAINING = (ROOT / "docs/training.md").read_text(encoding="utf-8")
 
 
 def name_of(page):
@@ -60,6 +67,24 @@ def test_the_python_of_the_documentation_runs(trained, tmp_path, monkeypatch):
     assert len(blocks) == 2
     for block in blocks:
         exec(compile(block, "docs/python.md", "exec"), {})
+
+
+def test_the_table_of_operations_has_all_of_them_with_their_defaults():
+    rows = re.findall(r"^\| `(\w+)` \| .* \| ([\d.]+) \| (?:`(.*?)`.*)?\|$", TRAINING, re.MULTILINE)
+    assert [name for name, *_ in rows] == list(choices(AugmentConfig))
+    for name, probability, settings in rows:
+        shown = {"probability": float(probability), **read_plain(f"{{{settings}}}")}
+        shown, defaults = (asdict(make(AugmentConfig, name, **values)) for values in (shown, {}))
+        rounded = {"aspect": (0.75, 1.333)} if "aspect" in defaults else {}
+        assert shown == {**defaults, **rounded}
+
+
+def test_every_augmentation_of_the_documentation_is_one(tmp_path):
+    blocks = re.findall(r"^    augment:.*\n(?:      .*\n)*", TRAINING, re.MULTILINE)
+    assert len(blocks) == 3
+    for block in blocks:
+        (tmp_path / "own.yaml").write_text(textwrap.dedent(block))
+        assert load_config(tmp_path / "own.yaml").augment
 
 
 def test_every_dependency_has_a_reason():

@@ -100,7 +100,7 @@ class Case:
             "optimizer.lr": values["lr"],
             "steps": values["steps"] // micro_batches,
             "precision": "fp64",
-            "augment.flip": 0.0,
+            "augment": [],
             "log_every": 1,
         }
         if "vit" in values["network"]:

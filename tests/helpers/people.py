@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from femb_cli.checkpoints.runs import run_checkpoints
-from femb_cli.config.schema import AugmentConfig, CheckpointConfig, IResNetConfig, SGDConfig, TrainConfig
+from femb_cli.config.schema import CheckpointConfig, IResNetConfig, SGDConfig, TrainConfig
 from femb_cli.data.open import open_source
 from femb_cli.evaluation.verification.open import PairSet, open_pairs
 from femb_cli.training.data_identity import data_identity
@@ -54,7 +54,7 @@ def make_job(run: Path, people: Path, *, resumed: bool = False, **settings: obje
     defaults = {
         "backbone": NETWORK,
         "optimizer": SGDConfig(lr=0.05),
-        "augment": AugmentConfig(flip=0.0),
+        "augment": (),
         "checkpoint": CheckpointConfig(keep=99),
         "batch_size": 6,
         "steps": 4,

@@ -13,7 +13,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.classifier import MarginClassifier
-from femb_cli.config.schema import AugmentConfig, CheckpointConfig, ScheduleConfig, SGDConfig, ValidationConfig
+from femb_cli.config.schema import (
+    CheckpointConfig,
+    ColourConfig,
+    GeometryConfig,
+    ScheduleConfig,
+    SGDConfig,
+    ValidationConfig,
+)
 from femb_cli.data.loading.loader import ShuffledBatches
 from femb_cli.errors import FembError
 from femb_cli.headers import build_header
@@ -105,7 +112,7 @@ def test_the_learning_rate_follows_the_schedule(people, tmp_path):
 
 
 def test_a_resumed_run_repeats_no_step_and_ends_with_the_same_weights(people, tmp_path):
-    augmented = {"augment": AugmentConfig(rotate=10, colour=0.2), "checkpoint": CheckpointConfig(every=2, keep=99)}
+    augmented = {"augment": (GeometryConfig(), ColourConfig()), "checkpoint": CheckpointConfig(every=2, keep=99)}
     unbroken = make_job(tmp_path / "unbroken", people, **augmented)
     train(unbroken, [])
     broken = make_job(tmp_path / "run", people, **augmented)

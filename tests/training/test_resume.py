@@ -73,7 +73,7 @@ def test_the_same_settings_are_nothing_to_speak_of(tmp_path):
     "setting",
     [
         *("seed=7", "batch_size=8", "header=magface", "header.margin=0.3", "backbone.width=0.5", "optimizer.lr=1.0"),
-        *("optimizer=adamw", "schedule.power=2.0", "data.seed=3", "classifier.chunk=8", "augment.flip=0.0"),
+        *("optimizer=adamw", "schedule.power=2.0", "data.seed=3", "classifier.chunk=8", "augment=[]"),
         *("precision=bf16", "clip_gradient=null", "init.checkpoint=other", "sync_batch_norm=true"),
     ],
 )

@@ -284,7 +284,7 @@ def test_a_recipe_without_its_data_says_which_conversion_makes_it(people):
 
 
 def test_the_scaled_learning_rate_is_said(people, caplog):
-    settings = ("optimizer={name: sgd, lr: 0.4, lr_batch_size: 24}", "schedule=constant")
+    settings = ("optimizer={name: sgd, lr: 0.4, lr_batch_size: 24}", "schedule={name: constant}")
     with caplog.at_level("INFO", logger="femb"):
         launch_run(prepare_run(request(settings=settings, out=Path("run")), say=silent))
     assert "learning rate 0.1: 0.4 is for a batch of 24, this one has 6 (--lr sets another)" in caplog.messages
