@@ -124,9 +124,14 @@ def preprocessing_of(config: TrainConfig) -> Preprocessing:
     return Preprocessing(config.backbone.input_size, pixels.channel_order, mean, std)
 
 
+def training_images(job: TrainJob) -> TrainingImages:
+    """Return the images of a training, which are decoded to the network's input size or more."""
+    return TrainingImages(job.source, max(ALIGNED_SIZE, job.config.backbone.input_size))
+
+
 def open_batches(job: TrainJob, start: int, accelerator: Accelerator) -> Iterator[TrainingBatch]:
     """Yield this process's part of every micro-batch from step `start` on, on its device."""
-    images = TrainingImages(job.source, max(ALIGNED_SIZE, job.config.backbone.input_size))
+    images = training_images(job)
     rows = ShuffledBatches(
         job.plan.num_images,
         job.plan.batch_size,

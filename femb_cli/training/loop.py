@@ -16,13 +16,15 @@ from accelerate import Accelerator
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.runs import checkpoint_path, keep_newest_checkpoints
 from femb_cli.classifier import ClassifierOutput
+from femb_cli.config.schema import MagFaceConfig
 from femb_cli.data.images.augmentation import Augmentation
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
 from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
-from femb_cli.training.build import build_accelerator, build_state, open_batches
+from femb_cli.training.build import build_accelerator, build_state, open_batches, training_images
 from femb_cli.training.freezing import is_trained
 from femb_cli.training.job import TrainJob
+from femb_cli.training.magnitude_bounds import check_bounds
 from femb_cli.training.optim.optimizers import set_learning_rate
 from femb_cli.training.optim.schedule import Rates
 from femb_cli.training.randomness import MicroBatch, seed_micro_batch
@@ -68,7 +70,7 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
     state.optimizer = accelerator.prepare(state.optimizer)
     start = state.step
     batches, augment = open_batches(job, start, accelerator), Augmentation(config.augment)
-    _begin(job, start, accelerator)
+    _begin(job, state, card, accelerator)
     log = RunLog(job.run, steps=plan.steps, batch_size=plan.batch_size, start=start, writes=accelerator.is_main_process)
     verifications: list[dict[str, Any]] = []
     rank, world_size = accelerator.process_index, accelerator.num_processes
@@ -125,11 +127,14 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
     return TrainingResult(log.loss, verifications)
 
 
-def _begin(job: TrainJob, step: int, accelerator: Accelerator) -> None:
+def _begin(job: TrainJob, state: TrainingState, card: ModelCard, accelerator: Accelerator) -> None:
     """Make a resumed run unfinished again once every process has loaded its checkpoint: no failure changes the run."""
+    header, starts_from = job.config.header, job.config.init.checkpoint
+    if isinstance(header, MagFaceConfig) and starts_from and not job.resumed and accelerator.is_main_process:
+        check_bounds(header, state.backbone, card, training_images(job))
     accelerator.wait_for_everyone()
     if job.resumed and accelerator.is_main_process:
-        reopen_run(job.run, job.config, job.info, step)
+        reopen_run(job.run, job.config, job.info, state.step)
         keep_newest_checkpoints(job.run, job.config.checkpoint.keep)  # a kill may have come before the deletion
 
 
