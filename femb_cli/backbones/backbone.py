@@ -1,5 +1,6 @@
 """The base class of all backbones."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from torch import nn
@@ -27,6 +28,10 @@ class Backbone(nn.Module):
         for module in self.keep_statistics:
             module.eval()
         return self
+
+    def blocks_to_recompute(self) -> Sequence[nn.Module]:
+        """Return the parts that hold most activations, each with one input and one output."""
+        raise NotImplementedError
 
     def init_weights(self) -> None:
         """Draw fresh weights: He's normal distribution for convolutions, PyTorch's default for all other layers.

@@ -118,6 +118,10 @@ class IResNet(Backbone):
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 module.momentum = bn_momentum
 
+    def blocks_to_recompute(self) -> list[nn.Module]:
+        """Return the residual blocks."""
+        return [block for stage in (self.layer1, self.layer2, self.layer3, self.layer4) for block in stage]
+
     def init_weights(self) -> None:
         """Draw fresh weights, see `initial_weights`; the linear layer's from PyTorch's default."""
         super().init_weights()

@@ -60,6 +60,10 @@ class MobileFaceNet(Backbone):
         self.conv3 = nn.Conv2d(512, embedding_dim, 1)
         self.bn = nn.BatchNorm2d(embedding_dim)
 
+    def blocks_to_recompute(self) -> list[nn.Module]:
+        """Return the bottlenecks."""
+        return list(self.features)
+
     def forward(self, images_B3HW: Tensor) -> Tensor:
         """Map preprocessed images to raw embeddings (B, D)."""
         x = self.features(self.dw_conv(self.conv1(images_B3HW)))
@@ -158,6 +162,10 @@ class WideMobileFaceNet(Backbone):
             nn.Linear(512, embedding_dim, bias=False),
             nn.BatchNorm1d(embedding_dim),
         )
+
+    def blocks_to_recompute(self) -> list[nn.Module]:
+        """Return the groups of residual blocks."""
+        return list(self.layers)
 
     def forward(self, images_B3HW: Tensor) -> Tensor:
         """Map preprocessed images to raw embeddings (B, D)."""

@@ -76,6 +76,10 @@ class ViT(Backbone):
             nn.BatchNorm1d(embedding_dim, eps=bn_eps),
         )
 
+    def blocks_to_recompute(self) -> list[nn.Module]:
+        """Return the transformer blocks."""
+        return list(self.blocks)
+
     def init_weights(self) -> None:
         """Draw all weights from a truncated normal distribution; biases start at 0."""
         for parameter in (self.pos_embed, self.mask_token):

@@ -674,9 +674,13 @@ class TrainConfig(Section):
     """Length of the run in steps; null if `epochs` is set."""
     clip_gradient: Positive | None = 5.0
     """Largest L2 norm of the backbone's gradient; null: no limit."""
-    precision: Literal["fp32", "bf16", "fp16", "fp64"] = "fp32"
-    """Floating-point format of the backbone's computations; margins and softmax are float32. `fp64`: everything is
-    float64, to compare trainings without the noise of rounding."""
+    precision: Literal["fp32", "tf32", "bf16", "fp16", "fp64"] = "fp32"
+    """Floating-point format of the backbone's computations; margins and softmax are float32. `tf32`: GPUs multiply
+    numbers of 10 bits in convolutions. `fp64`: everything is float64, to compare trainings without the noise of
+    rounding."""
+    recompute_activations: bool = False
+    """Keep the input of each of the backbone's blocks only, and compute the rest again in the backward pass: slower by
+    about a third, in a fraction of the memory."""
     workers: Annotated[int, Ge(0), Le(1024)] = 2
     """Threads of each process that read and decode images; 0: the training thread does it."""
     log_every: Count = 20

@@ -23,6 +23,7 @@ from femb_cli.training.freezing import freeze
 from femb_cli.training.job import TrainJob
 from femb_cli.training.optim.optimizers import build_optimizer
 from femb_cli.training.plan import Plan
+from femb_cli.training.recompute import recompute_blocks
 from femb_cli.training.run_log import Means
 from femb_cli.training.state import TrainingState
 from femb_cli.training.sync_batch_norm import synchronise_batch_norm
@@ -31,8 +32,10 @@ from femb_cli.training.warm_start import load_warm_start, warm_start_checkpoint
 
 def build_accelerator(config: TrainConfig, device: str | None) -> Accelerator:
     """Build the accelerator for the device and the configured precision, and join the process group."""
+    # torch's own default is TF32 in convolutions and float32 in matrix products.
+    torch.backends.cudnn.allow_tf32 = config.precision == "tf32"
     accelerator = Accelerator(
-        mixed_precision="no" if config.precision in ("fp32", "fp64") else config.precision,
+        mixed_precision=config.precision if config.precision in ("bf16", "fp16") else "no",
         # On a CPU-only machine Accelerate joins the process group only with cpu=True.
         cpu=pick_device(device).type == "cpu",
     )
@@ -64,6 +67,8 @@ def build_state(job: TrainJob, accelerator: Accelerator) -> tuple[TrainingState,
     if config.sync_batch_norm:
         synchronise_batch_norm(backbone, accelerator.device)
     freeze(backbone, config.freeze)
+    if config.recompute_activations:
+        recompute_blocks(backbone)
     dtype = torch.float64 if config.precision == "fp64" else torch.float32
     backbone.to(accelerator.device, dtype).to(memory_format=torch.channels_last)
     classifier.to(accelerator.device, dtype)
