@@ -5,22 +5,35 @@ from accelerate import PartialState
 
 from femb_cli.errors import FembError, UsageError
 from femb_cli.runtime.ranks import inside_launcher
+from femb_cli.text import cut
 
 
 def pick_device(device: str | torch.device | None) -> torch.device:
-    """Return the requested device; None: a GPU if there is one, else the CPU.
+    """Return the requested device; None: a GPU (`cuda`, or Apple's `mps`) if there is one, else the CPU.
 
     Raises:
         FembError: torch cannot use that device here.
     """
+    present = _present()
     if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(present[0])
     try:
         chosen = torch.device(device)
+        if chosen.type in ("cuda", "mps") and chosen.type not in present:
+            raise RuntimeError("this machine has none that torch can use")
         torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        raise FembError(f"cannot use the device {str(device)!r}: {str(error).splitlines()[0]}") from error
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FembError(
+            f"cannot use the device {str(device)!r}: {cut(reason)}", hint=f"here: {', '.join(present)}"
+        ) from error
     return chosen
+
+
+def _present() -> list[str]:
+    """Return the kinds of devices that this machine has, the fastest first."""
+    kinds = [("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available()), ("cpu", True)]
+    return [kind for kind, is_here in kinds if is_here]
 
 
 def check_devices(processes: int, gpus: int | None, device: str | None) -> None:
@@ -40,6 +53,8 @@ def check_devices(processes: int, gpus: int | None, device: str | None) -> None:
         raise UsageError(f"{gpus} GPUs were asked for, but this machine has {present}", hint=hint)
     if present and not inside_launcher() and device != "cpu" and processes > present:
         raise UsageError(f"{processes} processes cannot share {present} GPUs", hint=hint)
+    if processes > 1 and pick_device(device).type == "mps":
+        raise UsageError(f"{processes} processes cannot share Apple's GPU", hint=hint)
 
 
 def join_process_group(device: str | None) -> None:

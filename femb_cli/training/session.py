@@ -273,9 +273,9 @@ def _check_hardware(request: TrainRequest, processes: int) -> None:
     from femb_cli.runtime.devices import check_devices, pick_device
 
     pick_device(request.device)
-    if request.device not in (None, "cpu", "cuda"):
+    if request.device not in (None, "cpu", "cuda", "mps"):
         raise UsageError(
-            f"femb train runs on cpu or cuda, not on {request.device!r}",
+            f"femb train runs on cpu, cuda or mps, not on {request.device!r}",
             hint="CUDA_VISIBLE_DEVICES chooses among several GPUs",
         )
     try:

@@ -23,6 +23,31 @@ def test_a_device_that_is_not_there_is_named(device):
         pick_device(device)
 
 
+@pytest.mark.parametrize("device", ["cuda", "mps", "xla", "privateuseone"])
+def test_a_kind_of_device_that_is_not_there_is_one_line(device, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(FembError, match=f"cannot use the device '{device}': ") as caught:
+        pick_device(device)
+    assert len(caught.value.message) < 200
+    assert caught.value.hint == "here: cpu"
+
+
+@pytest.fixture
+def apple(monkeypatch):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+
+
+@pytest.mark.usefixtures("apple")
+def test_apples_gpu_is_used_by_one_process_alone():
+    assert pick_device(None).type == "mps"
+    check_devices(1, None, None)
+    check_devices(2, None, "cpu")
+    with pytest.raises(UsageError, match="2 processes cannot share Apple's GPU"):
+        check_devices(2, None, None)
+
+
 @pytest.fixture
 def two_gpus(monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
