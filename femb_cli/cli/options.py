@@ -11,9 +11,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output 
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")]
 Device = Annotated[
     str | None,
-    typer.Option(
-        "--device", metavar="DEVICE", help="cpu, cuda, cuda:1 ..., or mps (Apple). Default: a GPU if there is one."
-    ),
+    typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 or mps. Default: a GPU if there is one."),
 ]
 Model = Annotated[
     Path | None,

@@ -22,8 +22,8 @@ def pick_device(device: str | torch.device | None) -> torch.device:
         if chosen.type in ("cuda", "mps") and chosen.type not in present:
             raise RuntimeError("this machine has none that torch can use")
         torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except (RuntimeError, AssertionError, ImportError) as error:
+        reason = str(error).splitlines()[0].partition(". ")[0] if str(error) else type(error).__name__
         raise FembError(
             f"cannot use the device {str(device)!r}: {cut(reason)}", hint=f"here: {', '.join(present)}"
         ) from error
