@@ -1,5 +1,6 @@
 """Write and open femb checkpoints: directories with `model.safetensors`, as `runs.py` lists their contents."""
 
+import json
 import logging
 import os
 import re
@@ -134,9 +135,9 @@ def save_checkpoint(
         # Compute the fingerprint with a new network: `backbone` may be on a GPU, in training mode or in half precision.
         stored = assemble_backbone(card.backbone, tensors, where=str(path))
         card = replace(card, fingerprint=fingerprint(stored, card.preprocessing))
-        _save_tensors(tensors, aside / MODEL, metadata=card.to_metadata())
+        save_tensors(tensors, aside / MODEL, metadata=card.to_metadata())
         if classifier is not None:
-            _save_tensors(to_storable(classifier), aside / CLASSIFIER)
+            save_tensors(to_storable(classifier), aside / CLASSIFIER)
         if config is not None:
             (aside / CONFIG).write_text(config, encoding="utf-8")
         if write_state is not None:
@@ -213,14 +214,32 @@ def read_metadata(file: Path) -> dict[str, str]:
         ) from error
 
 
-def _save_tensors(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None) -> None:
+def save_tensors(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None) -> None:
     """Write a safetensors file; a full disk is an `OSError`, as with any other file."""
     try:
         save_file(tensors, file, metadata=metadata)
+        if metadata:
+            _sort_metadata(file)
     except SafetensorError as error:
         if number := re.search(r"os error (\d+)", str(error)):
             raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
         raise
+
+
+def _sort_metadata(file: Path) -> None:
+    """Sort the metadata in a safetensors header in place, so that equal networks are equal files.
+
+    safetensors writes its metadata in another order in each process. The file begins with the length of its header, 8
+    bytes, and the header, JSON that may end in spaces.
+    """
+    with file.open("r+b") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        header = json.loads(stream.read(length))
+        header = {"__metadata__": dict(sorted(header.pop("__metadata__").items())), **header}
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= length:
+            stream.seek(8)
+            stream.write(text.ljust(length))
 
 
 def _read_tensors(file: Path) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 from femb_cli.backbones import Backbone
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.runs import CLASSIFIER, OPTIMIZER, PROGRESS, STATE, TRAINED
-from femb_cli.checkpoints.store import Checkpoint, load_strictly, save_checkpoint, to_storable
+from femb_cli.checkpoints.store import Checkpoint, load_strictly, save_checkpoint, save_tensors, to_storable
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.load import dump_config
 from femb_cli.config.schema import TrainConfig
@@ -137,7 +137,7 @@ class TrainingState:
         if self.scaler is not None:
             _save_tensors(self.scaler.state_dict(), state / SCALER)
         if self.averaged is not None:
-            save_file(to_storable(self.backbone.state_dict()), state / TRAINED)
+            save_tensors(to_storable(self.backbone.state_dict()), state / TRAINED)
         progress.write(state)
 
 

@@ -57,6 +57,20 @@ def test_weights_come_back_exactly(saved):
         assert torch.equal(tensor, expected[name]), name
 
 
+def test_equal_networks_are_equal_files_with_sorted_metadata(saved, tmp_path):
+    checkpoint = open_checkpoint(saved)
+    for number in range(8):  # the library's order of a few entries is another in each call
+        save_checkpoint(tmp_path / str(number), checkpoint.load_backbone(), checkpoint.card)
+    files = [(tmp_path / str(number) / MODEL).read_bytes() for number in range(8)]
+    assert len(set(files)) == 1
+    metadata = read_metadata(tmp_path / "0" / MODEL)
+    assert len(metadata) > 3
+    assert metadata == checkpoint.card.to_metadata()
+    header = json.loads(files[0][8 : 8 + int.from_bytes(files[0][:8], "little")])
+    assert next(iter(header)) == "__metadata__"
+    assert list(header["__metadata__"]) == sorted(metadata)
+
+
 def test_a_loaded_network_is_in_evaluation_mode_with_its_epsilon(saved):
     backbone = open_checkpoint(saved).load_backbone()
     assert not any(module.training for module in backbone.modules())
