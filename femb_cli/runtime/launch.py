@@ -71,7 +71,7 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
         return function(*arguments)
     from torch.distributed import TCPStore
 
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    os.environ["OMP_NUM_THREADS"] = str(threads_of_a_process(processes))
     # The processes meet at this store. It is in this process, so that its port is known to be free.
     store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
     workers: list[_Worker] = []
@@ -84,6 +84,15 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any) -> Any
         for worker in workers:
             worker.process.kill()
             worker.process.join()
+
+
+def threads_of_a_process(processes: int) -> int:
+    """Return how many threads torch has in each process that `launch` starts, or in this one if there is only one."""
+    if processes > 1 and not inside_launcher():
+        return int(os.environ.get("OMP_NUM_THREADS") or max(1, (os.cpu_count() or 1) // processes))
+    import torch
+
+    return torch.get_num_threads()
 
 
 def on_main_process(function: Callable[[], Any], device: str | None) -> Any:

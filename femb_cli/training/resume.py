@@ -272,7 +272,7 @@ def _say_what_computes(
     if stored["processes"] != info["processes"]:
         change = f"{run} has had {_count(stored['processes'])} and goes on with {_count(info['processes'])}"
         if config.sync_batch_norm:
-            say(f"{change}: batch norm is over all of them, so the numbers change by rounding (and by dropout)")
+            say(f"{change}: batch norm is over all of them, so the numbers change by rounding")
         else:
             say(
                 f"{change}: each normalises its own part of the batch, so the numbers change"
@@ -280,10 +280,16 @@ def _say_what_computes(
             )
     if stored["device"] != info["device"]:
         say(f"{run} goes on on {info['device']} instead of {stored['device']}: the numbers change by rounding")
+    elif info["device"] == "cpu" and stored.get("threads", info["threads"]) != info["threads"]:
+        say(
+            f"{run} has had {_count(stored['threads'], 'thread')} and goes on with {info['threads']}: the numbers change"
+            f" by rounding; OMP_NUM_THREADS={stored['threads']} keeps them"
+        )
 
 
-def _count(processes: int) -> str:
-    return f"{processes} process{'es' if processes > 1 else ''}"
+def _count(number: int, noun: str = "process") -> str:
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number} {noun}{plural if number > 1 else ''}"
 
 
 def _may_change(key: str) -> bool:

@@ -131,11 +131,13 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
 def _describe_conditions(request: TrainRequest, plan: Plan, source: ImageSource) -> dict[str, Any]:
     """Return what `run.json` states: on what a run trains, and with what."""
     from femb_cli.runtime.devices import pick_device
+    from femb_cli.runtime.launch import threads_of_a_process
 
     return {
         "femb_version": __version__,
         "processes": plan.processes,
         "device": pick_device(request.device).type,
+        "threads": threads_of_a_process(plan.processes),
         "data": data_identity(source),
     }
 

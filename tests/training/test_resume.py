@@ -26,7 +26,7 @@ from femb_cli.training.run_directory import RunLock, create_run
 
 CONFIG = TrainConfig(data=SyntheticConfig(num_identities=20), batch_size=16, steps=8, epochs=None)
 DATA = {"num_images": 320, "num_identities": 20, "labels_xxh3_128": "a", "images_xxh3_128": "b"}
-INFO = {"femb_version": "0", "processes": 1, "device": "cpu", "data": DATA}
+INFO = {"femb_version": "0", "processes": 1, "device": "cpu", "threads": 2, "data": DATA}
 FILES = ("model.safetensors", "classifier.safetensors", "state/optimizer.pt")
 
 
@@ -169,6 +169,8 @@ def test_other_processes_and_another_device_are_said(tmp_path):
     assert "sync_batch_norm=true" in line
     (line,) = resume(CONFIG, {**INFO, "device": "cuda"})
     assert "cuda instead of cpu" in line
+    (line,) = resume(CONFIG, {**INFO, "threads": 4})
+    assert "has had 2 threads and goes on with 4: the numbers change by rounding; OMP_NUM_THREADS=2 keeps them" in line
 
 
 def test_a_run_of_an_older_femb_goes_on_with_a_line(tmp_path):
