@@ -12,6 +12,7 @@ Shapes: B images, D embedding dimension; a stage halves height and width, roundi
 
 import math
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from femb_cli.backbones.backbone import Backbone
@@ -23,15 +24,32 @@ BLOCKS = {
     "iresnet50": (3, 4, 14, 3),
     "iresnet100": (3, 13, 30, 3),
     "iresnet200": (6, 26, 60, 6),
+}
+"""Blocks of each of the four stages."""
+IR_BLOCKS = {
     "ir18": (2, 2, 2, 2),
     "ir34": (3, 4, 6, 3),
     "ir50": (3, 4, 14, 3),
     "ir101": (3, 13, 30, 3),
 }
-"""Blocks of each of the four stages."""
+"""Those of AdaFace's variants."""
 
 CHANNELS = (64, 64, 128, 256, 512)
 """Output channels of the first convolution and of the four stages, at width 1."""
+
+
+class PointwiseConv(nn.Conv2d):
+    """A 1x1 convolution that in training takes its pixels first and then convolves without a stride.
+
+    Both are the same. But the gradient of a 1x1 convolution with a stride reads beyond its input in torch 2.14 on a
+    CPU, for channels-last images of few channels (fewer than 16), and the process may crash.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (B, in, H, W) to (B, out, H / stride, W / stride)."""
+        if not self.training:
+            return super().forward(input)
+        return F.conv2d(input[:, :, :: self.stride[0], :: self.stride[1]], self.weight)
 
 
 class Block(nn.Module):
@@ -57,7 +75,7 @@ class Block(nn.Module):
         if subsamples and stride != 1 and in_channels == out_channels:
             self.downsample = nn.MaxPool2d(1, stride)
         elif stride != 1 or in_channels != out_channels:
-            shortcut = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
+            shortcut = PointwiseConv(in_channels, out_channels, 1, stride=stride, bias=False)
             self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(out_channels, eps=bn_eps))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,7 +89,7 @@ class IResNet(Backbone):
     """The residual network, by depth and width.
 
     Args:
-        name: the depth, a key of `BLOCKS`.
+        name: the depth, a key of `BLOCKS` or `IR_BLOCKS`.
         embedding_dim: D.
         input_size: height and width of the images.
         width: factor on the channels of every stage.
@@ -99,11 +117,11 @@ class IResNet(Backbone):
         super().__init__()
         self.embedding_dim, self.input_size, self.initial_weights = embedding_dim, input_size, initial_weights
         stem, *stages = (max(1, round(width * channels)) for channels in CHANNELS)
-        subsamples = name.startswith("ir") and not name.startswith("iresnet")
+        subsamples = name in IR_BLOCKS
         self.conv1 = nn.Conv2d(3, stem, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem, eps=bn_eps)
         self.prelu = nn.PReLU(stem)
-        blocks1, blocks2, blocks3, blocks4 = BLOCKS[name]
+        blocks1, blocks2, blocks3, blocks4 = {**BLOCKS, **IR_BLOCKS}[name]
         self.layer1 = _stage(stem, stages[0], blocks1, bn_eps, subsamples)
         self.layer2 = _stage(stages[0], stages[1], blocks2, bn_eps, subsamples)
         self.layer3 = _stage(stages[1], stages[2], blocks3, bn_eps, subsamples)

@@ -282,8 +282,8 @@ def _say_what_computes(
         say(f"{run} goes on on {info['device']} instead of {stored['device']}: the numbers change by rounding")
     elif info["device"] == "cpu" and stored.get("threads", info["threads"]) != info["threads"]:
         say(
-            f"{run} has had {_count(stored['threads'], 'thread')} and goes on with {info['threads']}: the numbers change"
-            f" by rounding; OMP_NUM_THREADS={stored['threads']} keeps them"
+            f"{run} has had {_count(stored['threads'], 'thread')} and goes on with {info['threads']}: the numbers"
+            f" change by rounding; OMP_NUM_THREADS={stored['threads']} keeps them"
         )
 
 

@@ -1,8 +1,10 @@
 """IResNet: width and dropout."""
 
+import pytest
 import torch
 
 from femb_cli.backbones import build_backbone
+from femb_cli.backbones.iresnet import PointwiseConv
 
 
 def small_iresnet(**parameters):
@@ -24,3 +26,23 @@ def test_dropout_acts_in_training_only():
 def test_the_narrowest_network_has_one_channel_a_stage():
     backbone = build_backbone("iresnet18", width=0.001, input_size=16, embedding_dim=4).eval()
     assert backbone(torch.zeros(2, 3, 16, 16)).shape == (2, 4)
+
+
+@pytest.mark.parametrize("channels", [4, 8, 12])
+def test_the_gradient_of_a_narrow_shortcut_in_channels_last_order_is_that_of_a_convolution(channels):
+    """With a stride, torch reads beyond the input, which crashes or gives numbers that nobody can trust."""
+    torch.manual_seed(0)
+    images = torch.rand(4, channels, 56, 56)
+    conv = PointwiseConv(channels, channels, 1, stride=2, bias=False)
+    results = []
+    for memory_format in (torch.channels_last, torch.contiguous_format):
+        inputs = images.clone(memory_format=memory_format).requires_grad_()
+        weight = conv.weight.detach().clone().requires_grad_()
+        if memory_format == torch.channels_last:
+            output = torch.func.functional_call(conv, {"weight": weight}, inputs)
+        else:
+            output = torch.nn.functional.conv2d(inputs, weight, stride=2)
+        output.square().sum().backward()
+        results.append((output.detach(), inputs.grad, weight.grad))
+    for actual, expected in zip(*results, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)

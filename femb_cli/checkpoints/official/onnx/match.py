@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from femb_cli.backbones import Backbone
+from femb_cli.backbones.dropout import Dropout
 from femb_cli.checkpoints.official.onnx.graph import Node, OnnxGraph, axes
 from femb_cli.errors import FembError
 
@@ -41,7 +42,7 @@ def match_tensors(graph: OnnxGraph, backbone: Backbone, *, network: str) -> dict
     """
     match = _Match(graph, network)
     values: dict[fx.Node, str] = {}
-    for step in fx.symbolic_trace(backbone).graph.nodes:
+    for step in _Tracer().trace(backbone).nodes:
         inputs = [values[argument] for argument in step.all_input_nodes]
         if step.op == "placeholder":
             values[step] = graph.input
@@ -55,6 +56,14 @@ def match_tensors(graph: OnnxGraph, backbone: Backbone, *, network: str) -> dict
             assert step.op == "output", f"no ONNX node is known for {step.target}"
             match.end(inputs[0])
     return {name: match.tensors[name] for name in backbone.state_dict()}
+
+
+class _Tracer(fx.Tracer):
+    """Traces a backbone as a sequence of layers, of which torch's own tracer knows only those of torch.nn."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a module is a layer, and not a part that consists of layers."""
+        return isinstance(m, nn.Conv2d | Dropout) or super().is_leaf_module(m, module_qualified_name)
 
 
 class _Match:
@@ -85,7 +94,7 @@ class _Match:
             return self._prelu(name, module, value)
         if isinstance(module, nn.Flatten):
             return self.flatten(value)
-        assert isinstance(module, nn.Dropout), f"no ONNX node is known for {type(module).__name__}"
+        assert isinstance(module, Dropout), f"no ONNX node is known for {type(module).__name__}"
         return value
 
     def shortcut(self, value: str, other: str) -> str:
