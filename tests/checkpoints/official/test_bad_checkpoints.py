@@ -1,8 +1,9 @@
 """Damaged, hostile and unusual files among the golden data."""
 
 import json
-import subprocess
+import runpy
 import sys
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -16,9 +17,17 @@ from femb_cli.inference import load_embedder
 def bad(shared, tmp_path_factory):
     """The folder of bad files, made by another process: making them registers classes that reading must not find."""
     folder = tmp_path_factory.mktemp("bad")
-    maker = shared / "golden/checkpoints/bad/make_bad.py"
-    subprocess.run([sys.executable, str(maker), str(folder)], check=True, stdout=subprocess.DEVNULL)
+    process = get_context("fork").Process(target=make_bad_files, args=(shared, folder))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
     return folder
+
+
+def make_bad_files(shared, folder):
+    maker = str(shared / "golden/checkpoints/bad/make_bad.py")
+    sys.argv[:] = [maker, str(folder)]
+    runpy.run_path(maker, run_name="__main__")
 
 
 def names(bad, outcome):
