@@ -83,6 +83,17 @@ def trained(common) -> Path:
 
 
 @pytest.fixture(scope="session")
+def trained_onnx(common, trained) -> Path:
+    """An ONNX file of that run."""
+    pytest.importorskip("onnxruntime")
+    file = common / "trained" / "run.onnx"
+    with FileLock(common / "trained_onnx.lock"):
+        if not file.exists():
+            assert run(["export", str(trained), "-o", str(file), "--quiet"]) == 0
+    return file
+
+
+@pytest.fixture(scope="session")
 def processes(tmp_path_factory) -> "Iterator[Callable[[int], Processes]]":
     """A function that returns a group of two or three processes; each group starts when a test first asks for it."""
     from gloo_processes import Processes

@@ -34,8 +34,9 @@ def test_under_a_launcher_this_process_is_one_of_those_that_run(monkeypatch):
     assert launch(os.getpid, 4) == os.getpid()
 
 
-@pytest.mark.parametrize(("started", "quiet"), [("spawn", False), ("fork", True)], indirect=["started"])
-def test_the_main_process_returns_its_result_and_logs_what_this_one_would(started, capfd, quiet):
+@pytest.mark.usefixtures("started")
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_main_process_returns_its_result_and_logs_what_this_one_would(capfd, quiet):
     configure_logging(quiet=quiet)
     worker = launch(describe_worker, 2, "hello")
     assert (worker["text"], worker["rank"], worker["threads"]) == ("hello", "0", 1)
