@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 # end, so that an installed femb_cli comes before the sources beside the tests.
 sys.path.append(str(Path(__file__).parents[1]))
 
+# The workers of pytest-xdist share the cores, and OpenMP's threads keep a core busy while they wait for each other.
+# torch reads this when it is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

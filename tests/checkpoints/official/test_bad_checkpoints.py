@@ -7,6 +7,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
+import torch
 
 from femb_cli.checkpoints.official import convert_checkpoint
 from femb_cli.errors import FembError
@@ -25,6 +26,7 @@ def bad(shared, tmp_path_factory):
 
 
 def make_bad_files(shared, folder):
+    torch.set_num_threads(1)  # a fork has none of its parent's threads, and would wait for them
     maker = str(shared / "golden/checkpoints/bad/make_bad.py")
     sys.argv[:] = [maker, str(folder)]
     runpy.run_path(maker, run_name="__main__")
