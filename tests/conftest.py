@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 from tiny import TINY
 
 from femb_cli.cli.app import run
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 # end, so that an installed femb_cli comes before the sources beside the tests.
 sys.path.append(str(Path(__file__).parents[1]))
 
+# The workers of pytest-xdist share the cores, and OpenMP's threads keep a core busy while they wait for each other.
+# torch reads this when it is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
@@ -29,10 +35,17 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def common(tmp_path_factory) -> Path:
+    """A new directory of this test session, which the workers of pytest-xdist share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory):
+def _own_cache(common):
     """Give the test session a new cache, and hide the directories that the environment names."""
-    os.environ["FEMB_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["FEMB_CACHE_DIR"] = str(common / "femb-cache")
     os.environ["FEMB_NO_PROGRESS"] = "1"
     for name in ("FEMB_DATA_DIR", "FEMB_RUNS_DIR", "FEMB_MIRROR", "FEMB_DEBUG"):
         os.environ.pop(name, None)
@@ -65,11 +78,24 @@ def femb(capfd, tmp_path, monkeypatch) -> Femb:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory) -> Path:
+def trained(common) -> Path:
     """The directory of a finished run, tiny and trained in seconds."""
-    path = tmp_path_factory.mktemp("trained") / "run"
-    assert run(["train", *TINY, "--out", str(path), "--quiet"]) == 0
+    path = common / "trained" / "run"
+    with FileLock(common / "trained.lock"):
+        if not path.is_dir():
+            assert run(["train", *TINY, "--out", str(path), "--quiet"]) == 0
     return path
+
+
+@pytest.fixture(scope="session")
+def trained_onnx(common, trained) -> Path:
+    """An ONNX file of that run."""
+    pytest.importorskip("onnxruntime")
+    file = common / "trained" / "run.onnx"
+    with FileLock(common / "trained_onnx.lock"):
+        if not file.exists():
+            assert run(["export", str(trained), "-o", str(file), "--quiet"]) == 0
+    return file
 
 
 @pytest.fixture(scope="session")

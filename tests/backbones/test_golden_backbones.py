@@ -13,7 +13,7 @@ CASES = [
     pytest.param("at_r18", "iresnet18", {}, marks=pytest.mark.slow),
     pytest.param("at_r50", "iresnet50", {}, marks=pytest.mark.slow),
     pytest.param("at_mbf", "mbf", {}),
-    pytest.param("at_mbf_large", "mbf_large", {}),
+    pytest.param("at_mbf_large", "mbf_large", {}, marks=pytest.mark.slow),
     pytest.param("at_vit_t", "vit_t", {}),
     pytest.param("foamliu_mobilefacenet", "mobilefacenet", {"embedding_dim": 128}),
 ]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 from tiny import TINY
+from under_launcher import run_femb
 
 from femb_cli.data.synthetic.faces import photograph
 
@@ -43,10 +44,8 @@ def test_a_run_is_verified_embedded_and_exported_without_naming_it(femb, tmp_pat
     assert again["accuracy"] == verified["accuracy"]
 
 
-def test_an_onnx_file_embeds_as_the_run_does(femb, trained, tmp_path):
-    pytest.importorskip("onnxruntime")
-    assert femb("export", trained, "-o", "model.onnx").code == 0
-    for model, out in ((trained, "a.npy"), ("model.onnx", "b.npy")):
+def test_an_onnx_file_embeds_as_the_run_does(femb, trained, trained_onnx, tmp_path):
+    for model, out in ((trained, "a.npy"), (trained_onnx, "b.npy")):
         assert femb("embed", trained / "samples", "-o", out, "--model", model, "--flip").code == 0
     a, b = np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy")
     assert np.abs(a - b).max() <= 1e-4 * np.abs(a).max()
@@ -130,6 +129,28 @@ def test_a_bare_resume_goes_on_with_the_newest_unfinished_run(femb, trained):
     assert Path("runs/a/checkpoints/step-000008").is_dir()
 
 
+def test_two_processes_of_a_launcher_train_verify_and_embed_together(femb, processes, trained, tmp_path):
+    def together(*arguments: str) -> dict:
+        (code, out, err), (other_code, other_out, _) = processes(2).run(run_femb, tmp_path, *arguments, "--json")
+        assert (code, other_code, other_out) == (0, 0, ""), err
+        return json.loads(out)
+
+    summary = together(*TRAIN)
+    assert (summary["processes"], summary["steps"]) == (2, 8)
+    assert summary["verification"]["num_pairs"] == 1200
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [Path(summary["run"]).name]
+    verify = ("verify", "--dataset", "synthetic", "-m", summary["run"])
+    alone = json.loads(femb(*verify, "--no-cache", "--json").out)
+    for other in (together(*verify), alone):
+        assert other["auc"] == pytest.approx(summary["verification"]["auc"], abs=1e-6)
+    embed = ("embed", str(trained / "samples"), "--model", str(trained), "-o")
+    assert together(*embed, "two.npy")["num_images"] == 6
+    assert femb(*embed, "one.npy").code == 0
+    np.testing.assert_allclose(np.load(tmp_path / "two.npy"), np.load(tmp_path / "one.npy"), rtol=0, atol=1e-4)
+    assert (tmp_path / "two.txt").read_text() == (tmp_path / "one.txt").read_text()
+
+
+@pytest.mark.slow
 def test_two_processes_train_and_embed(tmp_path, trained):
     def run(*arguments: str) -> dict:
         command = [sys.executable, "-m", "femb_cli", *arguments, "--processes", "2", "--json"]
@@ -153,6 +174,7 @@ def test_two_processes_train_and_embed(tmp_path, trained):
     assert (tmp_path / "two.txt").read_text() == (tmp_path / "one.txt").read_text()
 
 
+@pytest.mark.slow
 def test_under_torchrun_every_process_joins_one_run(tmp_path):
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "femb_cli"]
     done = subprocess.run([*launcher, *TRAIN, "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=300)

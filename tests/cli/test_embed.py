@@ -4,7 +4,6 @@ import io
 import json
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -71,27 +70,13 @@ def test_a_large_photo_is_embedded_at_the_network_s_size(femb, trained):
     assert "250 x 250" in result.err
 
 
-def test_a_failing_process_is_one_clear_error(tmp_path, trained):
-    images = tmp_path / "images"
-    shutil.copytree(trained / "samples", images)
-    (images / "broken.jpg").write_bytes(b"not a picture")
-    command = [
-        sys.executable,
-        "-m",
-        "femb_cli",
-        "embed",
-        "images",
-        "-o",
-        "e.npy",
-        "-m",
-        str(trained),
-        "--processes",
-        "2",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 1
-    assert "broken.jpg" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_failing_process_is_one_clear_error(femb, trained):
+    shutil.copytree(trained / "samples", "images")
+    Path("images/broken.jpg").write_bytes(b"not a picture")
+    failed = femb("embed", "images", "-o", "e.npy", "-m", trained, "--processes", "2")
+    assert failed.code == 1
+    assert "broken.jpg" in failed.err
+    assert "Traceback" not in failed.err
 
 
 def test_an_ending_that_names_no_format_is_wrong_usage(femb, trained, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 from started import start
 from tiny import TINY
 
+from femb_cli.runtime.signals import SIGNALS, raise_on_signals
 from femb_cli.training import session
 
 LONG = ("train", *TINY, "--steps", "100000", "--set", "checkpoint.every=100000", "--set", "validation.benchmarks=[]")
+SMALL = ("--set", "backbone.input_size=16", "--set", "backbone.width=0.0625", "--set", "backbone.embedding_dim=8")
 
 
 def wait_for(text, log, process):
@@ -22,39 +25,63 @@ def wait_for(text, log, process):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize(
-    "number, processes", [pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow), (signal.SIGINT, 2)]
-)
-def test_a_training_saves_its_last_step_and_says_how_to_go_on(tmp_path, number, processes):
+def assert_saved(run, shown):
+    """A training of at least four steps has saved its last step alone, and says how to go on."""
+    (saved,) = [path.name for path in (run / "checkpoints").iterdir()]
+    step = int(saved.removeprefix("step-"))
+    assert step >= 4
+    assert shown.endswith(f"\nsaved step {step}; femb train --resume run goes on\n")
+    assert "Traceback" not in shown
+    assert not (run / "summary.json").exists()
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["step"] <= step
+
+
+@pytest.fixture
+def _raises_on_signals():
+    """Signals end a command in this process as they do in one of its own."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    raise_on_signals()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_raises_on_signals")
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_training_saves_its_last_step_and_says_how_to_go_on(femb, tmp_path, number):
+    def interrupt():
+        deadline = time.monotonic() + 60
+        log = tmp_path / "run/metrics.jsonl"
+        while not (log.exists() and log.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    ended = femb(*LONG, *SMALL, "--out", "run")
+    thread.join()
+    assert ended.code == 128 + number
+    assert_saved(tmp_path / "run", ended.err)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number, processes", [(signal.SIGTERM, 1), (signal.SIGINT, 2)])
+def test_processes_of_their_own_do_so_too(tmp_path, number, processes):
     process, log = start(tmp_path, *LONG, "--out", "run", "--processes", str(processes)), tmp_path / "log"
     wait_for("step      4/", log, process)
     process.send_signal(number)
     assert process.wait(60) == 128 + number
-    saved = [path.name for path in (tmp_path / "run/checkpoints").iterdir()]
-    step = int(saved[0].removeprefix("step-"))
-    assert len(saved) == 1
-    assert step >= 4
-    assert log.read_text().endswith(f"\nsaved step {step}; femb train --resume run goes on\n")
-    assert "Traceback" not in log.read_text()
-    assert not (tmp_path / "run/summary.json").exists()
-    last = json.loads((tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1])
-    assert last["step"] <= step
+    assert_saved(tmp_path / "run", log.read_text())
 
 
+@pytest.mark.usefixtures("_raises_on_signals")
 def test_a_signal_before_the_first_step_says_that_nothing_was_saved(femb, monkeypatch):
     def interrupted(*_, **__):
         os.kill(os.getpid(), signal.SIGINT)
 
-    from femb_cli.runtime.signals import SIGNALS, raise_on_signals
-
-    before = {number: signal.getsignal(number) for number in SIGNALS}
     monkeypatch.setattr(session, "make_plan", interrupted)
-    raise_on_signals()
-    try:
-        ended = femb(*LONG, "--out", "run")
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    ended = femb(*LONG, "--out", "run")
     assert ended.code == 130
     assert ended.err.splitlines()[-1] == "interrupted before the first step was done: nothing was saved"
     assert not Path("run").exists()

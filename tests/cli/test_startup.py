@@ -3,7 +3,6 @@
 import subprocess
 import sys
 
-import pytest
 from stored_embeddings import store
 
 HEAVY = ("torch", "numpy", "pydantic", "yaml", "accelerate")
@@ -17,33 +16,30 @@ def loaded_after(code: str, *, cwd: object = None) -> set[str]:
     return set(done.stdout.rsplit("LOADED", 1)[1].split())
 
 
+def running(*commands: list[str]) -> str:
+    """Code that runs one command after another; starting an interpreter for each would take longer."""
+    return f"from femb_cli.cli.app import run\nfor command in {commands!r}:\n    assert run(command) == 0, command"
+
+
 def test_importing_the_command_line_loads_nothing_heavy():
     assert loaded_after("import femb_cli.cli.app").isdisjoint(HEAVY)
 
 
 def test_help_loads_nothing_heavy():
-    assert loaded_after("from femb_cli.cli.app import run\nassert run(['--help']) == 0").isdisjoint(HEAVY)
+    assert loaded_after(running(["--help"])).isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("arguments", [["train", "--dry-run"], ["list", "headers"], ["config", "quickstart"]])
-def test_talking_commands_load_no_torch(arguments, tmp_path):
-    code = f"from femb_cli.cli.app import run\nassert run({arguments!r}) == 0"
+def test_talking_commands_load_no_torch(tmp_path):
+    code = running(["train", "--dry-run"], ["list", "headers"], ["config", "quickstart"])
     assert loaded_after(code, cwd=tmp_path).isdisjoint({"torch", "accelerate"})
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("further", [[], ["--intervals"], ["--protocol", "magface", "--json"]])
-def test_stored_embeddings_are_verified_without_torch(further, tmp_path, monkeypatch):
+def test_stored_embeddings_are_verified_and_identified_without_torch(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    arguments = [*store(), *further]
-    code = f"from femb_cli.cli.app import run\nassert run({arguments!r}) == 0"
-    assert loaded_after(code, cwd=tmp_path).isdisjoint(COMPUTING)
-
-
-def test_stored_embeddings_are_identified_without_torch(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    store()
-    code = "from femb_cli.cli.app import run\nassert run(['identify', 'embeddings.npy', 'embeddings.npy']) == 0"
+    verify = [str(argument) for argument in store()]
+    verified = [[*verify, *further] for further in ([], ["--intervals"], ["--protocol", "magface", "--json"])]
+    code = running(*verified, ["identify", "embeddings.npy", "embeddings.npy"])
     assert loaded_after(code, cwd=tmp_path).isdisjoint(COMPUTING)
 
 
@@ -54,6 +50,5 @@ def test_a_dry_run_of_a_data_set_loads_no_torch(tmp_path):
     with DatasetWriter(tmp_path / "set", ["a", "b"]) as writer:
         for row in range(8):
             writer.write(photograph(0, row % 2, row).jpeg, row % 2)
-    arguments = ["train", "--data", "set", "--batch-size", "4", "--dry-run"]
-    code = f"from femb_cli.cli.app import run\nassert run({arguments!r}) == 0"
+    code = running(["train", "--data", "set", "--batch-size", "4", "--dry-run"])
     assert loaded_after(code, cwd=tmp_path).isdisjoint({"torch", "accelerate"})

@@ -1,4 +1,7 @@
-"""Processes that are started once, because that takes seconds, and then run one function after another together."""
+"""Processes that are started once, because that takes seconds, and then run one function after another together.
+
+They are forks of a process that has imported torch and femb once for all of them.
+"""
 
 import multiprocessing
 import pickle
@@ -13,6 +16,7 @@ import torch
 import torch.distributed as distributed
 
 PATIENCE = timedelta(seconds=60)
+IMPORTED = ["torch", "torchvision", "accelerate", "femb_cli.classifier", "femb_cli.training.loop"]
 
 
 class Processes:
@@ -20,7 +24,8 @@ class Processes:
 
     def __init__(self, world_size: int, folder: Path) -> None:
         self.world_size = world_size
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(IMPORTED)
         pipes = [context.Pipe() for _ in range(world_size)]
         self.connections = [ours for ours, _ in pipes]
         self.workers = [

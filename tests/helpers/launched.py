@@ -5,11 +5,15 @@ import logging
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
-from femb_cli.runtime.devices import join_process_group
 from femb_cli.runtime.signals import Interrupted, StopRequests
+
+if TYPE_CHECKING:
+    from femb_cli.data.source import ImageSource
+
+# Importing torch takes seconds: only the functions that need it do.
 
 
 def describe_worker(text: str) -> dict[str, object]:
@@ -34,6 +38,8 @@ def die() -> None:
 
 def stop_when_asked(signal_number: int) -> None:
     """Have the launcher sent a signal by the second process; stop at the step on which all processes agree."""
+    from femb_cli.runtime.devices import join_process_group
+
     with StopRequests() as stop:
         join_process_group("cpu")
         for step in range(10**6):
@@ -50,12 +56,13 @@ def wait_forever(mark: str) -> None:
     time.sleep(600)
 
 
-def embed(source: ImageSource, out: Path, fails_at: int, resume: bool) -> int:
+def embed(source: "ImageSource", out: Path, fails_at: int, resume: bool) -> int:
     """Embed a source in chunks of two; the disk of the main process is full at the n-th chunk if it is not 0."""
     from linear_embedder import linear_embedder
 
     from femb_cli.inference import embed_to_file as module
     from femb_cli.inference.part_file import PartFile
+    from femb_cli.runtime.devices import join_process_group
 
     def no_space(part: PartFile, rows, first: int) -> None:
         if first >= 2 * (fails_at - 1):

@@ -90,5 +90,6 @@ def gathered_ranks():
     return gather_object([rank() + 1])
 
 
+@pytest.mark.usefixtures("started")
 def test_processes_that_were_started_together_join_one_group():
     assert launch(before_and_after_joining, 2) == ((0, 2, False), (0, 2, True), 3)

@@ -34,6 +34,7 @@ def test_under_a_launcher_this_process_is_one_of_those_that_run(monkeypatch):
     assert launch(os.getpid, 4) == os.getpid()
 
 
+@pytest.mark.usefixtures("started")
 @pytest.mark.parametrize("quiet", [False, True])
 def test_the_main_process_returns_its_result_and_logs_what_this_one_would(capfd, quiet):
     configure_logging(quiet=quiet)
@@ -46,6 +47,7 @@ def test_the_main_process_returns_its_result_and_logs_what_this_one_would(capfd,
     assert {"warning 0", "warning 1"} <= set(lines)
 
 
+@pytest.mark.usefixtures("started")
 def test_an_error_in_a_worker_is_raised_here(capfd):
     with pytest.raises(FembError, match="the disk is full") as caught:
         launch(refuse, 2)
@@ -53,6 +55,7 @@ def test_an_error_in_a_worker_is_raised_here(capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.usefixtures("started")
 def test_a_process_that_dies_is_named():
     with pytest.raises(FembError, match="process 1 failed: it ended with exit code 7"):
         launch(die, 2)
@@ -67,6 +70,7 @@ def handles_signals():
         signal.signal(number, handler)
 
 
+@pytest.mark.usefixtures("started")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_to_the_launcher_stops_all_processes_at_one_step(handles_signals, capfd, number):
     with pytest.raises(Interrupted, match="stopped at step") as caught:

@@ -1,11 +1,13 @@
 """Damaged, hostile and unusual files among the golden data."""
 
 import json
-import subprocess
+import runpy
 import sys
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
+import torch
 
 from femb_cli.checkpoints.official import convert_checkpoint
 from femb_cli.errors import FembError
@@ -16,9 +18,18 @@ from femb_cli.inference import load_embedder
 def bad(shared, tmp_path_factory):
     """The folder of bad files, made by another process: making them registers classes that reading must not find."""
     folder = tmp_path_factory.mktemp("bad")
-    maker = shared / "golden/checkpoints/bad/make_bad.py"
-    subprocess.run([sys.executable, str(maker), str(folder)], check=True, stdout=subprocess.DEVNULL)
+    process = get_context("fork").Process(target=make_bad_files, args=(shared, folder))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
     return folder
+
+
+def make_bad_files(shared, folder):
+    torch.set_num_threads(1)  # a fork has none of its parent's threads, and would wait for them
+    maker = str(shared / "golden/checkpoints/bad/make_bad.py")
+    sys.argv[:] = [maker, str(folder)]
+    runpy.run_path(maker, run_name="__main__")
 
 
 def names(bad, outcome):

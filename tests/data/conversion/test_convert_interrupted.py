@@ -110,7 +110,8 @@ def test_interruption_after_interruption_comes_to_the_same_end(faces, tmp_path, 
 
 
 @pytest.mark.parametrize("format", ["arrow", "parquet"])
-def test_a_kill_at_any_moment_changes_no_byte(faces, tmp_path, format):
+@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_kill_at_any_moment_changes_no_byte(faces, tmp_path, format, every):
     converted(faces, tmp_path / "whole", format)
     expected = tree(tmp_path / "whole")
     moment = 1
@@ -122,7 +123,7 @@ def test_a_kill_at_any_moment_changes_no_byte(faces, tmp_path, format):
         with pytest.raises(FembError, match="exists already"):
             converted(faces, folder, format)
         assert [path.name for path in folder.iterdir()] == ["set"], moment
-        moment += 3
+        moment += every
     assert moment > 30
     assert tree(tmp_path / str(moment)) == expected
 

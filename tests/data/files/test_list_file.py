@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from properties import quick, temporary_folder
 
+from femb_cli.data.files import list_file
 from femb_cli.data.files.list_file import ListFileSource, is_list_file
 from femb_cli.errors import FembError
 
@@ -208,13 +209,14 @@ def test_a_pickled_source_reads_the_same(tmp_path):
     assert copy.read(0) == b"one"
 
 
-def test_lines_beyond_one_block_are_numbered_on(tmp_path):
-    lines = [f"{row}.jpg {row % 7}\n" for row in range(70_000)]
+def test_lines_beyond_one_block_are_numbered_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(list_file, "_BLOCK_LINES", 600)
+    lines = [f"{row}.jpg {row % 7}\n" for row in range(700)]
     path = write(tmp_path, "".join(lines))
     source = ListFileSource(path)
-    assert (len(source), source.names[69_999]) == (70_000, "69999.jpg")
-    assert source.identities.labels_N.tolist() == [row % 7 for row in range(70_000)]
-    with pytest.raises(FembError, match="line 70001 "):
+    assert (len(source), source.names[699]) == (700, "699.jpg")
+    assert source.identities.labels_N.tolist() == [row % 7 for row in range(700)]
+    with pytest.raises(FembError, match="line 701 "):
         ListFileSource(write(tmp_path, "".join([*lines, "x.jpg x\n"])))
 
 

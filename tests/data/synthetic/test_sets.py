@@ -12,11 +12,18 @@ from femb_cli.data.synthetic.faces import photograph
 from femb_cli.data.synthetic.sets import synthetic_benchmark, synthetic_training_set
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path, monkeypatch):
+@pytest.fixture(scope="session")
+def benchmark():
+    """The benchmark, which other tests use, too."""
+    return synthetic_benchmark(say=lambda text: None)
+
+
+@pytest.fixture
+def new_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("FEMB_CACHE_DIR", str(tmp_path))
 
 
+@pytest.mark.usefixtures("new_cache")
 def test_a_training_set_has_the_configured_people_and_is_drawn_once():
     config, lines = SyntheticConfig(num_identities=3, images_per_identity=2, seed=5), []
     path = synthetic_training_set(config, say=lines.append)
@@ -29,9 +36,8 @@ def test_a_training_set_has_the_configured_people_and_is_drawn_once():
     assert len(lines) == 1
 
 
-def test_the_benchmark_has_balanced_pairs_and_folds_of_disjoint_people():
-    path = synthetic_benchmark(say=lambda text: None)
-    header, *lines = (path / "pairs.txt").read_text().splitlines()
+def test_the_benchmark_has_balanced_pairs_and_folds_of_disjoint_people(benchmark):
+    header, *lines = (benchmark / "pairs.txt").read_text().splitlines()
     num_folds, per_fold = map(int, header.split())
     folds = [lines[start : start + 2 * per_fold] for start in range(0, len(lines), 2 * per_fold)]
     assert len(folds) == num_folds
@@ -42,15 +48,15 @@ def test_the_benchmark_has_balanced_pairs_and_folds_of_disjoint_people():
     assert not any(left & right for left, right in combinations(people, 2))
 
 
-def test_every_image_of_the_benchmark_has_a_quality():
-    path = synthetic_benchmark(say=lambda text: None)
-    with (path / "qualities.csv").open(newline="") as file:
+def test_every_image_of_the_benchmark_has_a_quality(benchmark):
+    with (benchmark / "qualities.csv").open(newline="") as file:
         qualities = {row["image"]: float(row["quality"]) for row in csv.DictReader(file)}
-    images = {file.relative_to(path / "images").as_posix() for file in (path / "images").rglob("*.jpg")}
+    images = {file.relative_to(benchmark / "images").as_posix() for file in (benchmark / "images").rglob("*.jpg")}
     assert qualities.keys() == images
     assert all(0 <= quality <= 1 for quality in qualities.values())
 
 
+@pytest.mark.usefixtures("new_cache")
 def test_two_that_need_a_set_at_once_draw_it_once():
     config, lines, paths = SyntheticConfig(num_identities=2, images_per_identity=20), [], []
 
