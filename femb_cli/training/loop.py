@@ -41,10 +41,12 @@ class TrainingResult:
     Attributes:
         loss: mean loss over the last log interval; None if its line is lost, or on other than the main process.
         verifications: the metrics on each benchmark after the last step, as `femb verify --json` prints them.
+        speed: images per second, share of the time in which the training waited for data, and peak memory.
     """
 
     loss: float | None
     verifications: list[dict[str, Any]]
+    speed: dict[str, float]
 
 
 def train(job: TrainJob, benchmarks: Sequence[PairSet]) -> TrainingResult:
@@ -69,9 +71,16 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
     network = accelerator.prepare(state.backbone) if is_trained(state.backbone) else state.backbone
     state.optimizer = accelerator.prepare(state.optimizer)
     start = state.step
-    batches, augment = open_batches(job, start, accelerator), Augmentation(config.augment)
     _begin(job, state, card, accelerator)
-    log = RunLog(job.run, steps=plan.steps, batch_size=plan.batch_size, start=start, writes=accelerator.is_main_process)
+    log = RunLog(
+        job.run,
+        steps=plan.steps,
+        batch_size=plan.batch_size,
+        start=start,
+        writes=accelerator.is_main_process,
+        device=accelerator.device,
+    )
+    batches, augment = log.timed(open_batches(job, start, accelerator)), Augmentation(config.augment)
     verifications: list[dict[str, Any]] = []
     rank, world_size = accelerator.process_index, accelerator.num_processes
     micro_batches = [MicroBatch(index, config.micro_batches, rank, world_size) for index in range(config.micro_batches)]
@@ -119,12 +128,13 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
             lr = config.optimizer.lr * factor
             _refuse_divergence(metrics["loss"], state.step, lr)
             log.step(state.step, {**metrics, "lr": lr, "epoch": round(state.step / plan.steps_per_epoch, 3)})
+        log.live(state.step)
 
     log.close()
     accelerator.end_training()
     if not is_last:
         raise Interrupted(stopped_by, _how_to_go_on(job.run, state.step))
-    return TrainingResult(log.loss, verifications)
+    return TrainingResult(log.loss, verifications, log.speed())
 
 
 def _begin(job: TrainJob, state: TrainingState, card: ModelCard, accelerator: Accelerator) -> None:

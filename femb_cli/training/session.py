@@ -18,6 +18,7 @@ from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.errors import FembError, UsageError
 from femb_cli.progress import Progress, Say, silent
 from femb_cli.runtime.launch import launch
+from femb_cli.runtime.logging import show_live_line
 from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
 from femb_cli.runtime.signals import Interrupted
 from femb_cli.training.data_identity import data_identity
@@ -193,9 +194,9 @@ def _fetch_benchmarks(
 def launch_run(job: TrainJob) -> dict[str, Any] | None:
     """Train on the job's processes; return the run's summary on the main process, None on others."""
     config, plan = job.config, job.plan
+    logger.info(f"training {config.backbone.name} with {config.header.name}, into {job.run}")
     logger.info(
-        f"training {config.backbone.name} with {config.header.name} on {plan.num_images} images of"
-        f" {plan.num_identities} people: {plan.steps} steps of {plan.batch_size}, into {job.run}"
+        f"{plan.num_images} images of {plan.num_identities} people: {plan.steps} steps of {plan.batch_size} images"
     )
     if job.checkpoint is not None:
         logger.info(f"going on from {job.checkpoint}")
@@ -230,7 +231,10 @@ def run_worker(job: TrainJob) -> dict[str, Any] | None:
 
     started = time.perf_counter()
     benchmarks = [open_benchmark(name, job.data_dir, say=logger.info) for name in job.benchmarks]
-    result = train(job, benchmarks)
+    try:
+        result = train(job, benchmarks)
+    finally:
+        show_live_line("")
     if not is_main_process():
         return None
     summary = {
@@ -239,6 +243,7 @@ def run_worker(job: TrainJob) -> dict[str, Any] | None:
         "loss": result.loss,
         "seconds": round(time.perf_counter() - started, 1),
         "verification": _merge(result.verifications),
+        **result.speed,
         "samples": "synthetic" in job.benchmarks,
         "processes": job.plan.processes,
     }

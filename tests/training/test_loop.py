@@ -25,6 +25,7 @@ from femb_cli.data.loading.loader import ShuffledBatches
 from femb_cli.errors import FembError
 from femb_cli.headers import build_header
 from femb_cli.training.loop import train
+from femb_cli.training.run_log import SPEED_METRICS
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def resume_from(job, step, tmp_path, people, **settings):
 
 
 def without_speed(run):
-    return [{key: value for key, value in line.items() if key != "images_per_second"} for line in metrics_of(run)]
+    return [{key: value for key, value in line.items() if key not in SPEED_METRICS} for line in metrics_of(run)]
 
 
 def test_the_log_of_a_resumed_run_is_that_of_the_unbroken_one(people, tmp_path):
