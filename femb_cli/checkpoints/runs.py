@@ -15,6 +15,7 @@
                                   network that is trained, of which model.safetensors is the average
           checksums.json          of all these files, by which damage is noticed
       summary.json              the result, written last: a run that has it is finished
+      divergence.json           where the loss stopped being finite, and on which images
 
 A checkpoint outside a run, such as a converted one, is a directory like `step-001000/`; only `model.safetensors` is
 required.
@@ -36,6 +37,7 @@ CONFIG = "config.yaml"
 RUN_INFO = "run.json"
 METRICS = "metrics.jsonl"
 RUN_SUMMARY = "summary.json"
+DIVERGENCE = "divergence.json"
 CHECKPOINTS = "checkpoints"
 
 MODEL = "model.safetensors"

@@ -22,6 +22,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
 from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
 from femb_cli.training.build import build_accelerator, build_state, open_batches, training_images
+from femb_cli.training.divergence import LossWatch
 from femb_cli.training.freezing import is_trained
 from femb_cli.training.job import TrainJob
 from femb_cli.training.magnitude_bounds import check_bounds
@@ -80,6 +81,7 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
         writes=accelerator.is_main_process,
         device=accelerator.device,
     )
+    watch = LossWatch(job)
     batches, augment = log.timed(open_batches(job, start, accelerator)), Augmentation(config.augment)
     verifications: list[dict[str, Any]] = []
     rank, world_size = accelerator.process_index, accelerator.num_processes
@@ -94,12 +96,15 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
             verifications = validate(state.network, card, job.run, benchmarks)
             log.verifications(state.step, verifications)
         if state.step > start and (is_last or stopped_by or _is_due(state.step, config.checkpoint.every)):
+            watch.refuse_divergence()
             log.sync()
             _save(state, card, job, accelerator)
         if is_last or stopped_by:
             break
 
         # ---- The single step: forward and backward of each micro-batch, clip, update.
+        factor = rates.factor(state.step)
+        lr = config.optimizer.lr * factor
         outputs: list[ClassifierOutput] = []
         for micro_batch in micro_batches:
             batch = next(batches)
@@ -110,10 +115,10 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
                 embeddings_BD = network(inputs_B3HW.contiguous(memory_format=torch.channels_last))
                 outputs.append(state.classifier(embeddings_BD, batch.labels_B))
                 accelerator.backward(outputs[-1].loss * rates.loss_weight)
+            watch.add(state.step + 1, lr, outputs[-1].loss, batch.rows_B, embeddings_BD)
 
         # Only the backbone's gradient is clipped: each process has the class weights of other identities.
         gradient_norm = accelerator.clip_grad_norm_(state.backbone.parameters(), config.clip_gradient or math.inf)
-        factor = rates.factor(state.step)
         set_learning_rate(state.optimizer, config.optimizer, factor)
         state.optimizer.step()
         state.optimizer.zero_grad()
@@ -124,9 +129,8 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
         # ---- Bookkeeping: running means, the log line.
         state.means.add(outputs, gradient_norm)
         if state.step == plan.steps or _is_due(state.step, config.log_every):
+            watch.refuse_divergence()
             metrics = dict(zip(Means.NAMES, accelerator.reduce(state.means.take(), "mean").tolist(), strict=True))
-            lr = config.optimizer.lr * factor
-            _refuse_divergence(metrics["loss"], state.step, lr)
             log.step(state.step, {**metrics, "lr": lr, "epoch": round(state.step / plan.steps_per_epoch, 3)})
         log.live(state.step)
 
@@ -170,11 +174,3 @@ def _save(state: TrainingState, card: ModelCard, job: TrainJob, accelerator: Acc
         remove_replaced_run(job.run)
         keep_newest_checkpoints(job.run, job.config.checkpoint.keep)
     accelerator.wait_for_everyone()
-
-
-def _refuse_divergence(loss: float, step: int, lr: float) -> None:
-    if not math.isfinite(loss):
-        raise FembError(
-            f"the loss is {loss} at step {step} (learning rate {lr:.3g}): the training has diverged",
-            hint="try a smaller --lr, a longer schedule.warmup, or --set precision=fp32",
-        )

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from femb_cli.checkpoints.runs import METRICS
 from femb_cli.classifier import ClassifierOutput
+from femb_cli.evaluation.verification.result import collapse_warning
 from femb_cli.files import sync, write_errors, write_text
 from femb_cli.runtime.collectives import gather_to_main, group_rank, group_size
 from femb_cli.runtime.devices import peak_memory_gb
@@ -111,6 +112,8 @@ class RunLog:
         for result in results:
             name, accuracy, eer = result["benchmark"], result["accuracy"], result["eer"]
             self.write(step, {f"{name}/{key}": result[key] for key in ("accuracy", "eer", "auc")})
+            if result.get("collapsed"):
+                self._say(f"warning: {collapse_warning(result['mean_cosine'])}", logging.WARNING)
             self._say(fit(self._step(step), f"{name} {100 * accuracy:.2f} %", f"eer {100 * eer:.2f} %"))
 
     def write(self, step: int, metrics: dict[str, Any]) -> None:
@@ -171,10 +174,10 @@ class RunLog:
     def _eta(self, step: int, now: float) -> str:
         return f"eta {duration((now - self.started) / (step - self.first_step) * (self.steps - step))}"
 
-    def _say(self, line: str) -> None:
+    def _say(self, line: str, level: int = logging.INFO) -> None:
         if self.file is not None:
             show_live_line("")
-            logger.info(line)
+            logger.log(level, line)
 
 
 class Means:

@@ -182,10 +182,24 @@ def test_a_full_disk_leaves_the_older_checkpoints_and_says_how_to_go_on(people, 
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(people, tmp_path):
-    job = make_job(tmp_path / "run", people, optimizer=SGDConfig(lr=1e30), clip_gradient=None, log_every=2)
+    """The weights after step 1 are huge, so the loss of step 2 is the first that is not finite."""
+    settings = {"optimizer": SGDConfig(lr=1e30), "clip_gradient": None, "log_every": 4}
+    job = make_job(tmp_path / "run", people, **settings)
     with pytest.raises(FembError, match=r"the loss is (nan|inf) at step 2 \(learning rate .*\): .* diverged") as caught:
         train(job, [])
     assert "--lr" in caught.value.hint
+    assert checkpoints_of(job.run) == []
+    found = json.loads((job.run / "divergence.json").read_text())
+    assert (found["step"], len(found["images"])) == (2, 6)
+    assert {image["name"] for image in found["images"]} <= set(job.source.names)
+    assert found["images"][0]["name"] in caught.value.message
+
+
+def test_the_loss_is_looked_at_before_a_checkpoint_also_if_the_log_is_rarer(people, tmp_path):
+    settings = {"optimizer": SGDConfig(lr=1e30), "clip_gradient": None, "log_every": 4}
+    job = make_job(tmp_path / "run", people, checkpoint=CheckpointConfig(every=2), **settings)
+    with pytest.raises(FembError, match="at step 2"):
+        train(job, [])
     assert checkpoints_of(job.run) == []
 
 

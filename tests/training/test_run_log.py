@@ -116,6 +116,14 @@ def test_a_verification_is_one_line_for_people_and_one_for_programs(tmp_path, ca
     assert json.loads(line) == {"step": 40, "lfw/accuracy": 0.99, "lfw/eer": 0.0125, "lfw/auc": 0.999}
 
 
+def test_a_verification_warns_of_a_collapsed_network(tmp_path, caplog):
+    log = RunLog(tmp_path, steps=100, batch_size=64, start=0, writes=True)
+    result = {"benchmark": "lfw", "accuracy": 0.5, "eer": 0.5, "auc": 0.5, "mean_cosine": 0.9987, "collapsed": True}
+    log.verifications(40, [result])
+    log.close()
+    assert "the network has collapsed" in caplog.messages[0] and "mean cosine 0.9987" in caplog.messages[0]
+
+
 @pytest.mark.parametrize("start, kept", [(0, []), (20, [20]), (40, [20, 40, 40])])
 def test_a_resumed_run_drops_the_lines_of_steps_that_it_repeats(tmp_path, start, kept):
     lines = [json.dumps({"step": step}) for step in (20, 40, 40, 60)]
