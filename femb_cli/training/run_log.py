@@ -23,6 +23,7 @@ from femb_cli.runtime.collectives import gather_to_main, group_rank, group_size
 from femb_cli.runtime.devices import peak_memory_gb
 from femb_cli.runtime.logging import COLUMNS, show_live_line
 from femb_cli.training.event_file import EventFile
+from femb_cli.training.metrics_file import parse_lines
 from femb_cli.training.progress_file import Progress
 
 logger = logging.getLogger("femb")
@@ -156,7 +157,7 @@ class RunLog:
         """Open `metrics.jsonl` for appending, without the lines of steps that a resumed run repeats."""
         if self.metrics_file.is_file():
             lines = self.metrics_file.read_text(encoding="utf-8", errors="replace").splitlines()
-            kept = [entry for line in lines if (entry := _read_line(line)) and entry["step"] <= start]
+            kept = [entry for entry in parse_lines(lines) if entry["step"] <= start]
             write_text(self.metrics_file, "".join(f"{json.dumps(entry)}\n" for entry in kept))
             self._at_start = {frozenset(entry.keys() - {"step"}) for entry in kept if entry["step"] == start}
             self.loss = next((entry["loss"] for entry in reversed(kept) if "loss" in entry), None)
@@ -244,12 +245,3 @@ def duration(seconds: float) -> str:
     if whole < 100 * 3600:
         return f"{whole // 3600}h{whole % 3600 // 60:02}m"
     return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
-
-
-def _read_line(line: str) -> dict[str, Any] | None:
-    """Read a line of `metrics.jsonl`; None for one that was cut off when the run was killed."""
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return entry if isinstance(entry, dict) and type(entry.get("step")) is int else None
