@@ -14,6 +14,7 @@
           state/                  optimizer, step and running means, to continue the training; with `ema`, the
                                   network that is trained, of which model.safetensors is the average
           checksums.json          of all these files, by which damage is noticed
+      best                      a link to the checkpoint with the best verification, if there are several
       summary.json              the result, written last: a run that has it is finished
       divergence.json           where the loss stopped being finite, and on which images
 
@@ -39,6 +40,7 @@ METRICS = "metrics.jsonl"
 RUN_SUMMARY = "summary.json"
 DIVERGENCE = "divergence.json"
 CHECKPOINTS = "checkpoints"
+BEST = "best"
 
 MODEL = "model.safetensors"
 CLASSIFIER = "classifier.safetensors"
@@ -156,9 +158,9 @@ def checkpoint_step(checkpoint: Path) -> int | None:
     return int(number) if start == "step-" and number.isascii() and number.isdigit() else None
 
 
-def keep_newest_checkpoints(run: Path, keep: int) -> None:
-    """Delete all but the newest checkpoints of a run."""
-    kept = run_checkpoints(run)[-keep:]
+def keep_newest_checkpoints(run: Path, keep: int, *, also: Path | None = None) -> None:
+    """Delete all but the newest checkpoints of a run, and one more that may be older."""
+    kept = [*run_checkpoints(run)[-keep:], also]
     for checkpoint in checkpoint_folders(run):
         if checkpoint not in kept:
             remove_checkpoint(checkpoint)

@@ -167,6 +167,10 @@ def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> No
         item["benchmark"]: f"{percent(item['accuracy'])} of pairs right (eer {percent(item['eer'])})"
         for item in results
     }
+    if best := summary["best"]:
+        lines["best"] = (
+            f"{best['benchmark']} {percent(best['accuracy'])} after step {best['step']}: {best['checkpoint']}"
+        )
     output.result(summary, format_pairs(lines))
     model = "" if uses_newest else f" --model {run}"
     benchmark = results[0]["benchmark"] if results else "xqlfw"

@@ -14,13 +14,14 @@ import torch
 from accelerate import Accelerator
 
 from femb_cli.checkpoints.card import ModelCard
-from femb_cli.checkpoints.runs import checkpoint_path, keep_newest_checkpoints
+from femb_cli.checkpoints.runs import checkpoint_path
 from femb_cli.classifier import ClassifierOutput
 from femb_cli.config.schema import MagFaceConfig
 from femb_cli.data.images.augmentation import Augmentation
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
 from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
+from femb_cli.training.best_checkpoint import is_best_so_far, keep_checkpoints
 from femb_cli.training.build import build_accelerator, build_state, open_batches, training_images
 from femb_cli.training.divergence import LossWatch
 from femb_cli.training.freezing import is_trained
@@ -91,11 +92,12 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
 
     while True:
         # ---- Once in a while: verify, save, stop.
-        is_last, stopped_by = state.step == plan.steps, stop.agreed()
+        is_last, stopped_by, is_best = state.step == plan.steps, stop.agreed(), False
         if is_last or (state.step > start and _is_due(state.step, config.validation.every)):
             verifications = validate(state.network, card, job.run, benchmarks)
             log.verifications(state.step, verifications)
-        if state.step > start and (is_last or stopped_by or _is_due(state.step, config.checkpoint.every)):
+            is_best = is_best_so_far(job.run, config, state.step)
+        if state.step > start and (is_last or is_best or stopped_by or _is_due(state.step, config.checkpoint.every)):
             watch.refuse_divergence()
             log.sync()
             _save(state, card, job, accelerator)
@@ -149,7 +151,7 @@ def _begin(job: TrainJob, state: TrainingState, card: ModelCard, accelerator: Ac
     accelerator.wait_for_everyone()
     if job.resumed and accelerator.is_main_process:
         reopen_run(job.run, job.config, job.info, state.step)
-        keep_newest_checkpoints(job.run, job.config.checkpoint.keep)  # a kill may have come before the deletion
+        keep_checkpoints(job.run, job.config)  # a kill may have come before the deletion
 
 
 def _how_to_go_on(run: Path, step: int) -> str:
@@ -172,5 +174,5 @@ def _save(state: TrainingState, card: ModelCard, job: TrainJob, accelerator: Acc
         raise FembError(error.message, hint=hint) from error
     if accelerator.is_main_process:
         remove_replaced_run(job.run)
-        keep_newest_checkpoints(job.run, job.config.checkpoint.keep)
+        keep_checkpoints(job.run, job.config)
     accelerator.wait_for_everyone()

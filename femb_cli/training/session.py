@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from femb_cli import __version__
-from femb_cli.checkpoints.runs import checkpoint_step, run_path, write_summary
+from femb_cli.checkpoints.runs import checkpoint_path, checkpoint_step, run_path, write_summary
 from femb_cli.config.load import dump_config
 from femb_cli.config.schema import SyntheticConfig, TrainConfig
 from femb_cli.data.open import open_source
@@ -178,10 +178,12 @@ def _fetch_benchmarks(
 ) -> tuple[str, ...]:
     """Fetch or draw the benchmarks of a run, check their pairs, and return their names."""
     from femb_cli.evaluation.verification.open import open_benchmark
+    from femb_cli.training.best_checkpoint import check_best_benchmark
 
     names = config.validation.benchmarks
     if names is None:
         names = ("synthetic",) if isinstance(config.data, SyntheticConfig) else ()
+    check_best_benchmark(config, names)
     for name in names:
         benchmark = open_benchmark(name, data_dir, say=say, progress=progress)
         benchmark.pairs.indices(benchmark.images.names)
@@ -243,6 +245,7 @@ def run_worker(job: TrainJob) -> dict[str, Any] | None:
         "loss": result.loss,
         "seconds": round(time.perf_counter() - started, 1),
         "verification": _merge(result.verifications),
+        "best": _describe_best(job),
         **result.speed,
         "samples": "synthetic" in job.benchmarks,
         "processes": job.plan.processes,
@@ -251,6 +254,14 @@ def run_worker(job: TrainJob) -> dict[str, Any] | None:
         _copy_samples(job.run)
     write_summary(job.run, summary)
     return summary
+
+
+def _describe_best(job: TrainJob) -> dict[str, Any] | None:
+    """Return the run's best verification with its checkpoint; None if it keeps none."""
+    from femb_cli.training.best_checkpoint import find_best
+
+    best = find_best(job.run, job.config)
+    return None if best is None else {**best._asdict(), "checkpoint": str(checkpoint_path(job.run, best.step))}
 
 
 def _merge(verifications: list[dict[str, Any]]) -> dict[str, Any] | None:

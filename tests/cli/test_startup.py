@@ -25,7 +25,9 @@ def test_help_loads_nothing_heavy():
     assert loaded_after("from femb_cli.cli.app import run\nassert run(['--help']) == 0").isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("arguments", [["train", "--dry-run"], ["list", "headers"], ["config", "quickstart"], ["list", "runs"]])
+@pytest.mark.parametrize(
+    "arguments", [["train", "--dry-run"], ["list", "headers"], ["config", "quickstart"], ["list", "runs"]]
+)
 def test_talking_commands_load_no_torch(arguments, tmp_path):
     code = f"from femb_cli.cli.app import run\nassert run({arguments!r}) == 0"
     assert loaded_after(code, cwd=tmp_path).isdisjoint({"torch", "accelerate"})

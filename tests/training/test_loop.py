@@ -2,6 +2,7 @@
 
 import errno
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def test_the_weights_and_losses_are_those_of_a_plain_torch_loop(people, tmp_path
 
 
 def test_it_verifies_and_saves_every_so_many_steps_and_after_the_last(people, tmp_path):
-    settings = {"validation": ValidationConfig(every=2), "checkpoint": CheckpointConfig(every=3, keep=99)}
+    settings = {"validation": ValidationConfig(every=2), "checkpoint": CheckpointConfig(every=3, keep=99, best=None)}
     job = make_job(tmp_path / "run", people, steps=7, log_every=5, **settings)
     result = train(job, [open_people_pairs(tmp_path / "pairs.csv", people)])
     lines = metrics_of(job.run)
@@ -95,6 +96,21 @@ def test_only_the_newest_checkpoints_stay(people, tmp_path):
     job = make_job(tmp_path / "run", people, checkpoint=CheckpointConfig(every=1, keep=2))
     train(job, [])
     assert checkpoints_of(job.run) == ["step-000003", "step-000004"]
+
+
+def test_the_best_checkpoint_stays_beside_the_newest(people, tmp_path, monkeypatch):
+    accuracies = iter([0.5, 0.9, 0.9, 0.8, 0.7])
+
+    def validate(*_):
+        return [{"benchmark": "lfw", "accuracy": next(accuracies), "eer": 0.1, "auc": 0.9}]
+
+    monkeypatch.setattr("femb_cli.training.loop.validate", validate)
+    settings = {"validation": ValidationConfig(every=1), "checkpoint": CheckpointConfig(every=2, keep=1)}
+    train(make_job(tmp_path / "run", people, **settings), [])
+    assert checkpoints_of(tmp_path / "run") == ["step-000002", "step-000004"]
+    assert (tmp_path / "run/best").readlink() == Path("checkpoints/step-000002")
+    train(make_job(tmp_path / "run", people, resumed=True, steps=5, **settings), [])
+    assert checkpoints_of(tmp_path / "run") == ["step-000002", "step-000005"]
 
 
 def test_a_logged_loss_is_the_mean_over_its_interval(people, tmp_path):
