@@ -50,7 +50,7 @@ def find_best(run: Path, config: TrainConfig, step: int | None = None) -> BestRe
 
 
 def is_best_so_far(run: Path, config: TrainConfig, step: int) -> bool:
-    """Whether the verification after `step` steps, which is in the log, is the best so far; every process must call this.
+    """Whether the verification after `step` steps, which is in the log, is the best so far; called by every process.
 
     An equal result does not replace an earlier one.
     """

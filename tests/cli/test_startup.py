@@ -42,6 +42,15 @@ def test_stored_embeddings_are_verified_without_torch(further, tmp_path, monkeyp
     assert loaded_after(code, cwd=tmp_path).isdisjoint(COMPUTING)
 
 
+def test_a_report_of_a_run_is_written_without_torch(tmp_path):
+    (tmp_path / "run/checkpoints").mkdir(parents=True)
+    (tmp_path / "run/config.yaml").write_text("steps: 3\n")
+    (tmp_path / "run/metrics.jsonl").write_text('{"step": 1, "loss": 2.5}\n')
+    code = "from femb_cli.cli.app import run\nassert run(['report', 'run']) == 0"
+    assert loaded_after(code, cwd=tmp_path).isdisjoint({"torch", "accelerate"})
+    assert (tmp_path / "report.html").is_file()
+
+
 def test_stored_embeddings_are_identified_without_torch(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     store()
