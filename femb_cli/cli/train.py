@@ -158,7 +158,7 @@ def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> No
     results = [] if verification is None else verification.get("results", [verification])
     loss = "not known" if summary["loss"] is None else f"{summary['loss']:.4f}"
     lines = {"run": run, "steps": summary["steps"], "loss": loss, "seconds": summary["seconds"]}
-    if "images_per_second" in summary:
+    if summary["images_per_second"] is not None:
         lines["speed"] = (
             f"{summary['images_per_second']:.0f} images/s, {100 * summary['data_wait_share']:.0f} % of the time waiting"
             f" for data, {summary['peak_memory_gb']:.1f} GB of memory"

@@ -43,12 +43,13 @@ class TrainingResult:
     Attributes:
         loss: mean loss over the last log interval; None if its line is lost, or on other than the main process.
         verifications: the metrics on each benchmark after the last step, as `femb verify --json` prints them.
-        speed: images per second, share of the time in which the training waited for data, and peak memory.
+        speed: images per second, share of the time in which the training waited for data, and peak memory; None each
+            if no step was left to do.
     """
 
     loss: float | None
     verifications: list[dict[str, Any]]
-    speed: dict[str, float]
+    speed: dict[str, float | None]
 
 
 def train(job: TrainJob, benchmarks: Sequence[PairSet]) -> TrainingResult:

@@ -103,10 +103,11 @@ class RunLog:
                 return
             yield batch
 
-    def speed(self) -> dict[str, float]:
-        """Return `SPEED_METRICS` over this session, up to the newest line of the log; empty without one."""
-        steps = self.interval_step - self.first_step
-        return self._speed(steps, self.interval_started - self.started, self.interval_waited) if steps else {}
+    def speed(self) -> dict[str, float | None]:
+        """Return `SPEED_METRICS` over this session, up to the newest line of the log; None each without a line."""
+        if (steps := self.interval_step - self.first_step) == 0:
+            return dict.fromkeys(SPEED_METRICS)
+        return {**self._speed(steps, self.interval_started - self.started, self.interval_waited)}
 
     def verifications(self, step: int, results: Sequence[Mapping[str, Any]]) -> None:
         """Record the results on each benchmark after `step` steps."""

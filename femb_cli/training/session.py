@@ -208,6 +208,7 @@ def launch_run(job: TrainJob) -> dict[str, Any] | None:
             f"learning rate {config.optimizer.lr * scale:.3g}: {config.optimizer.lr:g} is for a batch of"
             f" {config.optimizer.lr_batch_size}, this one has {config.batch_size} (--lr sets another)"
         )
+    logger.info(f"curves: tensorboard --logdir {job.run}, or femb report {job.run}")
     if config.init.checkpoint is not None and not job.resumed:
         logger.info(f"starting from {config.init.checkpoint}")
     try:
