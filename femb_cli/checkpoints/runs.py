@@ -5,6 +5,8 @@
       run.json                  the training set's identity, the processes and the device that the run trains on
       metrics.jsonl             one line per log interval and per verification
       events.out.tfevents.*     the same metrics for TensorBoard
+      augmented.jpg             some images of the first batch, as the network sees them
+      magnitudes.json           histogram of the magnitudes in the last steps before the newest checkpoint
       samples/                  images of the synthetic benchmark, to try femb embed on (synthetic data only)
       checkpoints/
         step-001000/
@@ -39,6 +41,8 @@ RUN_INFO = "run.json"
 METRICS = "metrics.jsonl"
 RUN_SUMMARY = "summary.json"
 DIVERGENCE = "divergence.json"
+AUGMENTED = "augmented.jpg"
+MAGNITUDES = "magnitudes.json"
 CHECKPOINTS = "checkpoints"
 BEST = "best"
 

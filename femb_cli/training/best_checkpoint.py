@@ -19,7 +19,7 @@ from femb_cli.training.metrics_file import BestResult, best_result, read_metrics
 
 
 def check_best_benchmark(config: TrainConfig, benchmarks: Sequence[str]) -> None:
-    """Refuse a `checkpoint.best` that is none of the benchmarks of the run.
+    """Refuse a `checkpoint.best` that is none of the benchmarks of the run, or that has no effect.
 
     Raises:
         UsageError: it is not.
@@ -29,6 +29,11 @@ def check_best_benchmark(config: TrainConfig, benchmarks: Sequence[str]) -> None
         raise UsageError(
             f"checkpoint.best is {name!r}, which is no benchmark of this run: {', '.join(benchmarks) or 'it has none'}",
             hint=f"add it to validation.benchmarks: --set validation.benchmarks=[{name}]",
+        )
+    if name not in (None, "first") and config.validation.every == 0:
+        raise UsageError(
+            f"checkpoint.best = {name!r} has no effect: the run is verified at its end only",
+            hint="--set validation.every=2000 verifies it every 2000 steps",
         )
 
 

@@ -41,11 +41,15 @@ class LossWatch:
 
     Args:
         job: the training.
+
+    Attributes:
+        magnitudes_N: the magnitudes of this process's images (N,) between the last two looks.
     """
 
     def __init__(self, job: TrainJob) -> None:
         self.job = job
         self.seen: list[_Seen] = []
+        self.magnitudes_N = np.zeros(0, np.float32)
 
     def add(self, step: int, lr: float, loss: Tensor, rows_B: np.ndarray, embeddings_BD: Tensor) -> None:
         """Remember a batch.
@@ -77,6 +81,7 @@ class LossWatch:
             if is_main_process():
                 raise self._error(first, images)
             raise FembError(_what_happened(first))
+        self.magnitudes_N = torch.cat([batch.magnitudes_B for batch in seen]).cpu().numpy()
 
     def _images(self, batch: _Seen) -> list[dict[str, Any]]:
         """Name the images of a batch of all processes, the worst first, with the magnitudes of their embeddings."""

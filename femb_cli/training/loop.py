@@ -30,6 +30,7 @@ from femb_cli.training.magnitude_bounds import check_bounds
 from femb_cli.training.optim.optimizers import set_learning_rate
 from femb_cli.training.optim.schedule import Rates
 from femb_cli.training.randomness import MicroBatch, seed_micro_batch
+from femb_cli.training.report_data import save_augmented, save_magnitudes
 from femb_cli.training.run_directory import remove_replaced_run, reopen_run
 from femb_cli.training.run_log import Means, RunLog
 from femb_cli.training.state import TrainingState
@@ -102,6 +103,7 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
             watch.refuse_divergence()
             log.sync()
             _save(state, card, job, accelerator)
+            save_magnitudes(job.run, state.step, watch.magnitudes_N)
         if is_last or stopped_by:
             break
 
@@ -113,6 +115,8 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
             batch = next(batches)
             draws = seed_micro_batch(state, config.seed, plan.batch_size, micro_batch)
             pixels_B3HW = augment(card.preprocessing.resize(batch.images_BHW3), draws)
+            if state.step == 0:
+                save_augmented(job.run, pixels_B3HW)
             inputs_B3HW = card.preprocessing.normalise(pixels_B3HW, dtype)
             with nullcontext() if micro_batch.is_last else accelerator.no_sync(network):
                 embeddings_BD = network(inputs_B3HW.contiguous(memory_format=torch.channels_last))

@@ -72,3 +72,5 @@ def test_a_benchmark_that_the_run_does_not_have_is_refused():
     check_best_benchmark(configure(), [])
     with pytest.raises(UsageError, match=r"checkpoint.best is 'lwf'.*: lfw"):
         check_best_benchmark(configure(best="lwf"), ["lfw"])
+    with pytest.raises(UsageError, match="has no effect"):
+        check_best_benchmark(TrainConfig(checkpoint=CheckpointConfig(best="lfw")), ["lfw"])

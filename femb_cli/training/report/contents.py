@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os.path import commonpath
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.checkpoints.runs import CONFIG, RUN_INFO, is_run
+from femb_cli.checkpoints.runs import AUGMENTED, CONFIG, MAGNITUDES, RUN_INFO, is_run
 from femb_cli.config.load import flatten, read_yaml
 from femb_cli.errors import FembError
 from femb_cli.training.metrics_file import ACCURACY, Metrics, read_metrics
@@ -22,6 +22,13 @@ from femb_cli.training.run_status import RunStatus, status_of
 
 Curve = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Steps (T,), ascending, and the value after each (T,)."""
+
+
+class Histogram(NamedTuple):
+    """Counts of bins, and one more edge than there are bins."""
+
+    edges: list[float]
+    counts: list[int]
 
 
 @dataclass(frozen=True)
@@ -33,12 +40,16 @@ class ReportedRun:
         status: what it is at.
         metrics: the lines of its `metrics.jsonl`.
         settings: all its settings as text, by dotted key, with its processes and its device.
+        magnitudes: the histogram of the magnitudes of its training images; None if it has none.
+        augmented: a JPEG of some augmented training images; None if it has none.
     """
 
     label: str
     status: RunStatus
     metrics: Sequence[Metrics]
     settings: Mapping[str, str]
+    magnitudes: Histogram | None = None
+    augmented: bytes | None = None
 
     @property
     def benchmarks(self) -> list[str]:
@@ -75,7 +86,7 @@ def read_runs(paths: Sequence[Path]) -> list[ReportedRun]:
             hint="a run writes its first metrics after log_every steps",
         )
     return [
-        ReportedRun(label, status_of(path), lines, _read_settings(path))
+        ReportedRun(label, status_of(path), lines, _read_settings(path), _read_magnitudes(path), _read_augmented(path))
         for label, path, lines in zip(_labels(paths), paths, metrics, strict=True)
     ]
 
@@ -100,6 +111,22 @@ def _read_settings(run: Path) -> dict[str, str]:
         return settings
     known = {name: _as_text(info[name]) for name in ("processes", "device", "femb_version") if name in info}
     return {**settings, **known}
+
+
+def _read_magnitudes(run: Path) -> Histogram | None:
+    """Read a run's histogram of magnitudes; None if it has none, or if it is damaged."""
+    try:
+        document = json.loads((run / MAGNITUDES).read_text(encoding="utf-8"))
+        histogram = Histogram([float(edge) for edge in document["edges"]], [int(count) for count in document["counts"]])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    is_whole = len(histogram.edges) == len(histogram.counts) + 1 and sum(histogram.counts) > 0
+    return histogram if is_whole else None
+
+
+def _read_augmented(run: Path) -> bytes | None:
+    file = run / AUGMENTED
+    return file.read_bytes() if file.is_file() else None
 
 
 def _as_text(value: Any) -> str:

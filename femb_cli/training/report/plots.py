@@ -5,13 +5,15 @@ Shape suffix: T points of a curve.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.evaluation.report.plots import label_below, line_style, plot_style, save_svg
-from femb_cli.training.report.contents import Curve
+from femb_cli.training.report.contents import Curve, Histogram
+
+Axis = Literal["linear", "logarithmic", "from zero"]
 
 _MOST_POINTS = 1000
 """Points of a curve: more would not be seen in a page."""
@@ -32,14 +34,14 @@ class Panel(NamedTuple):
         name: of its file, without ending.
         title: of the vertical axis.
         caption: what it shows, in a sentence.
-        logarithmic: whether the vertical axis is, if the values differ by more than a factor of 20.
+        axis: of the values; `logarithmic` only if they differ by more than a factor of 20.
         curves: at least one.
     """
 
     name: str
     title: str
     caption: str
-    logarithmic: bool
+    axis: Axis
     curves: Sequence[NamedCurve]
 
 
@@ -48,6 +50,34 @@ def save_panels(folder: Path, panels: Sequence[Panel], *, with_legend: bool) -> 
     with plot_style():
         for panel in panels:
             _save_panel(folder, panel, with_legend=with_legend)
+
+
+def save_histograms(file: Path, histograms: Sequence[tuple[str, int, Histogram]]) -> None:
+    """Write the histograms of the magnitudes of several runs over each other as an SVG file.
+
+    Args:
+        file: the file to write.
+        histograms: at least one, with the name of its run and the run's place among all runs of the report.
+    """
+    from matplotlib.figure import Figure
+
+    with plot_style():
+        figure = Figure(figsize=(5.2, 2.9 + 0.2 * len(histograms)))
+        axes = figure.add_subplot()
+        for _, place, histogram in histograms:
+            edges, shares = _outline(histogram)
+            axes.plot(edges, shares, **line_style(place))
+        axes.set(xlabel="Magnitude", ylabel="Share of images per unit in %", ylim=(0, None))
+        label_below(figure, axes, [label for label, _, _ in histograms])
+        save_svg(file, figure)
+
+
+def _outline(histogram: Histogram) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the corners of a histogram that adds up to 100 %."""
+    edges, counts = np.array(histogram.edges), np.array(histogram.counts)
+    widths = np.diff(edges)
+    heights = 100 * counts / counts.sum() / np.where(widths > 0, widths, 1.0)
+    return np.repeat(edges, 2), np.concatenate(([0.0], np.repeat(heights, 2), [0.0]))
 
 
 def thin_out(curve: Curve) -> Curve:
@@ -76,8 +106,10 @@ def _save_panel(folder: Path, panel: Panel, *, with_legend: bool) -> None:
         axes.plot(steps_T, values_T, marker=marker, **line_style(place))
     axes.set(xlabel="Step", ylabel=panel.title)
     values = np.concatenate([curve[1] for _, _, curve in panel.curves])
-    if panel.logarithmic and 0 < 20 * values.min() < values.max():
+    if panel.axis == "logarithmic" and 0 < 20 * values.min() < values.max():
         axes.set_yscale("log")
+    elif panel.axis == "from zero":
+        axes.set_ylim(0, 1.05 * values.max() or 1.0)
     if with_legend:
         label_below(figure, axes, [label for label, _, _ in panel.curves])
     save_svg(folder / f"{panel.name}.svg", figure)

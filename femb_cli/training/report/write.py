@@ -1,5 +1,6 @@
 """Write the report of training runs: one HTML page that needs no other file."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from femb_cli.evaluation.report.page import page_template, versions
 from femb_cli.files import new_file
 from femb_cli.training.metrics_file import ACCURACY
 from femb_cli.training.report.contents import ReportedRun, compare_settings
-from femb_cli.training.report.plots import NamedCurve, Panel, save_panels
+from femb_cli.training.report.plots import Axis, NamedCurve, Panel, save_histograms, save_panels
 
 
 class _Metric(NamedTuple):
@@ -21,7 +22,7 @@ class _Metric(NamedTuple):
     name: str
     title: str
     caption: str
-    logarithmic: bool = False
+    axis: Axis = "linear"
     scale: float = 1.0
 
 
@@ -29,8 +30,8 @@ _METRICS = (
     _Metric("loss", "Loss", "Mean loss over each log interval."),
     _Metric("lr", "Learning rate", "Learning rate of the last step of each log interval."),
     _Metric("magnitude", "Magnitude", "Mean L2 norm of the embeddings, which MagFace and AdaFace use as quality."),
-    _Metric("gradient_norm", "Gradient norm", "L2 norm of the backbone's gradient before clipping.", logarithmic=True),
-    _Metric("images_per_second", "Images per second", "Speed, of all processes together."),
+    _Metric("gradient_norm", "Gradient norm", "L2 norm of the backbone's gradient before clipping.", "logarithmic"),
+    _Metric("images_per_second", "Images per second", "Speed, of all processes together.", "from zero"),
 )
 
 
@@ -74,6 +75,8 @@ def render_run_report(runs: Sequence[ReportedRun], written: datetime, command: s
         benchmarks=list(benchmarks),
         training=_figures(training, with_legend=len(runs) > 1),
         verification=_figures(verification, with_legend=len(runs) > 1),
+        magnitudes=_magnitude_figure(runs),
+        pictures=[(run.label, b64encode(run.augmented).decode()) for run in runs if run.augmented],
         differing=differing,
         common=common,
         command=command,
@@ -93,8 +96,19 @@ def _panels(runs: Sequence[ReportedRun], metrics: Sequence[_Metric]) -> list[Pan
         ]
         if curves:
             name = f"{'accuracy' if metric.name.endswith(ACCURACY) else 'metric'}{number}"
-            panels.append(Panel(name, metric.title, metric.caption, metric.logarithmic, curves))
+            panels.append(Panel(name, metric.title, metric.caption, metric.axis, curves))
     return panels
+
+
+def _magnitude_figure(runs: Sequence[ReportedRun]) -> str | None:
+    """Draw the magnitudes of the runs' images, as an SVG element; None if no run has stored them."""
+    histograms = [(run.label, place, run.magnitudes) for place, run in enumerate(runs) if run.magnitudes]
+    if not histograms:
+        return None
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "magnitudes.svg"
+        save_histograms(file, histograms)
+        return inline_svg(file, f"Magnitudes of training images: {', '.join(label for label, _, _ in histograms)}")
 
 
 def _figures(panels: Sequence[Panel], *, with_legend: bool) -> list[tuple[str, str]]:

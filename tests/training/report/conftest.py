@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from femb_cli.checkpoints.runs import write_config
 from femb_cli.config.schema import ArcFaceConfig, DatasetConfig, MagFaceConfig, TrainConfig
+from femb_cli.training.report_data import save_augmented, save_magnitudes
 
 
 def write_run(run: Path, header, *, steps: int) -> Path:
@@ -18,6 +21,8 @@ def write_run(run: Path, header, *, steps: int) -> Path:
     lines.insert(2, {"step": 2, "lfw/accuracy": 0.75, "lfw/eer": 0.25})
     lines.append({"step": steps, "lfw/accuracy": 0.5, "lfw/eer": 0.5})
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    save_magnitudes(run, steps, np.random.default_rng(0).normal(20, 3, 500).astype(np.float32))
+    save_augmented(run, torch.full((3, 3, 16, 16), 200.0))
     return run
 
 
