@@ -14,7 +14,7 @@ from torch import Tensor
 from femb_cli.checkpoints.runs import DIVERGENCE, checkpoint_step, run_checkpoints
 from femb_cli.data.source import names_of
 from femb_cli.errors import FembError
-from femb_cli.files import write_text
+from femb_cli.files import write_errors, write_text
 from femb_cli.runtime.collectives import gather_to_main
 from femb_cli.runtime.ranks import is_main_process
 from femb_cli.training.job import TrainJob
@@ -40,7 +40,7 @@ class LossWatch:
     All processes have the same loss, so they all stop at the same step.
 
     Args:
-        job: the training.
+        job: the training; what an earlier session of its run says about a divergence is removed.
 
     Attributes:
         magnitudes_N: the magnitudes of this process's images (N,) between the last two looks.
@@ -50,6 +50,9 @@ class LossWatch:
         self.job = job
         self.seen: list[_Seen] = []
         self.magnitudes_N = np.zeros(0, np.float32)
+        if is_main_process():
+            with write_errors(job.run):
+                (job.run / DIVERGENCE).unlink(missing_ok=True)
 
     def add(self, step: int, lr: float, loss: Tensor, rows_B: np.ndarray, embeddings_BD: Tensor) -> None:
         """Remember a batch.
@@ -97,15 +100,22 @@ class LossWatch:
         file = self.job.run / DIVERGENCE
         content = {"step": batch.step, "lr": batch.lr, "loss": str(batch.loss.item()), "images": images}
         write_text(file, json.dumps(content, indent=2) + "\n")
-        names = ", ".join(image["name"] for image in images[:_NAMED])
+        if any(image["magnitude"] is not None for image in images):
+            names = ", ".join(image["name"] for image in images[:_NAMED])
+            where = f"{file} lists its images, those with the largest embeddings first: {names}"
+        else:
+            where = f"no embedding of its batch is finite, so the update before broke the weights; {file} has its images"
         # The weights after step s are sound if the loss of step s + 1, which is computed with them, is finite.
         steps = {checkpoint_step(path) or 0: path for path in run_checkpoints(self.job.run)}
         sound = [path for step, path in steps.items() if step <= batch.step - 2]
         start = f"femb train --init {sound[-1]} starts from the last checkpoint before, with" if sound else "try"
         return FembError(
-            f"{_what_happened(batch)}; {file} lists its images, those with the largest embeddings first: {names}",
-            hint=f"{start} a smaller --lr, a longer schedule.warmup, or --set precision=fp32",
+            f"{_what_happened(batch)}; {where}",
+            hint=f"{start} a smaller --lr or a longer schedule.warmup{self._precision_hint()}",
         )
+
+    def _precision_hint(self) -> str:
+        return "" if self.job.config.precision == "fp32" else ", or --set precision=fp32"
 
 
 def _what_happened(batch: _Seen) -> str:

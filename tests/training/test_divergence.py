@@ -52,6 +52,13 @@ def test_an_embedding_that_is_not_finite_is_the_worst(job):
     assert [image["magnitude"] for image in images] == [None, 1e9]
 
 
+def test_a_batch_without_a_finite_embedding_is_not_blamed(job):
+    with pytest.raises(FembError, match="no embedding of its batch is finite, so the update before broke the weights"):
+        watch_losses(job, [1.0, float("nan")], magnitudes=(float("nan"), float("nan"))).refuse_divergence()
+    LossWatch(job)  # another session of the run
+    assert not (job.run / "divergence.json").exists()
+
+
 def test_the_hint_names_the_last_checkpoint_whose_weights_are_known_to_be_sound(job):
     """The loss of step 4 is not finite: perhaps the weights after step 3 are not either."""
     for step in (1, 2, 3):

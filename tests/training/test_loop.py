@@ -208,7 +208,7 @@ def test_a_loss_that_is_not_finite_ends_the_training(people, tmp_path):
     found = json.loads((job.run / "divergence.json").read_text())
     assert (found["step"], len(found["images"])) == (2, 6)
     assert {image["name"] for image in found["images"]} <= set(job.source.names)
-    assert found["images"][0]["name"] in caught.value.message
+    assert "divergence.json" in caught.value.message
 
 
 def test_the_loss_is_looked_at_before_a_checkpoint_also_if_the_log_is_rarer(people, tmp_path):
