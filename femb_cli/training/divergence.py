@@ -104,7 +104,9 @@ class LossWatch:
             names = ", ".join(image["name"] for image in images[:_NAMED])
             where = f"{file} lists its images, those with the largest embeddings first: {names}"
         else:
-            where = f"no embedding of its batch is finite, so the update before broke the weights; {file} has its images"
+            where = (
+                f"no embedding of its batch is finite, so the update before broke the weights; {file} has its images"
+            )
         # The weights after step s are sound if the loss of step s + 1, which is computed with them, is finite.
         steps = {checkpoint_step(path) or 0: path for path in run_checkpoints(self.job.run)}
         sound = [path for step, path in steps.items() if step <= batch.step - 2]
