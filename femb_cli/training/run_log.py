@@ -72,12 +72,15 @@ class RunLog:
             self.board = EventFile(run, purge_from=start + 1) if writes else None
         self.started = self.interval_started = self.shown_at = time.perf_counter()
         self.first_step = self.interval_step = start
-        self.waited = self.interval_waited = 0.0
+        self.waited = self.interval_waited = self.trained = 0.0
+        self.step_ended: float | None = None
 
     def step(self, step: int, metrics: dict[str, float]) -> None:
         """Record the means over the interval that ends after `step` steps."""
         now = time.perf_counter()
-        speed = self._speed(step - self.interval_step, now - self.interval_started, self.waited - self.interval_waited)
+        seconds = now - self.interval_started
+        speed = self._speed(step - self.interval_step, seconds, self.waited - self.interval_waited)
+        self.trained += seconds
         self.interval_started, self.interval_step, self.interval_waited = now, step, self.waited
         self.loss = metrics["loss"]
         self.means = (f"loss {metrics['loss']:.3f}", f"lr {metrics['lr']:.3g}")
@@ -86,17 +89,23 @@ class RunLog:
         self._say(fit(self._step(step), *self.means, gradient, _images_per_second(rate), self._eta(step, now)))
 
     def live(self, step: int) -> None:
-        """Show the step at the terminal, a few times a second, with the newest loss of the log."""
-        now = time.perf_counter()
+        """End a step: show it at the terminal, a few times a second, with the newest loss of the log."""
+        self.step_ended = now = time.perf_counter()
         if self.file is not None and step > self.interval_step and now - self.shown_at >= _LIVE_SECONDS:
             self.shown_at = now
             rate = self.batch_size * (step - self.interval_step) / (now - self.interval_started)
             show_live_line(fit(self._step(step), *self.means, _images_per_second(rate), self._eta(step, now)))
 
     def timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Yield the batches, and measure how long the training waits for each."""
+        """Yield the batches, and measure how long the training waits for each.
+
+        Between the end of a step and the next batch, the run is verified and saved: this time does not count.
+        """
         while True:
             asked = time.perf_counter()
+            if self.step_ended is not None:
+                self.interval_started += asked - self.step_ended
+                self.step_ended = None
             batch = next(batches, None)
             self.waited += time.perf_counter() - asked
             if batch is None:
@@ -107,7 +116,7 @@ class RunLog:
         """Return `SPEED_METRICS` over this session, up to the newest line of the log; None each without a line."""
         if (steps := self.interval_step - self.first_step) == 0:
             return dict.fromkeys(SPEED_METRICS)
-        return {**self._speed(steps, self.interval_started - self.started, self.interval_waited)}
+        return {**self._speed(steps, self.trained, self.interval_waited)}
 
     def verifications(self, step: int, results: Sequence[Mapping[str, Any]]) -> None:
         """Record the results on each benchmark after `step` steps."""

@@ -174,6 +174,22 @@ def test_the_share_of_time_that_waits_for_data_is_measured(tmp_path, monkeypatch
     assert log.speed()["data_wait_share"] == 0.4
 
 
+def test_verifying_and_saving_do_not_count_as_training(tmp_path, monkeypatch):
+    # Start; a batch from 0 to 1; its step ends at 2; a verification; a batch from 50 to 51; the line of the log.
+    now = iter([0.0, 0.0, 1.0, 2.0, 50.0, 51.0, 52.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    log = RunLog(tmp_path, steps=4, batch_size=64, start=0, writes=True)
+    batches = log.timed(iter(["first", "second"]))
+    next(batches)
+    log.live(1)
+    next(batches)
+    log.step(2, METRIC_VALUES)
+    log.close()
+    (line,) = map(json.loads, (tmp_path / METRICS).read_text().splitlines())
+    assert (line["images_per_second"], line["data_wait_share"]) == (32.0, 0.5)
+    assert log.speed()["images_per_second"] == 32.0
+
+
 def test_between_the_lines_of_the_log_the_live_line_shows_the_step(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr("femb_cli.training.run_log.show_live_line", shown.append)
