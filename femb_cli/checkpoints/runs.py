@@ -5,6 +5,8 @@
       run.json                  the training set's identity, the processes and the device that the run trains on
       metrics.jsonl             one line per log interval and per verification
       events.out.tfevents.*     the same metrics for TensorBoard
+      augmented.jpg             some images of the first batch, as the network sees them
+      magnitudes.json           histogram of the magnitudes in the last steps before the newest checkpoint
       samples/                  images of the synthetic benchmark, to try femb embed on (synthetic data only)
       checkpoints/
         step-001000/
@@ -14,7 +16,9 @@
           state/                  optimizer, step and running means, to continue the training; with `ema`, the
                                   network that is trained, of which model.safetensors is the average
           checksums.json          of all these files, by which damage is noticed
+      best                      a link to the checkpoint with the best verification, if there are several
       summary.json              the result, written last: a run that has it is finished
+      divergence.json           where the loss stopped being finite, and on which images
 
 A checkpoint outside a run, such as a converted one, is a directory like `step-001000/`; only `model.safetensors` is
 required.
@@ -36,7 +40,11 @@ CONFIG = "config.yaml"
 RUN_INFO = "run.json"
 METRICS = "metrics.jsonl"
 RUN_SUMMARY = "summary.json"
+DIVERGENCE = "divergence.json"
+AUGMENTED = "augmented.jpg"
+MAGNITUDES = "magnitudes.json"
 CHECKPOINTS = "checkpoints"
+BEST = "best"
 
 MODEL = "model.safetensors"
 CLASSIFIER = "classifier.safetensors"
@@ -154,9 +162,9 @@ def checkpoint_step(checkpoint: Path) -> int | None:
     return int(number) if start == "step-" and number.isascii() and number.isdigit() else None
 
 
-def keep_newest_checkpoints(run: Path, keep: int) -> None:
-    """Delete all but the newest checkpoints of a run."""
-    kept = run_checkpoints(run)[-keep:]
+def keep_newest_checkpoints(run: Path, keep: int, *, also: Path | None = None) -> None:
+    """Delete all but the newest checkpoints of a run, and one more that may be older."""
+    kept = [*run_checkpoints(run)[-keep:], also]
     for checkpoint in checkpoint_folders(run):
         if checkpoint not in kept:
             remove_checkpoint(checkpoint)

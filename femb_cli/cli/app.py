@@ -11,7 +11,19 @@ from typing import Annotated
 import typer
 
 from femb_cli import __version__
-from femb_cli.cli import config, convert, convert_checkpoint, embed, env, export, identify, inspect, train, verify
+from femb_cli.cli import (
+    config,
+    convert,
+    convert_checkpoint,
+    embed,
+    env,
+    export,
+    identify,
+    inspect,
+    report,
+    train,
+    verify,
+)
 from femb_cli.cli import list as listing
 from femb_cli.errors import FembError
 from femb_cli.runtime.allocator import keep_freed_memory
@@ -36,6 +48,7 @@ app.command()(verify.verify)
 app.command()(identify.identify)
 app.command()(export.export)
 app.command("convert-checkpoint")(convert_checkpoint.convert_checkpoint)
+app.command()(report.report)
 app.command("list")(listing.list_entries)
 app.command()(config.config)
 app.command()(inspect.inspect)

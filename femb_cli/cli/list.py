@@ -5,25 +5,53 @@ from typing import Annotated, Literal
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.output import Output, format_pairs
+from femb_cli.cli.output import Output, format_pairs, percent
 
-Kind = Literal["headers", "backbones", "augmentations", "benchmarks", "configs", "families"]
+Kind = Literal["headers", "backbones", "augmentations", "benchmarks", "configs", "families", "runs"]
+RUN_COLUMNS = ("run", "status", "step", "loss", "best", "data", "changed")
 
 
 def list_entries(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     json: options.Json = False,
 ) -> None:
-    """List the headers, backbones, augmentations, benchmarks, configurations or checkpoint families that femb knows.
+    """List headers, backbones, augmentations, benchmarks, configurations, checkpoint families, or your runs.
 
     \b
     Examples:
       femb list headers
       femb list configs
+      femb list runs
     """
+    if kind == "runs":
+        _list_runs(Output(json=json))
+        return
     entries = _entries(kind)
     document = [{"name": name, "description": text} for name, text in entries.items()]
     Output(json=json).result(document, format_pairs(entries))
+
+
+def _list_runs(output: Output) -> None:
+    """Show the runs of `runs_folder()` in a table, the one that changed last first."""
+    from femb_cli.checkpoints.runs import runs_folder
+    from femb_cli.training.run_status import list_runs
+
+    runs = list_runs(runs_folder())
+    if not runs:
+        output.say(f"no runs under {runs_folder()}; femb train makes one")
+    rows = [
+        (
+            str(run.run),
+            run.status,
+            str(run.step) if run.steps is None else f"{run.step}/{run.steps}",
+            "" if run.loss is None else f"{run.loss:.3f}",
+            "" if run.best is None else f"{run.best.benchmark} {percent(run.best.accuracy)}",
+            run.data,
+            f"{run.changed.astimezone():%Y-%m-%d %H:%M}",
+        )
+        for run in runs
+    ]
+    output.table([run.to_json() for run in runs], RUN_COLUMNS, rows)
 
 
 def _entries(kind: Kind) -> dict[str, str]:
@@ -53,6 +81,8 @@ def _entries(kind: Kind) -> dict[str, str]:
             from femb_cli.evaluation.verification.benchmarks import BENCHMARKS
 
             return {name: benchmark.title for name, benchmark in BENCHMARKS.items()}
+        case "runs":
+            raise AssertionError("runs are a table")
 
 
 def _choices(union: object) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from femb_cli.progress import Progress
-from femb_cli.runtime.logging import configure_logging
+from femb_cli.runtime.logging import configure_logging, show_live_line
 from femb_cli.runtime.ranks import is_main_process
 from femb_cli.text import printable, printable_json
 
@@ -25,13 +25,15 @@ class Output:
         warnings.showwarning = lambda message, *_, **__: self.warn(str(message))
 
     def say(self, text: str) -> None:
-        """Print a note on stderr, unless `--quiet` is given."""
-        if not self.quiet:
+        """Print a note on stderr, unless `--quiet` is given; of a launcher's processes, only the main one does."""
+        if not self.quiet and is_main_process():
             typer.echo(printable(text), err=True)
 
     def warn(self, text: str) -> None:
-        """Print a warning on stderr, even with `--quiet`."""
-        typer.echo(f"warning: {printable(text)}", err=True)
+        """Print a warning on stderr, even with `--quiet`; of a launcher's processes, only the main one does."""
+        if is_main_process():
+            show_live_line("")
+            typer.echo(f"warning: {printable(text)}", err=True)
 
     def next(self, *commands: str) -> None:
         """Print the commands that the user may want to run next."""
@@ -57,7 +59,7 @@ class Output:
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Progress | None]:
-        """Show a progress bar on stderr while the `with` block runs.
+        """Show a progress bar on stderr from the first progress on, while the `with` block runs.
 
         Yields:
             The function that moves the bar, or None where no bar is shown: with `--quiet`, `--json` or
@@ -72,9 +74,18 @@ class Output:
         from rich.progress import Progress as ProgressBar
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with ProgressBar(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(label, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total or None)
+        bar = ProgressBar(*columns, console=Console(stderr=True), transient=True)
+        task = bar.add_task(label, total=None)
+
+        def move(done: int, total: int) -> None:
+            bar.start()
+            bar.update(task, completed=done, total=total or None)
+
+        try:
+            yield move
+        finally:
+            if bar.live.is_started:
+                bar.stop()
 
 
 def percent(rate: float) -> str:

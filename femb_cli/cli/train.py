@@ -124,7 +124,7 @@ def _train(request: "TrainRequest", output: Output) -> None:
 
     output.load_libraries()
     with RunLock() as lock:
-        with interruption_says(NOTHING_SAVED), output.progress("drawing faces") as progress:
+        with interruption_says(NOTHING_SAVED), output.progress("preparing") as progress:
             job = on_main_process(lambda: prepare_run(request, lock, say=output.say, progress=progress), request.device)
         try:
             summary = launch_run(job)
@@ -158,10 +158,19 @@ def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> No
     results = [] if verification is None else verification.get("results", [verification])
     loss = "not known" if summary["loss"] is None else f"{summary['loss']:.4f}"
     lines = {"run": run, "steps": summary["steps"], "loss": loss, "seconds": summary["seconds"]}
+    if summary["images_per_second"] is not None:
+        lines["speed"] = (
+            f"{summary['images_per_second']:.0f} images/s, {100 * summary['data_wait_share']:.0f} % of the time waiting"
+            f" for data, {summary['peak_memory_gb']:.1f} GB of memory"
+        )
     lines |= {
         item["benchmark"]: f"{percent(item['accuracy'])} of pairs right (eer {percent(item['eer'])})"
         for item in results
     }
+    if best := summary["best"]:
+        lines["best"] = (
+            f"{best['benchmark']} {percent(best['accuracy'])} after step {best['step']}: {best['checkpoint']}"
+        )
     output.result(summary, format_pairs(lines))
     model = "" if uses_newest else f" --model {run}"
     benchmark = results[0]["benchmark"] if results else "xqlfw"

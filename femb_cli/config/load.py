@@ -99,3 +99,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     refuse_seed_yaml(tree, path)
     expanded: dict[str, Any] = expand(tree, str(path))
     return expanded
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return all values of a tree of settings by their dotted key."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

@@ -639,6 +639,9 @@ class CheckpointConfig(Section):
     """Steps between checkpoints; the last step always saves one."""
     keep: Count = 2
     """Number of checkpoints that are kept, the newest ones."""
+    best: str | None = "first"
+    """Benchmark on which the run keeps its best checkpoint, too, if `validation.every` is above 0: `first` of its
+    benchmarks, or a name; null: keep none. A verification that is better than all before saves a checkpoint."""
 
 
 @dataclass(frozen=True)

@@ -64,4 +64,5 @@ def verify(
         images=pair_set.images,
         card=embedder.card.to_display() if embedder.card else {},
         warnings=scored.warnings,
+        mean_cosine=scored.mean_cosine,
     )

@@ -1,5 +1,8 @@
 """Choose the device to compute on, check that the machine has enough GPUs, and join the process group."""
 
+import resource
+import sys
+
 import torch
 from accelerate import PartialState
 
@@ -55,6 +58,14 @@ def check_devices(processes: int, gpus: int | None, device: str | None) -> None:
         raise UsageError(f"{processes} processes cannot share {present} GPUs", hint=hint)
     if processes > 1 and pick_device(device).type == "mps":
         raise UsageError(f"{processes} processes cannot share Apple's GPU", hint=hint)
+
+
+def peak_memory_gb(device: torch.device | None) -> float:
+    """Return the most memory that has been in use so far, in 10^9 bytes: a GPU's tensors, else that of this process."""
+    if device is not None and device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
 
 
 def join_process_group(device: str | None) -> None:

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -236,6 +237,7 @@ def _run_in_worker(
     import torch
 
     configure_logging(quiet=quiet)
+    warnings.simplefilter("ignore")  # the launcher has opened the same data, and has shown its warnings
     keep_freed_memory()
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     try:

@@ -14,20 +14,23 @@ import torch
 from accelerate import Accelerator
 
 from femb_cli.checkpoints.card import ModelCard
-from femb_cli.checkpoints.runs import checkpoint_path, keep_newest_checkpoints
+from femb_cli.checkpoints.runs import checkpoint_path
 from femb_cli.classifier import ClassifierOutput
 from femb_cli.config.schema import MagFaceConfig
 from femb_cli.data.images.augmentation import Augmentation
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
 from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
+from femb_cli.training.best_checkpoint import is_best_so_far, keep_checkpoints
 from femb_cli.training.build import build_accelerator, build_state, open_batches, training_images
+from femb_cli.training.divergence import LossWatch
 from femb_cli.training.freezing import is_trained
 from femb_cli.training.job import TrainJob
 from femb_cli.training.magnitude_bounds import check_bounds
 from femb_cli.training.optim.optimizers import set_learning_rate
 from femb_cli.training.optim.schedule import Rates
 from femb_cli.training.randomness import MicroBatch, seed_micro_batch
+from femb_cli.training.report_data import save_augmented, save_magnitudes
 from femb_cli.training.run_directory import remove_replaced_run, reopen_run
 from femb_cli.training.run_log import Means, RunLog
 from femb_cli.training.state import TrainingState
@@ -41,10 +44,13 @@ class TrainingResult:
     Attributes:
         loss: mean loss over the last log interval; None if its line is lost, or on other than the main process.
         verifications: the metrics on each benchmark after the last step, as `femb verify --json` prints them.
+        speed: images per second, share of the time in which the training waited for data, and peak memory; None each
+            if no step was left to do.
     """
 
     loss: float | None
     verifications: list[dict[str, Any]]
+    speed: dict[str, float | None]
 
 
 def train(job: TrainJob, benchmarks: Sequence[PairSet]) -> TrainingResult:
@@ -69,9 +75,17 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
     network = accelerator.prepare(state.backbone) if is_trained(state.backbone) else state.backbone
     state.optimizer = accelerator.prepare(state.optimizer)
     start = state.step
-    batches, augment = open_batches(job, start, accelerator), Augmentation(config.augment)
     _begin(job, state, card, accelerator)
-    log = RunLog(job.run, steps=plan.steps, batch_size=plan.batch_size, start=start, writes=accelerator.is_main_process)
+    log = RunLog(
+        job.run,
+        steps=plan.steps,
+        batch_size=plan.batch_size,
+        start=start,
+        writes=accelerator.is_main_process,
+        device=accelerator.device,
+    )
+    watch = LossWatch(job)
+    batches, augment = log.timed(open_batches(job, start, accelerator)), Augmentation(config.augment)
     verifications: list[dict[str, Any]] = []
     rank, world_size = accelerator.process_index, accelerator.num_processes
     micro_batches = [MicroBatch(index, config.micro_batches, rank, world_size) for index in range(config.micro_batches)]
@@ -80,31 +94,38 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
 
     while True:
         # ---- Once in a while: verify, save, stop.
-        is_last, stopped_by = state.step == plan.steps, stop.agreed()
+        is_last, stopped_by, is_best = state.step == plan.steps, stop.agreed(), False
         if is_last or (state.step > start and _is_due(state.step, config.validation.every)):
             verifications = validate(state.network, card, job.run, benchmarks)
             log.verifications(state.step, verifications)
-        if state.step > start and (is_last or stopped_by or _is_due(state.step, config.checkpoint.every)):
+            is_best = is_best_so_far(job.run, config, state.step)
+        if state.step > start and (is_last or is_best or stopped_by or _is_due(state.step, config.checkpoint.every)):
+            watch.refuse_divergence()
             log.sync()
             _save(state, card, job, accelerator)
+            save_magnitudes(job.run, state.step, watch.magnitudes_N)
         if is_last or stopped_by:
             break
 
         # ---- The single step: forward and backward of each micro-batch, clip, update.
+        factor = rates.factor(state.step)
+        lr = config.optimizer.lr * factor
         outputs: list[ClassifierOutput] = []
         for micro_batch in micro_batches:
             batch = next(batches)
             draws = seed_micro_batch(state, config.seed, plan.batch_size, micro_batch)
             pixels_B3HW = augment(card.preprocessing.resize(batch.images_BHW3), draws)
+            if state.step == 0:
+                save_augmented(job.run, pixels_B3HW)
             inputs_B3HW = card.preprocessing.normalise(pixels_B3HW, dtype)
             with nullcontext() if micro_batch.is_last else accelerator.no_sync(network):
                 embeddings_BD = network(inputs_B3HW.contiguous(memory_format=torch.channels_last))
                 outputs.append(state.classifier(embeddings_BD, batch.labels_B))
                 accelerator.backward(outputs[-1].loss * rates.loss_weight)
+            watch.add(state.step + 1, lr, outputs[-1].loss, batch.rows_B, embeddings_BD)
 
         # Only the backbone's gradient is clipped: each process has the class weights of other identities.
         gradient_norm = accelerator.clip_grad_norm_(state.backbone.parameters(), config.clip_gradient or math.inf)
-        factor = rates.factor(state.step)
         set_learning_rate(state.optimizer, config.optimizer, factor)
         state.optimizer.step()
         state.optimizer.zero_grad()
@@ -115,16 +136,16 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
         # ---- Bookkeeping: running means, the log line.
         state.means.add(outputs, gradient_norm)
         if state.step == plan.steps or _is_due(state.step, config.log_every):
+            watch.refuse_divergence()
             metrics = dict(zip(Means.NAMES, accelerator.reduce(state.means.take(), "mean").tolist(), strict=True))
-            lr = config.optimizer.lr * factor
-            _refuse_divergence(metrics["loss"], state.step, lr)
             log.step(state.step, {**metrics, "lr": lr, "epoch": round(state.step / plan.steps_per_epoch, 3)})
+        log.live(state.step)
 
     log.close()
     accelerator.end_training()
     if not is_last:
         raise Interrupted(stopped_by, _how_to_go_on(job.run, state.step))
-    return TrainingResult(log.loss, verifications)
+    return TrainingResult(log.loss, verifications, log.speed())
 
 
 def _begin(job: TrainJob, state: TrainingState, card: ModelCard, accelerator: Accelerator) -> None:
@@ -135,7 +156,7 @@ def _begin(job: TrainJob, state: TrainingState, card: ModelCard, accelerator: Ac
     accelerator.wait_for_everyone()
     if job.resumed and accelerator.is_main_process:
         reopen_run(job.run, job.config, job.info, state.step)
-        keep_newest_checkpoints(job.run, job.config.checkpoint.keep)  # a kill may have come before the deletion
+        keep_checkpoints(job.run, job.config)  # a kill may have come before the deletion
 
 
 def _how_to_go_on(run: Path, step: int) -> str:
@@ -158,13 +179,5 @@ def _save(state: TrainingState, card: ModelCard, job: TrainJob, accelerator: Acc
         raise FembError(error.message, hint=hint) from error
     if accelerator.is_main_process:
         remove_replaced_run(job.run)
-        keep_newest_checkpoints(job.run, job.config.checkpoint.keep)
+        keep_checkpoints(job.run, job.config)
     accelerator.wait_for_everyone()
-
-
-def _refuse_divergence(loss: float, step: int, lr: float) -> None:
-    if not math.isfinite(loss):
-        raise FembError(
-            f"the loss is {loss} at step {step} (learning rate {lr:.3g}): the training has diverged",
-            hint="try a smaller --lr, a longer schedule.warmup, or --set precision=fp32",
-        )

@@ -26,7 +26,7 @@ from femb_cli.checkpoints.runs import (
     read_config,
     runs_folder,
 )
-from femb_cli.config.load import to_tree
+from femb_cli.config.load import flatten, to_tree
 from femb_cli.config.schema import DatasetConfig, TrainConfig
 from femb_cli.errors import FembError, UsageError
 from femb_cli.files import exists
@@ -211,7 +211,7 @@ def check_same_experiment(
         UsageError: the differences make it another experiment; the message lists them.
     """
     own, stored = read_config(run), read_info(run)
-    changes = _changes(_flatten(to_tree(own)), _flatten(to_tree(config)))
+    changes = _changes(flatten(to_tree(own)), flatten(to_tree(config)))
     data = {} if stored is None or info is None else _changes(stored["data"], info["data"])
     if _same_place(own, config):
         changes.pop("data.path", None)
@@ -258,7 +258,7 @@ def _edited_settings(checkpoint: Path, own: TrainConfig, say: Say) -> dict[str, 
     except FembError as error:
         say(f"the configuration of {checkpoint} is not compared: {error.message}")
         return {}
-    changes = _changes(_flatten(to_tree(copy)), _flatten(to_tree(own)))
+    changes = _changes(flatten(to_tree(copy)), flatten(to_tree(own)))
     return {key: change for key, change in changes.items() if not _may_change(key)}
 
 
@@ -294,14 +294,6 @@ def _count(number: int, noun: str = "process") -> str:
 
 def _may_change(key: str) -> bool:
     return any(key.startswith(start) if start.endswith(".") else key == start for start, _ in MAY_CHANGE)
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return all values of a tree by their key path."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:

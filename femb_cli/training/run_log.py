@@ -1,26 +1,40 @@
 """The log of a run: one line per interval on stderr, and the same metrics in `metrics.jsonl` and TensorBoard.
 
+At a terminal, a live line below shows the step and the remaining time between the intervals.
+
 Shapes: P processes, M metrics.
 """
 
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import torch
 from torch import Tensor
 
 from femb_cli.checkpoints.runs import METRICS
 from femb_cli.classifier import ClassifierOutput
+from femb_cli.evaluation.verification.result import collapse_warning
 from femb_cli.files import sync, write_errors, write_text
 from femb_cli.runtime.collectives import gather_to_main, group_rank, group_size
+from femb_cli.runtime.devices import peak_memory_gb
+from femb_cli.runtime.logging import COLUMNS, show_live_line
 from femb_cli.training.event_file import EventFile
+from femb_cli.training.metrics_file import parse_lines
 from femb_cli.training.progress_file import Progress
 
 logger = logging.getLogger("femb")
+
+SPEED_METRICS = ("images_per_second", "data_wait_share", "peak_memory_gb")
+"""The metrics that differ between two equal runs."""
+
+_LIVE_SECONDS = 0.2
+"""Time between two updates of the live line."""
+
+Batch = TypeVar("Batch")
 
 
 class RunLog:
@@ -32,42 +46,86 @@ class RunLog:
         batch_size: images in one step, over all processes together.
         start: steps done before. On a resume, the metrics of later steps are removed from the files.
         writes: whether this is the main process.
+        device: the device whose peak memory is logged; None or a CPU: the memory of this process.
 
     Attributes:
         loss: the mean loss in the newest line of the log; None if there is none.
     """
 
-    def __init__(self, run: Path, *, steps: int, batch_size: int, start: int, writes: bool) -> None:
-        self.steps, self.batch_size = steps, batch_size
+    def __init__(
+        self,
+        run: Path,
+        *,
+        steps: int,
+        batch_size: int,
+        start: int,
+        writes: bool,
+        device: torch.device | None = None,
+    ) -> None:
+        self.steps, self.batch_size, self.device = steps, batch_size, device
         self.loss: float | None = None
+        self.means: tuple[str, ...] = ()
         self._at_start: set[frozenset[str]] = set()
         self.metrics_file = run / METRICS
         with write_errors(run):
             self.file = self._open_metrics(start) if writes else None
             self.board = EventFile(run, purge_from=start + 1) if writes else None
-        self.started = self.interval_started = time.perf_counter()
+        self.started = self.interval_started = self.shown_at = time.perf_counter()
         self.first_step = self.interval_step = start
+        self.waited = self.interval_waited = self.trained = 0.0
+        self.step_ended: float | None = None
 
     def step(self, step: int, metrics: dict[str, float]) -> None:
         """Record the means over the interval that ends after `step` steps."""
         now = time.perf_counter()
-        rate = self.batch_size * (step - self.interval_step) / max(now - self.interval_started, 1e-9)
-        remaining = (now - self.started) / (step - self.first_step) * (self.steps - step)
-        self.interval_started, self.interval_step = now, step
+        seconds = now - self.interval_started
+        speed = self._speed(step - self.interval_step, seconds, self.waited - self.interval_waited)
+        self.trained += seconds
+        self.interval_started, self.interval_step, self.interval_waited = now, step, self.waited
         self.loss = metrics["loss"]
-        self.write(step, {**metrics, "images_per_second": round(rate, 1)})
-        speed = f"{rate:,.0f}".replace(",", " ")
-        self._say(
-            f"step {step:>6}/{self.steps}   loss {metrics['loss']:.3f}   lr {metrics['lr']:.3g}"
-            f"   grad {metrics['gradient_norm']:.2f}   {speed} img/s   eta {duration(remaining)}"
-        )
+        self.means = (f"loss {metrics['loss']:.3f}", f"lr {metrics['lr']:.3g}")
+        self.write(step, {**metrics, **speed})
+        gradient, rate = f"grad {metrics['gradient_norm']:.3g}", speed["images_per_second"]
+        self._say(fit(self._step(step), *self.means, gradient, _images_per_second(rate), self._eta(step, now)))
+
+    def live(self, step: int) -> None:
+        """End a step: show it at the terminal, a few times a second, with the newest loss of the log."""
+        self.step_ended = now = time.perf_counter()
+        if self.file is not None and step > self.interval_step and now - self.shown_at >= _LIVE_SECONDS:
+            self.shown_at = now
+            rate = self.batch_size * (step - self.interval_step) / (now - self.interval_started)
+            show_live_line(fit(self._step(step), *self.means, _images_per_second(rate), self._eta(step, now)))
+
+    def timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield the batches, and measure how long the training waits for each.
+
+        Between the end of a step and the next batch, the run is verified and saved: this time does not count.
+        """
+        while True:
+            asked = time.perf_counter()
+            if self.step_ended is not None:
+                self.interval_started += asked - self.step_ended
+                self.step_ended = None
+            batch = next(batches, None)
+            self.waited += time.perf_counter() - asked
+            if batch is None:
+                return
+            yield batch
+
+    def speed(self) -> dict[str, float | None]:
+        """Return `SPEED_METRICS` over this session, up to the newest line of the log; None each without a line."""
+        if (steps := self.interval_step - self.first_step) == 0:
+            return dict.fromkeys(SPEED_METRICS)
+        return {**self._speed(steps, self.trained, self.interval_waited)}
 
     def verifications(self, step: int, results: Sequence[Mapping[str, Any]]) -> None:
         """Record the results on each benchmark after `step` steps."""
         for result in results:
             name, accuracy, eer = result["benchmark"], result["accuracy"], result["eer"]
             self.write(step, {f"{name}/{key}": result[key] for key in ("accuracy", "eer", "auc")})
-            self._say(f"step {step:>6}/{self.steps}   {name} {100 * accuracy:.2f} %   eer {100 * eer:.2f} %")
+            if result.get("collapsed"):
+                self._say(f"warning: {collapse_warning(result['mean_cosine'])}", logging.WARNING)
+            self._say(fit(self._step(step), f"{name} {100 * accuracy:.2f} %", f"eer {100 * eer:.2f} %"))
 
     def write(self, step: int, metrics: dict[str, Any]) -> None:
         """Append one line to `metrics.jsonl`, and its numbers to TensorBoard.
@@ -98,6 +156,7 @@ class RunLog:
 
     def close(self) -> None:
         """Close the files."""
+        show_live_line("")
         with write_errors(self.metrics_file):
             if self.file is not None:
                 self.file.close()
@@ -108,15 +167,28 @@ class RunLog:
         """Open `metrics.jsonl` for appending, without the lines of steps that a resumed run repeats."""
         if self.metrics_file.is_file():
             lines = self.metrics_file.read_text(encoding="utf-8", errors="replace").splitlines()
-            kept = [entry for line in lines if (entry := _read_line(line)) and entry["step"] <= start]
+            kept = [entry for entry in parse_lines(lines) if entry["step"] <= start]
             write_text(self.metrics_file, "".join(f"{json.dumps(entry)}\n" for entry in kept))
             self._at_start = {frozenset(entry.keys() - {"step"}) for entry in kept if entry["step"] == start}
             self.loss = next((entry["loss"] for entry in reversed(kept) if "loss" in entry), None)
         return self.metrics_file.open("a", encoding="utf-8")
 
-    def _say(self, line: str) -> None:
+    def _speed(self, steps: int, seconds: float, waited: float) -> dict[str, float]:
+        """Return the values of `SPEED_METRICS` for a part of the session."""
+        seconds = max(seconds, 1e-9)
+        values = (self.batch_size * steps / seconds, min(waited / seconds, 1.0), peak_memory_gb(self.device))
+        return dict(zip(SPEED_METRICS, (round(values[0], 1), round(values[1], 3), round(values[2], 3)), strict=True))
+
+    def _step(self, step: int) -> str:
+        return f"step {step:>{len(str(self.steps))}}/{self.steps}"
+
+    def _eta(self, step: int, now: float) -> str:
+        return f"eta {duration((now - self.started) / (step - self.first_step) * (self.steps - step))}"
+
+    def _say(self, line: str, level: int = logging.INFO) -> None:
         if self.file is not None:
-            logger.info(line)
+            show_live_line("")
+            logger.log(level, line)
 
 
 class Means:
@@ -163,20 +235,23 @@ class Means:
         self.sums, self.count = own.to(self.sums), progress.interval_steps
 
 
+def _images_per_second(rate: float) -> str:
+    return f"{rate:,.0f} img/s".replace(",", " ")
+
+
+def fit(*parts: str) -> str:
+    """Join the parts of a line by two spaces, or by one if it would be too wide for a terminal."""
+    line = "  ".join(parts)
+    return line if len(line) < COLUMNS else " ".join(parts)
+
+
 def duration(seconds: float) -> str:
-    """Format seconds for people: `42 s`, `3 min 5 s`, `4 h 51 min`."""
+    """Format seconds in a few letters: `42s`, `3m05s`, `4h51m`, `12d03h`."""
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return f"{whole}s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def _read_line(line: str) -> dict[str, Any] | None:
-    """Read a line of `metrics.jsonl`; None for one that was cut off when the run was killed."""
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return entry if isinstance(entry, dict) and type(entry.get("step")) is int else None
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 100 * 3600:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02}h"

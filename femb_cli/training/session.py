@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from femb_cli import __version__
-from femb_cli.checkpoints.runs import checkpoint_step, run_path, write_summary
+from femb_cli.checkpoints.runs import checkpoint_path, checkpoint_step, run_path, write_summary
 from femb_cli.config.load import dump_config
 from femb_cli.config.schema import SyntheticConfig, TrainConfig
 from femb_cli.data.open import open_source
@@ -18,6 +18,7 @@ from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.errors import FembError, UsageError
 from femb_cli.progress import Progress, Say, silent
 from femb_cli.runtime.launch import launch
+from femb_cli.runtime.logging import show_live_line
 from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
 from femb_cli.runtime.signals import Interrupted
 from femb_cli.training.data_identity import data_identity
@@ -179,10 +180,12 @@ def _fetch_benchmarks(
 ) -> tuple[str, ...]:
     """Fetch or draw the benchmarks of a run, check their pairs, and return their names."""
     from femb_cli.evaluation.verification.open import open_benchmark
+    from femb_cli.training.best_checkpoint import check_best_benchmark
 
     names = config.validation.benchmarks
     if names is None:
         names = ("synthetic",) if isinstance(config.data, SyntheticConfig) else ()
+    check_best_benchmark(config, names)
     for name in names:
         benchmark = open_benchmark(name, data_dir, say=say, progress=progress)
         benchmark.pairs.indices(benchmark.images.names)
@@ -195,9 +198,9 @@ def _fetch_benchmarks(
 def launch_run(job: TrainJob) -> dict[str, Any] | None:
     """Train on the job's processes; return the run's summary on the main process, None on others."""
     config, plan = job.config, job.plan
+    logger.info(f"training {config.backbone.name} with {config.header.name}, into {job.run}")
     logger.info(
-        f"training {config.backbone.name} with {config.header.name} on {plan.num_images} images of"
-        f" {plan.num_identities} people: {plan.steps} steps of {plan.batch_size}, into {job.run}"
+        f"{plan.num_images} images of {plan.num_identities} people: {plan.steps} steps of {plan.batch_size} images"
     )
     if job.checkpoint is not None:
         logger.info(f"going on from {job.checkpoint}")
@@ -207,6 +210,7 @@ def launch_run(job: TrainJob) -> dict[str, Any] | None:
             f"learning rate {config.optimizer.lr * scale:.3g}: {config.optimizer.lr:g} is for a batch of"
             f" {config.optimizer.lr_batch_size}, this one has {config.batch_size} (--lr sets another)"
         )
+    logger.info(f"curves: tensorboard --logdir {job.run}, or femb report {job.run}")
     if config.init.checkpoint is not None and not job.resumed:
         logger.info(f"starting from {config.init.checkpoint}")
     try:
@@ -232,7 +236,10 @@ def run_worker(job: TrainJob) -> dict[str, Any] | None:
 
     started = time.perf_counter()
     benchmarks = [open_benchmark(name, job.data_dir, say=logger.info) for name in job.benchmarks]
-    result = train(job, benchmarks)
+    try:
+        result = train(job, benchmarks)
+    finally:
+        show_live_line("")
     if not is_main_process():
         return None
     summary = {
@@ -241,6 +248,8 @@ def run_worker(job: TrainJob) -> dict[str, Any] | None:
         "loss": result.loss,
         "seconds": round(time.perf_counter() - started, 1),
         "verification": _merge(result.verifications),
+        "best": _describe_best(job),
+        **result.speed,
         "samples": "synthetic" in job.benchmarks,
         "processes": job.plan.processes,
     }
@@ -248,6 +257,14 @@ def run_worker(job: TrainJob) -> dict[str, Any] | None:
         _copy_samples(job.run)
     write_summary(job.run, summary)
     return summary
+
+
+def _describe_best(job: TrainJob) -> dict[str, Any] | None:
+    """Return the run's best verification with its checkpoint; None if it keeps none."""
+    from femb_cli.training.best_checkpoint import find_best
+
+    best = find_best(job.run, job.config)
+    return None if best is None else {**best._asdict(), "checkpoint": str(checkpoint_path(job.run, best.step))}
 
 
 def _merge(verifications: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """`femb list`: everything that can be named, with one line about it."""
 
 import json
+import os
 
 import pytest
 
@@ -34,6 +35,33 @@ def test_headers_and_configs_are_described_by_their_own_first_line(femb):
     assert headers["arcface"] == choices(HeaderConfig)["arcface"].__doc__.splitlines()[0]
     configs = {entry["name"]: entry["description"] for entry in json.loads(femb("list", "configs", "--json").out)}
     assert f"# {configs['quickstart']}\n" in shipped_configs()["quickstart"].read_text(encoding="utf-8")
+
+
+def test_runs_are_listed_the_one_that_changed_last_first(femb, tmp_path):
+    for name, step in (("old", 20), ("new", 40)):
+        run = tmp_path / "runs" / name
+        (run / "checkpoints").mkdir(parents=True)
+        (run / "config.yaml").write_text("data: {name: dataset, path: people}\nsteps: 40\n")
+        lines = [{"step": step, "loss": 1.5}, {"step": step, "lfw/accuracy": 0.9925}]
+        (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        for file in run.glob("*.*"):
+            os.utime(file, (10**9 + step, 10**9 + step))
+    (tmp_path / "runs/new/summary.json").write_text("{}")
+    os.utime(tmp_path / "runs/new/summary.json", (10**9 + 60,) * 2)
+    _, *rows = femb("list", "runs").out.splitlines()
+    assert [row.split()[:7] for row in rows] == [
+        ["runs/new", "finished", "40/40", "1.500", "lfw", "99.25", "%"],
+        ["runs/old", "unfinished", "20/40", "1.500", "lfw", "99.25", "%"],
+    ]
+    newest = json.loads(femb("list", "runs", "--json").out)[0]
+    assert newest["best"] == {"benchmark": "lfw", "accuracy": 0.9925, "step": 40}
+    assert newest["changed"] == "2001-09-09T01:47:40+00:00"
+
+
+def test_without_runs_the_list_is_empty_and_says_where_it_looked(femb):
+    result = femb("list", "runs", "--json")
+    assert json.loads(result.out) == []
+    assert "no runs under runs" in result.err
 
 
 def test_an_unknown_kind_lists_the_known_ones(femb):

@@ -79,8 +79,10 @@ def test_progress_is_shown_to_a_person_only(monkeypatch):
             assert progress is None
     monkeypatch.delenv("FEMB_NO_PROGRESS")
     with Output().progress("drawing") as progress:
+        assert sys.stderr.getvalue() == ""  # nothing is drawn yet, perhaps nothing ever is
         progress(1, 3)
         progress(2, 0)
+    assert "drawing" in sys.stderr.getvalue()
     monkeypatch.setenv("RANK", "1")
     with Output().progress("drawing") as progress:
         assert progress is None

@@ -30,7 +30,7 @@ def test_help_loads_nothing_heavy():
 
 
 def test_talking_commands_load_no_torch(tmp_path):
-    code = running(["train", "--dry-run"], ["list", "headers"], ["config", "quickstart"])
+    code = running(["train", "--dry-run"], ["list", "headers"], ["config", "quickstart"], ["list", "runs"])
     assert loaded_after(code, cwd=tmp_path).isdisjoint({"torch", "accelerate"})
     assert list(tmp_path.iterdir()) == []
 
@@ -52,3 +52,11 @@ def test_a_dry_run_of_a_data_set_loads_no_torch(tmp_path):
             writer.write(photograph(0, row % 2, row).jpeg, row % 2)
     code = running(["train", "--data", "set", "--batch-size", "4", "--dry-run"])
     assert loaded_after(code, cwd=tmp_path).isdisjoint({"torch", "accelerate"})
+
+
+def test_a_report_of_a_run_is_written_without_torch(tmp_path):
+    (tmp_path / "run/checkpoints").mkdir(parents=True)
+    (tmp_path / "run/config.yaml").write_text("steps: 3\n")
+    (tmp_path / "run/metrics.jsonl").write_text('{"step": 1, "loss": 2.5}\n')
+    assert loaded_after(running(["report", "run"]), cwd=tmp_path).isdisjoint({"torch", "accelerate"})
+    assert (tmp_path / "report.html").is_file()

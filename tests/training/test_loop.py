@@ -2,6 +2,7 @@
 
 import errno
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from femb_cli.data.loading.loader import ShuffledBatches
 from femb_cli.errors import FembError
 from femb_cli.headers import build_header
 from femb_cli.training.loop import train
+from femb_cli.training.run_log import SPEED_METRICS
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def test_the_weights_and_losses_are_those_of_a_plain_torch_loop(people, tmp_path
 
 
 def test_it_verifies_and_saves_every_so_many_steps_and_after_the_last(people, tmp_path):
-    settings = {"validation": ValidationConfig(every=2), "checkpoint": CheckpointConfig(every=3, keep=99)}
+    settings = {"validation": ValidationConfig(every=2), "checkpoint": CheckpointConfig(every=3, keep=99, best=None)}
     job = make_job(tmp_path / "run", people, steps=7, log_every=5, **settings)
     result = train(job, [open_people_pairs(tmp_path / "pairs.csv", people)])
     lines = metrics_of(job.run)
@@ -94,6 +96,21 @@ def test_only_the_newest_checkpoints_stay(people, tmp_path):
     job = make_job(tmp_path / "run", people, checkpoint=CheckpointConfig(every=1, keep=2))
     train(job, [])
     assert checkpoints_of(job.run) == ["step-000003", "step-000004"]
+
+
+def test_the_best_checkpoint_stays_beside_the_newest(people, tmp_path, monkeypatch):
+    accuracies = iter([0.5, 0.9, 0.9, 0.8, 0.7])
+
+    def validate(*_):
+        return [{"benchmark": "lfw", "accuracy": next(accuracies), "eer": 0.1, "auc": 0.9}]
+
+    monkeypatch.setattr("femb_cli.training.loop.validate", validate)
+    settings = {"validation": ValidationConfig(every=1), "checkpoint": CheckpointConfig(every=2, keep=1)}
+    train(make_job(tmp_path / "run", people, **settings), [])
+    assert checkpoints_of(tmp_path / "run") == ["step-000002", "step-000004"]
+    assert (tmp_path / "run/best").readlink() == Path("checkpoints/step-000002")
+    train(make_job(tmp_path / "run", people, resumed=True, steps=5, **settings), [])
+    assert checkpoints_of(tmp_path / "run") == ["step-000002", "step-000005"]
 
 
 def test_a_logged_loss_is_the_mean_over_its_interval(people, tmp_path):
@@ -134,7 +151,7 @@ def resume_from(job, step, tmp_path, people, **settings):
 
 
 def without_speed(run):
-    return [{key: value for key, value in line.items() if key != "images_per_second"} for line in metrics_of(run)]
+    return [{key: value for key, value in line.items() if key not in SPEED_METRICS} for line in metrics_of(run)]
 
 
 def test_the_log_of_a_resumed_run_is_that_of_the_unbroken_one(people, tmp_path):
@@ -181,10 +198,24 @@ def test_a_full_disk_leaves_the_older_checkpoints_and_says_how_to_go_on(people, 
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(people, tmp_path):
-    job = make_job(tmp_path / "run", people, optimizer=SGDConfig(lr=1e30), clip_gradient=None, log_every=2)
+    """The weights after step 1 are huge, so the loss of step 2 is the first that is not finite."""
+    settings = {"optimizer": SGDConfig(lr=1e30), "clip_gradient": None, "log_every": 4}
+    job = make_job(tmp_path / "run", people, **settings)
     with pytest.raises(FembError, match=r"the loss is (nan|inf) at step 2 \(learning rate .*\): .* diverged") as caught:
         train(job, [])
     assert "--lr" in caught.value.hint
+    assert checkpoints_of(job.run) == []
+    found = json.loads((job.run / "divergence.json").read_text())
+    assert (found["step"], len(found["images"])) == (2, 6)
+    assert {image["name"] for image in found["images"]} <= set(job.source.names)
+    assert "divergence.json" in caught.value.message
+
+
+def test_the_loss_is_looked_at_before_a_checkpoint_also_if_the_log_is_rarer(people, tmp_path):
+    settings = {"optimizer": SGDConfig(lr=1e30), "clip_gradient": None, "log_every": 4}
+    job = make_job(tmp_path / "run", people, checkpoint=CheckpointConfig(every=2), **settings)
+    with pytest.raises(FembError, match="at step 2"):
+        train(job, [])
     assert checkpoints_of(job.run) == []
 
 

@@ -19,10 +19,27 @@ METRIC_VALUES = {"loss": 18.241, "lr": 0.0951, "gradient_norm": 3.2}
 
 @pytest.mark.parametrize(
     "seconds, text",
-    [(0, "0 s"), (41.6, "42 s"), (59.6, "1 min 0 s"), (185, "3 min 5 s"), (3599.7, "1 h 0 min"), (17460, "4 h 51 min")],
+    [(0, "0s"), (41.6, "42s"), (59.6, "1m00s"), (185, "3m05s"), (3599.7, "1h00m"), (17460, "4h51m"), (4e5, "4d15h")],
 )
-def test_durations_are_in_words(seconds, text):
+def test_durations_are_in_a_few_letters(seconds, text):
     assert duration(seconds) == text
+
+
+def log_lines(tmp_path, caplog, steps, metrics):
+    caplog.set_level(logging.INFO, "femb")
+    log = RunLog(tmp_path, steps=steps, batch_size=2048, start=0, writes=True)
+    log.step(steps // 2, metrics)
+    log.close()
+    return caplog.messages
+
+
+@pytest.mark.parametrize("steps, loss, lr, gradient", [(91_000, 18.2, 0.0951, 3.2), (2 * 10**6, 148.5, 9.51e-5, 137.2)])
+def test_lines_fit_a_terminal_of_80_columns(tmp_path, caplog, monkeypatch, steps, loss, lr, gradient):
+    now = iter([0.0, steps / 4])  # a run of days
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    (line,) = log_lines(tmp_path, caplog, steps, {"loss": loss, "lr": lr, "gradient_norm": gradient})
+    assert f"loss {loss:.3f}" in line and "eta " in line
+    assert len(line) < 80
 
 
 def test_means_are_over_the_steps_since_they_were_taken():
@@ -79,9 +96,11 @@ def test_an_interval_is_one_line_for_people_and_one_for_programs(tmp_path, caplo
     log.step(40, METRIC_VALUES)
     log.write(40, {"lfw": 0.99})
     log.close()
-    assert "step     40/100   loss 18.241   lr 0.0951   grad 3.20" in caplog.messages[0]
+    assert "step  40/100  loss 18.241  lr 0.0951  grad 3.2  " in caplog.messages[0]
     first, second = map(json.loads, (tmp_path / METRICS).read_text().splitlines())
     assert first.pop("images_per_second") > 0
+    assert first.pop("data_wait_share") == 0.0
+    assert 0.01 < first.pop("peak_memory_gb") < 1000
     assert first == {"step": 40, **METRIC_VALUES}
     assert second == {"step": 40, "lfw": 0.99}
     assert list(tmp_path.glob("events.out.tfevents.*"))
@@ -92,9 +111,17 @@ def test_a_verification_is_one_line_for_people_and_one_for_programs(tmp_path, ca
     log = RunLog(tmp_path, steps=100, batch_size=64, start=0, writes=True)
     log.verifications(40, [{"benchmark": "lfw", "accuracy": 0.99, "eer": 0.0125, "auc": 0.999, "num_pairs": 6000}])
     log.close()
-    assert caplog.messages == ["step     40/100   lfw 99.00 %   eer 1.25 %"]
+    assert caplog.messages == ["step  40/100  lfw 99.00 %  eer 1.25 %"]
     (line,) = (tmp_path / METRICS).read_text().splitlines()
     assert json.loads(line) == {"step": 40, "lfw/accuracy": 0.99, "lfw/eer": 0.0125, "lfw/auc": 0.999}
+
+
+def test_a_verification_warns_of_a_collapsed_network(tmp_path, caplog):
+    log = RunLog(tmp_path, steps=100, batch_size=64, start=0, writes=True)
+    result = {"benchmark": "lfw", "accuracy": 0.5, "eer": 0.5, "auc": 0.5, "mean_cosine": 0.9987, "collapsed": True}
+    log.verifications(40, [result])
+    log.close()
+    assert "the network has collapsed" in caplog.messages[0] and "mean cosine 0.9987" in caplog.messages[0]
 
 
 @pytest.mark.parametrize("start, kept", [(0, []), (20, [20]), (40, [20, 40, 40])])
@@ -131,13 +158,62 @@ def test_the_time_left_follows_from_the_steps_of_this_session(tmp_path, caplog, 
     log = RunLog(tmp_path, steps=100, batch_size=64, start=20, writes=True)
     log.step(40, METRIC_VALUES)
     log.close()
-    assert "128 img/s   eta 30 s" in caplog.messages[0]  # 20 steps of 64 images in 10 s, and 60 steps left
+    assert "128 img/s  eta 30s" in caplog.messages[0]  # 20 steps of 64 images in 10 s, and 60 steps left
+    assert log.speed()["images_per_second"] == 128.0
+
+
+def test_the_share_of_time_that_waits_for_data_is_measured(tmp_path, monkeypatch):
+    # Start; asked for and got a batch, twice; the line of the log.
+    now = iter([0.0, 1.0, 2.0, 6.0, 9.0, 10.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    log = RunLog(tmp_path, steps=2, batch_size=64, start=0, writes=True)
+    batches = log.timed(iter(["first", "second"]))
+    assert [next(batches), next(batches)] == ["first", "second"]
+    log.step(2, METRIC_VALUES)
+    log.close()
+    assert log.speed()["data_wait_share"] == 0.4
+
+
+def test_verifying_and_saving_do_not_count_as_training(tmp_path, monkeypatch):
+    # Start; a batch from 0 to 1; its step ends at 2; a verification; a batch from 50 to 51; the line of the log.
+    now = iter([0.0, 0.0, 1.0, 2.0, 50.0, 51.0, 52.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    log = RunLog(tmp_path, steps=4, batch_size=64, start=0, writes=True)
+    batches = log.timed(iter(["first", "second"]))
+    next(batches)
+    log.live(1)
+    next(batches)
+    log.step(2, METRIC_VALUES)
+    log.close()
+    (line,) = map(json.loads, (tmp_path / METRICS).read_text().splitlines())
+    assert (line["images_per_second"], line["data_wait_share"]) == (32.0, 0.5)
+    assert log.speed()["images_per_second"] == 32.0
+
+
+def test_between_the_lines_of_the_log_the_live_line_shows_the_step(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr("femb_cli.training.run_log.show_live_line", shown.append)
+    now = iter([0.0, 10.0, 10.1, 20.0, 30.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    log = RunLog(tmp_path, steps=100, batch_size=64, start=0, writes=True)
+    for step in (10, 11):  # the second is too early
+        log.live(step)
+    log.step(20, METRIC_VALUES)
+    log.live(30)
+    log.close()
+    assert shown == [
+        "step  10/100  64 img/s  eta 1m30s",
+        "",
+        "step  30/100  loss 18.241  lr 0.0951  64 img/s  eta 1m10s",
+        "",
+    ]
 
 
 def test_other_ranks_write_nothing(tmp_path, caplog):
     caplog.set_level(logging.INFO, "femb")
     log = RunLog(tmp_path, steps=100, batch_size=64, start=0, writes=False)
     log.step(20, METRIC_VALUES)
+    log.live(21)
     log.verifications(20, [{"benchmark": "lfw", "accuracy": 0.99, "eer": 0.0125, "auc": 0.999}])
     log.close()
     assert list(tmp_path.iterdir()) == []

@@ -17,6 +17,7 @@ from femb_cli.runtime.signals import Interrupted
 from femb_cli.training.job import TrainRequest
 from femb_cli.training.resolve import resolve
 from femb_cli.training.run_directory import RunLock
+from femb_cli.training.run_log import SPEED_METRICS
 from femb_cli.training.session import describe, launch_run, run_worker
 from femb_cli.training.session import prepare_run as prepare_locked_run
 
@@ -56,6 +57,12 @@ def test_one_process_opens_its_training_set_once(people, tmp_path, openings):
     zip_people(tmp_path / "people.zip", people)
     launch_run(prepare_run(request("people.zip", out=Path("run")), say=silent))
     assert openings == [Path("people.zip")]
+
+
+def test_a_run_says_how_to_see_its_curves(people, caplog):
+    caplog.set_level("INFO", "femb")
+    launch_run(prepare_run(request(out=Path("run")), say=silent))
+    assert "curves: tensorboard --logdir run, or femb report run" in caplog.messages
 
 
 def test_a_dry_run_opens_its_training_set_once(people, tmp_path, openings):
@@ -235,7 +242,7 @@ def test_a_run_that_lacks_only_its_summary_is_finished_without_a_step(people, op
     Path("run/summary.json").unlink()
     log = Path("run/metrics.jsonl").read_bytes()
     again = run_worker(prepare_run(resume(), say=silent))
-    assert again == {**summary, "seconds": again["seconds"]}
+    assert again == {**summary, "seconds": again["seconds"], **dict.fromkeys(SPEED_METRICS)}
     assert json.loads(Path("run/summary.json").read_text()) == again
     assert Path("run/metrics.jsonl").read_bytes() == log
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from femb_cli import __version__
 from femb_cli.evaluation.metrics.roc import allowed_false_accepts
@@ -46,7 +46,7 @@ def render_page(
     unsupported = [_unsupported_rates(result) for result in results]
     # The first two rates are always shown; the last one only if a result has enough impostor pairs for it.
     rates = _FALSE_ACCEPT_RATES if [] in unsupported else _FALSE_ACCEPT_RATES[:2]
-    return _template().render(
+    return page_template("page.html").render(
         written=written,
         version=__version__,
         reported=reported,
@@ -62,14 +62,20 @@ def render_page(
         hardest=_hardest(reported),
         cards={result.model: more.card for result, more in reported if more.card},
         command=command,
-        versions=_versions(),
+        versions=versions(),
     )
 
 
-def _template() -> Template:
-    """The template, which refuses undefined names, with filters that write numbers."""
+def page_template(name: str, package: str = "femb_cli.evaluation.report") -> Template:
+    """Return the template of a page, which refuses undefined names, with filters that write numbers.
+
+    Args:
+        name: its file.
+        package: where it is; it may include files of this package.
+    """
+    packages = dict.fromkeys((package, "femb_cli.evaluation.report"))
     environment = Environment(
-        loader=PackageLoader("femb_cli.evaluation.report", ""),
+        loader=ChoiceLoader([PackageLoader(package, "") for package in packages]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -82,7 +88,7 @@ def _template() -> Template:
         "percent": _format_percent,
         "ratio": _format_ratio,
     }
-    return environment.get_template("page.html")
+    return environment.get_template(name)
 
 
 def _unsupported_rates(result: Verification) -> list[str]:
@@ -152,12 +158,12 @@ def _hardest(reported: Iterable[tuple[Verification, ReportContents]]) -> list[tu
     ]
 
 
-def _versions() -> dict[str, str]:
-    """The versions of what computed the results; torch only if it did."""
-    versions = {"femb": __version__, "Python": platform.python_version(), "NumPy": np.__version__}
+def versions() -> dict[str, str]:
+    """Return the versions of what computed the results; torch only if it did."""
+    packages = {"femb": __version__, "Python": platform.python_version(), "NumPy": np.__version__}
     if "torch" in sys.modules:
-        versions["PyTorch"] = str(sys.modules["torch"].__version__)
-    return {**versions, "System": platform.platform()}
+        packages["PyTorch"] = str(sys.modules["torch"].__version__)
+    return {**packages, "System": platform.platform()}
 
 
 def _format_thousands(number: int) -> str:

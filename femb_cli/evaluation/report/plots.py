@@ -86,7 +86,7 @@ def save_plots(folder: Path, sets: Sequence[ScoredSet]) -> None:
         folder: an existing directory.
         sets: what to plot, at least one. Curves of all sets are in the same axes, histograms below each other.
     """
-    with _style():
+    with plot_style():
         for name, figure in (("roc", draw_roc(sets)), ("det", draw_det(sets)), ("scores", draw_scores(sets))):
             _save(folder, name, figure)
 
@@ -98,13 +98,13 @@ def save_discard_plot(folder: Path, curves: Sequence[tuple[str, DiscardCurve]]) 
         folder: an existing directory.
         curves: name in the legend and curve, at least one.
     """
-    with _style():
+    with plot_style():
         _save(folder, "edc", draw_discard(curves))
 
 
 def save_pair_sheet(folder: Path, name: str, pairs: Sequence[PicturedPair]) -> None:
     """Write a sheet with the images of pairs, at least one, as `save_plots` does."""
-    with _style():
+    with plot_style():
         _save(folder, name, draw_pair_sheet(pairs))
 
 
@@ -135,12 +135,12 @@ def draw_roc(sets: Sequence[ScoredSet]) -> "Figure":
     figure, axes = _square_figure(len(sets))
     lines = [roc_line(scored.curve) for scored in sets]
     for index, (far_T, tar_T) in enumerate(lines):
-        axes.plot(far_T, 100 * tar_T, drawstyle="steps-post", clip_on=False, **_line_style(index))
+        axes.plot(far_T, 100 * tar_T, drawstyle="steps-post", clip_on=False, **line_style(index))
     worst_miss = max(1.0 - tar_T[0] for _, tar_T in lines)
     lowest = max(0.0, 1.0 - 1.15 * max(worst_miss, 0.02))
     axes.set(xscale="log", xlabel="False accept rate (FAR)", ylabel="True accept rate (TAR) in %")
     axes.set(xlim=(min(0.1, *(far_T[0] / 1.3 for far_T, _ in lines)), 1.0), ylim=(100 * lowest, 100.0))
-    _label_below(figure, axes, [scored.label for scored in sets])
+    label_below(figure, axes, [scored.label for scored in sets])
     return figure
 
 
@@ -149,14 +149,14 @@ def draw_det(sets: Sequence[ScoredSet]) -> "Figure":
     figure, axes = _square_figure(len(sets))
     lines = [det_line(scored.curve) for scored in sets]
     for index, (fmr_T, fnmr_T) in enumerate(lines):
-        axes.plot(normal_deviates(fmr_T), normal_deviates(fnmr_T), drawstyle="steps-post", **_line_style(index))
+        axes.plot(normal_deviates(fmr_T), normal_deviates(fnmr_T), drawstyle="steps-post", **line_style(index))
     _scale_det(axes, [line for line in lines if len(line[0])])
     axes.set(xlabel="False match rate (FMR) in %", ylabel="False non-match rate (FNMR) in %")
     labels = [
         scored.label if len(fmr_T) else f"{scored.label} (no errors)"
         for scored, (fmr_T, _) in zip(sets, lines, strict=True)
     ]
-    _label_below(figure, axes, [*labels, "FMR = FNMR (EER)"])
+    label_below(figure, axes, [*labels, "FMR = FNMR (EER)"])
     return figure
 
 
@@ -185,10 +185,10 @@ def draw_discard(curves: Sequence[tuple[str, DiscardCurve]]) -> "Figure":
     """Draw the FNMR of the remaining pairs over the share of pairs discarded."""
     figure, axes = _square_figure(len(curves))
     for index, (_, curve) in enumerate(curves):
-        axes.plot(100 * curve.discard_T, 100 * curve.fnmr_T, **_line_style(index))
+        axes.plot(100 * curve.discard_T, 100 * curve.fnmr_T, **line_style(index))
     axes.set(xlabel="Pairs discarded, lowest quality first, in %", ylabel="FNMR of the remaining pairs in %")
     axes.set(xlim=(0.0, None), ylim=(0.0, None))
-    _label_below(figure, axes, [label for label, _ in curves])
+    label_below(figure, axes, [label for label, _ in curves])
     return figure
 
 
@@ -212,17 +212,34 @@ def draw_pair_sheet(pairs: Sequence[PicturedPair]) -> "Figure":
     return figure
 
 
-def _style() -> AbstractContextManager[None]:
+def plot_style() -> AbstractContextManager[None]:
     """A context in which matplotlib draws in the style of all plots."""
     import matplotlib
 
     return matplotlib.rc_context(_STYLE)
 
 
+def save_svg(file: Path, figure: "Figure") -> None:
+    """Write a figure as SVG, transparent and without a date."""
+    figure.savefig(file, transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+
+
+def line_style(index: int) -> dict[str, Any]:
+    """Return colour and dashes of the curve with this index; the dashes tell curves apart without colour."""
+    return {"color": _COLOURS[index % len(_COLOURS)], "dashes": _DASHES[index % len(_DASHES)]}
+
+
+def label_below(figure: "Figure", axes: "Axes", labels: Sequence[str]) -> None:
+    """Put the legend of the curves below the axes, where it hides no curve."""
+    legend = figure.legend(axes.get_lines(), [""] * len(labels), loc="outside lower center")
+    for text, label in zip(legend.get_texts(), labels, strict=True):
+        # Set afterwards: matplotlib leaves out labels with a leading underscore, and reads $ as mathematics.
+        text.set(text=label, parse_math=False)
+
+
 def _save(folder: Path, name: str, figure: "Figure") -> None:
     figure.savefig(folder / f"{name}.png", dpi=200, facecolor="white")
-    no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(folder / f"{name}.svg", transparent=True, metadata=no_metadata)
+    save_svg(folder / f"{name}.svg", figure)
 
 
 def _draw_pair(axes: "Axes", pair: PicturedPair) -> None:
@@ -251,19 +268,6 @@ def _square_figure(num_lines: int) -> "tuple[Figure, Axes]":
 
     figure = Figure(figsize=(5.2, 4.6 + 0.2 * num_lines))
     return figure, figure.add_subplot()
-
-
-def _line_style(index: int) -> dict[str, Any]:
-    """Colour and dashes of the curve with this index; the dashes tell curves apart without colour."""
-    return {"color": _COLOURS[index % len(_COLOURS)], "dashes": _DASHES[index % len(_DASHES)]}
-
-
-def _label_below(figure: "Figure", axes: "Axes", labels: Sequence[str]) -> None:
-    """Put the legend below the axes, where it hides no curve."""
-    legend = figure.legend(axes.get_lines(), [""] * len(labels), loc="outside lower center")
-    for text, label in zip(legend.get_texts(), labels, strict=True):
-        # Set afterwards: matplotlib leaves out labels with a leading underscore, and reads $ as mathematics.
-        text.set(text=label, parse_math=False)
 
 
 def _scale_det(axes: "Axes", lines: Sequence[Line]) -> None:

@@ -18,7 +18,17 @@ from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
 from femb_cli.evaluation.verification.checks import pair_warnings
 from femb_cli.evaluation.verification.pair_file import read_pairs
 from femb_cli.evaluation.verification.pairs import PairList
-from femb_cli.evaluation.verification.score import EmbeddedPairs, VerificationMetrics, cosine_scores, score_pairs
+from femb_cli.evaluation.verification.score import (
+    EmbeddedPairs,
+    VerificationMetrics,
+    cosine_scores,
+    mean_cosine,
+    score_pairs,
+)
+
+COLLAPSED_COSINE = 0.99
+"""A network whose embeddings of different images have a higher mean cosine has collapsed: it maps all images to nearly
+one embedding, about 8 degrees apart. A trained network is near 0 on photographs of many people (0.06 on LFW)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +38,13 @@ class ScoredPairs:
     Attributes:
         scores_N: cosine of every pair.
         metrics: the metrics.
-        warnings: problems of the pairs, one sentence each.
+        mean_cosine: mean cosine of all pairs of different images.
+        warnings: problems of the pairs or of the embeddings, one sentence each.
     """
 
     scores_N: NDArray[np.float64]
     metrics: VerificationMetrics
+    mean_cosine: float
     warnings: tuple[str, ...]
 
 
@@ -51,7 +63,8 @@ class Verification:
         embedded: the embeddings of the pairs.
         images: the source of the images; None if only their embeddings are known.
         card: the settings of the model's checkpoint.
-        warnings: problems of the pairs, one sentence each.
+        warnings: problems of the pairs or of the embeddings, one sentence each.
+        mean_cosine: mean cosine of all pairs of different images; None if it was not computed.
         embeddings_file: the file of the embeddings; None if they come from images.
         description: what this file says about its network; None if it says nothing.
     """
@@ -67,6 +80,7 @@ class Verification:
     images: ImageSource | None = None
     card: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    mean_cosine: float | None = None
     embeddings_file: Path | None = None
     description: Description | None = None
 
@@ -78,7 +92,9 @@ class Verification:
     def to_json(self) -> dict[str, Any]:
         """Return the metrics with the benchmark, the model, its flip and the file, as plain values."""
         file = {} if self.embeddings_file is None else {"embeddings": str(self.embeddings_file)}
-        return {"benchmark": self.benchmark, "model": self.model, "flip": self.flip, **file, **self.metrics.to_json()}
+        collapse = {} if self.mean_cosine is None else _collapse(self.mean_cosine)
+        about = {"benchmark": self.benchmark, "model": self.model, "flip": self.flip}
+        return {**about, **file, **self.metrics.to_json(), **collapse}
 
 
 def verify_embeddings(pairs_file: Path, embeddings_file: Path, protocol: str = DEFAULT_PROTOCOL) -> Verification:
@@ -108,6 +124,7 @@ def verify_embeddings(pairs_file: Path, embeddings_file: Path, protocol: str = D
         embedded=embedded,
         card=about.to_display() if about is not None else {},
         warnings=scored.warnings,
+        mean_cosine=scored.mean_cosine,
         embeddings_file=embeddings_file,
         description=about,
     )
@@ -128,4 +145,19 @@ def score_embedded(pairs: PairList, embedded: EmbeddedPairs, names: Sequence[str
     warnings = pair_warnings(pairs, embedded.left_P, embedded.right_P)
     scores_N = cosine_scores(embedded.embeddings_ND, embedded.left_P, embedded.right_P, names=names)
     metrics = score_pairs(scores_N, pairs, protocol, embedded=embedded)
-    return ScoredPairs(scores_N, metrics, tuple(warnings))
+    cosine = mean_cosine(embedded)
+    if cosine > COLLAPSED_COSINE:
+        warnings.append(collapse_warning(cosine))
+    return ScoredPairs(scores_N, metrics, cosine, tuple(warnings))
+
+
+def collapse_warning(cosine: float) -> str:
+    """Return the sentence about a network whose embeddings have this mean cosine, above `COLLAPSED_COSINE`."""
+    return (
+        f"the network has collapsed: it gives all images nearly the same embedding (mean cosine {cosine:.4f}; above"
+        f" {COLLAPSED_COSINE:g} it has learnt nothing yet, or training has failed)"
+    )
+
+
+def _collapse(cosine: float) -> dict[str, Any]:
+    return {"mean_cosine": cosine, "collapsed": cosine > COLLAPSED_COSINE}

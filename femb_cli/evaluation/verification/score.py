@@ -119,6 +119,20 @@ def xnorm(original: EmbeddedPairs, flipped: EmbeddedPairs) -> float:
     return float(np.mean(means))
 
 
+def mean_cosine(embedded: EmbeddedPairs) -> float:
+    """Return the mean cosine of all pairs of different images that a list of pairs names, two images at least.
+
+    It is computed from the sum of the unit vectors: its squared length is the sum of all cosines.
+    """
+    rows = np.unique(np.concatenate((embedded.left_P, embedded.right_P)))
+    total_D = np.zeros(embedded.embeddings_ND.shape[1])
+    for block in _blocks(len(rows)):
+        vectors = embedded.embeddings_ND[rows[block]].astype(np.float64)
+        total_D += (vectors / np.sqrt(_squared_lengths(vectors))[:, None]).sum(0)
+    count = len(rows)
+    return float((total_D @ total_D - count) / (count * (count - 1)))
+
+
 def score_pairs(
     scores_P: ArrayLike, pairs: PairList, protocol: str, *, embedded: EmbeddedPairs | None = None
 ) -> VerificationMetrics:

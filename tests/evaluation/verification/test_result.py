@@ -50,3 +50,14 @@ def test_an_image_without_an_embedding_is_refused_by_its_line(files):
     files[0].write_text("ref,probe,mated\na/1.jpg,a/2.jpg,1\na/1.jpg,c/1.jpg,0\n")
     with pytest.raises(FembError, match=r"line 3: no image 'c/1\.jpg'"):
         verify_embeddings(*files)
+
+
+def test_a_network_that_gives_all_images_nearly_one_embedding_has_collapsed(files):
+    document = verify_embeddings(*files).to_json()
+    assert (document["collapsed"], document["mean_cosine"] < 0.5) == (False, True)
+    alike = 10.0 + np.asarray(ROWS)
+    save_npy(files[1], alike, NAMES, describe(alike, NAMES))
+    result = verify_embeddings(*files)
+    assert result.to_json()["collapsed"] and result.to_json()["mean_cosine"] > 0.99
+    (warning,) = result.warnings
+    assert warning.startswith("the network has collapsed")

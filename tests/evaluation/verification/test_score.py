@@ -7,7 +7,7 @@ import pytest
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.pair_file import read_pairs
-from femb_cli.evaluation.verification.score import EmbeddedPairs, cosine_scores, score_pairs, xnorm
+from femb_cli.evaluation.verification.score import EmbeddedPairs, cosine_scores, mean_cosine, score_pairs, xnorm
 
 METRICS = "num_pairs accuracy accuracy_std threshold tar_at_far fnmr_at_fmr eer auc d_prime num_genuine num_impostor "
 METRICS += "protocol num_folds arcface_torch_val_at_far_1e3"
@@ -122,6 +122,15 @@ def test_the_golden_mean_norm(shared):
     result = xnorm(EmbeddedPairs(stored["original"], *rows), EmbeddedPairs(stored["flipped"], *rows))
     expected = json.loads((folder / "lfw_expected.json").read_text())["arcface_torch"]["xnorm"]
     assert result == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_mean_cosine_is_that_of_all_pairs_of_the_named_images():
+    rows_ND = np.random.default_rng(0).normal(1.0, 1.0, (600, 8)) * np.linspace(0.1, 9.0, 600)[:, None]
+    named = np.arange(2, 600)  # the first two rows are in no pair
+    embedded = EmbeddedPairs(rows_ND, named, named[::-1])
+    units = rows_ND[named] / np.linalg.norm(rows_ND[named], axis=1, keepdims=True)
+    cosines = (units @ units.T)[np.triu_indices(len(named), 1)]
+    assert mean_cosine(embedded) == pytest.approx(cosines.mean(), abs=1e-12)
 
 
 def test_magface_is_scored_from_the_embeddings(pairs):
