@@ -70,8 +70,8 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
     config, plan = job.config, job.plan
     accelerator = build_accelerator(config, job.device)
     state, card = build_state(job, accelerator)
-    # DDP copies the backbone to every process. The classifier is sharded and does its own communication.
-    # It refuses a network of which nothing is trained.
+    # DDP copies the backbone to every process, but refuses one of which nothing is trained. The classifier is sharded
+    # and does its own communication.
     network = accelerator.prepare(state.backbone) if is_trained(state.backbone) else state.backbone
     state.optimizer = accelerator.prepare(state.optimizer)
     start = state.step
