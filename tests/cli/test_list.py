@@ -36,6 +36,14 @@ def test_headers_and_configs_are_described_by_their_own_first_line(femb):
     assert f"# {configs['quickstart']}\n" in shipped_configs()["quickstart"].read_text(encoding="utf-8")
 
 
+def test_the_configurations_fit_a_terminal_and_published_recipes_come_last(femb):
+    lines = femb("list", "configs").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    names = [line.split()[0] for line in lines]
+    assert "quickstart" in names[:5]
+    assert names[5:] == sorted(names[5:])
+
+
 def test_an_unknown_kind_lists_the_known_ones(femb):
     result = femb("list", "heads")
     assert result.code == 2
