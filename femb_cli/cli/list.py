@@ -72,7 +72,9 @@ def _entries(kind: Kind) -> dict[str, str]:
         case "configs":
             from femb_cli.config.load import shipped_configs
 
-            return {name: _first_line(path.read_text(encoding="utf-8")) for name, path in shipped_configs().items()}
+            texts = {name: path.read_text(encoding="utf-8") for name, path in shipped_configs().items()}
+            ordered = sorted(texts, key=lambda name: _is_published(texts[name]))
+            return {name: _first_line(texts[name]) for name in ordered}
         case "families":
             from femb_cli.checkpoints.official import FAMILIES
 
@@ -93,3 +95,8 @@ def _choices(union: object) -> dict[str, str]:
 
 def _first_line(text: str) -> str:
     return text.strip().splitlines()[0].lstrip("# ")
+
+
+def _is_published(config: str) -> bool:
+    """Whether a configuration is a published recipe: these are listed last, because a newcomer needs the others."""
+    return "\n# Published:" in config

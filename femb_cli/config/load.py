@@ -72,8 +72,8 @@ def config_path(file: str | Path) -> Path:
     if os.path.isfile(file):  # noqa: PTH113 - Path.is_file() raises an OSError for a very long name
         return Path(file)
     raise UsageError(
-        f"no configuration {shown(str(file))}: neither a file nor one of {', '.join(shipped)}",
-        hint=did_you_mean(str(file), shipped) or "femb list configs shows what ships with femb",
+        f"no configuration {shown(str(file))}: neither a file nor one that ships with femb",
+        hint=did_you_mean(str(file), shipped) or "femb list configs shows those that ship with femb",
     )
 
 

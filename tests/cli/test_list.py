@@ -64,6 +64,14 @@ def test_without_runs_the_list_is_empty_and_says_where_it_looked(femb):
     assert "no runs under runs" in result.err
 
 
+def test_the_configurations_fit_a_terminal_and_published_recipes_come_last(femb):
+    lines = femb("list", "configs").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    names = [line.split()[0] for line in lines]
+    assert "quickstart" in names[:5]
+    assert names[5:] == sorted(names[5:])
+
+
 def test_an_unknown_kind_lists_the_known_ones(femb):
     result = femb("list", "heads")
     assert result.code == 2

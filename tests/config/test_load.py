@@ -136,10 +136,11 @@ def test_a_setting_below_a_value_is_refused():
         load_config(None, ["batch_size=3", "batch_size.x=3"])
 
 
-def test_an_unknown_file_lists_what_ships_and_suggests():
-    with pytest.raises(UsageError, match="quickstart") as caught:
-        load_config("quikstart")
-    assert "'quickstart'" in caught.value.hint
+def test_an_unknown_file_suggests_the_closest_name_or_the_list():
+    for name, hint in (("quikstart", "did you mean 'quickstart'?"), ("mine.yaml", "femb list configs")):
+        with pytest.raises(UsageError, match=f"no configuration '{name}': neither a file nor one that ships") as caught:
+            load_config(name)
+        assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize("length", ["steps=100", "epochs=3"])
