@@ -5,6 +5,7 @@
       run.json                  the training set's identity, the processes and the device that the run trains on
       metrics.jsonl             one line per log interval and per verification
       events.out.tfevents.*     the same metrics for TensorBoard
+      held_out.csv              pairs of the people that are not trained on, if any are held out
       samples/                  images of the synthetic benchmark, to try femb embed on (synthetic data only)
       checkpoints/
         step-001000/
@@ -35,6 +36,7 @@ from femb_cli.files import remove, write_errors, write_text
 CONFIG = "config.yaml"
 RUN_INFO = "run.json"
 METRICS = "metrics.jsonl"
+HELD_OUT = "held_out.csv"
 RUN_SUMMARY = "summary.json"
 CHECKPOINTS = "checkpoints"
 
