@@ -23,6 +23,7 @@ from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
 from femb_cli.evaluation.verification.drawn_pairs import draw_pairs
 from femb_cli.evaluation.verification.folds import default_folds
 from femb_cli.evaluation.verification.open import PairSet
+from femb_cli.evaluation.verification.pair_formats.line import inner_parts
 from femb_cli.evaluation.verification.pairs import PairList, distinct_places
 from femb_cli.progress import Say
 
@@ -174,12 +175,17 @@ def _is_plain(name: str) -> bool:
     return name != "" and name == name.strip() and name.isprintable()
 
 
+def _is_plain_path(name: str) -> bool:
+    """Whether a list of pairs keeps the name of an image as it is."""
+    return _is_plain(name) and "/".join(inner_parts(name)) == name
+
+
 def _draw_pair_set(source: ImageSource, rows_N: NDArray[np.int64]) -> PairSet:
     """Draw pairs of the images in some rows."""
     assert source.identities is not None, "the source has identities"
     rows_N = _first_images(np.random.default_rng(0).permutation(rows_N), source.identities.labels_N)
     names = names_of(source, rows_N)
-    places = [place for place in distinct_places(names) if _is_plain(names[place])]
+    places = [place for place in distinct_places(names) if _is_plain_path(names[place])]
     labels_N = source.identities.labels_N[rows_N[places]]
     drawn = draw_pairs(labels_N, MOST_PAIRS)
     people = [source.identities.names[label] for label in labels_N.tolist()]
