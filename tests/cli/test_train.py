@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -60,7 +61,8 @@ def test_a_list_is_trained_on(femb, people, tmp_path):
 def test_the_next_command_verifies_on_the_people_who_are_held_out(capsys):
     result = {"benchmark": "held-out", "accuracy": 0.9, "eer": 0.1}
     summary = {"run": "run", "steps": 8, "loss": 1.0, "seconds": 3.0, "samples": False, "verification": result}
-    _report(Output(), {**summary, "held_out": {"pairs": "run/held_out.csv", "images": "people"}}, uses_newest=False)
+    summary["held_out"] = {"pairs": "run/held_out.csv", "images": "people"}
+    _report(Output(), defaultdict(lambda: None, summary), uses_newest=False)
     said = capsys.readouterr()
     assert "held-out   90.00 % of pairs right" in said.out
     assert "femb verify --pairs run/held_out.csv --images people --model run" in said.err
