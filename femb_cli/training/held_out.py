@@ -83,13 +83,12 @@ def hold_out(
     held_out = split(source, share) if share else None
     if resumed:
         return config, held_out
-    people, images = len(source.identities.names), len(source)
+    people = len(source.identities.names)
     if held_out is not None:
         each = len(held_out.pair_set.pairs) // 2
         say(
-            f"{held_out.num_people} of {people:,} people ({held_out.num_images:,} of {images:,} images) are held out:"
-            f" not trained on, but verified on, in {each:,} genuine and {each:,} impostor pairs"
-            " (--set validation.held_out=0 trains on everybody)"
+            f"holding out {held_out.num_people} of {people:,} people ({held_out.num_images:,} images) to verify on, in"
+            f" {each:,} genuine and {each:,} impostor pairs; --set validation.held_out=0 trains on everybody"
         )
     elif share:
         say(

@@ -165,8 +165,8 @@ def test_it_is_said_once_and_can_be_switched_off():
     said = []
     hold_out(config_of(), many(200), resumed=False, say=said.append)
     assert said == [
-        "10 of 200 people (30 of 600 images) are held out: not trained on, but verified on, in 30 genuine and 30"
-        " impostor pairs (--set validation.held_out=0 trains on everybody)"
+        "holding out 10 of 200 people (30 images) to verify on, in 30 genuine and 30 impostor pairs;"
+        " --set validation.held_out=0 trains on everybody"
     ]
     for config, source in ((config_of(0.0), many(200)), (config_of(), many(9)), (TrainConfig(), None)):
         assert hold_out(config, source, resumed=False, say=said.append)[1] is None

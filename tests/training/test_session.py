@@ -265,7 +265,7 @@ HELD_OUT = ("validation.held_out=0.34",)
 def test_people_held_out_are_not_trained_on_but_verified_on(people):
     said = []
     job = pickle.loads(pickle.dumps(prepare_run(request(settings=HELD_OUT, out=Path("run")), say=said.append)))
-    assert "2 of 6 people (6 of 18 images) are held out" in said[-1]
+    assert "holding out 2 of 6 people (6 images)" in said[-1]
     assert (job.plan.num_images, job.plan.num_identities, len(job.source)) == (12, 4, 12)
     summary = run_worker(job)
     assert (summary["verification"]["benchmark"], summary["verification"]["num_pairs"]) == ("held-out", 12)
