@@ -7,6 +7,7 @@ import pytest
 from pictures import people as write_people
 
 from femb_cli.checkpoints.runs import write_config
+from femb_cli.config.load import load_config, shipped_configs
 from femb_cli.config.schema import DatasetConfig, InitConfig, TrainConfig, ValidationConfig
 from femb_cli.data.identities import Identities
 from femb_cli.data.open import open_source
@@ -96,6 +97,12 @@ def test_class_weights_go_with_the_people_of_their_run(tmp_path, held_out, share
         write_config(tmp_path, config_of(held_out))
     config = config_of(init=InitConfig(str(tmp_path), classifier=True))
     assert held_out_share(config, many(200), resumed=False) == share
+
+
+@pytest.mark.parametrize("name", shipped_configs())
+def test_a_published_recipe_trains_on_everybody(name):
+    is_published = "\n# Published:" in shipped_configs()[name].read_text(encoding="utf-8")
+    assert (load_config(name).validation.held_out == 0) == is_published
 
 
 # ---- Who
