@@ -112,10 +112,12 @@ def held_out_share(config: TrainConfig, source: ImageSource, *, resumed: bool) -
     assert source.identities is not None, "the source has identities"
     if config.validation.held_out is not None:
         return config.validation.held_out
-    if resumed or config.validation.benchmarks is not None:
+    if resumed:
         return 0.0
     if config.init.classifier:
         return _share_of_class_weights(Path(config.init.checkpoint or ""))
+    if config.validation.benchmarks is not None:
+        return 0.0
     num_people, num_suitable = len(source.identities.names), len(_suitable(source))
     if num_suitable < FEWEST_PEOPLE or num_people * LARGEST_USUAL_SHARE < FEWEST_PEOPLE:
         return 0.0

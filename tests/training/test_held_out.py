@@ -95,8 +95,9 @@ def test_class_weights_go_with_the_people_of_their_run(tmp_path, held_out, share
         (tmp_path / "model.safetensors").touch()
     else:
         write_config(tmp_path, config_of(held_out))
-    config = config_of(init=InitConfig(str(tmp_path), classifier=True))
-    assert held_out_share(config, many(200), resumed=False) == share
+    for benchmarks in (None, ("lfw",)):
+        config = config_of(None, benchmarks, init=InitConfig(str(tmp_path), classifier=True))
+        assert held_out_share(config, many(200), resumed=False) == share
 
 
 @pytest.mark.parametrize("name", shipped_configs())
