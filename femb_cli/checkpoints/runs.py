@@ -7,6 +7,7 @@
       events.out.tfevents.*     the same metrics for TensorBoard
       augmented.jpg             some images of the first batch, as the network sees them
       magnitudes.json           histogram of the magnitudes in the last steps before the newest checkpoint
+      held_out.csv              pairs of the people that are not trained on, if any are held out
       samples/                  images of the synthetic benchmark, to try femb embed on (synthetic data only)
       checkpoints/
         step-001000/
@@ -39,6 +40,7 @@ from femb_cli.files import remove, write_errors, write_text
 CONFIG = "config.yaml"
 RUN_INFO = "run.json"
 METRICS = "metrics.jsonl"
+HELD_OUT = "held_out.csv"
 RUN_SUMMARY = "summary.json"
 DIVERGENCE = "divergence.json"
 AUGMENTED = "augmented.jpg"

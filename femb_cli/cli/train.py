@@ -173,11 +173,13 @@ def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> No
         )
     output.result(summary, format_pairs(lines))
     model = "" if uses_newest else f" --model {run}"
-    benchmark = results[0]["benchmark"] if results else "xqlfw"
+    pairs = f"--dataset {results[0]['benchmark'] if results else 'xqlfw'}"
+    if held_out := summary["held_out"]:
+        pairs = f"--pairs {held_out['pairs']} --images {held_out['images']}"
     samples = f"{run}/samples" if summary["samples"] else "images/"
     export_model = "" if uses_newest else f" {run}"
     output.next(
-        f"femb verify --dataset {benchmark}{model}",
+        f"femb verify {pairs}{model}",
         f"femb embed {samples} -o embeddings.npy{model}",
         f"femb export{export_model} -o model.safetensors",
     )

@@ -623,10 +623,13 @@ class InitConfig(Section):
 
 @dataclass(frozen=True)
 class ValidationConfig(Section):
-    """The benchmarks that a run verifies its network on, at its end and in between."""
+    """What a run verifies its network on, at its end and in between."""
 
     benchmarks: tuple[str, ...] | None = None
     """null: the synthetic benchmark for synthetic data, otherwise none."""
+    held_out: Annotated[float, Ge(0), Lt(1)] | None = None
+    """Share of the people of a dataset that is not trained on but verified on. null: 2 % (10 to 500 people) if
+    `benchmarks` is null, otherwise none."""
     every: CountOrZero = 0
     """Steps between verifications during training; 0: only at the end."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from femb_cli.config.schema import TrainConfig
 from femb_cli.data.source import ImageSource
+from femb_cli.evaluation.verification.open import PairSet
 from femb_cli.training.plan import Plan
 
 
@@ -47,13 +48,15 @@ class TrainJob:
         config: the resolved configuration.
         plan: the run's size and number of processes.
         run: the run's directory, which exists.
-        source: the training set, open. A process that receives the job as a pickle opens it again.
+        source: the training set without the people that are held out, open. A process that receives the job as a
+            pickle opens it again.
         benchmarks: names of the benchmarks to verify on, whose files are on this machine.
         data_dir: directory with the benchmarks' files.
         device: `cpu`, or None for a GPU if there is one.
         resumed: whether the run has begun before.
         checkpoint: the checkpoint from which the run continues; None to start at the first step.
         info: what `run.json` states about the run.
+        held_out: pairs of the people that are held out from training, to verify on; None if nobody is.
     """
 
     config: TrainConfig
@@ -66,3 +69,4 @@ class TrainJob:
     resumed: bool = False
     checkpoint: Path | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    held_out: PairSet | None = None

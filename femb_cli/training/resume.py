@@ -48,6 +48,9 @@ MAY_CHANGE = (
 )
 """The settings that a resumed run may change, by the beginning of their key, and why. All others are the experiment."""
 
+FIXED = ("validation.held_out",)
+"""Exceptions: who is held out is not trained on."""
+
 
 # ---- The run
 
@@ -293,7 +296,9 @@ def _count(number: int, noun: str = "process") -> str:
 
 
 def _may_change(key: str) -> bool:
-    return any(key.startswith(start) if start.endswith(".") else key == start for start, _ in MAY_CHANGE)
+    return key not in FIXED and any(
+        key.startswith(start) if start.endswith(".") else key == start for start, _ in MAY_CHANGE
+    )
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:

@@ -10,18 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from femb_cli import __version__
-from femb_cli.checkpoints.runs import checkpoint_path, checkpoint_step, run_path, write_summary
+from femb_cli.checkpoints.runs import HELD_OUT, checkpoint_path, checkpoint_step, run_path, write_summary
 from femb_cli.config.load import dump_config
-from femb_cli.config.schema import SyntheticConfig, TrainConfig
+from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.errors import FembError, UsageError
+from femb_cli.evaluation.verification.open import PairSet, open_benchmark
+from femb_cli.evaluation.verification.overlap import find_overlap
+from femb_cli.evaluation.verification.pair_file import pairs_text
+from femb_cli.files import write_text
 from femb_cli.progress import Progress, Say, silent
 from femb_cli.runtime.launch import launch
 from femb_cli.runtime.logging import show_live_line
 from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
 from femb_cli.runtime.signals import Interrupted
 from femb_cli.training.data_identity import data_identity
+from femb_cli.training.held_out import NAME as HELD_OUT_NAME
+from femb_cli.training.held_out import hold_out
 from femb_cli.training.job import TrainJob, TrainRequest
 from femb_cli.training.optim.schedule import batch_scale
 from femb_cli.training.plan import Plan, make_plan
@@ -46,7 +52,8 @@ def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
     resumed = resumed_run(request)
     config, source = resolve(request, resumed, say)
     source = source or open_dataset(config, request, resumed)
-    plan = make_plan(config, _planned_processes(request, resumed), source)
+    config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
+    plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
     checkpoint = None
     if resumed is None:
         _check_class_weights(config, plan)
@@ -59,6 +66,7 @@ def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
         "starts_from": _starting_point(config, checkpoint),
         "images": plan.num_images,
         "identities": plan.num_identities,
+        "held_out_identities": held_out.num_people if held_out else 0,
         "batch_size": plan.batch_size,
         "processes": plan.processes,
         "steps_per_epoch": round(plan.steps_per_epoch, 2),
@@ -108,7 +116,8 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
         lock.take(resumed)
     config, source = resolve(request, resumed, say)
     source = source or open_dataset(config, request, resumed)
-    plan = make_plan(config, _planned_processes(request, resumed), source)
+    config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
+    plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
     _check_hardware(request, plan.processes)
     if resumed is None:
         _check_class_weights(config, plan)
@@ -116,7 +125,8 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
     check_identities(source)
     info = _describe_conditions(request, plan, source)
     checkpoint = None if resumed is None else _check_resumable(resumed, config, plan, info, say)
-    benchmarks = _fetch_benchmarks(config, request.data_dir, say, progress)
+    training = held_out.training if held_out else source
+    benchmarks = _fetch_benchmarks(config, training, request.data_dir, say, progress)
     run = resumed or request.out or run_path(config)
     if resumed is None:
         _check_not_overwriting_init(run, config)
@@ -125,7 +135,17 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
             say(f"the run that {run} replaces stays in {replaced_run(run)} until the first checkpoint is saved")
     device = None if request.device == "cuda" else request.device
     return TrainJob(
-        config, plan, run, source, benchmarks, request.data_dir, device, resumed is not None, checkpoint, info
+        config,
+        plan,
+        run,
+        training,
+        benchmarks,
+        request.data_dir,
+        device,
+        resumed=resumed is not None,
+        checkpoint=checkpoint,
+        info=info,
+        held_out=held_out.pairs_of(run) if held_out else None,
     )
 
 
@@ -176,20 +196,32 @@ def _draw_training_set(config: TrainConfig, say: Say, progress: Progress | None)
 
 
 def _fetch_benchmarks(
-    config: TrainConfig, data_dir: Path | None, say: Say, progress: Progress | None
+    config: TrainConfig, training: ImageSource, data_dir: Path | None, say: Say, progress: Progress | None
 ) -> tuple[str, ...]:
-    """Fetch or draw the benchmarks of a run, check their pairs, and return their names."""
-    from femb_cli.evaluation.verification.open import open_benchmark
+    """Fetch or draw the benchmarks of a run, check their pairs and people, and return their names."""
     from femb_cli.training.best_checkpoint import check_best_benchmark
 
     names = config.validation.benchmarks
     if names is None:
         names = ("synthetic",) if isinstance(config.data, SyntheticConfig) else ()
-    check_best_benchmark(config, names)
+    check_best_benchmark(config, (*names, HELD_OUT_NAME) if config.validation.held_out else names)
     for name in names:
         benchmark = open_benchmark(name, data_dir, say=say, progress=progress)
         benchmark.pairs.indices(benchmark.images.names)
+        if isinstance(config.data, DatasetConfig):
+            _warn_of_overlap(training, benchmark, say)
     return names
+
+
+def _warn_of_overlap(training: ImageSource, benchmark: PairSet, say: Say) -> None:
+    """Warn if people of a benchmark are trained on."""
+    assert training.identities is not None, "a training set has identities"
+    overlap = find_overlap(training.identities.names, benchmark.pairs)
+    if overlap.people:
+        say(
+            f"warning: {len(overlap.people):,} of {overlap.num_people:,} people of {benchmark.name} are in the training"
+            f" set, by their names, for example {overlap.people[0]}: its figures will be too good"
+        )
 
 
 # ---- The processes
@@ -231,11 +263,14 @@ def launch_run(job: TrainJob) -> dict[str, Any] | None:
 
 def run_worker(job: TrainJob) -> dict[str, Any] | None:
     """Train on one of the job's processes; return the run's summary on the main process, None on others."""
-    from femb_cli.evaluation.verification.open import open_benchmark
     from femb_cli.training.loop import train
 
     started = time.perf_counter()
     benchmarks = [open_benchmark(name, job.data_dir, say=logger.info) for name in job.benchmarks]
+    if job.held_out is not None:
+        benchmarks.append(job.held_out)
+        if is_main_process() and not (job.run / HELD_OUT).exists():
+            write_text(job.run / HELD_OUT, pairs_text(job.held_out.pairs))
     try:
         result = train(job, benchmarks)
     finally:
@@ -250,6 +285,7 @@ def run_worker(job: TrainJob) -> dict[str, Any] | None:
         "verification": _merge(result.verifications),
         "best": _describe_best(job),
         **result.speed,
+        "held_out": _describe_held_out(job),
         "samples": "synthetic" in job.benchmarks,
         "processes": job.plan.processes,
     }
@@ -265,6 +301,13 @@ def _describe_best(job: TrainJob) -> dict[str, Any] | None:
 
     best = find_best(job.run, job.config)
     return None if best is None else {**best._asdict(), "checkpoint": str(checkpoint_path(job.run, best.step))}
+
+
+def _describe_held_out(job: TrainJob) -> dict[str, str] | None:
+    """Return what `femb verify` needs for the people that are held out; None if nobody is."""
+    if job.held_out is None or not isinstance(job.config.data, DatasetConfig):
+        return None
+    return {"pairs": str(job.held_out.pairs.path), "images": job.config.data.path}
 
 
 def _merge(verifications: list[dict[str, Any]]) -> dict[str, Any] | None:

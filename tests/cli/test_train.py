@@ -2,10 +2,13 @@
 
 import json
 import os
+from collections import defaultdict
 
 import numpy as np
 import pytest
 
+from femb_cli.cli.output import Output
+from femb_cli.cli.train import _report
 from femb_cli.data.synthetic.faces import photograph
 
 
@@ -53,3 +56,13 @@ def test_a_list_is_trained_on(femb, people, tmp_path):
     lines = [f"{people}/person{identity}/{index}.jpg 0 {identity} 0\n" for identity in range(8) for index in range(4)]
     (tmp_path / "faces.list").write_text("".join(lines))
     assert np.isfinite(train(femb, "faces.list", "one"))
+
+
+def test_the_next_command_verifies_on_the_people_who_are_held_out(capsys):
+    result = {"benchmark": "held-out", "accuracy": 0.9, "eer": 0.1}
+    summary = {"run": "run", "steps": 8, "loss": 1.0, "seconds": 3.0, "samples": False, "verification": result}
+    summary["held_out"] = {"pairs": "run/held_out.csv", "images": "people"}
+    _report(Output(), defaultdict(lambda: None, summary), uses_newest=False)
+    said = capsys.readouterr()
+    assert "held-out   90.00 % of pairs right" in said.out
+    assert "femb verify --pairs run/held_out.csv --images people --model run" in said.err

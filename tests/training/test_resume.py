@@ -75,6 +75,7 @@ def test_the_same_settings_are_nothing_to_speak_of(tmp_path):
         *("seed=7", "batch_size=8", "header=magface", "header.margin=0.3", "backbone.width=0.5", "optimizer.lr=1.0"),
         *("optimizer=adamw", "schedule.power=2.0", "data.seed=3", "classifier.chunk=8", "augment=[]"),
         *("precision=bf16", "clip_gradient=null", "init.checkpoint=other", "sync_batch_norm=true"),
+        "validation.held_out=0.1",
     ],
 )
 def test_a_setting_of_the_experiment_is_refused_with_both_values(tmp_path, setting):

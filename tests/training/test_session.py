@@ -1,17 +1,19 @@
 """A training session, from the request to the summary."""
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from people import write_people, zip_people
+from people import open_people_pairs, write_people, zip_people
 from safetensors.torch import load_file
 
 from femb_cli.config.load import load_config
 from femb_cli.data.files.zip import ZipSource
 from femb_cli.errors import FembError, UsageError
+from femb_cli.evaluation.verification.open import open_pairs
 from femb_cli.progress import silent
 from femb_cli.runtime.signals import Interrupted
 from femb_cli.training.job import TrainRequest
@@ -259,6 +261,49 @@ def test_only_one_process_trains_in_a_run(interrupted):
 def test_a_run_states_what_it_trains_on(interrupted):
     info = json.loads((interrupted / "run.json").read_text())
     assert (info["processes"], info["device"], info["data"]["num_images"]) == (1, "cpu", 18)
+
+
+# ---- People who are held out
+
+HELD_OUT = ("validation.held_out=0.34",)
+"""Two of the six people."""
+
+
+def test_people_held_out_are_not_trained_on_but_verified_on(people):
+    said = []
+    job = pickle.loads(pickle.dumps(prepare_run(request(settings=HELD_OUT, out=Path("run")), say=said.append)))
+    assert "holding out 2 of 6 people (6 images)" in said[-1]
+    assert (job.plan.num_images, job.plan.num_identities, len(job.source)) == (12, 4, 12)
+    summary = run_worker(job)
+    assert (summary["verification"]["benchmark"], summary["verification"]["num_pairs"]) == ("held-out", 12)
+    assert "held-out/accuracy" in Path("run/metrics.jsonl").read_text()
+    assert load_file("run/checkpoints/step-000002/classifier.safetensors")["weight"].shape == (4, 8)
+    assert json.loads(Path("run/run.json").read_text())["data"]["num_identities"] == 6
+    held_out = open_pairs(Path(summary["held_out"]["pairs"]), Path(summary["held_out"]["images"]))
+    assert set(held_out.pairs.subjects()[0]).isdisjoint(job.source.identities.names)
+    assert len(held_out.pairs.indices(held_out.images.names)[0]) == 12
+
+
+def test_a_resumed_run_holds_out_the_same_people(people):
+    run_worker(prepare_run(request(settings=HELD_OUT, out=Path("run")), say=silent))
+    job = prepare_run(resume("steps=3"), say=silent)
+    expected = Path("run/held_out.csv").read_text()
+    Path("run/held_out.csv").unlink()
+    assert run_worker(job)["verification"]["benchmark"] == "held-out"
+    assert Path("run/held_out.csv").read_text() == expected
+    assert describe(resume("steps=4"))["held_out_identities"] == 2
+    with pytest.raises(UsageError, match=r"validation\.held_out 0\.34 -> 0\.0"):
+        describe(resume("steps=4", "validation.held_out=0"))
+
+
+def test_people_of_a_benchmark_who_are_trained_on_are_warned_of(people):
+    write_people(Path("bench/images"))
+    open_people_pairs(Path("bench/pairs.csv"), Path("bench/images"))
+    for settings, number in (((), 6), (HELD_OUT, 4)):
+        said = []
+        benchmarks = (*settings, "validation.benchmarks=[bench]")
+        prepare_run(request(settings=benchmarks, out=Path(f"run{number}")), say=said.append)
+        assert said[-1].startswith(f"warning: {number} of 6 people of bench are in the training set, by their names")
 
 
 # ---- What a user is told

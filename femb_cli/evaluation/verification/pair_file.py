@@ -1,8 +1,10 @@
-"""Read a pair file: its lines, its format, and the list of pairs that it holds.
+"""Read a pair file: its lines, its format, and the list of pairs that it holds; and write one.
 
 Shape suffix: N pairs.
 """
 
+import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +44,17 @@ def read_pairs(path: Path) -> PairList:
         groups=groups,
         stated_subjects=_stated_subjects(pairs),
     )
+
+
+def pairs_text(pairs: PairList) -> str:
+    """Return pairs whose people are known as a table that `read_pairs` reads."""
+    assert pairs.stated_subjects is not None, "the people are known"
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(("ref", "probe", "mated", "fold", "ref_subject", "probe_subject"))
+    numbers = (pairs.genuine_N.astype(int).tolist(), pairs.folds_N.tolist())
+    writer.writerows(zip(pairs.left, pairs.right, *numbers, *pairs.stated_subjects, strict=True))
+    return file.getvalue()
 
 
 def _read_lines(path: Path) -> list[str]:

@@ -116,6 +116,14 @@ class PairList:
         raise AssertionError("the names do not come from this list of pairs")
 
 
+def distinct_places(names: Sequence[str]) -> list[int]:
+    """Return the places of the names that no other name can be mistaken for when a pair's images are looked for."""
+    depth = min(2, *(name.count("/") + 1 for name in names)) if names else 2
+    tails = [_tail(name, depth) for name in names]
+    uses = Counter(tails)
+    return [place for place, tail in enumerate(tails) if uses[tail] == 1]
+
+
 def _places(wanted: Sequence[str], names: Sequence[str]) -> dict[str, int]:
     """Find each wanted image in `names`: its place, `_MISSING` or `_AMBIGUOUS`.
 

@@ -7,7 +7,7 @@ import pytest
 from pair_files import CSV, FOLDS, LFW, write_pair_file
 
 from femb_cli.errors import FembError
-from femb_cli.evaluation.verification.pair_file import read_pairs
+from femb_cli.evaluation.verification.pair_file import pairs_text, read_pairs
 
 
 @pytest.mark.parametrize(
@@ -140,3 +140,18 @@ def test_official_pair_files_read(shared, file, num_pairs):
 def test_a_list_of_people_is_not_a_list_of_pairs(shared):
     with pytest.raises(FembError, match="3422 pairs announced, 1711 found"):
         read_pairs(shared / "data" / "protocols" / "peopleDevTest.txt")
+
+
+def test_a_written_list_is_read_as_it_was(tmp_path):
+    lines = [
+        "ref,probe,fold,ref_subject,probe_subject",
+        '"a,b/1.jpg",a/2.jpg,0,Ann,Ann',
+        'a/2.jpg,b/1.jpg,1,Ann,"B ""o"""',
+    ]
+    pairs = read_pairs(write_pair_file(tmp_path, lines))
+    (tmp_path / "again.csv").write_text(pairs_text(pairs))
+    again = read_pairs(tmp_path / "again.csv")
+    for name in ("left", "right", "stated_subjects"):
+        assert getattr(again, name) == getattr(pairs, name)
+    for name in ("genuine_N", "folds_N", "lines_N"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(pairs, name))

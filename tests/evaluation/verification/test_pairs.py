@@ -6,6 +6,7 @@ from pair_files import CSV, LFW, write_pair_file
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.pair_file import read_pairs
+from femb_cli.evaluation.verification.pairs import distinct_places
 
 
 def test_names_are_unique_and_sorted(tmp_path):
@@ -81,3 +82,17 @@ def test_images_in_one_folder_do_not_tell_their_subjects(tmp_path, rows):
 def test_official_lists_tell_their_subjects(shared):
     left, right = read_pairs(shared / "data" / "protocols" / "xqlfw_pairs.txt").subjects()
     assert (left[0], right[0]) == ("Marcelo_Ebrard", "Marcelo_Ebrard")
+
+
+@pytest.mark.parametrize(
+    "names, places",
+    [
+        (["a/1.jpg", "a/2.jpg", "b/1.jpg"], [0, 1, 2]),
+        (["a/1.jpg", "a/1.png", "b/1.jpg"], [2]),
+        (["x/a/1.jpg", "y/a/1.jpg", "y/a/2.jpg"], [2]),
+        (["1", "2", "x/1"], [1]),
+        ([], []),
+    ],
+)
+def test_names_that_may_be_mistaken_for_others_are_not_distinct(names, places):
+    assert distinct_places(names) == places
