@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import torch
-import torch.distributed as distributed
-import torch.multiprocessing as multiprocessing
 from safetensors.torch import load_file
 from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
 from torch.nn.parallel import DistributedDataParallel
@@ -16,6 +14,7 @@ from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import IResNetConfig, SGDConfig, TrainConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.headers import build_header
+from femb_cli.runtime.collectives import group_rank, group_size
 from femb_cli.training.optim.optimizers import build_optimizer
 from femb_cli.training.randomness import MicroBatch, seed_micro_batch
 from femb_cli.training.state import TrainingState
@@ -48,39 +47,24 @@ def train(start: Path | None, end: Path, steps: range, rank: int = 0, world_size
     state.save(end, CARD, TrainConfig())
 
 
-def overflow_on_one(folder: Path, rank: int) -> None:
-    """A step whose gradient is infinite on the last process alone."""
+def overflow_on_one():
+    """A step whose gradient is infinite on the last process alone; return the weight and the scale after it."""
     weight = torch.nn.Parameter(torch.ones(2))
     optimizer, scaler = torch.optim.SGD([weight], lr=1.0), ShardedGradScaler("cpu", init_scale=4.0)
-    scaler.scale(weight.sum() * (torch.inf if rank else 1.0)).backward()
+    scaler.scale(weight.sum() * (torch.inf if group_rank() else 1.0)).backward()
     scaler.step(optimizer)
     scaler.update()
-    torch.save((weight.detach(), scaler.get_scale()), folder / f"{rank}.pt")
+    return weight.detach(), scaler.get_scale()
 
 
-def on_process(rank: int, world_size: int, folder: Path, function, *arguments) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", f"file://{folder}/store-{world_size}", rank=rank, world_size=world_size)
-    try:
-        function(*arguments, rank)
-        distributed.barrier()
-    finally:
-        distributed.destroy_process_group()
+def train_shared(start, end, steps):
+    train(start, end, steps, group_rank(), group_size())
 
 
-def on_processes(world_size: int, folder: Path, function, *arguments) -> None:
-    arguments = (world_size, folder, function, *arguments)
-    multiprocessing.spawn(on_process, arguments, nprocs=world_size)
-
-
-def train_shared(start, end, steps, world_size, rank):
-    train(start, end, steps, rank, world_size)
-
-
-def test_a_run_on_two_processes_then_three_then_one_is_the_run_on_one(tmp_path):
+def test_a_run_on_two_processes_then_three_then_one_is_the_run_on_one(processes, tmp_path):
     train(None, tmp_path / "unbroken", range(9))
-    on_processes(2, tmp_path, train_shared, None, tmp_path / "two", range(3), 2)
-    on_processes(3, tmp_path, train_shared, tmp_path / "two", tmp_path / "three", range(3, 6), 3)
+    processes(2).run(train_shared, None, tmp_path / "two", range(3))
+    processes(3).run(train_shared, tmp_path / "two", tmp_path / "three", range(3, 6))
     train(tmp_path / "three", tmp_path / "one", range(6, 9))
     for file in ("model.safetensors", "classifier.safetensors"):
         expected, actual = (load_file(tmp_path / name / file) for name in ("unbroken", "one"))
@@ -94,9 +78,7 @@ def test_a_run_on_two_processes_then_three_then_one_is_the_run_on_one(tmp_path):
         torch.testing.assert_close(momentum[number]["momentum_buffer"], state["momentum_buffer"], rtol=1e-8, atol=1e-11)
 
 
-def test_an_overflow_on_one_process_stops_the_step_on_all(tmp_path):
-    on_processes(2, tmp_path, overflow_on_one, tmp_path)
-    for rank in range(2):
-        weight, scale = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+def test_an_overflow_on_one_process_stops_the_step_on_all(processes):
+    for weight, scale in processes(2).run(overflow_on_one):
         assert weight.tolist() == [1.0, 1.0]
         assert scale == 2.0
