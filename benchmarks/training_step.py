@@ -100,9 +100,9 @@ def femb_steps(network: str, images: Tensor, labels: Tensor, steps: int, setting
     from femb_cli.data.loading.loader import TrainingBatch
     from femb_cli.data.open import open_source
     from femb_cli.training import loop
-    from femb_cli.training.job import TrainJob
-    from femb_cli.training.plan import Plan
-    from femb_cli.training.softmax_plan import plan_softmax
+    from femb_cli.training.planning.job import TrainJob
+    from femb_cli.training.planning.plan import Plan
+    from femb_cli.training.planning.softmax_plan import plan_softmax
 
     batch = len(images)
     chosen = {"backbone.name": network, "batch_size": batch, "steps": steps + 1, "log_every": 1, "precision": "fp32"}

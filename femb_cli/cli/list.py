@@ -34,7 +34,7 @@ def list_entries(
 def _list_runs(output: Output) -> None:
     """Show the runs of `runs_folder()` in a table, the one that changed last first."""
     from femb_cli.checkpoints.runs import runs_folder
-    from femb_cli.training.run_status import list_runs
+    from femb_cli.training.run.run_status import list_runs
 
     runs = list_runs(runs_folder())
     if not runs:

@@ -33,7 +33,7 @@ def report(
     from femb_cli.files import refuse_existing
     from femb_cli.training.report.contents import read_runs
     from femb_cli.training.report.write import write_run_report
-    from femb_cli.training.run_status import list_runs
+    from femb_cli.training.run.run_status import list_runs
 
     output = Output(json=json, quiet=quiet)
     refuse_existing(out, overwrite=overwrite)

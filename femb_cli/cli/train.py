@@ -9,7 +9,7 @@ from femb_cli.cli import options
 from femb_cli.cli.output import Output, format_pairs, percent
 
 if TYPE_CHECKING:
-    from femb_cli.training.job import TrainRequest
+    from femb_cli.training.planning.job import TrainRequest
 
 
 def train(
@@ -75,7 +75,7 @@ def train(
       femb train --init magface_r50 --header magface --data my_people --lr 1e-3
       femb train arcface_r50_ms1mv3 --data ms1mv3 --gpus 4
     """
-    from femb_cli.training.job import TrainRequest
+    from femb_cli.training.planning.job import TrainRequest
 
     output = Output(json=json, quiet=quiet)
     chosen = {
@@ -119,7 +119,7 @@ def _train(request: "TrainRequest", output: Output) -> None:
     """Prepare a run, train, and print the summary."""
     from femb_cli.runtime.launch import on_main_process
     from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, interruption_says
-    from femb_cli.training.run_directory import RunLock
+    from femb_cli.training.run.run_directory import RunLock
     from femb_cli.training.session import launch_run, prepare_run
 
     output.load_libraries()

@@ -18,16 +18,16 @@ from femb_cli.data.loading.loader import ShuffledBatches, TrainingBatch, Trainin
 from femb_cli.files import file_sha256
 from femb_cli.headers import build_configured_header
 from femb_cli.runtime.devices import pick_device
-from femb_cli.training.averaging import average_of
-from femb_cli.training.freezing import freeze
-from femb_cli.training.job import TrainJob
+from femb_cli.training.network.averaging import average_of
+from femb_cli.training.network.freezing import freeze
+from femb_cli.training.network.recompute import recompute_blocks
+from femb_cli.training.network.sync_batch_norm import synchronise_batch_norm
+from femb_cli.training.network.warm_start import load_warm_start, warm_start_checkpoint
 from femb_cli.training.optim.optimizers import build_optimizer
-from femb_cli.training.plan import Plan
-from femb_cli.training.recompute import recompute_blocks
-from femb_cli.training.run_log import Means
+from femb_cli.training.planning.job import TrainJob
+from femb_cli.training.planning.plan import Plan
+from femb_cli.training.run.run_log import Means
 from femb_cli.training.state import TrainingState
-from femb_cli.training.sync_batch_norm import synchronise_batch_norm
-from femb_cli.training.warm_start import load_warm_start, warm_start_checkpoint
 
 
 def build_accelerator(config: TrainConfig, device: str | None) -> Accelerator:

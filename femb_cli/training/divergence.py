@@ -17,7 +17,7 @@ from femb_cli.errors import FembError
 from femb_cli.files import write_errors, write_text
 from femb_cli.runtime.collectives import gather_to_main
 from femb_cli.runtime.ranks import is_main_process
-from femb_cli.training.job import TrainJob
+from femb_cli.training.planning.job import TrainJob
 
 _NAMED = 3
 """Images that the error names."""

@@ -21,18 +21,18 @@ from femb_cli.data.images.augmentation import Augmentation
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
 from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
-from femb_cli.training.best_checkpoint import is_best_so_far, keep_checkpoints
 from femb_cli.training.build import build_accelerator, build_state, open_batches, training_images
 from femb_cli.training.divergence import LossWatch
-from femb_cli.training.freezing import is_trained
-from femb_cli.training.job import TrainJob
-from femb_cli.training.magnitude_bounds import check_bounds
+from femb_cli.training.network.freezing import is_trained
+from femb_cli.training.network.magnitude_bounds import check_bounds
 from femb_cli.training.optim.optimizers import set_learning_rate
 from femb_cli.training.optim.schedule import Rates
+from femb_cli.training.planning.job import TrainJob
 from femb_cli.training.randomness import MicroBatch, seed_micro_batch
-from femb_cli.training.report_data import save_augmented, save_magnitudes
-from femb_cli.training.run_directory import remove_replaced_run, reopen_run
-from femb_cli.training.run_log import Means, RunLog
+from femb_cli.training.run.best_checkpoint import is_best_so_far, keep_checkpoints
+from femb_cli.training.run.report_data import save_augmented, save_magnitudes
+from femb_cli.training.run.run_directory import remove_replaced_run, reopen_run
+from femb_cli.training.run.run_log import Means, RunLog
 from femb_cli.training.state import TrainingState
 from femb_cli.training.validation import validate
 

@@ -25,15 +25,15 @@ from femb_cli.runtime.launch import launch
 from femb_cli.runtime.logging import show_live_line
 from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
 from femb_cli.runtime.signals import Interrupted
-from femb_cli.training.data_identity import data_identity
-from femb_cli.training.held_out import NAME as HELD_OUT_NAME
-from femb_cli.training.held_out import hold_out
-from femb_cli.training.job import TrainJob, TrainRequest
 from femb_cli.training.optim.schedule import batch_scale
-from femb_cli.training.plan import Plan, make_plan
-from femb_cli.training.resolve import open_dataset, resolve, resumed_run
-from femb_cli.training.resume import check_same_experiment, check_steps_left, sound_checkpoint
-from femb_cli.training.run_directory import RunLock, create_run, put_back_replaced_run, read_info, replaced_run
+from femb_cli.training.planning.held_out import NAME as HELD_OUT_NAME
+from femb_cli.training.planning.held_out import hold_out
+from femb_cli.training.planning.job import TrainJob, TrainRequest
+from femb_cli.training.planning.plan import Plan, make_plan
+from femb_cli.training.planning.resolve import open_dataset, resolve, resumed_run
+from femb_cli.training.planning.resume import check_same_experiment, check_steps_left, sound_checkpoint
+from femb_cli.training.run.data_identity import data_identity
+from femb_cli.training.run.run_directory import RunLock, create_run, put_back_replaced_run, read_info, replaced_run
 
 logger = logging.getLogger("femb")
 
@@ -199,7 +199,7 @@ def _fetch_benchmarks(
     config: TrainConfig, training: ImageSource, data_dir: Path | None, say: Say, progress: Progress | None
 ) -> tuple[str, ...]:
     """Fetch or draw the benchmarks of a run, check their pairs and people, and return their names."""
-    from femb_cli.training.best_checkpoint import check_best_benchmark
+    from femb_cli.training.run.best_checkpoint import check_best_benchmark
 
     names = config.validation.benchmarks
     if names is None:
@@ -297,7 +297,7 @@ def run_worker(job: TrainJob) -> dict[str, Any] | None:
 
 def _describe_best(job: TrainJob) -> dict[str, Any] | None:
     """Return the run's best verification with its checkpoint; None if it keeps none."""
-    from femb_cli.training.best_checkpoint import find_best
+    from femb_cli.training.run.best_checkpoint import find_best
 
     best = find_best(job.run, job.config)
     return None if best is None else {**best._asdict(), "checkpoint": str(checkpoint_path(job.run, best.step))}
@@ -352,7 +352,7 @@ def _check_class_weights(config: TrainConfig, plan: Plan) -> None:
     """Refuse to start from class weights that do not fit the training set."""
     if not config.init.classifier:
         return
-    from femb_cli.training.warm_start import check_class_weights, warm_start_checkpoint
+    from femb_cli.training.network.warm_start import check_class_weights, warm_start_checkpoint
 
     if checkpoint := warm_start_checkpoint(config):
         check_class_weights(checkpoint, (plan.num_identities, config.backbone.embedding_dim))

@@ -28,8 +28,8 @@ from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import FembError
 from femb_cli.runtime.ranks import is_main_process
 from femb_cli.training.gather_shards import classifier_shard, gather_classifier, gather_optimizer, optimizer_shard
-from femb_cli.training.progress_file import Progress, read_progress
-from femb_cli.training.run_log import Means
+from femb_cli.training.run.progress_file import Progress, read_progress
+from femb_cli.training.run.run_log import Means
 
 SCALER = "scaler.pt"
 

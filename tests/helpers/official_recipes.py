@@ -24,9 +24,9 @@ from femb_cli.config.schema import TrainConfig
 from femb_cli.data.loading.loader import TrainingBatch
 from femb_cli.data.open import open_source
 from femb_cli.training import loop
-from femb_cli.training.job import TrainJob
-from femb_cli.training.plan import Plan
-from femb_cli.training.softmax_plan import plan_softmax
+from femb_cli.training.planning.job import TrainJob
+from femb_cli.training.planning.plan import Plan
+from femb_cli.training.planning.softmax_plan import plan_softmax
 
 SHIPPED = {
     "at_arcface": ("arcface_r50_ms1mv3", {}),

@@ -10,9 +10,9 @@ from femb_cli.checkpoints.runs import run_checkpoints
 from femb_cli.config.schema import CheckpointConfig, IResNetConfig, SGDConfig, TrainConfig
 from femb_cli.data.open import open_source
 from femb_cli.evaluation.verification.open import PairSet, open_pairs
-from femb_cli.training.data_identity import data_identity
-from femb_cli.training.job import TrainJob
-from femb_cli.training.plan import make_plan
+from femb_cli.training.planning.job import TrainJob
+from femb_cli.training.planning.plan import make_plan
+from femb_cli.training.run.data_identity import data_identity
 
 NUM_PEOPLE, NUM_EACH = 6, 3
 NETWORK = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625)

@@ -15,7 +15,7 @@ from femb_cli.config.schema import ClassifierConfig, InitConfig, MagFaceConfig, 
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.training.build import build_accelerator, build_card, build_classifier, build_state, open_batches
 from femb_cli.training.loop import train
-from femb_cli.training.plan import make_plan
+from femb_cli.training.planning.plan import make_plan
 
 PIXELS = Preprocessing(16, "BGR", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 

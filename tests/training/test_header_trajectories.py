@@ -14,9 +14,9 @@ from femb_cli.config.load import load_config
 from femb_cli.data.loading.loader import TrainingBatch
 from femb_cli.data.open import open_source
 from femb_cli.training import loop
-from femb_cli.training.job import TrainJob
-from femb_cli.training.plan import Plan
-from femb_cli.training.softmax_plan import plan_softmax
+from femb_cli.training.planning.job import TrainJob
+from femb_cli.training.planning.plan import Plan
+from femb_cli.training.planning.softmax_plan import plan_softmax
 
 MAGFACE = ("l_a", "u_a", "l_margin", "u_margin", "lambda_g", "easy_margin")
 HEADERS = {

@@ -26,7 +26,7 @@ from femb_cli.data.loading.loader import ShuffledBatches
 from femb_cli.errors import FembError
 from femb_cli.headers import build_header
 from femb_cli.training.loop import train
-from femb_cli.training.run_log import SPEED_METRICS
+from femb_cli.training.run.run_log import SPEED_METRICS
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import IResNetConfig, SGDConfig
 from femb_cli.headers import build_header
 from femb_cli.runtime.collectives import group_rank, group_size
-from femb_cli.training.freezing import freeze
+from femb_cli.training.network.freezing import freeze
+from femb_cli.training.network.sync_batch_norm import synchronise_batch_norm
 from femb_cli.training.optim.optimizers import build_optimizer
 from femb_cli.training.randomness import MicroBatch, seed_micro_batch
 from femb_cli.training.state import TrainingState
-from femb_cli.training.sync_batch_norm import synchronise_batch_norm
 
 NETWORK = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625, dropout=0.3)
 IMAGES = torch.rand(12, 3, 16, 16, generator=torch.Generator().manual_seed(0)).double()

@@ -16,10 +16,10 @@ from femb_cli.errors import FembError, UsageError
 from femb_cli.evaluation.verification.open import open_pairs
 from femb_cli.progress import silent
 from femb_cli.runtime.signals import Interrupted
-from femb_cli.training.job import TrainRequest
-from femb_cli.training.resolve import resolve
-from femb_cli.training.run_directory import RunLock
-from femb_cli.training.run_log import SPEED_METRICS
+from femb_cli.training.planning.job import TrainRequest
+from femb_cli.training.planning.resolve import resolve
+from femb_cli.training.run.run_directory import RunLock
+from femb_cli.training.run.run_log import SPEED_METRICS
 from femb_cli.training.session import describe, launch_run, run_worker
 from femb_cli.training.session import prepare_run as prepare_locked_run
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from femb_cli.checkpoints.runs import AUGMENTED, CONFIG, MAGNITUDES, RUN_INFO, is_run
 from femb_cli.config.load import flatten, read_yaml
 from femb_cli.errors import FembError
-from femb_cli.training.metrics_file import ACCURACY, Metrics, read_metrics
-from femb_cli.training.run_status import RunStatus, status_of
+from femb_cli.training.run.metrics_file import ACCURACY, Metrics, read_metrics
+from femb_cli.training.run.run_status import RunStatus, status_of
 
 Curve = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Steps (T,), ascending, and the value after each (T,)."""

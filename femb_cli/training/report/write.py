@@ -11,9 +11,9 @@ from femb_cli import __version__
 from femb_cli.evaluation.report.inline_images import inline_svg
 from femb_cli.evaluation.report.page import page_template, versions
 from femb_cli.files import new_file
-from femb_cli.training.metrics_file import ACCURACY
 from femb_cli.training.report.contents import ReportedRun, compare_settings
 from femb_cli.training.report.plots import Axis, NamedCurve, Panel, save_histograms, save_panels
+from femb_cli.training.run.metrics_file import ACCURACY
 
 
 class _Metric(NamedTuple):

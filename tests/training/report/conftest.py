@@ -9,7 +9,7 @@ import torch
 
 from femb_cli.checkpoints.runs import write_config
 from femb_cli.config.schema import ArcFaceConfig, DatasetConfig, MagFaceConfig, TrainConfig
-from femb_cli.training.report_data import save_augmented, save_magnitudes
+from femb_cli.training.run.report_data import save_augmented, save_magnitudes
 
 
 def write_run(run: Path, header, *, steps: int) -> Path:

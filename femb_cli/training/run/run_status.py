@@ -12,7 +12,7 @@ from femb_cli.checkpoints.runs import CONFIG, METRICS, RUN_INFO, RUN_SUMMARY, is
 from femb_cli.config.load import read_yaml
 from femb_cli.errors import FembError
 from femb_cli.files import is_only_writer
-from femb_cli.training.metrics_file import BestResult, best_result, read_metrics
+from femb_cli.training.run.metrics_file import BestResult, best_result, read_metrics
 
 
 @dataclass(frozen=True)

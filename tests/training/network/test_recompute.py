@@ -5,8 +5,8 @@ import torch
 
 from femb_cli.backbones import build_backbone
 from femb_cli.backbones.dropout import seed_draws
-from femb_cli.training.recompute import recompute_blocks
-from femb_cli.training.sync_batch_norm import synchronise_batch_norm
+from femb_cli.training.network.recompute import recompute_blocks
+from femb_cli.training.network.sync_batch_norm import synchronise_batch_norm
 
 NETWORKS = {
     "iresnet18": {"embedding_dim": 8, "input_size": 16, "width": 0.0625, "dropout": 0.4},

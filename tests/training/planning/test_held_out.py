@@ -14,7 +14,7 @@ from femb_cli.data.open import open_source
 from femb_cli.data.selected_rows import SelectedRows
 from femb_cli.evaluation.verification.pair_file import pairs_text, read_pairs
 from femb_cli.progress import silent
-from femb_cli.training.held_out import MOST_IMAGES, held_out_share, hold_out, split
+from femb_cli.training.planning.held_out import MOST_IMAGES, held_out_share, hold_out, split
 
 
 class Images:

@@ -1,6 +1,6 @@
 """Reading `metrics.jsonl`."""
 
-from femb_cli.training.metrics_file import BestResult, best_result, read_metrics
+from femb_cli.training.run.metrics_file import BestResult, best_result, read_metrics
 
 
 def test_lines_that_were_cut_off_are_passed_over(tmp_path):

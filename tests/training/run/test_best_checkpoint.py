@@ -8,8 +8,8 @@ import pytest
 from femb_cli.checkpoints.runs import MODEL, checkpoint_path, run_checkpoints
 from femb_cli.config.schema import CheckpointConfig, TrainConfig, ValidationConfig
 from femb_cli.errors import UsageError
-from femb_cli.training.best_checkpoint import check_best_benchmark, find_best, keep_checkpoints
-from femb_cli.training.metrics_file import BestResult
+from femb_cli.training.run.best_checkpoint import check_best_benchmark, find_best, keep_checkpoints
+from femb_cli.training.run.metrics_file import BestResult
 
 
 def configure(**settings):

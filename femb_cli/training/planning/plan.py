@@ -9,7 +9,7 @@ from femb_cli.data.dataset_info import has_dataset_info, read_dataset_info
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError, UsageError
-from femb_cli.training.softmax_plan import SoftmaxPlan, plan_softmax
+from femb_cli.training.planning.softmax_plan import SoftmaxPlan, plan_softmax
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from people import write_people
 
 from femb_cli.data.conversion.convert import convert
 from femb_cli.data.open import open_source
-from femb_cli.training.data_identity import data_identity
+from femb_cli.training.run.data_identity import data_identity
 
 
 def test_the_same_images_anywhere_are_the_same_training_set(tmp_path):

@@ -8,7 +8,7 @@ from people import make_job, write_people
 from PIL import Image
 
 from femb_cli.training.loop import train
-from femb_cli.training.report_data import save_augmented, save_magnitudes
+from femb_cli.training.run.report_data import save_augmented, save_magnitudes
 
 
 def test_some_augmented_images_are_stored_as_one_picture(tmp_path):

@@ -8,7 +8,7 @@ from people import NETWORK, make_job, write_people
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.config.schema import MagFaceConfig
 from femb_cli.training.build import build_card, training_images
-from femb_cli.training.magnitude_bounds import check_bounds, measure_magnitudes, propose
+from femb_cli.training.network.magnitude_bounds import check_bounds, measure_magnitudes, propose
 
 
 @pytest.fixture

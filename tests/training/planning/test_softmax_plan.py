@@ -3,7 +3,7 @@
 import pytest
 
 from femb_cli.config.schema import DEFAULT_CHUNK, ClassifierConfig
-from femb_cli.training.softmax_plan import SAMPLE_RATE, plan_softmax
+from femb_cli.training.planning.softmax_plan import SAMPLE_RATE, plan_softmax
 
 
 def choose(num_identities, batch_size=128, processes=1, **settings):

@@ -11,8 +11,8 @@ from femb_cli.checkpoints.runs import METRICS
 from femb_cli.classifier import ClassifierOutput
 from femb_cli.errors import FembError
 from femb_cli.runtime.collectives import group_rank
-from femb_cli.training.progress_file import Progress
-from femb_cli.training.run_log import Means, RunLog, duration
+from femb_cli.training.run.progress_file import Progress
+from femb_cli.training.run.run_log import Means, RunLog, duration
 
 METRIC_VALUES = {"loss": 18.241, "lr": 0.0951, "gradient_norm": 3.2}
 
@@ -192,7 +192,7 @@ def test_verifying_and_saving_do_not_count_as_training(tmp_path, monkeypatch):
 
 def test_between_the_lines_of_the_log_the_live_line_shows_the_step(tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr("femb_cli.training.run_log.show_live_line", shown.append)
+    monkeypatch.setattr("femb_cli.training.run.run_log.show_live_line", shown.append)
     now = iter([0.0, 10.0, 10.1, 20.0, 30.0])
     monkeypatch.setattr("time.perf_counter", lambda: next(now))
     log = RunLog(tmp_path, steps=100, batch_size=64, start=0, writes=True)

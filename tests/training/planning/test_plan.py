@@ -10,7 +10,7 @@ from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.conversion.dataset_writer import DatasetWriter
 from femb_cli.data.open import open_source
 from femb_cli.errors import FembError, UsageError
-from femb_cli.training.plan import make_plan
+from femb_cli.training.planning.plan import make_plan
 
 DATA = SyntheticConfig(num_identities=10, images_per_identity=5)
 

@@ -15,7 +15,7 @@ from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import UsageError
 from femb_cli.files import write_errors
 from femb_cli.runtime.ranks import is_main_process
-from femb_cli.training.metrics_file import BestResult, best_result, read_metrics
+from femb_cli.training.run.metrics_file import BestResult, best_result, read_metrics
 
 
 def check_best_benchmark(config: TrainConfig, benchmarks: Sequence[str]) -> None:

@@ -14,15 +14,15 @@ from femb_cli.config.load import dump_config, load_config
 from femb_cli.config.schema import DatasetConfig, InitConfig, SyntheticConfig, TrainConfig
 from femb_cli.errors import FembError, UsageError
 from femb_cli.progress import silent
-from femb_cli.training.plan import make_plan
-from femb_cli.training.resume import (
+from femb_cli.training.planning.plan import make_plan
+from femb_cli.training.planning.resume import (
     check_same_experiment,
     check_steps_left,
     newest_unfinished_run,
     run_to_resume,
     sound_checkpoint,
 )
-from femb_cli.training.run_directory import RunLock, create_run
+from femb_cli.training.run.run_directory import RunLock, create_run
 
 CONFIG = TrainConfig(data=SyntheticConfig(num_identities=20), batch_size=16, steps=8, epochs=None)
 DATA = {"num_images": 320, "num_identities": 20, "labels_xxh3_128": "a", "images_xxh3_128": "b"}
@@ -235,7 +235,7 @@ def test_a_checkpoint_that_cannot_be_read_is_not_called_damaged(tmp_path, monkey
     def fail(*arguments, **options):
         raise OSError(errno.EIO, "Input/output error", "disk/model.safetensors")
 
-    monkeypatch.setattr(f"femb_cli.training.resume.{function}", fail)
+    monkeypatch.setattr(f"femb_cli.training.planning.resume.{function}", fail)
     with pytest.raises(FembError, match=r"cannot read disk/model\.safetensors: Input/output error"):
         sound_checkpoint(tmp_path / "run", silent)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from femb_cli.training.averaging import average_of
+from femb_cli.training.network.averaging import average_of
 
 
 def test_it_is_the_recursion_of_its_definition():

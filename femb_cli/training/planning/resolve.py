@@ -11,9 +11,9 @@ from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError, UsageError
 from femb_cli.progress import Say
-from femb_cli.training.default_recipe import MANY_IMAGES, QUICKSTART, DefaultRecipe, default_recipe
-from femb_cli.training.job import TrainRequest
-from femb_cli.training.resume import run_to_resume
+from femb_cli.training.planning.default_recipe import MANY_IMAGES, QUICKSTART, DefaultRecipe, default_recipe
+from femb_cli.training.planning.job import TrainRequest
+from femb_cli.training.planning.resume import run_to_resume
 
 
 def resolve(request: TrainRequest, resumed: Path | None, say: Say) -> tuple[TrainConfig, ImageSource | None]:
@@ -92,7 +92,7 @@ def _load(request: TrainRequest, recipe: DefaultRecipe) -> TrainConfig:
     if config.init.checkpoint is None:
         return config
     from femb_cli.checkpoints.store import open_checkpoint
-    from femb_cli.training.warm_start import load_config_from
+    from femb_cli.training.network.warm_start import load_config_from
 
     checkpoint = open_checkpoint(Path(config.init.checkpoint))
     return load_config_from(checkpoint, request.config, recipe.name, request.settings, overrides)

@@ -22,9 +22,9 @@ from femb_cli.files import sync, write_errors, write_text
 from femb_cli.runtime.collectives import gather_to_main, group_rank, group_size
 from femb_cli.runtime.devices import peak_memory_gb
 from femb_cli.runtime.logging import COLUMNS, show_live_line
-from femb_cli.training.event_file import EventFile
-from femb_cli.training.metrics_file import parse_lines
-from femb_cli.training.progress_file import Progress
+from femb_cli.training.run.event_file import EventFile
+from femb_cli.training.run.metrics_file import parse_lines
+from femb_cli.training.run.progress_file import Progress
 
 logger = logging.getLogger("femb")
 

@@ -7,9 +7,9 @@ import pytest
 
 from femb_cli.checkpoints.runs import write_config
 from femb_cli.config.schema import DatasetConfig, TrainConfig
-from femb_cli.training.metrics_file import BestResult
-from femb_cli.training.run_directory import RunLock
-from femb_cli.training.run_status import status_of
+from femb_cli.training.run.metrics_file import BestResult
+from femb_cli.training.run.run_directory import RunLock
+from femb_cli.training.run.run_status import status_of
 
 
 @pytest.fixture

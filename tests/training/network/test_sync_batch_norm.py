@@ -10,8 +10,8 @@ from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import IResNetConfig, MobileFaceNetConfig, SGDConfig
 from femb_cli.headers import build_header
 from femb_cli.runtime.collectives import group_rank, group_size
+from femb_cli.training.network.sync_batch_norm import SyncBatchNormOnCPU, synchronise_batch_norm
 from femb_cli.training.optim.optimizers import build_optimizer
-from femb_cli.training.sync_batch_norm import SyncBatchNormOnCPU, synchronise_batch_norm
 
 NETWORKS = {
     "iresnet": IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625),

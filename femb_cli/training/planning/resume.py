@@ -31,9 +31,9 @@ from femb_cli.config.schema import DatasetConfig, TrainConfig
 from femb_cli.errors import FembError, UsageError
 from femb_cli.files import exists
 from femb_cli.progress import Say, silent
-from femb_cli.training.plan import Plan
-from femb_cli.training.progress_file import read_progress
-from femb_cli.training.run_directory import DAMAGED, RunLock, is_half_made, read_info, replaced_run
+from femb_cli.training.planning.plan import Plan
+from femb_cli.training.run.progress_file import read_progress
+from femb_cli.training.run.run_directory import DAMAGED, RunLock, is_half_made, read_info, replaced_run
 
 logger = logging.getLogger("femb")
 

@@ -10,7 +10,7 @@ import pytest
 from femb_cli.checkpoints.runs import MODEL, is_run, read_config, run_checkpoints, write_summary
 from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import FembError
-from femb_cli.training.run_directory import (
+from femb_cli.training.run.run_directory import (
     RunLock,
     create_run,
     put_back_replaced_run,
@@ -115,7 +115,7 @@ def test_a_killed_process_holds_no_lock(tmp_path):
     run = make_run(tmp_path / "run")
     program = (
         "import pathlib, sys, time\n"
-        "from femb_cli.training.run_directory import RunLock\n"
+        "from femb_cli.training.run.run_directory import RunLock\n"
         "lock = RunLock()\nlock.take(pathlib.Path(sys.argv[1]))\nprint('locked', flush=True)\ntime.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(run)], stdout=subprocess.PIPE, text=True) as process:

@@ -3,7 +3,7 @@
 import pytest
 
 from femb_cli.config.load import shipped_configs
-from femb_cli.training.default_recipe import MANY_IMAGES, default_recipe
+from femb_cli.training.planning.default_recipe import MANY_IMAGES, default_recipe
 
 
 @pytest.mark.parametrize(

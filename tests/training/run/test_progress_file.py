@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from femb_cli.training.progress_file import Progress, read_progress
+from femb_cli.training.run.progress_file import Progress, read_progress
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import io
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from femb_cli.training.event_file import EventFile
+from femb_cli.training.run.event_file import EventFile
 
 
 def read(run):

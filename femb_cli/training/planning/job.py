@@ -7,7 +7,7 @@ from typing import Any
 from femb_cli.config.schema import TrainConfig
 from femb_cli.data.source import ImageSource
 from femb_cli.evaluation.verification.open import PairSet
-from femb_cli.training.plan import Plan
+from femb_cli.training.planning.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import torch
 
 from femb_cli.backbones import build_backbone
 from femb_cli.errors import UsageError
-from femb_cli.training.freezing import freeze, is_trained
+from femb_cli.training.network.freezing import freeze, is_trained
 
 
 def new_backbone():

@@ -18,7 +18,7 @@ from femb_cli.config.load import load_config
 from femb_cli.config.schema import IResNetConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.headers import build_header
-from femb_cli.training.warm_start import load_warm_start
+from femb_cli.training.network.warm_start import load_warm_start
 
 OTHER = IResNetConfig("iresnet18", embedding_dim=24, input_size=32, width=0.125, bn_eps=2e-5)
 OTHER_PIXELS = Preprocessing(32, "BGR", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
