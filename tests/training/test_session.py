@@ -313,9 +313,7 @@ def test_the_user_is_told_which_network_is_trained_when_none_was_named(people):
     said = []
     prepare_run(request(out=Path("one")), say=said.append)
     prepare_run(request(out=Path("two"), config="lfw_view1"), say=said.append)
-    assert said == [
-        "no CONFIG given: training people_small, for 18 images on a CPU, batch size 8; femb list configs shows others"
-    ]
+    assert said == ["no CONFIG given: training people_small, for 18 images on a CPU; femb list configs shows others"]
 
 
 def test_the_user_is_told_what_another_network_keeps(people):

@@ -26,13 +26,16 @@ class DefaultRecipe:
     changes: dict[str, Any] = field(default_factory=dict)
 
 
-def default_recipe(num_images: int | None, *, on_gpu: bool, starts_from: str | None) -> DefaultRecipe:
+def default_recipe(
+    num_images: int | None, *, on_gpu: bool, starts_from: str | None, batch_is_named: bool = False
+) -> DefaultRecipe:
     """Choose a recipe.
 
     Args:
         num_images: images in the user's training set; None for drawn faces.
         on_gpu: whether a GPU trains.
         starts_from: the checkpoint that the run starts from, if any.
+        batch_is_named: whether the user has chosen a batch size, so that the recipe's is not used.
     """
     if num_images is None:
         return DefaultRecipe(QUICKSTART if starts_from is None else FINE_TUNE)
@@ -45,7 +48,7 @@ def default_recipe(num_images: int | None, *, on_gpu: bool, starts_from: str | N
         name, reason = SMALL, f"for {num_images:,} images {where}"
     changes: dict[str, Any] = {}
     batch_size = load_config(config_path(name)).batch_size
-    if (largest := num_images // 2) < batch_size:
+    if (largest := num_images // 2) < batch_size and not batch_is_named:
         changes["batch_size"] = max(2, 2 ** (max(largest, 1).bit_length() - 1))
         reason += f", batch size {changes['batch_size']}"
     return DefaultRecipe(name, reason, changes)

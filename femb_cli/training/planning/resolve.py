@@ -40,7 +40,13 @@ def resolve(request: TrainRequest, resumed: Path | None, say: Say) -> tuple[Trai
     start = load_config(QUICKSTART, request.settings, request.overrides)
     source = open_dataset(start, request, None)
     num_images = None if source is None else len(source)
-    recipe = default_recipe(num_images, on_gpu=_on_gpu(request, num_images), starts_from=start.init.checkpoint)
+    recipe = default_recipe(
+        num_images,
+        on_gpu=_on_gpu(request, num_images),
+        starts_from=start.init.checkpoint,
+        batch_is_named="batch_size" in request.overrides
+        or any(setting.startswith("batch_size=") for setting in request.settings),
+    )
     config = _load(request, recipe)
     if recipe.reason:
         say(f"no CONFIG given: training {recipe.name}, {recipe.reason}; femb list configs shows others")

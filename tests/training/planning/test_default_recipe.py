@@ -29,6 +29,11 @@ def test_the_recipe_fits_the_data_and_the_hardware(num_images, on_gpu, starts_fr
     assert name in shipped_configs()
 
 
+def test_a_batch_that_the_user_has_named_is_not_chosen():
+    recipe = default_recipe(18, on_gpu=False, starts_from=None, batch_is_named=True)
+    assert (recipe.changes, recipe.reason) == ({}, "for 18 images on a CPU")
+
+
 def test_the_reason_is_for_the_user():
     assert default_recipe(1234, on_gpu=False, starts_from=None).reason == "for 1,234 images on a CPU"
     assert default_recipe(9, on_gpu=True, starts_from="net").reason == "to train net further, batch size 4"
