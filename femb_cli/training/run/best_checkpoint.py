@@ -86,11 +86,11 @@ def _is_saved(run: Path, step: int) -> bool:
 
 def _link(link: Path, checkpoint: Path | None) -> None:
     """Make a link to a checkpoint of its run, or remove it; on a file system without links there is none."""
+    aside = link.with_name(f".{BEST}.tmp")
+    aside.unlink(missing_ok=True)  # of a process that was killed here
     if checkpoint is None:
         link.unlink(missing_ok=True)
         return
-    aside = link.with_name(f".{BEST}.tmp")
-    aside.unlink(missing_ok=True)
     try:
         aside.symlink_to(checkpoint.relative_to(link.parent))
     except OSError as error:

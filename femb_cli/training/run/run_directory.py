@@ -10,8 +10,12 @@ from typing import Any
 from femb_cli import files
 from femb_cli.checkpoints.checksums import CHECKSUMS, checksums_text
 from femb_cli.checkpoints.runs import (
+    AUGMENTED,
     CHECKPOINTS,
     CONFIG,
+    DIVERGENCE,
+    HELD_OUT,
+    MAGNITUDES,
     METRICS,
     RUN_INFO,
     RUN_SUMMARY,
@@ -25,6 +29,8 @@ from femb_cli.errors import FembError
 
 DAMAGED = ".damaged"
 """Ending that a resumed run gives to the name of a damaged checkpoint."""
+FILES = (CONFIG, RUN_INFO, RUN_SUMMARY, METRICS, MAGNITUDES, AUGMENTED, DIVERGENCE, HELD_OUT)
+"""The files that a run writes aside and renames."""
 
 
 class RunLock:
@@ -123,8 +129,7 @@ def reopen_run(run: Path, config: TrainConfig, info: Mapping[str, Any], step: in
     Checkpoints of later steps, which could not be loaded, lose their names, so that nothing takes them for the run's
     newest. What killed writers have left behind is removed.
     """
-    names = [CONFIG, RUN_INFO, RUN_SUMMARY, METRICS]
-    for path in (run, *(run / name for name in names), *_checkpoints_being_written(run)):
+    for path in (run, *(run / name for name in FILES), *_checkpoints_being_written(run)):
         files.remove_leftovers(path)
     with files.write_errors(run):
         for checkpoint in checkpoint_folders(run):

@@ -11,6 +11,7 @@ from femb_cli.checkpoints.runs import MODEL, is_run, read_config, run_checkpoint
 from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import FembError
 from femb_cli.training.run.run_directory import (
+    FILES,
     RunLock,
     create_run,
     put_back_replaced_run,
@@ -147,8 +148,8 @@ def test_a_reopened_run_is_unfinished_and_clean(tmp_path):
     write_summary(run, {})
     (run / "checkpoints/.step-000004.abc.tmp").mkdir()
     (run / "checkpoints/.step-000004.abc.tmp" / MODEL).touch()
-    for name in (".config.yaml.abc.tmp", ".summary.json.abc.tmp", ".metrics.jsonl.abc.tmp"):
-        (run / name).touch()
+    for name in FILES:
+        (run / f".{name}.abc.tmp").touch()
     (run / ".mine.tmp").touch()
     run.with_name(f".{run.name}.abc.tmp").mkdir()  # the run that this one has replaced, half removed
     reopen_run(run, TrainConfig(steps=9, epochs=None), {**INFO, "processes": 2}, step=4)
