@@ -180,7 +180,7 @@ class RunLog:
         return dict(zip(SPEED_METRICS, (round(values[0], 1), round(values[1], 3), round(values[2], 3)), strict=True))
 
     def _step(self, step: int) -> str:
-        return f"step {step:>{len(str(self.steps))}}/{self.steps}"
+        return f"step {step:>6}/{self.steps}"
 
     def _eta(self, step: int, now: float) -> str:
         return f"eta {duration((now - self.started) / (step - self.first_step) * (self.steps - step))}"

@@ -96,7 +96,7 @@ def test_an_interval_is_one_line_for_people_and_one_for_programs(tmp_path, caplo
     log.step(40, METRIC_VALUES)
     log.write(40, {"lfw": 0.99})
     log.close()
-    assert "step  40/100  loss 18.241  lr 0.0951  grad 3.2  " in caplog.messages[0]
+    assert "step     40/100  loss 18.241  lr 0.0951  grad 3.2  " in caplog.messages[0]
     first, second = map(json.loads, (tmp_path / METRICS).read_text().splitlines())
     assert first.pop("images_per_second") > 0
     assert first.pop("data_wait_share") == 0.0
@@ -111,7 +111,7 @@ def test_a_verification_is_one_line_for_people_and_one_for_programs(tmp_path, ca
     log = RunLog(tmp_path, steps=100, batch_size=64, start=0, writes=True)
     log.verifications(40, [{"benchmark": "lfw", "accuracy": 0.99, "eer": 0.0125, "auc": 0.999, "num_pairs": 6000}])
     log.close()
-    assert caplog.messages == ["step  40/100  lfw 99.00 %  eer 1.25 %"]
+    assert caplog.messages == ["step     40/100  lfw 99.00 %  eer 1.25 %"]
     (line,) = (tmp_path / METRICS).read_text().splitlines()
     assert json.loads(line) == {"step": 40, "lfw/accuracy": 0.99, "lfw/eer": 0.0125, "lfw/auc": 0.999}
 
@@ -202,9 +202,9 @@ def test_between_the_lines_of_the_log_the_live_line_shows_the_step(tmp_path, mon
     log.live(30)
     log.close()
     assert shown == [
-        "step  10/100  64 img/s  eta 1m30s",
+        "step     10/100  64 img/s  eta 1m30s",
         "",
-        "step  30/100  loss 18.241  lr 0.0951  64 img/s  eta 1m10s",
+        "step     30/100  loss 18.241  lr 0.0951  64 img/s  eta 1m10s",
         "",
     ]
 
