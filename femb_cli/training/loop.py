@@ -18,6 +18,7 @@ from femb_cli.checkpoints.runs import checkpoint_path
 from femb_cli.classifier import ClassifierOutput
 from femb_cli.config.schema import MagFaceConfig
 from femb_cli.data.images.augmentation import Augmentation
+from femb_cli.data.loading.micro_batch import MicroBatch
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
 from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
@@ -28,7 +29,7 @@ from femb_cli.training.network.magnitude_bounds import check_bounds
 from femb_cli.training.optim.optimizers import set_learning_rate
 from femb_cli.training.optim.schedule import Rates
 from femb_cli.training.planning.job import TrainJob
-from femb_cli.training.randomness import MicroBatch, seed_micro_batch
+from femb_cli.training.randomness import seed_micro_batch
 from femb_cli.training.run.best_checkpoint import is_best_so_far, keep_checkpoints
 from femb_cli.training.run.report_data import save_augmented, save_magnitudes
 from femb_cli.training.run.run_directory import remove_replaced_run, reopen_run
@@ -88,7 +89,7 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
     batches, augment = log.timed(open_batches(job, start, accelerator)), Augmentation(config.augment)
     verifications: list[dict[str, Any]] = []
     rank, world_size = accelerator.process_index, accelerator.num_processes
-    micro_batches = [MicroBatch(index, config.micro_batches, rank, world_size) for index in range(config.micro_batches)]
+    micro_batches = MicroBatch.of_step(config.micro_batches, rank, world_size)
     rates = Rates(config, plan.steps, plan.steps_per_epoch)
     dtype = next(state.backbone.parameters()).dtype
 
@@ -115,7 +116,7 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
             batch = next(batches)
             draws = seed_micro_batch(state, config.seed, plan.batch_size, micro_batch)
             pixels_B3HW = augment(card.preprocessing.resize(batch.images_BHW3), draws)
-            if state.step == 0:
+            if state.step == 0 and micro_batch.index == 0:
                 save_augmented(job.run, pixels_B3HW)
             inputs_B3HW = card.preprocessing.normalise(pixels_B3HW, dtype)
             with nullcontext() if micro_batch.is_last else accelerator.no_sync(network):

@@ -13,10 +13,11 @@ from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import IResNetConfig, SGDConfig, TrainConfig
 from femb_cli.data.images.preprocess import Preprocessing
+from femb_cli.data.loading.micro_batch import MicroBatch
 from femb_cli.headers import build_header
 from femb_cli.runtime.collectives import group_rank, group_size
 from femb_cli.training.optim.optimizers import build_optimizer
-from femb_cli.training.randomness import MicroBatch, seed_micro_batch
+from femb_cli.training.randomness import seed_micro_batch
 from femb_cli.training.state import TrainingState
 
 CONFIG = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625)

@@ -7,12 +7,13 @@ from torch.nn.parallel import DistributedDataParallel
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import IResNetConfig, SGDConfig
+from femb_cli.data.loading.micro_batch import MicroBatch
 from femb_cli.headers import build_header
 from femb_cli.runtime.collectives import group_rank, group_size
 from femb_cli.training.network.freezing import freeze
 from femb_cli.training.network.sync_batch_norm import synchronise_batch_norm
 from femb_cli.training.optim.optimizers import build_optimizer
-from femb_cli.training.randomness import MicroBatch, seed_micro_batch
+from femb_cli.training.randomness import seed_micro_batch
 from femb_cli.training.state import TrainingState
 
 NETWORK = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625, dropout=0.3)

@@ -5,8 +5,9 @@ import torch
 
 from femb_cli.backbones.dropout import Dropout
 from femb_cli.classifier import MarginClassifier
+from femb_cli.data.loading.micro_batch import MicroBatch
 from femb_cli.headers import build_header
-from femb_cli.training.randomness import MicroBatch, seed_micro_batch
+from femb_cli.training.randomness import seed_micro_batch
 from femb_cli.training.state import TrainingState
 
 BATCH = 12

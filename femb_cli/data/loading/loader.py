@@ -18,6 +18,7 @@ from torch import Tensor
 
 from femb_cli.data.images.decode import ALIGNED_SIZE, decode_into
 from femb_cli.data.loading.epoch_order import epoch_order
+from femb_cli.data.loading.micro_batch import MicroBatch
 from femb_cli.data.source import HasRowGroups, ImageName, ImageSource, RowGroups, check_identities
 
 READ_AHEAD = 4
@@ -87,8 +88,6 @@ class TrainingImages:
 class ShuffledBatches:
     """The rows of this rank's part of every global batch, from step `start` up to step `stop`.
 
-    A batch is dealt out in turn to the ranks of its first micro-batch, then to those of the second, and so on.
-
     Every epoch is a new permutation of all rows. Epochs follow each other without a break: a batch that starts at the
     end of one epoch is filled up from the next, so all batches have the same size and every epoch has each image once.
 
@@ -119,18 +118,16 @@ class ShuffledBatches:
     ) -> None:
         self.num_images, self.batch_size = num_images, batch_size
         self.start, self.stop, self.seed = start, stop, seed
-        self.rank, self.world_size, self.micro_batches = rank, world_size, micro_batches
+        self.micro_batches = MicroBatch.of_step(micro_batches, rank, world_size)
         self.groups = groups
 
     def __len__(self) -> int:
-        return (self.stop - self.start) * self.micro_batches
+        return (self.stop - self.start) * len(self.micro_batches)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         orders: dict[int, np.ndarray] = {}
-        parts = self.world_size * self.micro_batches
-        for step, micro_batch in itertools.product(range(self.start, self.stop), range(self.micro_batches)):
-            first, part = step * self.batch_size, micro_batch * self.world_size + self.rank
-            places_B = np.arange(first + part, first + self.batch_size, parts)
+        for step, micro_batch in itertools.product(range(self.start, self.stop), self.micro_batches):
+            places_B = step * self.batch_size + micro_batch.places(self.batch_size)
             epochs_B = places_B // self.num_images
             needed = range(int(epochs_B[0]), int(epochs_B[-1]) + 1)
             orders = {epoch: orders[epoch] if epoch in orders else self._order(epoch) for epoch in needed}
