@@ -108,7 +108,7 @@ def build_card(
     """
     card = ModelCard(
         config.backbone,
-        preprocessing_of(config),
+        Preprocessing.of(config.pixels or PixelsConfig(), config.backbone.input_size),
         header=asdict(config.header),
         num_identities=num_identities,
         magnitude_is_quality=config.header.name in QUALITY_HEADERS,
@@ -120,13 +120,6 @@ def build_card(
         card, preprocessing=origin.card.preprocessing, flip=origin.card.flip, source=dict(origin.card.source)
     )
     return card if init is None else card.with_source(init=str(init.path), init_sha256=file_sha256(init.model_file))
-
-
-def preprocessing_of(config: TrainConfig) -> Preprocessing:
-    """Return the network's input as the configuration describes it."""
-    pixels = config.pixels or PixelsConfig()
-    mean, std = (pixels.mean,) * 3, (pixels.std,) * 3
-    return Preprocessing(config.backbone.input_size, pixels.channel_order, mean, std)
 
 
 def training_images(job: TrainJob) -> TrainingImages:

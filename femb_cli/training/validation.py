@@ -9,8 +9,8 @@ from accelerate.utils import broadcast
 from femb_cli.backbones import Backbone
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.evaluation.verification.open import PairSet
-from femb_cli.inference.embedder import embedder_of
 from femb_cli.inference.verify import verify
+from femb_cli.training.network.embedding import embedder_in_training
 
 
 def validate(backbone: Backbone, card: ModelCard, run: Path, benchmarks: Sequence[PairSet]) -> list[dict[str, Any]]:
@@ -28,11 +28,5 @@ def validate(backbone: Backbone, card: ModelCard, run: Path, benchmarks: Sequenc
     # The batch norm statistics of each process come from its own images. Checkpoints hold those of the main process.
     for buffer in backbone.buffers():
         broadcast(buffer)
-    parameter = next(backbone.parameters())
-    backbone.eval()
-    embedder = embedder_of(
-        lambda inputs_B3HW: backbone(inputs_B3HW.to(parameter.dtype)), card, name=str(run), device=parameter.device
-    )
-    results = [verify(embedder, benchmark).to_json() for benchmark in benchmarks]
-    backbone.train()
-    return results
+    with embedder_in_training(backbone, card, str(run)) as embedder:
+        return [verify(embedder, benchmark).to_json() for benchmark in benchmarks]

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from femb_cli.config.schema import PixelsConfig
 from femb_cli.data.images.decode import ALIGNED_SIZE
 
 IMAGES_IN_CACHE = 8
@@ -34,6 +35,12 @@ class Preprocessing:
     channel_order: Literal["RGB", "BGR"] = "RGB"
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    @classmethod
+    def of(cls, pixels: PixelsConfig, input_size: int) -> "Preprocessing":
+        """Return the input that a configuration describes: the same mean and std for all colours."""
+        mean, std = (pixels.mean,) * 3, (pixels.std,) * 3
+        return cls(input_size, pixels.channel_order, mean, std)
 
     @property
     def scale(self) -> tuple[float, float, float]:

@@ -14,7 +14,7 @@ from femb_cli.checkpoints.card import ModelCard
 from femb_cli.config.registry import build
 from femb_cli.config.schema import LARGEST_FLOAT, MagFaceConfig
 from femb_cli.data.loading.loader import TrainingImages
-from femb_cli.inference.embedder import embedder_of
+from femb_cli.training.network.embedding import embedder_in_training
 
 logger = logging.getLogger("femb")
 
@@ -59,12 +59,6 @@ def measure_magnitudes(backbone: Backbone, card: ModelCard, images: TrainingImag
     rows = np.unique(np.linspace(0, len(images) - 1, min(NUM_IMAGES, len(images))).round().astype(int))
     pixels = np.empty((len(rows), images.size, images.size, 3), np.uint8)
     images.decode(rows, pixels)
-    parameter = next(backbone.parameters())
-    was_training = backbone.training
-    backbone.eval()
-    embedder = embedder_of(
-        lambda inputs: backbone(inputs.to(parameter.dtype)), card, name="network", device=parameter.device
-    )
-    embeddings_ND = embedder(pixels)
-    backbone.train(was_training)
+    with embedder_in_training(backbone, card, "network") as embedder:
+        embeddings_ND = embedder(pixels)
     return np.linalg.norm(embeddings_ND.astype(np.float64), axis=1)

@@ -19,6 +19,7 @@ from femb_cli.checkpoints.store import Checkpoint, load_strictly, open_checkpoin
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.load import config_path, load_config, read_yaml
 from femb_cli.config.schema import TrainConfig
+from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
 from femb_cli.training.gather_shards import WEIGHT, classifier_shard
 
@@ -56,7 +57,7 @@ def load_config_from(
     own = asdict(checkpoint.card.backbone)
     asked = _backbone_in(file)
     backbone = {**own, **asked} if asked.get("name", own["name"]) == own["name"] else asked
-    # `--backbone NAME` resets the backbone to NAME's defaults, so it is left out when NAME is the checkpoint's.
+    # `--backbone NAME` would replace the checkpoint's settings, so it is left out when NAME is the checkpoint's.
     others = {key: value for key, value in overrides.items() if (key, value) != ("backbone", own["name"])}
     config = load_config(file or default, settings, {"backbone": backbone, **others})
     _refuse_another_network(asdict(config.backbone), own, checkpoint)
@@ -129,10 +130,7 @@ def _refuse_another_network(asked: Mapping[str, Any], own: Mapping[str, Any], ch
 def _refuse_other_pixels(config: TrainConfig, checkpoint: Checkpoint) -> None:
     """Refuse an input that the checkpoint's weights were not trained on."""
     own = checkpoint.card.preprocessing
-    if config.pixels is None:
-        return
-    asked = (config.pixels.channel_order, (config.pixels.mean,) * 3, (config.pixels.std,) * 3)
-    if asked != (own.channel_order, own.mean, own.std):
+    if config.pixels is not None and Preprocessing.of(config.pixels, own.input_size) != own:
         raise UsageError(
             f"cannot start from {checkpoint.path}: its network takes {own.channel_order} with mean {own.mean[0]:g} and"
             f" std {own.std[0]:g}, the configuration's {config.pixels.channel_order} with mean {config.pixels.mean:g}"
