@@ -4,11 +4,9 @@ After step n, counted from 0, the average moves towards the weights by 1 - d_n, 
 So the first steps, far from the result, are soon forgotten. Batch norm statistics are those of the network.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from femb_cli.backbones import Backbone
@@ -16,13 +14,12 @@ from femb_cli.backbones import Backbone
 
 def average_of(backbone: Backbone, decay: float) -> AveragedModel:
     """Return the average of a network that is trained; `update_parameters` moves it after a step."""
-    return AveragedModel(backbone, multi_avg_fn=_move(decay))
 
-
-def _move(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
     @torch.no_grad()
-    def move(averages: Any, weights: Any, step: Tensor | int) -> None:
-        share = 1 - min(decay, (1 + int(step)) / (10 + int(step)))
-        torch._foreach_lerp_(averages, weights, share)
+    def move(averages: Any, weights: Any, _: Any) -> None:
+        # torch passes the number of steps on the network's device, where reading it would wait for a GPU.
+        step = int(averaged.n_averaged)
+        torch._foreach_lerp_(averages, weights, 1 - min(decay, (1 + step) / (10 + step)))
 
-    return move
+    averaged = AveragedModel(backbone, multi_avg_fn=move)
+    return averaged
