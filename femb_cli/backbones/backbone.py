@@ -30,8 +30,12 @@ class Backbone(nn.Module):
         return self
 
     def blocks_to_recompute(self) -> Sequence[nn.Module]:
-        """Return the parts that hold most activations, each with one input and one output."""
-        raise NotImplementedError
+        """Return the parts that hold most activations, each with one input and one output.
+
+        Raises:
+            NotImplementedError: the network's class does not say which parts these are.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say which blocks can be computed again")
 
     def init_weights(self) -> None:
         """Draw fresh weights: He's normal distribution for convolutions, PyTorch's default for all other layers.

@@ -151,8 +151,8 @@ class MarginClassifier(nn.Module):
 
         Args:
             seed: of the step, the same on every process.
-            places_B: the places of the samples of all processes in the batch of the step, ascending, int64, (B,);
-                None: 0, 1, 2 ...
+            places_B: the places of the samples of all processes in the batch of the step, ascending, int64, (B,); None
+                if they are not known: the margins then depend on the order of the calls.
         """
         self.generator.manual_seed(seed + group_rank())
         self.header.seed(seed, places_B)

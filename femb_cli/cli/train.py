@@ -72,7 +72,7 @@ def train(
       femb train
       femb train --header magface
       femb train --data lfw_dev --steps 500 --batch-size 64
-      femb train --init magface_r50 --header magface --data my_people --lr 1e-3
+      femb train --init magface_r50 --header magface --data my_people
       femb train arcface_r50_ms1mv3 --data ms1mv3 --gpus 4
     """
     from femb_cli.training.planning.job import TrainRequest

@@ -35,7 +35,8 @@ class Header(nn.Module):
 
         Args:
             seed: of the step.
-            places_B: the place of each sample in the batch of the step, int64, (B,); None: 0, 1, 2 ...
+            places_B: the place of each sample in the batch of the step, int64, (B,); None if it is not known: the draws
+                then depend on the order of the calls.
         """
 
     def observe(self, cosine_B: Tensor, magnitude_B: Tensor) -> None:

@@ -1,1 +1,1 @@
-"""From the arguments of a training to its configuration, its data, its size and the checkpoint that it goes on from."""
+"""Plan a training from its arguments: configuration, data, size, and the checkpoint that a resumed run loads."""
