@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from filelock import FileLock
 from tiny import TINY
 
 from femb_cli.cli.app import run
+from femb_cli.runtime.signals import SIGNALS, raise_on_signals
 
 if TYPE_CHECKING:
     from gloo_processes import Processes
@@ -75,6 +77,16 @@ def femb(capfd, tmp_path, monkeypatch) -> Femb:
         return Result(code, out, err)
 
     return command
+
+
+@pytest.fixture
+def handles_signals():
+    """Signals end work in this process as they end a command in one of its own."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    raise_on_signals()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from started import start
 from tiny import TINY
 
-from femb_cli.runtime.signals import SIGNALS, raise_on_signals
+from femb_cli.runtime.signals import SIGNALS
 from femb_cli.training import session
 
 LONG = ("train", *TINY, "--steps", "100000", "--set", "checkpoint.every=100000", "--set", "validation.benchmarks=[]")
@@ -37,17 +37,7 @@ def assert_saved(run, shown):
     assert last["step"] <= step
 
 
-@pytest.fixture
-def _raises_on_signals():
-    """Signals end a command in this process as they do in one of its own."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    raise_on_signals()
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.usefixtures("_raises_on_signals")
+@pytest.mark.usefixtures("handles_signals")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_training_saves_its_last_step_and_says_how_to_go_on(femb, tmp_path, number):
     def interrupt():
@@ -75,7 +65,7 @@ def test_processes_of_their_own_do_so_too(tmp_path, number, processes):
     assert_saved(tmp_path / "run", log.read_text())
 
 
-@pytest.mark.usefixtures("_raises_on_signals")
+@pytest.mark.usefixtures("handles_signals")
 def test_a_signal_before_the_first_step_says_that_nothing_was_saved(femb, monkeypatch):
     def interrupted(*_, **__):
         os.kill(os.getpid(), signal.SIGINT)

@@ -1,7 +1,6 @@
 """Functions on several processes."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from launched import describe_worker, die, refuse, stop_when_asked
 from femb_cli.errors import FembError
 from femb_cli.runtime.launch import launch, on_main_process
 from femb_cli.runtime.logging import configure_logging
-from femb_cli.runtime.signals import SIGNALS, Interrupted, raise_on_signals
+from femb_cli.runtime.signals import SIGNALS, Interrupted
 
 
 @pytest.fixture(autouse=True)
@@ -61,18 +60,9 @@ def test_a_process_that_dies_is_named():
         launch(die, 2)
 
 
-@pytest.fixture
-def handles_signals():
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    raise_on_signals()
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.usefixtures("started")
+@pytest.mark.usefixtures("started", "handles_signals")
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_to_the_launcher_stops_all_processes_at_one_step(handles_signals, capfd, number):
+def test_a_signal_to_the_launcher_stops_all_processes_at_one_step(capfd, number):
     with pytest.raises(Interrupted, match="stopped at step") as caught:
         launch(stop_when_asked, 2, int(number))
     assert caught.value.signal_number == number
