@@ -15,7 +15,24 @@ MIDDLES = {"eyes": 51.6 / 112, "mouth": 92.3 / 112}
 
 
 @dataclass(frozen=True)
-class Erase(Operation):
+class Cover(Operation):
+    """Base of the operations that fill one rectangle of an image.
+
+    `draw` returns the middle of the rectangle and its height and width, down and across, as fractions of the side, and
+    its red, green and blue, 0 to 255: (K, 2), (K, 2), (K, 3).
+    """
+
+    def change(self, images_K3HW: Tensor, parameters: Parameters) -> Tensor:
+        """Fill the rectangles."""
+        middle_K2, side_K2, colour_K3 = parameters
+        size, device = images_K3HW.shape[3], images_K3HW.device
+        inside_K2S = (torch.arange(size) - size * middle_K2[:, :, None]).abs() < size / 2 * side_K2[:, :, None]
+        inside_KHW = inside_K2S[:, 0, :, None] & inside_K2S[:, 1, None, :]
+        return torch.where(inside_KHW[:, None].to(device), colour_K3.to(device)[:, :, None, None], images_K3HW)
+
+
+@dataclass(frozen=True)
+class Erase(Cover):
     """Fill a rectangle anywhere in the image; a part of it may lie outside.
 
     Random erasing: Zhong, Zheng, Kang, Li, Yang: Random Erasing Data Augmentation, AAAI 2020. Here both sides are drawn
@@ -35,14 +52,9 @@ class Erase(Operation):
         colour_K3 = draws.between(0, 255, count, 3)
         return middle_K2, side_K2, colour_K3 if self.fill == "colour" else torch.full_like(colour_K3, MID_GREY)
 
-    def change(self, images_K3HW: Tensor, parameters: Parameters) -> Tensor:
-        """Fill the rectangles."""
-        middle_K2, side_K2, colour_K3 = parameters
-        return fill(images_K3HW, middle_K2, side_K2, colour_K3)
-
 
 @dataclass(frozen=True)
-class Occlusion(Operation):
+class Occlusion(Cover):
     """Cover the eyes or the mouth of aligned faces with a band of one colour, as glasses, masks and scarves do.
 
     Attributes:
@@ -59,27 +71,3 @@ class Occlusion(Operation):
         down_K, height_K = middles[draws.below(len(middles), count)], draws.between(*self.height, count)
         middle_K2 = torch.stack([down_K, torch.full_like(down_K, 0.5)], 1)
         return middle_K2, torch.stack([height_K, torch.full_like(height_K, 2.0)], 1), draws.between(0, 255, count, 3)
-
-    def change(self, images_K3HW: Tensor, parameters: Parameters) -> Tensor:
-        """Fill the bands."""
-        middle_K2, side_K2, colour_K3 = parameters
-        return fill(images_K3HW, middle_K2, side_K2, colour_K3)
-
-
-def fill(images_K3HW: Tensor, middle_K2: Tensor, side_K2: Tensor, colour_K3: Tensor) -> Tensor:
-    """Fill one rectangle of each image.
-
-    Args:
-        images_K3HW: RGB, float32.
-        middle_K2: middle of the rectangle, down and across, as a fraction of the side.
-        side_K2: its height and width, as a fraction of the side.
-        colour_K3: red, green and blue, 0 to 255.
-
-    Returns:
-        Images of the same shape.
-    """
-    size = images_K3HW.shape[3]
-    inside_K2S = (torch.arange(size) - size * middle_K2[:, :, None]).abs() < size / 2 * side_K2[:, :, None]
-    inside_KHW = inside_K2S[:, 0, :, None] & inside_K2S[:, 1, None, :]
-    device = images_K3HW.device
-    return torch.where(inside_KHW[:, None].to(device), colour_K3.to(device)[:, :, None, None], images_K3HW)
