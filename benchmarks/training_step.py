@@ -107,7 +107,7 @@ def femb_steps(network: str, images: Tensor, labels: Tensor, steps: int, setting
     batch = len(images)
     chosen = {"backbone.name": network, "batch_size": batch, "steps": steps + 1, "log_every": 1, "precision": "fp32"}
     config = load_config("arcface_r50_ms1mv3", overrides={**chosen, **settings})
-    softmax = plan_softmax(config.classifier, num_identities=IDENTITIES, batch_size=batch, processes=1)
+    softmax = plan_softmax(config, num_identities=IDENTITIES, processes=1)
     plan = Plan(batch * (steps + 1), IDENTITIES, batch, 1, steps + 1, steps + 1, softmax)
 
     def batches(job: TrainJob, start: int, accelerator: Any) -> Iterator[TrainingBatch]:

@@ -57,7 +57,8 @@ PROGRESS = "progress.json"
 
 ADDED_SETTINGS = (
     *("init", "classifier", "sync_batch_norm"),
-    *("pixels", "freeze", "micro_batches", "accumulate", "recompute_activations", "ema"),
+    *("pixels", "freeze", "micro_batches", "accumulate", "recompute_activations", "compile", "ema"),
+    *("trackers", "compress_gradients"),
 )
 """Top-level settings that earlier versions of femb did not have, so that an older `config.yaml` lacks them."""
 

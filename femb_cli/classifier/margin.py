@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from femb_cli.classifier.sampling import sample_rows
 from femb_cli.classifier.shard import Shard
-from femb_cli.classifier.streaming import EPSILON, Classes, streamed_cosines
+from femb_cli.classifier.streaming import EPSILON, BlockUpdate, Classes, streamed_cosines
 from femb_cli.config.schema import DEFAULT_CHUNK
 from femb_cli.errors import UsageError
 from femb_cli.headers import Header
@@ -92,6 +92,8 @@ class MarginClassifier(nn.Module):
     Attributes:
         weight: class weights (C, D), or the shard of this process.
         shard: the classes of that shard.
+        update_block: updates a block of class weights within the backward pass, if set; the weight then gets no
+            gradient. Only where the softmax is computed in blocks, over all classes.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class MarginClassifier(nn.Module):
         self.sample_rate = sample_rate
         self.sparse_gradient = sparse_gradient
         self.matmul_precision = matmul_precision
+        self.update_block: BlockUpdate | None = None
         self.weight = nn.Parameter(torch.empty(self.shard.size, embedding_dim))
         self.generator = torch.Generator()
         self.reset_weight(initial_weights)
@@ -241,6 +244,7 @@ class MarginClassifier(nn.Module):
             self.header,
             self._classes(labels_B),
             self.matmul_precision,
+            self.update_block,
         )
         negatives_B = all_gather(log_sum_B[None], [1] * group_size()).logsumexp(0)
         target_logit_B = self.header.target(target_cosine_B, magnitude_B) * scale_B

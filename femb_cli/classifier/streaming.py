@@ -7,8 +7,8 @@ The cross-entropy of a sample needs two numbers, its target's logit t and the lo
 The forward pass computes n block by block (Milakov, Gimelshein: Online normalizer calculation for softmax, 2018,
 https://arxiv.org/abs/1805.02867, algorithm 3): it keeps the largest logit so far, and the sum of exponentials relative
 to it. The backward pass computes the logits of each block again, and from them exp(logit - n), the derivative of n. So
-only B x K of the B x C logits exist at a time, and apart from the gradient of the class weights the
-memory does not grow with C.
+only B x K of the B x C logits exist at a time, and apart from the gradient of the class weights the memory does not
+grow with C. With a function that updates a block of class weights, that gradient does not exist either.
 
 Shapes: B samples of the batch, D embedding dimension, C classes of this process in the softmax, K classes of a block.
 """
@@ -23,6 +23,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from femb_cli.headers import Header
+
+BlockUpdate = Callable[[int, int, Tensor], None]
+"""Updates the class weights of the rows from a first to before a last, given their gradient (K, D)."""
 
 EPSILON = 1e-12
 """Smallest norm that a class weight is divided by, as in `torch.nn.functional.normalize`."""
@@ -54,6 +57,7 @@ def streamed_cosines(
     header: Header,
     classes: Classes,
     matmul_precision: torch.dtype | None = None,
+    update_block: BlockUpdate | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Compute the two numbers of each sample that its loss needs, with gradients.
 
@@ -67,12 +71,14 @@ def streamed_cosines(
         classes: the classes in the softmax.
         matmul_precision: dtype of the operands of matrix products, by default that of the embeddings. Sums over blocks
             always have the embeddings' dtype.
+        update_block: the backward pass calls it with each block's gradient, and gives `weight_CD` none. All classes
+            must be in the softmax.
 
     Returns:
         `target_cosine_B` with a gradient, and the log-sum-exp of the logits of this process's negatives, (B,), which is
         -inf if there are none.
     """
-    stream = _Stream(header, classes, matmul_precision or embeddings_BD.dtype, embeddings_BD.dtype)
+    stream = _Stream(header, classes, matmul_precision or embeddings_BD.dtype, embeddings_BD.dtype, update_block)
     return cast(
         tuple[Tensor, Tensor],
         _StreamedCosines.apply(embeddings_BD, weight_CD, target_cosine_B, scale_B, stream),
@@ -107,12 +113,14 @@ class _Stream:
         classes: the classes in the softmax.
         matmul_precision: dtype of the operands of matrix products.
         dtype: dtype of everything else.
+        update_block: updates the class weights of a block in the backward pass; None: they get a gradient.
     """
 
     header: Header
     classes: Classes
     matmul_precision: torch.dtype
     dtype: torch.dtype
+    update_block: BlockUpdate | None = None
 
     def operand(self, tensor: Tensor) -> Tensor:
         """Convert to the dtype of matrix products."""
@@ -204,7 +212,8 @@ class _StreamedCosines(torch.autograd.Function):
         stream: _Stream = ctx.stream
         d_sum_B1 = torch.where(sum_B1 > 0, d_log_sum_B[:, None] / sum_B1, 0)
         d_embeddings_BD, d_scale_B = torch.zeros_like(embeddings_BD), torch.zeros_like(scale_B)
-        d_weight_CD = embeddings_BD.new_empty(stream.num_classes(weight_CD), weight_CD.shape[1])
+        fused = stream.update_block is not None
+        d_weight_CD = embeddings_BD.new_empty(0 if fused else stream.num_classes(weight_CD), weight_CD.shape[1])
         operand_BD = stream.operand(embeddings_BD)
         for block in stream.blocks(weight_CD):
             cosine_BK = stream.multiply(operand_BD, block.operand_KD.T)
@@ -219,10 +228,13 @@ class _StreamedCosines(torch.autograd.Function):
             stream.set_targets(d_cosine_BK, block, d_target_cosine_B[:, None])
             d_cosine_BK = stream.operand(d_cosine_BK)
             stream.multiply_and_add(d_embeddings_BD, d_cosine_BK, block.operand_KD)
-            d_weight_KD = d_weight_CD[block.start : block.stop]
+            d_weight_KD = torch.empty_like(block.unit_KD) if fused else d_weight_CD[block.start : block.stop]
             stream.multiply(d_cosine_BK.T, operand_BD, out=d_weight_KD)
             _to_raw_weight_gradient_(d_weight_KD, block)
-        return d_embeddings_BD, stream.as_gradient(d_weight_CD, weight_CD), None, d_scale_B, None
+            if stream.update_block is not None:
+                stream.update_block(block.start, block.stop, d_weight_KD)
+        d_weight = None if fused else stream.as_gradient(d_weight_CD, weight_CD)
+        return d_embeddings_BD, d_weight, None, d_scale_B, None
 
 
 def _to_base_2(scale_B: Tensor) -> Tensor:

@@ -163,6 +163,8 @@ def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> No
             f"{summary['images_per_second']:.0f} images/s, {100 * summary['data_wait_share']:.0f} % of the time waiting"
             f" for data, {summary['peak_memory_gb']:.1f} GB of memory"
         )
+        if summary["mfu"] is not None:
+            lines["speed"] += f", {100 * summary['mfu']:.0f} % of the GPU's peak"
     lines |= {
         item["benchmark"]: f"{percent(item['accuracy'])} of pairs right (eer {percent(item['eer'])})"
         for item in results

@@ -516,6 +516,9 @@ class ClassifierConfig(Section):
     update: Literal["sampled", "all"] = "sampled"
     """Which class weights a step updates: those of the `sampled` identities, or `all` (by weight decay and momentum,
     as in arcface_torch)."""
+    fused_update: bool | None = None
+    """Update the class weights within the backward pass, so that their gradient takes no memory; null: with SGD, all
+    classes in chunks, and one micro-batch."""
     initial_weights: Literal["normal", "unit", "xavier"] = "normal"
     """Distribution of the initial class weights: N(0, 0.01^2) (arcface_torch, ElasticFace), uniform directions of
     length 1 (`unit`: MagFace, AdaFace), or Glorot's uniform one (`xavier`)."""
@@ -647,6 +650,9 @@ class CheckpointConfig(Section):
     benchmarks, or a name; null: keep none. A verification that is better than all before saves a checkpoint."""
 
 
+Tracker = Literal["wandb", "mlflow", "comet_ml", "aim", "clearml", "dvclive", "swanlab", "trackio"]
+
+
 @dataclass(frozen=True)
 class TrainConfig(Section):
     """All settings of a training run. The defaults are ArcFace's published recipe for one GPU."""
@@ -687,10 +693,17 @@ class TrainConfig(Section):
     recompute_activations: bool = False
     """Keep the input of each of the backbone's blocks only, and compute the rest again in the backward pass: slower by
     about a third, in a fraction of the memory."""
+    compile: bool | None = None
+    """Translate the backbone into machine code of its own before the first step (torch.compile), which takes about a
+    minute; null: if the run is long, and this machine can."""
     workers: Annotated[int, Ge(0), Le(1024)] = 2
     """Threads of each process that read and decode images; 0: the training thread does it."""
     log_every: Count = 20
     """Steps between two lines of the log."""
+    trackers: tuple[Tracker, ...] = ()
+    """Experiment trackers that get the metrics, too; each needs its package. TensorBoard's files are always written."""
+    compress_gradients: Literal["none", "fp16", "bf16"] = "none"
+    """Format in which several processes send each other the backbone's gradient: half the bytes, rounded."""
     sync_batch_norm: bool = False
     """Whether batch norm uses the mean and variance of the whole batch, not those of each process's part."""
     ema: Annotated[float, Gt(0), Lt(1)] | None = None

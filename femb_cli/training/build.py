@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DDPCommunicationHookType, DistributedDataParallelKwargs
 from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
 
 from femb_cli.backbones import build_configured_backbone
@@ -18,32 +20,56 @@ from femb_cli.data.loading.loader import ShuffledBatches, TrainingBatch, Trainin
 from femb_cli.files import file_sha256
 from femb_cli.headers import build_configured_header
 from femb_cli.runtime.devices import pick_device
+from femb_cli.runtime.peak_rate import peak_rate
 from femb_cli.training.network.averaging import average_of
 from femb_cli.training.network.freezing import freeze
+from femb_cli.training.network.operations import operations_of_an_image
 from femb_cli.training.network.recompute import recompute_blocks
 from femb_cli.training.network.sync_batch_norm import synchronise_batch_norm
 from femb_cli.training.network.warm_start import load_warm_start, warm_start_checkpoint
+from femb_cli.training.optim.fused_sgd import FusedSGD
 from femb_cli.training.optim.optimizers import build_optimizer
 from femb_cli.training.planning.job import TrainJob
 from femb_cli.training.planning.plan import Plan
 from femb_cli.training.run.run_log import Means
 from femb_cli.training.state import TrainingState
 
+_COMPRESSIONS = {
+    "none": DistributedDataParallelKwargs(),
+    "fp16": DistributedDataParallelKwargs(comm_hook=DDPCommunicationHookType.FP16),
+    "bf16": DistributedDataParallelKwargs(comm_hook=DDPCommunicationHookType.BF16),
+}
 
-def build_accelerator(config: TrainConfig, device: str | None) -> Accelerator:
-    """Build the accelerator for the device and the configured precision, and join the process group."""
+
+def build_accelerator(config: TrainConfig, device: str | None, run: Path | None = None) -> Accelerator:
+    """Build the accelerator for the device and the configured precision, and join the process group.
+
+    Args:
+        config: the run's configuration.
+        device: `cpu`, or None for a GPU if there is one.
+        run: the run's directory, in which trackers may write.
+    """
     # torch's own default is TF32 in convolutions and float32 in matrix products.
     torch.backends.cudnn.allow_tf32 = config.precision == "tf32"
     accelerator = Accelerator(
         mixed_precision=config.precision if config.precision in ("bf16", "fp16") else "no",
         # On a CPU-only machine Accelerate joins the process group only with cpu=True.
         cpu=pick_device(device).type == "cpu",
+        log_with=list(config.trackers) or None,
+        project_dir=run,
+        kwargs_handlers=[_COMPRESSIONS[config.compress_gradients]],
     )
     if accelerator.scaler is not None and accelerator.num_processes > 1:
         # All ranks must skip the same steps, but each sees the gradient of its own class weights only:
         # the sharded scaler all-reduces found_inf.
         accelerator.scaler = ShardedGradScaler()
     return accelerator
+
+
+def mfu_of_one_image(config: TrainConfig, accelerator: Accelerator) -> float | None:
+    """Return the share of the devices' peak rate that training on one image in a second takes; None if not known."""
+    peak = peak_rate(accelerator.device, config.precision)
+    return None if peak is None else operations_of_an_image(config.backbone) / (peak * accelerator.num_processes)
 
 
 def build_state(job: TrainJob, accelerator: Accelerator) -> tuple[TrainingState, ModelCard]:
@@ -73,6 +99,8 @@ def build_state(job: TrainJob, accelerator: Accelerator) -> tuple[TrainingState,
     backbone.to(accelerator.device, dtype).to(memory_format=torch.channels_last)
     classifier.to(accelerator.device, dtype)
     optimizer = build_optimizer(config.optimizer, backbone, classifier)
+    if job.plan.softmax.fused_update:
+        FusedSGD(classifier, optimizer)
     means = Means(accelerator.device)
     averaged = average_of(backbone, config.ema) if config.ema else None
     state = TrainingState(backbone, classifier, optimizer, accelerator.scaler, means=means, averaged=averaged)

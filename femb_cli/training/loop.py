@@ -16,14 +16,22 @@ from accelerate import Accelerator
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.runs import checkpoint_path
 from femb_cli.classifier import ClassifierOutput
+from femb_cli.config.load import flatten, to_tree
 from femb_cli.config.schema import MagFaceConfig
 from femb_cli.data.images.augmentation import Augmentation
 from femb_cli.data.loading.micro_batch import MicroBatch
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
 from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
-from femb_cli.training.build import build_accelerator, build_state, open_batches, training_images
+from femb_cli.training.build import (
+    build_accelerator,
+    build_state,
+    mfu_of_one_image,
+    open_batches,
+    training_images,
+)
 from femb_cli.training.divergence import LossWatch
+from femb_cli.training.network.compilation import compile_network
 from femb_cli.training.network.freezing import is_trained
 from femb_cli.training.network.magnitude_bounds import check_bounds
 from femb_cli.training.optim.optimizers import set_learning_rate
@@ -34,6 +42,7 @@ from femb_cli.training.run.best_checkpoint import is_best_so_far, keep_checkpoin
 from femb_cli.training.run.report_data import save_augmented, save_magnitudes
 from femb_cli.training.run.run_directory import remove_replaced_run, reopen_run
 from femb_cli.training.run.run_log import Means, RunLog
+from femb_cli.training.run.trackers import sender, start_trackers
 from femb_cli.training.state import TrainingState
 from femb_cli.training.validation import validate
 
@@ -69,11 +78,12 @@ def train(job: TrainJob, benchmarks: Sequence[PairSet]) -> TrainingResult:
 
 def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> TrainingResult:
     config, plan = job.config, job.plan
-    accelerator = build_accelerator(config, job.device)
+    accelerator = build_accelerator(config, job.device, job.run)
     state, card = build_state(job, accelerator)
     # DDP copies the backbone to every process, but refuses one of which nothing is trained. The classifier is sharded
     # and does its own communication.
     network = accelerator.prepare(state.backbone) if is_trained(state.backbone) else state.backbone
+    embed = compile_network(network) if config.compile else network
     state.optimizer = accelerator.prepare(state.optimizer)
     start = state.step
     _begin(job, state, card, accelerator)
@@ -84,6 +94,8 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
         start=start,
         writes=accelerator.is_main_process,
         device=accelerator.device,
+        mfu_of_one=mfu_of_one_image(config, accelerator),
+        send=sender(accelerator),
     )
     watch = LossWatch(job)
     batches, augment = log.timed(open_batches(job, start, accelerator)), Augmentation(config.augment)
@@ -111,6 +123,7 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
         # ---- The single step: forward and backward of each micro-batch, clip, update.
         factor = rates.factor(state.step)
         lr = config.optimizer.lr * factor
+        set_learning_rate(state.optimizer, config.optimizer, factor)  # the backward pass may update the class weights
         outputs: list[ClassifierOutput] = []
         for micro_batch in micro_batches:
             batch = next(batches)
@@ -120,14 +133,13 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
                 save_augmented(job.run, pixels_B3HW)
             inputs_B3HW = card.preprocessing.normalise(pixels_B3HW, dtype)
             with nullcontext() if micro_batch.is_last else accelerator.no_sync(network):
-                embeddings_BD = network(inputs_B3HW.contiguous(memory_format=torch.channels_last))
+                embeddings_BD = embed(inputs_B3HW.contiguous(memory_format=torch.channels_last))
                 outputs.append(state.classifier(embeddings_BD, batch.labels_B))
                 accelerator.backward(outputs[-1].loss * rates.loss_weight)
             watch.add(state.step + 1, lr, outputs[-1].loss, batch.rows_B, embeddings_BD)
 
         # Only the backbone's gradient is clipped: each process has the class weights of other identities.
         gradient_norm = accelerator.clip_grad_norm_(state.backbone.parameters(), config.clip_gradient or math.inf)
-        set_learning_rate(state.optimizer, config.optimizer, factor)
         state.optimizer.step()
         state.optimizer.zero_grad()
         if state.averaged is not None:
@@ -154,6 +166,7 @@ def _begin(job: TrainJob, state: TrainingState, card: ModelCard, accelerator: Ac
     header, starts_from = job.config.header, job.config.init.checkpoint
     if isinstance(header, MagFaceConfig) and starts_from and not job.resumed and accelerator.is_main_process:
         check_bounds(header, state.backbone, card, training_images(job))
+    start_trackers(accelerator, job.run, flatten(to_tree(job.config)))
     accelerator.wait_for_everyone()
     if job.resumed and accelerator.is_main_process:
         reopen_run(job.run, job.config, job.info, state.step)

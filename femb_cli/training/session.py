@@ -26,6 +26,7 @@ from femb_cli.runtime.logging import show_live_line
 from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
 from femb_cli.runtime.signals import Interrupted
 from femb_cli.training.optim.schedule import batch_scale
+from femb_cli.training.planning.compile_plan import choose_compilation
 from femb_cli.training.planning.held_out import NAME as HELD_OUT_NAME
 from femb_cli.training.planning.held_out import hold_out
 from femb_cli.training.planning.job import TrainJob, TrainRequest
@@ -34,6 +35,7 @@ from femb_cli.training.planning.resolve import open_dataset, resolve, resumed_ru
 from femb_cli.training.planning.resume import check_same_experiment, check_steps_left, sound_checkpoint
 from femb_cli.training.run.data_identity import data_identity
 from femb_cli.training.run.run_directory import RunLock, create_run, put_back_replaced_run, read_info, replaced_run
+from femb_cli.training.run.trackers import check_trackers
 
 logger = logging.getLogger("femb")
 
@@ -54,6 +56,7 @@ def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
     source = source or open_dataset(config, request, resumed)
     config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
     plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
+    config = choose_compilation(config, plan, request.device, resumed=resumed is not None, say=say)
     checkpoint = None
     if resumed is None:
         _check_class_weights(config, plan)
@@ -118,7 +121,9 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
     source = source or open_dataset(config, request, resumed)
     config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
     plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
+    config = choose_compilation(config, plan, request.device, resumed=resumed is not None, say=say)
     _check_hardware(request, plan.processes)
+    check_trackers(config.trackers)
     if resumed is None:
         _check_class_weights(config, plan)
     source = source or _draw_training_set(config, say, progress)

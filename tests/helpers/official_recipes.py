@@ -114,7 +114,7 @@ class Case:
         """Train with femb's loop on the inputs of the case."""
         config = self.config()
         per_epoch = self.values["steps_per_epoch"] / config.micro_batches
-        softmax = plan_softmax(config.classifier, num_identities=24, batch_size=config.batch_size, processes=1)
+        softmax = plan_softmax(config, num_identities=24, processes=1)
         plan = Plan(999, 24, config.batch_size, 1, per_epoch, config.steps, softmax)
         (folder / "run/checkpoints").mkdir(parents=True)
         job = TrainJob(config, plan, folder / "run", open_source(write_people(folder / "people")), device="cpu")

@@ -63,7 +63,7 @@ def train(golden, name, folder, monkeypatch):
     }
     config = load_config(None, overrides=settings)
     num_identities = len(golden["W0"])
-    softmax = plan_softmax(config.classifier, num_identities=num_identities, batch_size=batch_size, processes=1)
+    softmax = plan_softmax(config, num_identities=num_identities, processes=1)
     plan = Plan(999, num_identities, batch_size, 1, 10, steps, softmax)
     (folder / "run/checkpoints").mkdir(parents=True)
     job = TrainJob(config, plan, folder / "run", open_source(write_people(folder / "people")), device="cpu")

@@ -79,7 +79,7 @@ def make_plan(config: TrainConfig, processes: int = 1, source: ImageSource | Non
         )
     steps_per_epoch = num_images / batch_size
     steps = config.steps if config.steps is not None else max(1, round((config.epochs or 0) * steps_per_epoch))
-    softmax = plan_softmax(config.classifier, num_identities=num_identities, batch_size=batch_size, processes=processes)
+    softmax = plan_softmax(config, num_identities=num_identities, processes=processes)
     return Plan(num_images, num_identities, batch_size, processes, steps_per_epoch, steps, softmax)
 
 

@@ -43,6 +43,9 @@ MAY_CHANGE = (
     ("log_every", "the log changes no weight"),
     ("checkpoint.", "checkpoints change no weight"),
     ("validation.", "verification changes no weight"),
+    ("trackers", "they get the metrics"),
+    ("compress_gradients", "it rounds what processes send each other"),
+    ("compile", "compiled code rounds differently, and nothing else"),
     ("workers", "the number of threads changes neither the images nor their order"),
     ("data.path", "a training set may be moved, if its numbers and checksums are the same"),
 )

@@ -5,7 +5,8 @@ The choice follows from the sizes alone (no torch), so that a dry run can show i
 
 from dataclasses import dataclass
 
-from femb_cli.config.schema import DEFAULT_CHUNK, ClassifierConfig
+from femb_cli.config.schema import DEFAULT_CHUNK, SGDConfig, TrainConfig
+from femb_cli.errors import UsageError
 
 PLAIN_LOGITS = 2**20
 """Up to this many logits, the whole matrix is as fast as chunks and takes little memory."""
@@ -22,16 +23,23 @@ class SoftmaxPlan:
     Attributes:
         chunk: classes computed at a time; None: all at once.
         sample_rate: share of the classes in one step.
+        fused_update: whether the class weights are updated within the backward pass.
         reason: the choice in words, with the sizes that it follows from.
     """
 
     chunk: int | None
     sample_rate: float
+    fused_update: bool
     reason: str
 
 
-def plan_softmax(config: ClassifierConfig, *, num_identities: int, batch_size: int, processes: int) -> SoftmaxPlan:
-    """Choose how the softmax is computed; explicit settings override the automatic choice."""
+def plan_softmax(run: TrainConfig, *, num_identities: int, processes: int) -> SoftmaxPlan:
+    """Choose how the softmax is computed; explicit settings override the automatic choice.
+
+    Raises:
+        UsageError: the configuration wants an update within the backward pass where there is none.
+    """
+    config, batch_size = run.classifier, run.batch_size
     logits = batch_size * num_identities
     matrix = f"{batch_size} x {_spaced(num_identities)} logits ({_size(4 * logits)})"
     rate = config.sample_rate or (SAMPLE_RATE if num_identities > SAMPLE_ABOVE else 1.0)
@@ -44,7 +52,31 @@ def plan_softmax(config: ClassifierConfig, *, num_identities: int, batch_size: i
         words.append(f"a sample of {rate:.0%} of the identities, {why}")
     if processes > 1:
         words.append(f"sharded over {processes} processes, {_spaced(-(-num_identities // processes))} identities each")
-    return SoftmaxPlan(chunk, rate, "; ".join(words))
+    obstacle = _obstacle_to_fusing(run, chunk, rate)
+    if config.fused_update and obstacle:
+        raise UsageError(
+            f"classifier.fused_update: class weights cannot be updated within the backward pass {obstacle}",
+            hint="leave it out",
+        )
+    fused = config.fused_update is not False and obstacle is None
+    if fused:
+        words.append("class weights updated in the backward pass")
+    return SoftmaxPlan(chunk, rate, fused, "; ".join(words))
+
+
+def _obstacle_to_fusing(run: TrainConfig, chunk: int | None, rate: float) -> str | None:
+    """Return why the class weights cannot be updated within the backward pass; None if they can."""
+    if not isinstance(run.optimizer, SGDConfig):
+        return f"by {run.optimizer.name}, only by sgd"
+    if chunk is None:
+        return "of a plain softmax, only in chunks (classifier.chunk)"
+    if rate < 1:
+        return f"with a sample of {rate:.0%} of the identities"
+    if run.micro_batches > 1:
+        return f"with {run.micro_batches} micro-batches, whose gradients are added up first"
+    if run.precision == "fp16":
+        return "in fp16, where a step may be left out"
+    return None
 
 
 def _spaced(number: int) -> str:

@@ -8,7 +8,7 @@ Shapes: P processes, M metrics.
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -28,8 +28,9 @@ from femb_cli.training.run.progress_file import Progress
 
 logger = logging.getLogger("femb")
 
-SPEED_METRICS = ("images_per_second", "data_wait_share", "peak_memory_gb")
-"""The metrics that differ between two equal runs."""
+SPEED_METRICS = ("images_per_second", "data_wait_share", "peak_memory_gb", "mfu")
+"""The metrics that differ between two equal runs. `mfu` is the share of the devices' peak rate that the backbone's
+operations take (model FLOPs utilisation), if the peak is known."""
 
 _LIVE_SECONDS = 0.2
 """Time between two updates of the live line."""
@@ -47,6 +48,8 @@ class RunLog:
         start: steps done before. On a resume, the metrics of later steps are removed from the files.
         writes: whether this is the main process.
         device: the device whose peak memory is logged; None or a CPU: the memory of this process.
+        mfu_of_one: the share of the devices' peak rate that one image in a second takes; None if that is not known.
+        send: gives a line of the log to experiment trackers.
 
     Attributes:
         loss: the mean loss in the newest line of the log; None if there is none.
@@ -61,7 +64,10 @@ class RunLog:
         start: int,
         writes: bool,
         device: torch.device | None = None,
+        mfu_of_one: float | None = None,
+        send: Callable[[dict[str, Any], int], None] | None = None,
     ) -> None:
+        self.mfu_of_one, self.send = mfu_of_one, send
         self.steps, self.batch_size, self.device = steps, batch_size, device
         self.loss: float | None = None
         self.means: tuple[str, ...] = ()
@@ -116,7 +122,7 @@ class RunLog:
         """Return `SPEED_METRICS` over this session, up to the newest line of the log; None each without a line."""
         if (steps := self.interval_step - self.first_step) == 0:
             return dict.fromkeys(SPEED_METRICS)
-        return {**self._speed(steps, self.trained, self.interval_waited)}
+        return {**dict.fromkeys(SPEED_METRICS), **self._speed(steps, self.trained, self.interval_waited)}
 
     def verifications(self, step: int, results: Sequence[Mapping[str, Any]]) -> None:
         """Record the results on each benchmark after `step` steps."""
@@ -142,7 +148,10 @@ class RunLog:
         with write_errors(self.metrics_file):
             self.file.write(json.dumps({"step": step, **metrics}) + "\n")
             self.file.flush()
-            self.board.add_scalars(step, {name: value for name, value in metrics.items() if value is not None})
+            scalars = {name: value for name, value in metrics.items() if value is not None}
+            self.board.add_scalars(step, scalars)
+        if self.send is not None:
+            self.send(scalars, step)
 
     def sync(self) -> None:
         """Write the log to the disk before a checkpoint: a run resumed from it does not write these lines again.
@@ -176,8 +185,13 @@ class RunLog:
     def _speed(self, steps: int, seconds: float, waited: float) -> dict[str, float]:
         """Return the values of `SPEED_METRICS` for a part of the session."""
         seconds = max(seconds, 1e-9)
-        values = (self.batch_size * steps / seconds, min(waited / seconds, 1.0), peak_memory_gb(self.device))
-        return dict(zip(SPEED_METRICS, (round(values[0], 1), round(values[1], 3), round(values[2], 3)), strict=True))
+        rate = self.batch_size * steps / seconds
+        values = {
+            "images_per_second": round(rate, 1),
+            "data_wait_share": round(min(waited / seconds, 1.0), 3),
+            "peak_memory_gb": round(peak_memory_gb(self.device), 3),
+        }
+        return values if self.mfu_of_one is None else {**values, "mfu": round(rate * self.mfu_of_one, 3)}
 
     def _step(self, step: int) -> str:
         return f"step {step:>6}/{self.steps}"

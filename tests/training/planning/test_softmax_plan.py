@@ -2,14 +2,14 @@
 
 import pytest
 
-from femb_cli.config.schema import DEFAULT_CHUNK, ClassifierConfig
+from femb_cli.config.schema import DEFAULT_CHUNK, AdamWConfig, ClassifierConfig, TrainConfig
+from femb_cli.errors import UsageError
 from femb_cli.training.planning.softmax_plan import SAMPLE_RATE, plan_softmax
 
 
-def choose(num_identities, batch_size=128, processes=1, **settings):
-    return plan_softmax(
-        ClassifierConfig(**settings), num_identities=num_identities, batch_size=batch_size, processes=processes
-    )
+def choose(num_identities, batch_size=128, processes=1, run=None, **settings):
+    config = TrainConfig(classifier=ClassifierConfig(**settings), batch_size=batch_size, **(run or {}))
+    return plan_softmax(config, num_identities=num_identities, processes=processes)
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,27 @@ def test_settings_override_the_automatic_choice():
     assert choose(2_059_906, sample_rate=1.0).sample_rate == 1.0
     sampled = choose(250, sample_rate=0.1)
     assert (sampled.sample_rate, "a sample of 10% of the identities, as configured" in sampled.reason) == (0.1, True)
+
+
+def test_many_classes_are_updated_in_the_backward_pass():
+    softmax = choose(93_431)
+    assert softmax.fused_update
+    assert "class weights updated in the backward pass" in softmax.reason
+    assert not choose(93_431, fused_update=False).fused_update
+    assert choose(250, chunk=64, fused_update=True).fused_update
+
+
+@pytest.mark.parametrize(
+    "run, settings, words",
+    [
+        ({"optimizer": AdamWConfig()}, {}, "only by sgd"),
+        ({}, {"chunk": 0}, "only in chunks"),
+        ({}, {"sample_rate": 0.1}, "a sample of 10% of the identities"),
+        ({"micro_batches": 2}, {}, "2 micro-batches"),
+        ({"precision": "fp16"}, {}, "in fp16"),
+    ],
+)
+def test_where_they_cannot_be(run, settings, words):
+    assert not choose(93_431, run=run, **settings).fused_update
+    with pytest.raises(UsageError, match=words):
+        choose(93_431, run=run, fused_update=True, **settings)

@@ -162,6 +162,25 @@ def test_the_time_left_follows_from_the_steps_of_this_session(tmp_path, caplog, 
     assert log.speed()["images_per_second"] == 128.0
 
 
+def test_the_share_of_the_peak_rate_follows_from_the_speed(tmp_path, monkeypatch):
+    now = iter([100.0, 110.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    log = RunLog(tmp_path, steps=100, batch_size=64, start=20, writes=True, mfu_of_one=0.002)
+    log.step(40, METRIC_VALUES)  # 128 images in a second
+    log.close()
+    assert log.speed()["mfu"] == 0.256
+    (line,) = map(json.loads, (tmp_path / METRICS).read_text().splitlines())
+    assert line["mfu"] == 0.256
+
+
+def test_a_tracker_gets_what_the_file_gets(tmp_path):
+    sent = []
+    log = RunLog(tmp_path, steps=100, batch_size=64, start=20, writes=True, send=lambda *line: sent.append(line))
+    log.write(40, {"lfw/accuracy": 0.99, "lfw/auc": None})
+    log.close()
+    assert sent == [({"lfw/accuracy": 0.99}, 40)]
+
+
 def test_the_share_of_time_that_waits_for_data_is_measured(tmp_path, monkeypatch):
     # Start; asked for and got a batch, twice; the line of the log.
     now = iter([0.0, 1.0, 2.0, 6.0, 9.0, 10.0])

@@ -1,0 +1,55 @@
+"""Choose whether a run compiles its backbone (no torch, unless a run is long enough)."""
+
+import os
+import shutil
+import sys
+from dataclasses import replace
+
+from femb_cli.config.schema import TrainConfig
+from femb_cli.progress import Say
+from femb_cli.training.planning.plan import Plan
+
+LONG_RUN = 2000
+"""Steps from which a minute of compiling pays: steps take 0.1 s or more, and compiled ones a fifth less or better."""
+
+
+def choose_compilation(config: TrainConfig, plan: Plan, device: str | None, *, resumed: bool, say: Say) -> TrainConfig:
+    """Return the configuration with `compile` decided, and tell the user if the backbone is compiled.
+
+    A resumed run computes as it has done before. One whose configuration says nothing is of an older femb, which did
+    not compile.
+
+    Args:
+        config: the run's configuration.
+        plan: the run's size.
+        device: the device that the command names, if any.
+        resumed: whether the run has begun before.
+        say: prints a line for the user.
+    """
+    if config.compile is not None or resumed:
+        return config
+    compiles = plan.steps >= LONG_RUN and is_usual(config) and can_compile(device)
+    if compiles:
+        say(
+            f"compiling the backbone before the first step takes about a minute, and pays in {plan.steps:,} steps;"
+            " --set compile=false trains without"
+        )
+    return replace(config, compile=compiles)
+
+
+def is_usual(config: TrainConfig) -> bool:
+    """Whether nothing in a configuration is at odds with compiling."""
+    return not (config.recompute_activations or config.sync_batch_norm or config.precision == "fp64")
+
+
+def can_compile(device: str | None) -> bool:
+    """Whether this machine has what torch compiles with: Triton for a GPU, a C++ compiler for a CPU."""
+    from torch.utils._triton import has_triton
+
+    from femb_cli.runtime.devices import pick_device
+
+    kind = pick_device(device).type
+    if kind == "cuda":
+        return bool(has_triton())
+    has_compiler = shutil.which(os.environ.get("CXX", "g++")) is not None
+    return kind == "cpu" and sys.platform != "win32" and has_compiler
