@@ -7,6 +7,9 @@ All compute ArcFace with scale 64 and margin 0.5 in float32, on the same weights
 runs in its own process. The contestants of a case take turns, one run in each round; the first round warms up. Time is
 the median of the rounds. Memory is the peak, resident or on the GPU, above what the process held before its first run,
 when weights and inputs were loaded. Without sampling the losses must agree.
+
+The last case is a whole step of SGD with momentum and weight decay; its memory is that above the weights and the
+momentum.
 """
 
 import argparse
@@ -29,6 +32,7 @@ from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import DEFAULT_CHUNK
 from femb_cli.errors import FembError
 from femb_cli.headers import build_header
+from femb_cli.training.optim.fused_sgd import FusedSGD
 
 SCALE, MARGIN, DIM = 64.0, 0.5, 512
 OFFICIAL = "arcface_torch"
@@ -36,8 +40,9 @@ FEMB: dict[str, dict[str, Any]] = {
     "femb, plain": {},
     "femb, in blocks": {"chunk": DEFAULT_CHUNK},
     "femb, in blocks, bfloat16 products": {"chunk": DEFAULT_CHUNK, "matmul_precision": torch.bfloat16},
+    "femb, in blocks, SGD within the backward pass": {"chunk": DEFAULT_CHUNK},
 }
-PLAIN, BLOCKS, BFLOAT16 = FEMB
+PLAIN, BLOCKS, BFLOAT16, FUSED = FEMB
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """From embeddings (B, D) and labels (B,) to the loss."""
@@ -45,19 +50,21 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Case:
-    """One table: its sizes, femb's variants in it, and the ratios to arcface_torch that they must reach."""
+    """One table: its sizes, femb's variants in it, what they must reach, and whether it is a whole step."""
 
     batch: int
     identities: int
     sample_rate: float
     variants: tuple[str, ...]
     asked: str
+    steps: bool = False
 
 
 CASES = (
     Case(512, 100_000, 1.0, (PLAIN, BLOCKS, BFLOAT16), "time at most 0.65, bfloat16 0.4; memory at most 0.25"),
     Case(128, 1_000_000, 1.0, (BLOCKS, BFLOAT16), "time at most 0.6, bfloat16 0.4; memory at most 0.21"),
     Case(128, 1_000_000, 0.1, (BLOCKS,), "time at most 0.5; memory at most 0.25"),
+    Case(128, 1_000_000, 1.0, (BLOCKS, FUSED), "memory below that of the weights, 2048 MB", steps=True),
 )
 
 
@@ -70,8 +77,8 @@ class Run:
     loss: float
 
 
-def build_official(case: Case, checkout: Path, device: str) -> tuple[Loss, nn.Parameter]:
-    """Build PartialFC_V2 and its class weights; it needs a process group, and always moves its samples to a GPU.
+def build_official(case: Case, checkout: Path, device: str) -> tuple[Loss, nn.Module]:
+    """Build PartialFC_V2; it needs a process group, and always moves its samples to a GPU.
 
     Raises:
         FembError: the checkout has no arcface_torch.
@@ -91,32 +98,37 @@ def build_official(case: Case, checkout: Path, device: str) -> tuple[Loss, nn.Pa
     torch.distributed.init_process_group(backend, store=store, rank=0, world_size=1)
     classifier = PartialFC_V2(CombinedMarginLoss(SCALE, 1.0, MARGIN, 0.0), DIM, case.identities, case.sample_rate)
     classifier.to(device)
-    return classifier, classifier.weight
+    return classifier, classifier
 
 
-def build_femb(case: Case, variant: str, device: str) -> tuple[Loss, nn.Parameter]:
-    """Build femb's classifier and its class weights."""
+def build_femb(case: Case, variant: str, device: str) -> tuple[Loss, nn.Module]:
+    """Build femb's classifier."""
     header = build_header("arcface", scale=SCALE, margin=MARGIN, gradient="official")
     options = FEMB[variant]
     classifier = MarginClassifier(header, DIM, case.identities, sample_rate=case.sample_rate, **options).to(device)
-    return lambda embeddings_BD, labels_B: classifier(embeddings_BD, labels_B).loss, classifier.weight
+    return lambda embeddings_BD, labels_B: classifier(embeddings_BD, labels_B).loss, classifier
 
 
 def contest(case: Case, contestant: str, checkout: Path, device: str) -> None:
     """Run once for each line of standard input and print the `Run` as JSON; called in a contestant's process."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     build = build_official(case, checkout, device) if contestant == OFFICIAL else build_femb(case, contestant, device)
-    loss_of, weight_CD = build
+    loss_of, classifier = build
+    weight_CD = classifier.weight
+    assert isinstance(weight_CD, nn.Parameter), "class weights are a parameter"
     torch.manual_seed(0)
     embeddings_BD = torch.randn(case.batch, DIM).to(device).requires_grad_()
     labels_B = torch.randint(case.identities, (case.batch,)).to(device)
     nn.init.normal_(weight_CD, std=0.01)
+    optimizer = sgd_of(classifier, weight_CD, fused=contestant == FUSED) if case.steps else None
     held = memory(device)
     for _ in sys.stdin:
         reset_peak(device)
         started = time.perf_counter()
         loss = loss_of(embeddings_BD, labels_B)
         loss.backward()
+        if optimizer is not None:
+            optimizer.step()
         value = loss.item()
         if device != "cpu":
             torch.cuda.synchronize()
@@ -124,6 +136,18 @@ def contest(case: Case, contestant: str, checkout: Path, device: str) -> None:
         del loss
         embeddings_BD.grad = weight_CD.grad = None
         print(json.dumps(vars(run)), flush=True)
+
+
+def sgd_of(classifier: nn.Module, weight_CD: nn.Parameter, *, fused: bool) -> torch.optim.Optimizer:
+    """Build the optimizer of the class weights, with a momentum of zeros; fused: the backward pass takes its steps."""
+    optimizer = torch.optim.SGD([weight_CD], lr=0.01, momentum=0.9, weight_decay=5e-4)
+    optimizer.state[weight_CD]["momentum_buffer"] = torch.zeros_like(weight_CD).fill_(
+        0
+    )  # the writing makes it resident
+    if fused:
+        assert isinstance(classifier, MarginClassifier), "only femb's classifier takes steps"
+        FusedSGD(classifier, optimizer)
+    return optimizer
 
 
 def memory(device: str) -> int:
@@ -199,7 +223,8 @@ def check_losses(runs: dict[str, list[Run]]) -> None:
 def print_table(case: Case, runs: dict[str, list[Run]]) -> None:
     """Print one row for each contestant, with ratios to arcface_torch."""
     rate = "" if case.sample_rate == 1 else f", sample rate {case.sample_rate:g}"
-    print(f"\n{case.batch} samples, {case.identities} identities{rate} (asked: {case.asked}):\n")
+    whole = ", a whole step" if case.steps else ""
+    print(f"\n{case.batch} samples, {case.identities} identities{rate}{whole} (asked: {case.asked}):\n")
     print("| what | time, s | ratio | peak over the weights, MB | ratio | loss |\n|---|--:|--:|--:|--:|--:|")
     seconds = {name: statistics.median(run.seconds for run in of_one) for name, of_one in runs.items()}
     peak = {name: max(run.peak for run in of_one) / 1e6 for name, of_one in runs.items()}

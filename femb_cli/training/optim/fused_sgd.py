@@ -12,6 +12,7 @@ Shapes: C classes of this process, K classes of a block, D embedding dimension.
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.sgd import sgd
 
 from femb_cli.classifier import MarginClassifier
 
@@ -34,13 +35,16 @@ class FusedSGD:
         """Update the class weights from row `start` to `stop`; the gradient is overwritten."""
         # Looked up in each step: an optimizer that loads a checkpoint makes new groups.
         group = next(group for group in self.optimizer.param_groups if group["params"][0] is self.weight)
-        weight_KD, momentum = self.weight[start:stop], group["momentum"]
-        step_KD = gradient_KD.add_(weight_KD, alpha=group["weight_decay"])
-        if momentum:
-            buffer_KD = self._momentum_buffer()[start:stop]
-            buffer_KD.mul_(momentum).add_(gradient_KD)
-            step_KD = gradient_KD.add_(buffer_KD, alpha=momentum) if group["nesterov"] else buffer_KD
-        weight_KD.add_(step_KD, alpha=-group["lr"])
+        settings = ("lr", "momentum", "weight_decay", "nesterov", "fused")
+        sgd(
+            [self.weight[start:stop]],
+            [gradient_KD],
+            [self._momentum_buffer()[start:stop] if group["momentum"] else None],
+            **{name: group[name] for name in settings},
+            foreach=False,
+            dampening=0.0,
+            maximize=False,
+        )
 
     def _momentum_buffer(self) -> Tensor:
         """Return the optimizer's own buffer, (C, D), which checkpoints hold; zeros before the first step."""

@@ -12,14 +12,14 @@ from femb_cli.training.loop import train
 from femb_cli.training.optim.fused_sgd import FusedSGD
 from femb_cli.training.optim.optimizers import build_optimizer
 
-EMBEDDINGS = torch.randn(3, 8, 6, generator=torch.Generator().manual_seed(0))
+EMBEDDINGS = torch.randn(3, 8, 16, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(8) % 20
 
 
 def three_steps(config, fused, header="arcface", **settings):
     """The class weights, their optimizer's state and the gradients of the embeddings."""
     torch.manual_seed(0)
-    backbone, classifier = torch.nn.Linear(6, 6), MarginClassifier(build_header(header), 6, 20, chunk=7, **settings)
+    backbone, classifier = torch.nn.Linear(16, 16), MarginClassifier(build_header(header), 16, 20, chunk=7, **settings)
     optimizer = build_optimizer(config, backbone, classifier)
     if fused:
         FusedSGD(classifier, optimizer)
