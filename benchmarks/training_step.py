@@ -6,8 +6,8 @@
 Both train the same IResNet with ArcFace (scale 64, margin 0.5) and 10,000 identities by SGD, with the backbone's
 gradient clipped to 5, on the same batch of random images in memory. femb runs its training loop, with mirroring,
 normalisation and log; arcface_torch runs the statements of its loop on images that are normalised already, without
-DistributedDataParallel. Each contestant is a process of its own; they take turns, and the first step of each warms up.
-Printed are the medians of all steps, and the ratio to arcface_torch in float32 (it has no bfloat16; on a GPU its
+DistributedDataParallel. Each contestant is a process of its own; they take turns, and the first step of each warms up,
+or compiles the backbone. Printed are the medians of all steps, and the ratio to arcface_torch in float32 (it has no bfloat16; on a GPU its
 float16 is taken, too).
 """
 
@@ -29,7 +29,13 @@ from torch import Tensor
 IDENTITIES, DIM, SIZE = 10_000, 512, 112
 NETWORKS = {"r18": "iresnet18", "r50": "iresnet50", "r100": "iresnet100"}
 OFFICIAL, OFFICIAL_HALF = "arcface_torch fp32", "arcface_torch fp16"
-FEMB = {"femb fp32": {}, "femb bf16": {"precision": "bf16"}, "femb tf32": {"precision": "tf32"}}
+FEMB = {
+    "femb fp32": {},
+    "femb fp32, compiled": {"compile": True},
+    "femb bf16": {"precision": "bf16"},
+    "femb bf16, compiled": {"precision": "bf16", "compile": True},
+    "femb tf32": {"precision": "tf32"},
+}
 
 
 def main() -> None:
@@ -41,7 +47,10 @@ def main() -> None:
     on_gpu = torch.cuda.is_available()
     device = torch.cuda.get_device_name() if on_gpu else f"CPU, {torch.get_num_threads()} threads"
     print(f"{device}, torch {torch.__version__}\n")
-    contestants = [OFFICIAL, OFFICIAL_HALF, *FEMB] if on_gpu else [OFFICIAL, "femb fp32", "femb bf16"]
+    contestants = (
+        [OFFICIAL, OFFICIAL_HALF, *FEMB] if on_gpu else [OFFICIAL, *(name for name in FEMB if "tf" not in name)]
+    )
+    contestants = arguments.contestants or contestants
     for network in arguments.networks:
         seconds: dict[str, list[float]] = {name: [] for name in contestants}
         for _ in range(arguments.rounds):
@@ -62,6 +71,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--steps", type=int, default=5, help="steps of a contestant in a round, after the warm-up")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--contestants", nargs="+", choices=[OFFICIAL, OFFICIAL_HALF, *FEMB], help="only these")
     parser.add_argument("--contestant", help=argparse.SUPPRESS)
     return parser.parse_args()
 
