@@ -7,8 +7,8 @@ Both train the same IResNet with ArcFace (scale 64, margin 0.5) and 10,000 ident
 gradient clipped to 5, on the same batch of random images in memory. femb runs its training loop, with mirroring,
 normalisation and log; arcface_torch runs the statements of its loop on images that are normalised already, without
 DistributedDataParallel. Each contestant is a process of its own; they take turns, and the first step of each warms up,
-or compiles the backbone. Printed are the medians of all steps, and the ratio to arcface_torch in float32 (it has no bfloat16; on a GPU its
-float16 is taken, too).
+or compiles the backbone. Printed are the medians of all steps, and the ratio to arcface_torch in float32 (it has no
+bfloat16; on a GPU its float16 is taken, too).
 """
 
 import argparse
@@ -47,10 +47,8 @@ def main() -> None:
     on_gpu = torch.cuda.is_available()
     device = torch.cuda.get_device_name() if on_gpu else f"CPU, {torch.get_num_threads()} threads"
     print(f"{device}, torch {torch.__version__}\n")
-    contestants = (
-        [OFFICIAL, OFFICIAL_HALF, *FEMB] if on_gpu else [OFFICIAL, *(name for name in FEMB if "tf" not in name)]
-    )
-    contestants = arguments.contestants or contestants
+    on_cpu = [OFFICIAL, *(name for name in FEMB if "tf32" not in name)]
+    contestants = arguments.contestants or ([OFFICIAL, OFFICIAL_HALF, *FEMB] if on_gpu else on_cpu)
     for network in arguments.networks:
         seconds: dict[str, list[float]] = {name: [] for name in contestants}
         for _ in range(arguments.rounds):
