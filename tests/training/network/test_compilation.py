@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.backbones.dropout import seed_draws
-from femb_cli.config.schema import IResNetConfig
+from femb_cli.config.schema import IResNetConfig, ScheduleConfig
 from femb_cli.errors import FembError
 from femb_cli.training.loop import train
 from femb_cli.training.network.compilation import compile_network
@@ -54,7 +54,7 @@ def test_two_equal_compiled_runs_are_equal_files(tmp_path):
     assert weights_of(tmp_path / "a") == weights_of(tmp_path / "b")
 
 
-def test_a_compiled_run_has_the_tensors_of_a_plain_one(tmp_path, monkeypatch):
+def test_a_compiled_run_has_the_tensors_of_a_plain_one_and_can_be_resumed(tmp_path, monkeypatch):
     """Traced only, as torch's `aot_eager` does: this takes no compiler, and no minute."""
     compiled, original = [], torch.compile
 
@@ -63,16 +63,20 @@ def test_a_compiled_run_has_the_tensors_of_a_plain_one(tmp_path, monkeypatch):
         return original(network, backend="aot_eager", **options)
 
     monkeypatch.setattr(torch, "compile", trace)
-    people = write_people(tmp_path / "people")
-    for name in ("plain", "compiled"):
-        train(make_job(tmp_path / name, people, compile=name == "compiled"), [])
-    assert len(compiled) == 1
-    plain, traced = (
-        load_file(tmp_path / name / "checkpoints/step-000004/model.safetensors") for name in ("plain", "compiled")
+    people, same = write_people(tmp_path / "people"), {"schedule": ScheduleConfig(name="constant")}
+    train(make_job(tmp_path / "plain", people, compile=False, **same), [])
+    train(make_job(tmp_path / "compiled", people, compile=True, **same), [])
+    train(make_job(tmp_path / "resumed", people, compile=True, steps=2, **same), [])
+    train(make_job(tmp_path / "resumed", people, compile=True, resumed=True, **same), [])
+    assert len(compiled) == 3
+    plain, traced, resumed = (
+        load_file(tmp_path / name / "checkpoints/step-000004/model.safetensors")
+        for name in ("plain", "compiled", "resumed")
     )
     assert list(traced) == list(plain)
     for name, expected in plain.items():
         torch.testing.assert_close(traced[name], expected, rtol=1e-4, atol=1e-5, msg=name)
+        assert torch.equal(resumed[name], traced[name])
 
 
 def test_a_machine_that_cannot_compile_says_so_and_how_to_go_on(monkeypatch):
