@@ -12,6 +12,7 @@ from femb_cli.backbones import build_configured_backbone
 from femb_cli.backbones.dropout import seed_draws
 from femb_cli.config.schema import IResNetConfig, ScheduleConfig
 from femb_cli.errors import FembError
+from femb_cli.training import loop
 from femb_cli.training.loop import train
 from femb_cli.training.network.compilation import compile_network
 
@@ -54,6 +55,7 @@ def test_two_equal_compiled_runs_are_equal_files(tmp_path):
     assert weights_of(tmp_path / "a") == weights_of(tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_a_compiled_run_has_the_tensors_of_a_plain_one_and_can_be_resumed(tmp_path, monkeypatch):
     """Traced only, as torch's `aot_eager` does: this takes no compiler, and no minute."""
     compiled, original = [], torch.compile
@@ -77,6 +79,15 @@ def test_a_compiled_run_has_the_tensors_of_a_plain_one_and_can_be_resumed(tmp_pa
     for name, expected in plain.items():
         torch.testing.assert_close(traced[name], expected, rtol=1e-4, atol=1e-5, msg=name)
         assert torch.equal(resumed[name], traced[name])
+
+
+def test_the_loop_compiles_as_the_configuration_says(tmp_path, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(loop, "compile_network", lambda network: compiled.append(network) or network)
+    people = write_people(tmp_path / "people")
+    for name, compiles in (("default", None), ("off", False), ("on", True)):
+        train(make_job(tmp_path / name, people, compile=compiles), [])
+    assert len(compiled) == 1
 
 
 def test_a_machine_that_cannot_compile_says_so_and_how_to_go_on(monkeypatch):
