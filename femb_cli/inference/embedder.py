@@ -96,6 +96,8 @@ def load_embedder(path: str | Path, device: str | torch.device | None = None) ->
         cpu = torch.device("cpu")
         return embedder_of(exported, exported.card, name=str(path), device=cpu, preprocessing=exported.preprocessing)
     chosen = pick_device(device)
+    # torch's own default on a GPU is TF32, numbers of 10 bits, in convolutions: not the embeddings that a CPU gives.
+    torch.backends.cudnn.allow_tf32 = False
     checkpoint = open_checkpoint(path)
     backbone = checkpoint.load_backbone().to(chosen).to(memory_format=torch.channels_last)
     return embedder_of(backbone, checkpoint.card, name=str(path), device=chosen)

@@ -79,6 +79,12 @@ def test_a_run_a_checkpoint_and_a_file_are_the_same_model(checkpoint, embedder, 
     assert loaded.card == checkpoint.card
 
 
+def test_the_convolutions_of_a_loaded_model_are_float32_on_every_device(checkpoint, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    load_embedder(checkpoint.path, "cpu")
+    assert not torch.backends.cudnn.allow_tf32
+
+
 def test_an_embedder_may_be_made_of_any_function(images):
     def channel_sums(inputs_B3HW):
         return inputs_B3HW.sum((2, 3))
