@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from chosen_device import forget_device
 from filelock import FileLock
 from tiny import TINY
 
@@ -51,6 +52,13 @@ def _own_cache(common):
     os.environ["FEMB_NO_PROGRESS"] = "1"
     for name in ("FEMB_DATA_DIR", "FEMB_RUNS_DIR", "FEMB_MIRROR", "FEMB_DEBUG"):
         os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def _own_device():
+    """Let each test choose its device and precision: Accelerate keeps the first ones that a process has chosen."""
+    if "accelerate" in sys.modules:
+        forget_device()
 
 
 @dataclass(frozen=True)
