@@ -49,7 +49,9 @@ def open_people_pairs(file: Path, people: Path) -> PairSet:
     return open_pairs(file, people)
 
 
-def make_job(run: Path, people: Path, *, resumed: bool = False, **settings: object) -> TrainJob:
+def make_job(
+    run: Path, people: Path, *, device: str | None = "cpu", resumed: bool = False, **settings: object
+) -> TrainJob:
     """Make the job of a training that takes a tenth of a second, and its run's directory."""
     defaults = {
         "backbone": NETWORK,
@@ -66,6 +68,6 @@ def make_job(run: Path, people: Path, *, resumed: bool = False, **settings: obje
     (run / "checkpoints").mkdir(parents=True, exist_ok=True)
     source = open_source(people)
     checkpoint = run_checkpoints(run)[-1] if resumed and run_checkpoints(run) else None
-    info = {"processes": 1, "device": "cpu", "data": data_identity(source)}
+    info = {"processes": 1, "device": device or "cuda", "data": data_identity(source)}
     plan = make_plan(config, 1, source)
-    return TrainJob(config, plan, run, source, device="cpu", resumed=resumed, checkpoint=checkpoint, info=info)
+    return TrainJob(config, plan, run, source, device=device, resumed=resumed, checkpoint=checkpoint, info=info)

@@ -4,37 +4,10 @@ import pytest
 import torch
 from people import make_job, write_people
 from safetensors.torch import load_file
+from sgd_steps import three_steps
 
-from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import ClassifierConfig, ScheduleConfig, SGDConfig
-from femb_cli.headers import build_header
 from femb_cli.training.loop import train
-from femb_cli.training.optim.fused_sgd import FusedSGD
-from femb_cli.training.optim.optimizers import build_optimizer
-
-EMBEDDINGS = torch.randn(3, 8, 16, generator=torch.Generator().manual_seed(0))
-LABELS = torch.arange(8) % 20
-
-
-def three_steps(config, fused, header="arcface", **settings):
-    """The class weights, their optimizer's state and the gradients of the embeddings."""
-    torch.manual_seed(0)
-    backbone, classifier = torch.nn.Linear(16, 16), MarginClassifier(build_header(header), 16, 20, chunk=7, **settings)
-    optimizer = build_optimizer(config, backbone, classifier)
-    if fused:
-        FusedSGD(classifier, optimizer)
-    gradients = []
-    for step, inputs in enumerate(EMBEDDINGS):
-        for group in optimizer.param_groups:
-            group["lr"] = config.lr / (step + 1)
-        embeddings = inputs.clone().requires_grad_()
-        classifier.seed(step)
-        classifier(embeddings, LABELS).loss.backward()
-        assert (classifier.weight.grad is None) == fused
-        optimizer.step()
-        optimizer.zero_grad()
-        gradients.append(embeddings.grad)
-    return classifier.weight.detach(), optimizer.state_dict()["state"], torch.stack(gradients)
 
 
 @pytest.mark.parametrize("header", ["arcface", "magface", "curricularface", "linear"])
