@@ -1,4 +1,4 @@
-.PHONY: format check test slow docs
+.PHONY: format check test slow gpu docs
 
 format:            ## lay the code out
 	ruff format .
@@ -15,6 +15,9 @@ test:              ## the default tests, under six minutes on two cores
 
 slow:              ## the long trials
 	pytest -m slow
+
+gpu:               ## the tests of a GPU
+	pytest -m gpu
 
 docs:              ## docs/commands.md, from the command line
 	python docs/generate_commands.py
