@@ -104,6 +104,14 @@ def batch_of(batch: int) -> tuple[Tensor, Tensor]:
 
 def femb_steps(network: str, images: Tensor, labels: Tensor, steps: int, settings: dict[str, Any]) -> list[float]:
     """Run femb's training loop on a batch in memory; the seconds are those between its log lines."""
+    lines = femb_log(network, images, labels, steps + 1, settings)
+    return [len(images) / line["images_per_second"] for line in lines][1:]
+
+
+def femb_log(
+    network: str, images: Tensor, labels: Tensor, steps: int, settings: dict[str, Any], device: str | None = None
+) -> list[dict[str, Any]]:
+    """Run femb's training loop on a batch in memory, and return the lines of its log, one for each step by default."""
     from femb_cli.config.load import load_config
     from femb_cli.data.loading.loader import TrainingBatch
     from femb_cli.data.open import open_source
@@ -113,13 +121,16 @@ def femb_steps(network: str, images: Tensor, labels: Tensor, steps: int, setting
     from femb_cli.training.planning.softmax_plan import plan_softmax
 
     batch = len(images)
-    chosen = {"backbone.name": network, "batch_size": batch, "steps": steps + 1, "log_every": 1, "precision": "fp32"}
+    chosen = {"backbone.name": network, "batch_size": batch, "steps": steps, "log_every": 1, "precision": "fp32"}
     config = load_config("arcface_r50_ms1mv3", overrides={**chosen, **settings})
     softmax = plan_softmax(config, num_identities=IDENTITIES, processes=1)
-    plan = Plan(batch * (steps + 1), IDENTITIES, batch, 1, steps + 1, steps + 1, softmax)
+    plan = Plan(batch * steps, IDENTITIES, batch, 1, steps, steps, softmax)
+
+    if device != "cpu" and torch.cuda.is_available():
+        images, labels = images.pin_memory(), labels.pin_memory()  # as the loader's images are
 
     def batches(job: TrainJob, start: int, accelerator: Any) -> Iterator[TrainingBatch]:
-        for _ in range(steps + 1):
+        for _ in range(steps):
             yield TrainingBatch(images, labels, np.arange(batch)).to(accelerator.device)
 
     loop.open_batches = batches  # the data path has a benchmark of its own
@@ -129,9 +140,8 @@ def femb_steps(network: str, images: Tensor, labels: Tensor, steps: int, setting
         (run / "checkpoints").mkdir(parents=True)
         faces = Path(folder) / "faces"
         write_faces(faces)
-        loop.train(TrainJob(config, plan, run, open_source(faces)), [])
-        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [batch / line["images_per_second"] for line in lines][1:]
+        loop.train(TrainJob(config, plan, run, open_source(faces), device=device), [])
+        return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
 def write_faces(folder: Path) -> None:
