@@ -169,7 +169,9 @@ class Bench:
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=half)
         self.failed |= done.returncode != 0
         lines = done.stdout.splitlines() or [done.stderr]
-        print("\n".join(line for line in lines if line.startswith(("FAILED", "ERROR", "E "))), end="")
+        for line in lines[:-1]:
+            if line.startswith(("FAILED", "ERROR")):
+                print(line)
         return (lines[-1],)
 
     def agreement(self) -> Iterator[Row]:
@@ -221,7 +223,7 @@ class Bench:
 
     def training_speed(self, name: str, batch: int, compiles: bool) -> tuple[str, ...]:
         """Images per second, share of the peak rate and memory of femb's training loop, after a first interval."""
-        settings = {"precision": "bf16", "log_every": self.sizes.log_every, "compile": compiles}
+        settings = {"precision": "bf16", "log_every": self.sizes.log_every, "compile": compiles, "optimizer.lr": 1e-3}
         device = "cpu" if self.device.type == "cpu" else None
         lines = femb_log(name, *batch_of(batch), self.sizes.steps, settings, device)[1:]
         rate = statistics.median(line["images_per_second"] for line in lines)
