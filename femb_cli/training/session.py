@@ -122,7 +122,7 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
     config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
     plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
     config = choose_compilation(config, plan, request.device, resumed=resumed is not None, say=say)
-    _check_hardware(request, plan.processes)
+    _check_hardware(request, config, plan.processes)
     check_trackers(config.trackers)
     if resumed is None:
         _check_class_weights(config, plan)
@@ -335,11 +335,13 @@ def _copy_samples(run: Path) -> None:
 # ---- The checks
 
 
-def _check_hardware(request: TrainRequest, processes: int) -> None:
-    """Refuse a device or a number of processes that this machine does not have."""
+def _check_hardware(request: TrainRequest, config: TrainConfig, processes: int) -> None:
+    """Refuse a device, a precision or a number of processes that this machine does not have."""
     from femb_cli.runtime.devices import check_devices, pick_device
 
-    pick_device(request.device)
+    device = pick_device(request.device).type
+    if config.precision == "fp16" and device != "cuda":
+        raise UsageError(f"precision: fp16 trains on a CUDA GPU, not on {device}", hint="--set precision=bf16, or fp32")
     if request.device not in (None, "cpu", "cuda", "mps"):
         raise UsageError(
             f"femb train runs on cpu, cuda or mps, not on {request.device!r}",

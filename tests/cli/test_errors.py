@@ -35,6 +35,7 @@ def people(tmp_path) -> Path:
         (["train", "--resume"], 1, ["no unfinished run"]),
         (["train", "--steps", "0"], 2, ["steps"]),
         (["train", "--device", "cuda:99"], 1, ["cuda:99"]),
+        (["train", "--device", "cpu", "--set", "precision=fp16"], 2, ["fp16", "CUDA", "precision=bf16"]),
         (["verify", "--dataset", "synthetic"], 1, ["no finished run", "femb train"]),
         (["verify", "--dataset", "lfv"], 2, ["lfv", "lfw"]),
         (["verify", "--pairs", "p.txt"], 2, ["--images"]),

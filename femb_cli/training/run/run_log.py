@@ -7,6 +7,7 @@ Shapes: P processes, M metrics.
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -145,6 +146,8 @@ class RunLog:
             return
         if step == self.first_step and frozenset(metrics) in self._at_start:
             return
+        # A step of fp16 that is left out has an infinite gradient, which JSON cannot hold.
+        metrics = {name: value if _is_finite(value) else None for name, value in metrics.items()}
         with write_errors(self.metrics_file):
             self.file.write(json.dumps({"step": step, **metrics}) + "\n")
             self.file.flush()
@@ -247,6 +250,10 @@ class Means:
         sums_PM = torch.tensor([progress.interval_sums[name] for name in self.NAMES], dtype=self.sums.dtype).T
         own = sums_PM[group_rank()] if len(sums_PM) == group_size() else sums_PM.mean(0)
         self.sums, self.count = own.to(self.sums), progress.interval_steps
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _images_per_second(rate: float) -> str:

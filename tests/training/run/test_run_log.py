@@ -173,6 +173,15 @@ def test_the_share_of_the_peak_rate_follows_from_the_speed(tmp_path, monkeypatch
     assert line["mfu"] == 0.256
 
 
+def test_an_infinite_gradient_is_null(tmp_path):
+    log = RunLog(tmp_path, steps=100, batch_size=64, start=20, writes=True)
+    log.step(40, {**METRIC_VALUES, "gradient_norm": float("inf")})
+    log.close()
+    (line,) = map(json.loads, (tmp_path / METRICS).read_text().splitlines())
+    assert line["gradient_norm"] is None
+    assert line["loss"] == METRIC_VALUES["loss"]
+
+
 def test_a_tracker_gets_what_the_file_gets(tmp_path):
     sent = []
     log = RunLog(tmp_path, steps=100, batch_size=64, start=20, writes=True, send=lambda *line: sent.append(line))
