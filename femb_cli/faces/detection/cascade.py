@@ -1,0 +1,94 @@
+"""MTCNN's first two stages: P-Net scans a picture at several scales, R-Net sorts out what it proposes.
+
+Zhang, Zhang, Li, Qiao: Joint Face Detection and Alignment using Multitask Cascaded Convolutional Networks, 2016,
+https://arxiv.org/abs/1604.02878, section II A. It differs from the authors' code where measurements on LFW were better:
+R-Net's suppression at 0.5 instead of 0.7 separates two faces whose cheeks touch.
+
+Shapes: N boxes, left, top, right, bottom edge each; h x w squares of P-Net.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from femb_cli.faces.detection.boxes import suppress
+from femb_cli.faces.detection.picture import Picture, Squares, cut_all, normalise
+from femb_cli.faces.detection.weights import load_pnet, load_rnet
+
+SMALLEST_FACE = 1 / 10
+"""Side of the smallest face that is looked for, relative to the picture's shorter side."""
+
+SCALE_FACTOR = 0.6
+"""From one scale to the next. The authors' 0.709 finds nothing more and takes a quarter longer."""
+
+MAX_PROPOSALS = 16
+"""Boxes of a picture that R-Net looks at."""
+
+_PNET_SCORE, _RNET_SCORE = 0.6, 0.7
+_SAME_SCALE, _ALL_SCALES, _RNET_OVERLAP = 0.5, 0.7, 0.5
+
+
+class Cascade:
+    """P-Net and R-Net: pictures to boxes that probably hold faces.
+
+    Args:
+        device: where to compute.
+
+    Raises:
+        FembError: the package `mtcnn` is missing or of another version.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.pnet, self.rnet = load_pnet().to(device), load_rnet().to(device)
+
+    def __call__(self, pictures: Sequence[Picture]) -> list[NDArray[np.float64]]:
+        """Return the boxes of each picture, (N, 4)."""
+        squares = [Squares.around(self._scan(picture)) for picture in pictures]
+        scores_N, offsets_N4 = self.rnet(cut_all(pictures, squares, self.rnet.input_size))
+        ends = np.cumsum([len(of_picture) for of_picture in squares])[:-1]
+        outputs = zip(np.split(_array(scores_N), ends), np.split(_array(offsets_N4), ends), strict=True)
+        return [_refine(of_picture, *output) for of_picture, output in zip(squares, outputs, strict=True)]
+
+    def _scan(self, picture: Picture) -> NDArray[np.float64]:
+        """Return the boxes that P-Net proposes, (N, 4)."""
+        shorter = min(picture.height, picture.width)
+        scale = min(self.pnet.input_size / (SMALLEST_FACE * shorter), 1.0)
+        boxes, scores = [np.empty((0, 4))], [np.empty(0)]
+        while round(scale * shorter) >= self.pnet.input_size:
+            level_13HW = picture.scaled(scale)
+            boxes_N4, scores_N = self._propose(level_13HW)
+            height, width = level_13HW.shape[2:]
+            boxes.append(boxes_N4 * np.tile((picture.width / width, picture.height / height), 2))
+            scores.append(scores_N)
+            scale *= SCALE_FACTOR
+        boxes_N4, scores_N = np.concatenate(boxes), np.concatenate(scores)
+        return boxes_N4[suppress(boxes_N4, scores_N, _ALL_SCALES)[:MAX_PROPOSALS]]
+
+    def _propose(self, level_13HW: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the boxes (N, 4) and scores (N,) of one scale, in its own pixels."""
+        scores_1hw, offsets_14hw = self.pnet(normalise(level_13HW))
+        rows_N, columns_N = torch.nonzero(scores_1hw[0] >= _PNET_SCORE, as_tuple=True)
+        scores_N = _array(scores_1hw[0, rows_N, columns_N])
+        corners_N2 = _array(torch.stack([columns_N, rows_N], dim=1)) * self.pnet.stride
+        offsets_N4 = _array(offsets_14hw[0, :, rows_N, columns_N].T) * self.pnet.input_size
+        squares_N4 = np.concatenate([corners_N2, corners_N2 + self.pnet.input_size], axis=1)
+        # The squares are compared before they are moved, as when the thresholds were chosen.
+        kept = suppress(squares_N4, scores_N, _SAME_SCALE)
+        return (squares_N4 + offsets_N4)[kept], scores_N[kept]
+
+
+def _refine(
+    squares: Squares, scores_N: NDArray[np.float64], offsets_N4: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the boxes that R-Net takes for faces, one for each face."""
+    boxes_N4 = squares.boxes_N4 + offsets_N4 * squares.sides_N[:, None]
+    kept = np.flatnonzero(scores_N >= _RNET_SCORE)
+    kept = kept[suppress(boxes_N4[kept], scores_N[kept], _RNET_OVERLAP)]
+    return boxes_N4[kept]
+
+
+def _array(values: Tensor) -> NDArray[np.float64]:
+    return values.double().cpu().numpy()

@@ -1,0 +1,119 @@
+"""MTCNN's last stage: O-Net decides about boxes and outputs the landmarks.
+
+Zhang, Zhang, Li, Qiao: Joint Face Detection and Alignment using Multitask Cascaded Convolutional Networks, 2016,
+https://arxiv.org/abs/1604.02878, section II A. It differs from the authors' code where measurements on LFW were better:
+
+- O-Net looks twice, the second time at the box that it output the first time;
+- the landmarks stay as they are, in coordinates where the centre of a pixel is a whole number, without "- 1";
+- O-Net can look once more, at a square that is turned until the face is upright. It was trained on upright faces.
+
+Shapes: N faces.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from femb_cli.faces.align import similarity_transform
+from femb_cli.faces.detection.boxes import suppress
+from femb_cli.faces.detection.picture import Picture, Squares, cut_all
+from femb_cli.faces.detection.weights import load_onet
+
+_SCORE = 0.8
+_OVERLAP = 0.7
+"""Of the smaller box: a box inside another one is of the same face."""
+
+_LOOKS = 2
+_SLANT = np.deg2rad(15)
+"""A face that is turned by more is looked at upright twice, because its first landmarks are too far off."""
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The faces of a picture, in its pixels.
+
+    Attributes:
+        squares: what O-Net should look at next.
+        boxes_N4: left, top, right and bottom edge, (0, 0) is the outer corner of the first pixel.
+        landmarks_N52: see `Face.landmarks`, (0, 0) is the centre of the first pixel.
+        scores_N: O-Net's probability.
+    """
+
+    squares: Squares
+    boxes_N4: NDArray[np.float64]
+    landmarks_N52: NDArray[np.float64]
+    scores_N: NDArray[np.float64]
+
+    def __getitem__(self, index: NDArray[np.intp]) -> "Detections":
+        return Detections(
+            self.squares[index], self.boxes_N4[index], self.landmarks_N52[index], self.scores_N[index]
+        )
+
+
+class LandmarkStage:
+    """O-Net: boxes that may hold faces to faces with landmarks.
+
+    Args:
+        device: where to compute.
+
+    Raises:
+        FembError: the package `mtcnn` is missing or of another version.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.onet = load_onet().to(device)
+
+    def find(self, pictures: Sequence[Picture], boxes: Sequence[NDArray[np.float64]]) -> list[Detections]:
+        """Return the faces among each picture's boxes (N, 4)."""
+        squares = [Squares.around(boxes_N4) for boxes_N4 in boxes]
+        for _ in range(_LOOKS):
+            found = [seen[np.flatnonzero(seen.scores_N >= _SCORE)] for seen in self._look(pictures, squares)]
+            squares = [of_picture.squares for of_picture in found]
+        return [seen[suppress(seen.boxes_N4, seen.scores_N, _OVERLAP, "smaller")] for seen in found]
+
+    def look_upright(self, pictures: Sequence[Picture], found: Sequence[Detections]) -> list[NDArray[np.float64]]:
+        """Return better landmarks (N, 5, 2) of each picture's faces, from squares turned until the faces are upright."""
+        squares = [_turned_upright(faces.squares, faces.landmarks_N52) for faces in found]
+        seen = self._look(pictures, squares)
+        slanted = [np.flatnonzero(np.abs(of_picture.angles_N) > _SLANT) for of_picture in squares]
+        if any(map(len, slanted)):
+            chosen = [faces[index] for faces, index in zip(seen, slanted, strict=True)]
+            again = [_turned_upright(faces.squares, faces.landmarks_N52) for faces in chosen]
+            for faces, index, better in zip(seen, slanted, self._look(pictures, again), strict=True):
+                faces.landmarks_N52[index] = better.landmarks_N52
+        return [faces.landmarks_N52 for faces in seen]
+
+    def _look(self, pictures: Sequence[Picture], squares: Sequence[Squares]) -> list[Detections]:
+        """Run O-Net on squares of pictures."""
+        inputs_N3SS = cut_all(pictures, squares, self.onet.input_size)
+        outputs = [output.double().cpu().numpy() for output in self.onet(inputs_N3SS)]
+        ends = np.cumsum([len(of_picture) for of_picture in squares])[:-1]
+        by_picture = zip(*(np.split(output, ends) for output in outputs), strict=True)
+        return [_to_picture(of_picture, *output) for of_picture, output in zip(squares, by_picture, strict=True)]
+
+
+def _to_picture(
+    squares: Squares,
+    scores_N: NDArray[np.float64],
+    offsets_N4: NDArray[np.float64],
+    landmarks_N52: NDArray[np.float64],
+) -> Detections:
+    """Map O-Net's outputs from the squares to their picture."""
+    lower_N2, upper_N2 = offsets_N4[:, :2], 1 + offsets_N4[:, 2:]
+    middles_N2 = squares.to_picture((lower_N2 + upper_N2)[:, None] / 2)[:, 0]
+    sizes_N2 = (upper_N2 - lower_N2) * squares.sides_N[:, None]
+    return Detections(
+        squares=Squares(middles_N2, sizes_N2.max(axis=1, initial=0), squares.angles_N),
+        boxes_N4=np.concatenate([middles_N2 - sizes_N2 / 2, middles_N2 + sizes_N2 / 2], axis=1),
+        landmarks_N52=squares.to_picture(landmarks_N52),
+        scores_N=scores_N,
+    )
+
+
+def _turned_upright(squares: Squares, landmarks_N52: NDArray[np.float64]) -> Squares:
+    """Turn squares as far as their faces' landmarks are turned against the template."""
+    matrices_N23 = similarity_transform(landmarks_N52)
+    return Squares(squares.middles_N2, squares.sides_N, -np.arctan2(matrices_N23[:, 1, 0], matrices_N23[:, 0, 0]))

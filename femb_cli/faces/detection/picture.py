@@ -1,0 +1,120 @@
+"""A photo made small for detection: scaled levels of it, and squares cut out of it as the input of the networks.
+
+Coordinates are those of the picture's edges: (0, 0) is the outer corner of the first pixel, (W, H) that of the last.
+
+Shapes: H x W pixels of the picture, N squares, S x S pixels of a network's input.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Squares:
+    """Squares in a picture, which may be turned.
+
+    Attributes:
+        middles_N2: x and y of their middles, float64.
+        sides_N: lengths of their sides, float64.
+        angles_N: by how much they are turned, in radians, float64; the x axis is turned towards the y axis.
+    """
+
+    middles_N2: NDArray[np.float64]
+    sides_N: NDArray[np.float64]
+    angles_N: NDArray[np.float64]
+
+    @classmethod
+    def around(cls, boxes_N4: NDArray[np.float64]) -> "Squares":
+        """Return upright squares around the middles of boxes, as large as their longer sides."""
+        middles_N2 = (boxes_N4[:, :2] + boxes_N4[:, 2:]) / 2
+        sides_N = (boxes_N4[:, 2:] - boxes_N4[:, :2]).max(axis=1, initial=0)
+        return cls(middles_N2, sides_N, np.zeros(len(boxes_N4)))
+
+    def __len__(self) -> int:
+        return len(self.sides_N)
+
+    def __getitem__(self, index: NDArray[np.intp]) -> "Squares":
+        return Squares(self.middles_N2[index], self.sides_N[index], self.angles_N[index])
+
+    @property
+    def boxes_N4(self) -> NDArray[np.float64]:
+        """Left, top, right and bottom edge of the squares, were they not turned."""
+        halves_N1 = self.sides_N[:, None] / 2
+        return np.concatenate([self.middles_N2 - halves_N1, self.middles_N2 + halves_N1], axis=1)
+
+    def to_picture(self, points_NP2: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map points of the squares, where (0, 0) and (1, 1) are the corners, to the picture."""
+        cosines_N, sines_N = np.cos(self.angles_N), np.sin(self.angles_N)
+        axes_N22 = np.stack([cosines_N, sines_N, -sines_N, cosines_N], axis=1).reshape(-1, 2, 2)
+        return (points_NP2 - 0.5) * self.sides_N[:, None, None] @ axes_N22 + self.middles_N2[:, None]
+
+
+class Picture:
+    """A picture and its halves, quarters and so on.
+
+    Args:
+        pixels_HW3: uint8 RGB, on the device that is to compute.
+    """
+
+    def __init__(self, pixels_HW3: Tensor) -> None:
+        self.height, self.width = pixels_HW3.shape[:2]
+        # A view: in memory the colours of a pixel stay together, as torch's fastest kernels expect.
+        self.pixels_13HW = pixels_HW3.permute(2, 0, 1)[None]
+        self._halves = [self.pixels_13HW]
+
+    def turned(self, quarters: int) -> "Picture":
+        """Return the picture turned counter-clockwise by quarters of a circle."""
+        return Picture(self.pixels_13HW[0].rot90(quarters, (1, 2)).permute(1, 2, 0).contiguous())
+
+    def scaled(self, scale: float) -> Tensor:
+        """Return the whole picture at another scale, uint8 RGB, (1, 3, H * scale, W * scale)."""
+        return shrink(self.pixels_13HW, max(round(self.height * scale), 1), max(round(self.width * scale), 1))
+
+    def cut(self, squares: Squares, size: int) -> Tensor:
+        """Cut squares out of the picture, as a network's input (N, 3, S, S). What lies beyond the picture is grey.
+
+        A square is interpolated from the smallest of the halves that still has its resolution.
+        """
+        centres_S = (np.arange(size) + 0.5) / size
+        points_P2 = np.stack(np.meshgrid(centres_S, centres_S), axis=2).reshape(-1, 2)
+        places_NP2 = squares.to_picture(np.broadcast_to(points_P2, (len(squares), size * size, 2)))
+        grids_NSS2 = (places_NP2 * (2 / self.width, 2 / self.height) - 1).reshape(-1, size, size, 2)
+        halvings_N = np.log2(np.maximum(squares.sides_N / size, 1)).astype(int)
+        inputs_N3SS = torch.empty(len(squares), 3, size, size, device=self.pixels_13HW.device)
+        for halvings in np.unique(halvings_N):
+            chosen = np.flatnonzero(halvings_N == halvings)
+            # As one tall image, because grid_sample would need a copy of the picture for every square.
+            grid_1HW2 = torch.from_numpy(grids_NSS2[chosen]).float().reshape(1, -1, size, 2).to(inputs_N3SS.device)
+            cut_13HW = F.grid_sample(normalise(self._half(halvings)), grid_1HW2, align_corners=False)
+            inputs_N3SS[chosen] = cut_13HW.reshape(3, len(chosen), size, size).transpose(0, 1)
+        return inputs_N3SS
+
+    def _half(self, halvings: int) -> Tensor:
+        """Return the picture after so many halvings of its sides, or as many as it allows."""
+        while len(self._halves) <= halvings and min(self._halves[-1].shape[2:]) > 1:
+            height, width = self._halves[-1].shape[2:]
+            self._halves.append(shrink(self._halves[-1], (height + 1) // 2, (width + 1) // 2))
+        return self._halves[min(halvings, len(self._halves) - 1)]
+
+
+def normalise(pixels_13HW: Tensor) -> Tensor:
+    """Map uint8 values to the networks' -1 to 1."""
+    return (pixels_13HW.float() - 127.5) / 128
+
+
+def shrink(pixels_13HW: Tensor, height: int, width: int) -> Tensor:
+    """Resize uint8 images bilinearly, with antialiasing."""
+    if pixels_13HW.shape[2:] == (height, width):
+        return pixels_13HW
+    return F.interpolate(pixels_13HW, size=(height, width), mode="bilinear", antialias=True)
+
+
+def cut_all(pictures: Sequence[Picture], squares: Sequence[Squares], size: int) -> Tensor:
+    """Cut each picture's squares, see `Picture.cut`; one batch in their order."""
+    return torch.cat([picture.cut(of_picture, size) for picture, of_picture in zip(pictures, squares, strict=True)])

@@ -1,0 +1,29 @@
+"""A face that was found in a photo, and the coordinates of its box and landmarks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """A face in a photo, in pixels of the full-size upright photo: x to the right, y down.
+
+    Attributes:
+        box: left, top, right and bottom edge, float64, (4,). (0, 0, width, height) is the whole photo; a box may reach
+            beyond it.
+        landmarks: x and y of the left eye, the right eye (as seen in the photo), the nose, and the left and the right
+            corner of the mouth, float64, (5, 2). The centre of the first pixel is (0, 0), as in OpenCV and InsightFace.
+        score: how sure the detector is that this is a face, from 0 to 1.
+    """
+
+    box: NDArray[np.float64]
+    landmarks: NDArray[np.float64]
+    score: float
+
+    @property
+    def area(self) -> float:
+        """Area of the box, in square pixels."""
+        left, top, right, bottom = self.box.tolist()
+        return (right - left) * (bottom - top)
