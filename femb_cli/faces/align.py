@@ -34,7 +34,7 @@ def template(size: int = ALIGNED_SIZE) -> NDArray[np.float64]:
     both sides and 16 below. Every other size holds the same picture as 112 pixels.
     """
     if size % 128 == 0:
-        return (_TEMPLATE + (8.0, 0.0)) * (size / 128)
+        return (_TEMPLATE + np.array([8.0, 0.0])) * (size / 128)
     return _TEMPLATE * (size / ALIGNED_SIZE)
 
 
@@ -55,9 +55,9 @@ def similarity_transform(landmarks_N52: NDArray[np.floating], size: int = ALIGNE
     Raises:
         FembError: the five landmarks of a face coincide or are not finite, so that no transform exists.
     """
-    landmarks_N52 = np.asarray(landmarks_N52, dtype=np.float64)
-    _check_landmarks(landmarks_N52)
-    landmarks_N5, template_5 = _complex(landmarks_N52), _complex(template(size))
+    exact_N52 = np.asarray(landmarks_N52, dtype=np.float64)
+    _check_landmarks(exact_N52)
+    landmarks_N5, template_5 = _complex(exact_N52), _complex(template(size))
     middles_N1, middle = landmarks_N5.mean(axis=1, keepdims=True), template_5.mean()
     centred_N5, centred_5 = landmarks_N5 - middles_N1, template_5 - middle
     spreads_N = np.abs(centred_N5).max(axis=1)
@@ -174,5 +174,5 @@ def _reduce(images_13HW: Tensor, factor: int) -> Tensor:
 
 
 def _complex(points_2: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """x and y in the last axis to x + iy."""
+    """Map points, x and y in the last axis, to x + iy."""
     return points_2[..., 0] + 1j * points_2[..., 1]

@@ -108,12 +108,11 @@ class _Attempt:
 def _to_photo(attempt: _Attempt, landmarks_N52: NDArray[np.float64], shape: tuple[int, ...]) -> list[Face]:
     """Map faces from a shrunken and turned picture to its photo (H, W, 3)."""
     corners_N22 = _turn_back(attempt, attempt.faces.boxes_N4.reshape(-1, 2, 2))
-    # Half a pixel leads from the centre of the first pixel to its outer corner, which stays a corner in every size.
-    edges_N52 = _turn_back(attempt, landmarks_N52 + 0.5)
+    landmarks_N52 = _turn_back(attempt, landmarks_N52)
     height, width = (attempt.picture.height, attempt.picture.width)[:: -1 if attempt.quarters % 2 else 1]
     scale_2 = np.array([shape[1] / width, shape[0] / height])
     boxes_N4 = np.concatenate([corners_N22.min(axis=1), corners_N22.max(axis=1)], axis=1) * np.tile(scale_2, 2)
-    faces = zip(boxes_N4, edges_N52 * scale_2 - 0.5, attempt.faces.scores_N.tolist(), strict=True)
+    faces = zip(boxes_N4, landmarks_N52 * scale_2 - 0.5, attempt.faces.scores_N.tolist(), strict=True)
     return [Face(box_4, landmarks_52, score) for box_4, landmarks_52, score in faces]
 
 

@@ -8,7 +8,14 @@ import pytest
 from PIL import Image
 
 from femb_cli.errors import FembError
-from femb_cli.faces.align import align_faces, apply_transform, distance_to_template, similarity_transform, template, warp
+from femb_cli.faces.align import (
+    align_faces,
+    apply_transform,
+    distance_to_template,
+    similarity_transform,
+    template,
+    warp,
+)
 
 
 def turned(points, degrees, scale, shift):
@@ -60,7 +67,7 @@ def test_no_landmarks_give_no_crops():
 
 def test_larger_templates_are_those_of_insightface():
     np.testing.assert_allclose(template(224), 2 * template())
-    np.testing.assert_allclose(template(128), template() + (8, 0))
+    np.testing.assert_allclose(template(128), template() + np.array([8, 0]))
 
 
 def test_crops_agree_with_the_official_ones(shared):

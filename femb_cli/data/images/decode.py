@@ -1,8 +1,11 @@
 """Decode an image of any format to uint8 RGB pixels, (H, W, 3).
 
 Greyscale is repeated for the three channels, a palette is looked up, an alpha channel is dropped, 16 bits are reduced
-to their upper 8, and CMYK is converted as Pillow does. EXIF orientation is ignored, as in the tools of the field.
-Images of another size are resized to the wanted one, bicubic with antialiasing.
+to their upper 8, and CMYK is converted as Pillow does.
+
+- Aligned faces are wanted at one size: others are resized to it, bicubic with antialiasing. Their EXIF orientation is
+  ignored, as in the tools of the field.
+- Photos keep their size and are turned by their EXIF orientation.
 """
 
 import io
@@ -13,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from femb_cli.data.images.encoded import JPEG_START, MAX_PIXELS, Encoded
+from femb_cli.data.images.orientation import orientation, turn_upright
 from femb_cli.errors import FembError
 
 ALIGNED_SIZE = 112
@@ -57,7 +61,22 @@ def decode_image(encoded: Encoded, size: int | None = ALIGNED_SIZE, name: object
     return pixels_HW3
 
 
-def _decode_with_pillow(encoded: bytes, name: object, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+def decode_photo(encoded: Encoded, name: object = "photo") -> NDArray[np.uint8]:
+    """Decode a photo to uint8 RGB at its own size, (H, W, 3), turned upright by its EXIF orientation.
+
+    Args:
+        encoded: JPEG, PNG, BMP, WebP ... as stored.
+        name: What to call the photo in an error; converted by str().
+
+    Raises:
+        FembError: The bytes are not an image, are cut short, or state more than `MAX_PIXELS` pixels.
+    """
+    return np.array(_decode_with_pillow(bytes(encoded), name, None, upright=True))
+
+
+def _decode_with_pillow(
+    encoded: bytes, name: object, size: tuple[int, int] | None, *, upright: bool = False
+) -> NDArray[np.uint8]:
     """Decode to `size`, which is width and height; None keeps the stored size."""
     try:
         with Image.open(io.BytesIO(encoded)) as image:
@@ -69,6 +88,9 @@ def _decode_with_pillow(encoded: bytes, name: object, size: tuple[int, int] | No
                 rgb = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
             else:
                 rgb = image.convert("RGB")
+            if upright:
+                # After decoding, because Pillow turns a TIFF itself while it decodes it, and removes the tag.
+                rgb = turn_upright(rgb, orientation(image))
     except FembError:
         raise
     # Pillow's decoders raise many kinds of exceptions on damaged files.

@@ -29,19 +29,19 @@ def suppress(
     """
     order_N = np.argsort(-scores_N, kind="stable")
     left, top, right, bottom = boxes_N4[order_N].T
+    widths_NN = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    heights_NN = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    overlaps_NN = np.maximum(widths_NN, 0) * np.maximum(heights_NN, 0)
     areas_N = (right - left) * (bottom - top)
-    kept = []
+    if relative_to == "union":
+        whole_NN = areas_N[:, None] + areas_N - overlaps_NN
+    else:
+        whole_NN = np.minimum(areas_N[:, None], areas_N)
+    stays_NN = overlaps_NN <= threshold * whole_NN
     alive_N = np.ones(len(order_N), dtype=bool)
+    kept = []
     for index in range(len(order_N)):
-        if not alive_N[index]:
-            continue
-        kept.append(index)
-        widths_N = np.minimum(right[index], right) - np.maximum(left[index], left)
-        heights_N = np.minimum(bottom[index], bottom) - np.maximum(top[index], top)
-        overlaps_N = np.maximum(widths_N, 0) * np.maximum(heights_N, 0)
-        if relative_to == "union":
-            whole_N = areas_N[index] + areas_N - overlaps_N
-        else:
-            whole_N = np.minimum(areas_N[index], areas_N)
-        alive_N &= overlaps_N <= threshold * whole_N
+        if alive_N[index]:
+            kept.append(index)
+            alive_N &= stays_NN[index]
     return order_N[kept]

@@ -69,20 +69,17 @@ class Cascade:
 
     def _propose(self, level_13HW: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the boxes (N, 4) and scores (N,) of one scale, in its own pixels."""
-        scores_1hw, offsets_14hw = self.pnet(normalise(level_13HW))
-        rows_N, columns_N = torch.nonzero(scores_1hw[0] >= _PNET_SCORE, as_tuple=True)
-        scores_N = _array(scores_1hw[0, rows_N, columns_N])
-        corners_N2 = _array(torch.stack([columns_N, rows_N], dim=1)) * self.pnet.stride
-        offsets_N4 = _array(offsets_14hw[0, :, rows_N, columns_N].T) * self.pnet.input_size
+        scores_hw, offsets_4hw = (_array(output[0]) for output in self.pnet(normalise(level_13HW)))
+        rows_N, columns_N = np.nonzero(scores_hw >= _PNET_SCORE)
+        scores_N, offsets_N4 = scores_hw[rows_N, columns_N], offsets_4hw[:, rows_N, columns_N].T
+        corners_N2 = np.stack([columns_N, rows_N], axis=1) * float(self.pnet.stride)
         squares_N4 = np.concatenate([corners_N2, corners_N2 + self.pnet.input_size], axis=1)
         # The squares are compared before they are moved, as when the thresholds were chosen.
         kept = suppress(squares_N4, scores_N, _SAME_SCALE)
-        return (squares_N4 + offsets_N4)[kept], scores_N[kept]
+        return (squares_N4 + offsets_N4 * self.pnet.input_size)[kept], scores_N[kept]
 
 
-def _refine(
-    squares: Squares, scores_N: NDArray[np.float64], offsets_N4: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _refine(squares: Squares, scores_N: NDArray[np.float64], offsets_N4: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the boxes that R-Net takes for faces, one for each face."""
     boxes_N4 = squares.boxes_N4 + offsets_N4 * squares.sides_N[:, None]
     kept = np.flatnonzero(scores_N >= _RNET_SCORE)

@@ -4,7 +4,7 @@ Zhang, Zhang, Li, Qiao: Joint Face Detection and Alignment using Multitask Casca
 https://arxiv.org/abs/1604.02878, section II A. It differs from the authors' code where measurements on LFW were better:
 
 - O-Net looks twice, the second time at the box that it output the first time;
-- the landmarks stay as they are, in coordinates where the centre of a pixel is a whole number, without "- 1";
+- nothing is subtracted from the landmarks, where the authors' code subtracts the 1 of Matlab's indices;
 - O-Net can look once more, at a square that is turned until the face is upright. It was trained on upright faces.
 
 Shapes: N faces.
@@ -22,23 +22,33 @@ from femb_cli.faces.detection.boxes import suppress
 from femb_cli.faces.detection.picture import Picture, Squares, cut_all
 from femb_cli.faces.detection.weights import load_onet
 
-_SCORE = 0.8
+_SCORES = (0.6, 0.8)
+"""What a box needs at O-Net's first and second look."""
+
 _OVERLAP = 0.7
 """Of the smaller box: a box inside another one is of the same face."""
 
-_LOOKS = 2
+_SHIFT = 0.0055
+"""Added to the landmarks' x and y, in sides of the square: half a pixel of a face of 90 pixels.
+
+The authors' code takes the landmarks, which are measured from the outer corner of the first pixel, for coordinates
+where that pixel's centre is (0, 0). Crops made in this way train the published networks, so femb keeps the shift; but
+relative to the face, so that a photo of any resolution gives the same crop. On LFW, d' is 6.65 with it and 6.52
+without.
+"""
+
 _SLANT = np.deg2rad(15)
 """A face that is turned by more is looked at upright twice, because its first landmarks are too far off."""
 
 
 @dataclass(frozen=True)
 class Detections:
-    """The faces of a picture, in its pixels.
+    """The faces of a picture, in its pixels, where (0, 0) is the outer corner of the first.
 
     Attributes:
         squares: what O-Net should look at next.
-        boxes_N4: left, top, right and bottom edge, (0, 0) is the outer corner of the first pixel.
-        landmarks_N52: see `Face.landmarks`, (0, 0) is the centre of the first pixel.
+        boxes_N4: left, top, right and bottom edge.
+        landmarks_N52: x and y, in the order of `Face.landmarks`.
         scores_N: O-Net's probability.
     """
 
@@ -48,9 +58,7 @@ class Detections:
     scores_N: NDArray[np.float64]
 
     def __getitem__(self, index: NDArray[np.intp]) -> "Detections":
-        return Detections(
-            self.squares[index], self.boxes_N4[index], self.landmarks_N52[index], self.scores_N[index]
-        )
+        return Detections(self.squares[index], self.boxes_N4[index], self.landmarks_N52[index], self.scores_N[index])
 
 
 class LandmarkStage:
@@ -69,13 +77,13 @@ class LandmarkStage:
     def find(self, pictures: Sequence[Picture], boxes: Sequence[NDArray[np.float64]]) -> list[Detections]:
         """Return the faces among each picture's boxes (N, 4)."""
         squares = [Squares.around(boxes_N4) for boxes_N4 in boxes]
-        for _ in range(_LOOKS):
-            found = [seen[np.flatnonzero(seen.scores_N >= _SCORE)] for seen in self._look(pictures, squares)]
+        for least in _SCORES:
+            found = [seen[np.flatnonzero(seen.scores_N >= least)] for seen in self._look(pictures, squares)]
             squares = [of_picture.squares for of_picture in found]
         return [seen[suppress(seen.boxes_N4, seen.scores_N, _OVERLAP, "smaller")] for seen in found]
 
     def look_upright(self, pictures: Sequence[Picture], found: Sequence[Detections]) -> list[NDArray[np.float64]]:
-        """Return better landmarks (N, 5, 2) of each picture's faces, from squares turned until the faces are upright."""
+        """Return better landmarks (N, 5, 2) of each picture's faces, from squares turned until the face is upright."""
         squares = [_turned_upright(faces.squares, faces.landmarks_N52) for faces in found]
         seen = self._look(pictures, squares)
         slanted = [np.flatnonzero(np.abs(of_picture.angles_N) > _SLANT) for of_picture in squares]
@@ -108,7 +116,7 @@ def _to_picture(
     return Detections(
         squares=Squares(middles_N2, sizes_N2.max(axis=1, initial=0), squares.angles_N),
         boxes_N4=np.concatenate([middles_N2 - sizes_N2 / 2, middles_N2 + sizes_N2 / 2], axis=1),
-        landmarks_N52=squares.to_picture(landmarks_N52),
+        landmarks_N52=squares.to_picture(landmarks_N52 + _SHIFT),
         scores_N=scores_N,
     )
 

@@ -66,7 +66,7 @@ class Picture:
         self.height, self.width = pixels_HW3.shape[:2]
         # A view: in memory the colours of a pixel stay together, as torch's fastest kernels expect.
         self.pixels_13HW = pixels_HW3.permute(2, 0, 1)[None]
-        self._halves = [self.pixels_13HW]
+        self._smallest, self._halves = self.pixels_13HW, [normalise(self.pixels_13HW)]
 
     def turned(self, quarters: int) -> "Picture":
         """Return the picture turned counter-clockwise by quarters of a circle."""
@@ -91,15 +91,16 @@ class Picture:
             chosen = np.flatnonzero(halvings_N == halvings)
             # As one tall image, because grid_sample would need a copy of the picture for every square.
             grid_1HW2 = torch.from_numpy(grids_NSS2[chosen]).float().reshape(1, -1, size, 2).to(inputs_N3SS.device)
-            cut_13HW = F.grid_sample(normalise(self._half(halvings)), grid_1HW2, align_corners=False)
+            cut_13HW = F.grid_sample(self._half(halvings), grid_1HW2, align_corners=False)
             inputs_N3SS[chosen] = cut_13HW.reshape(3, len(chosen), size, size).transpose(0, 1)
         return inputs_N3SS
 
     def _half(self, halvings: int) -> Tensor:
-        """Return the picture after so many halvings of its sides, or as many as it allows."""
-        while len(self._halves) <= halvings and min(self._halves[-1].shape[2:]) > 1:
-            height, width = self._halves[-1].shape[2:]
-            self._halves.append(shrink(self._halves[-1], (height + 1) // 2, (width + 1) // 2))
+        """Return the picture after so many halvings of its sides, or as many as it allows, as a network's input."""
+        while len(self._halves) <= halvings and min(self._smallest.shape[2:]) > 1:
+            height, width = self._smallest.shape[2:]
+            self._smallest = shrink(self._smallest, (height + 1) // 2, (width + 1) // 2)
+            self._halves.append(normalise(self._smallest))
         return self._halves[min(halvings, len(self._halves) - 1)]
 
 

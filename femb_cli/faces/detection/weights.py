@@ -1,4 +1,4 @@
-"""Read the weights of P-Net, R-Net and O-Net from the package `mtcnn`, without importing it or running any of its files.
+"""Read the weights of P-Net, R-Net and O-Net from the package `mtcnn`, without importing it or executing its pickles.
 
 The package, by Iván de Paz Centeno, MIT, holds one file for each network: a pickle of NumPy arrays as joblib writes it,
 compressed with LZ4. The networks are the authors' own, trained on WIDER FACE and CelebA. A pickle can run any code, so
@@ -110,7 +110,7 @@ def read_arrays(pickled: bytes) -> list[NDArray[np.float32]]:
         if opcode.name == "EMPTY_DICT":
             integers, shape = [], None
         elif opcode.name.startswith(("BININT", "LONG")):
-            integers.append(argument)
+            integers.append(int(argument or 0))
         elif opcode.name.startswith("TUPLE") and shape is None:
             shape = tuple(integers)
         elif opcode.name == "BUILD" and before == "SETITEMS" and shape is not None:

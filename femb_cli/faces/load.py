@@ -1,0 +1,50 @@
+"""Load a detector by name, or from its file."""
+
+from pathlib import Path
+
+import torch
+
+from femb_cli.evaluation.download import download
+from femb_cli.faces.detection.cascade import Cascade
+from femb_cli.faces.detection.yunet import YuNet
+from femb_cli.faces.find import FaceFinder, Proposer
+from femb_cli.files import cache_folder, file_sha256
+from femb_cli.runtime.devices import pick_device
+
+DETECTORS = ("mtcnn", "yunet")
+
+_YUNET_URL = (
+    "https://raw.githubusercontent.com/ShiqiYu/libfacedetection.train/0047ac24afb1a50a0c6105001c89d1b5b805dbf1"
+    "/onnx/yunet_s_dynamic.onnx"
+)
+_YUNET_SHA256 = "daede24002cc8590f457998cc5e6c9e8b82f45f6bd969506a8913cd4ed10a2d3"
+
+
+def load_face_finder(detector: str | Path = "mtcnn", device: str | torch.device | None = "cpu") -> FaceFinder:
+    """Load a detector; its landmarks come from MTCNN's O-Net in any case.
+
+    Args:
+        detector: `mtcnn` finds the smallest faces, and its networks are installed with femb. `yunet` is three times as
+            fast, is downloaded once (230 KB) and needs onnxruntime. Any other value is the path of YuNet's ONNX file.
+        device: `cpu`, `cuda` ...; None: a GPU if there is one. YuNet itself computes on the CPU.
+
+    Raises:
+        FembError: the package `mtcnn`, onnxruntime or the file is missing, the file is another one, or torch cannot
+            use the device.
+    """
+    chosen = pick_device(device)
+    return FaceFinder(_load_proposer(detector, chosen), chosen)
+
+
+def _load_proposer(detector: str | Path, device: torch.device) -> Proposer:
+    if detector == "mtcnn":
+        return Cascade(device)
+    return YuNet(_published_yunet() if detector == "yunet" else detector)
+
+
+def _published_yunet() -> Path:
+    """Return YuNet's file in the cache, downloaded if need be."""
+    path = cache_folder() / "detectors" / "yunet_s_dynamic.onnx"
+    if not path.is_file() or file_sha256(path) != _YUNET_SHA256:
+        download(_YUNET_URL, path, sha256=_YUNET_SHA256)
+    return path
