@@ -24,8 +24,11 @@ SMALLEST_FACE = 1 / 10
 SCALE_FACTOR = 0.6
 """From one scale to the next. The authors' 0.709 finds nothing more and takes a quarter longer."""
 
-MAX_PROPOSALS = 16
-"""Boxes of a picture that R-Net looks at."""
+FEW_PROPOSALS = 16
+"""Boxes of a picture that R-Net looks at, the best ones of P-Net."""
+
+GROUP_FACES = 4
+"""Where R-Net finds so many faces among them, the picture shows a group, and R-Net looks at all boxes."""
 
 _PNET_SCORE, _RNET_SCORE = 0.6, 0.7
 _SAME_SCALE, _ALL_SCALES, _RNET_OVERLAP = 0.5, 0.7, 0.5
@@ -46,14 +49,17 @@ class Cascade:
 
     def __call__(self, pictures: Sequence[Picture]) -> list[NDArray[np.float64]]:
         """Return the boxes of each picture, (N, 4)."""
-        squares = [Squares.around(self._scan(picture)) for picture in pictures]
-        scores_N, offsets_N4 = self.rnet(cut_all(pictures, squares, self.rnet.input_size))
-        ends = np.cumsum([len(of_picture) for of_picture in squares])[:-1]
-        outputs = zip(np.split(_array(scores_N), ends), np.split(_array(offsets_N4), ends), strict=True)
-        return [_refine(of_picture, *output) for of_picture, output in zip(squares, outputs, strict=True)]
+        proposals = [self._scan(picture) for picture in pictures]
+        found = self._refine(pictures, [boxes_N4[:FEW_PROPOSALS] for boxes_N4 in proposals])
+        groups = [index for index, boxes_N4 in enumerate(found) if len(boxes_N4) >= GROUP_FACES]
+        if groups:
+            of_groups = self._refine([pictures[index] for index in groups], [proposals[index] for index in groups])
+            for index, boxes_N4 in zip(groups, of_groups, strict=True):
+                found[index] = boxes_N4
+        return found
 
     def _scan(self, picture: Picture) -> NDArray[np.float64]:
-        """Return the boxes that P-Net proposes, (N, 4)."""
+        """Return the boxes that P-Net proposes, (N, 4), the highest score first."""
         shorter = min(picture.height, picture.width)
         scale = min(self.pnet.input_size / (SMALLEST_FACE * shorter), 1.0)
         boxes, scores = [np.empty((0, 4))], [np.empty(0)]
@@ -65,7 +71,7 @@ class Cascade:
             scores.append(scores_N)
             scale *= SCALE_FACTOR
         boxes_N4, scores_N = np.concatenate(boxes), np.concatenate(scores)
-        return boxes_N4[suppress(boxes_N4, scores_N, _ALL_SCALES)[:MAX_PROPOSALS]]
+        return boxes_N4[suppress(boxes_N4, scores_N, _ALL_SCALES)]
 
     def _propose(self, level_13HW: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the boxes (N, 4) and scores (N,) of one scale, in its own pixels."""
@@ -78,8 +84,18 @@ class Cascade:
         kept = suppress(squares_N4, scores_N, _SAME_SCALE)
         return (squares_N4 + offsets_N4 * self.pnet.input_size)[kept], scores_N[kept]
 
+    def _refine(
+        self, pictures: Sequence[Picture], proposals: Sequence[NDArray[np.float64]]
+    ) -> list[NDArray[np.float64]]:
+        """Return the boxes (N, 4) that R-Net takes for faces among each picture's boxes."""
+        squares = [Squares.around(boxes_N4) for boxes_N4 in proposals]
+        scores_N, offsets_N4 = self.rnet(cut_all(pictures, squares, self.rnet.input_size))
+        ends = np.cumsum([len(of_picture) for of_picture in squares])[:-1]
+        outputs = zip(np.split(_array(scores_N), ends), np.split(_array(offsets_N4), ends), strict=True)
+        return [_faces(of_picture, *output) for of_picture, output in zip(squares, outputs, strict=True)]
 
-def _refine(squares: Squares, scores_N: NDArray[np.float64], offsets_N4: NDArray[np.float64]) -> NDArray[np.float64]:
+
+def _faces(squares: Squares, scores_N: NDArray[np.float64], offsets_N4: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the boxes that R-Net takes for faces, one for each face."""
     boxes_N4 = squares.boxes_N4 + offsets_N4 * squares.sides_N[:, None]
     kept = np.flatnonzero(scores_N >= _RNET_SCORE)
