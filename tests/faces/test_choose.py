@@ -8,7 +8,7 @@ from femb_cli.faces import Face, choose_faces
 
 def face(left, top, side):
     box = np.array([left, top, left + side, top + side], dtype=float)
-    return Face(box, np.zeros((5, 2)), score=1.0)
+    return Face(box, np.tile((box[:2] + box[2:]) / 2, (5, 1)), score=1.0)
 
 
 SMALL_IN_THE_MIDDLE, LARGE_AT_THE_EDGE, MEDIUM = face(45, 45, 10), face(0, 60, 40), face(70, 0, 20)
