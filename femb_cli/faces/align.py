@@ -12,7 +12,7 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from femb_cli.data.images.decode import ALIGNED_SIZE
@@ -38,7 +38,7 @@ def template(size: int = ALIGNED_SIZE) -> NDArray[np.float64]:
     return _TEMPLATE * (size / ALIGNED_SIZE)
 
 
-def similarity_transform(landmarks_N52: NDArray[np.floating], size: int = ALIGNED_SIZE) -> NDArray[np.float64]:
+def similarity_transform(landmarks_N52: ArrayLike, size: int = ALIGNED_SIZE) -> NDArray[np.float64]:
     """Return the similarity transforms that bring landmarks nearest to the template, in the sense of least squares.
 
     Umeyama: Least-Squares Estimation of Transformation Parameters Between Two Point Patterns, PAMI 13(4), 1991,
@@ -55,7 +55,7 @@ def similarity_transform(landmarks_N52: NDArray[np.floating], size: int = ALIGNE
     Raises:
         FembError: the five landmarks of a face coincide or are not finite, so that no transform exists.
     """
-    exact_N52 = np.asarray(landmarks_N52, dtype=np.float64)
+    exact_N52 = np.asarray(landmarks_N52, dtype=np.float64).reshape(-1, 5, 2)
     _check_landmarks(exact_N52)
     landmarks_N5, template_5 = _complex(exact_N52), _complex(template(size))
     middles_N1, middle = landmarks_N5.mean(axis=1, keepdims=True), template_5.mean()
@@ -84,9 +84,7 @@ def apply_transform(matrices_N23: NDArray[np.float64], points_NP2: NDArray[np.fl
     return points_NP2 @ matrices_N23[:, :, :2].transpose(0, 2, 1) + matrices_N23[:, None, :, 2]
 
 
-def align_faces(
-    photo_HW3: NDArray[np.uint8], landmarks_N52: NDArray[np.floating], size: int = ALIGNED_SIZE
-) -> NDArray[np.uint8]:
+def align_faces(photo_HW3: NDArray[np.uint8], landmarks_N52: ArrayLike, size: int = ALIGNED_SIZE) -> NDArray[np.uint8]:
     """Cut faces out of a photo and align them: uint8 RGB (N, size, size, 3). What lies beyond the photo is black.
 
     Every crop is interpolated once, bilinearly, from the full-size photo. Where the crop has at most two thirds of the
@@ -94,7 +92,7 @@ def align_faces(
 
     Args:
         photo_HW3: uint8 RGB.
-        landmarks_N52: five landmarks of each face.
+        landmarks_N52: five landmarks of each face, an array or a list of arrays.
         size: S.
 
     Raises:

@@ -36,15 +36,13 @@ class FaceFinder:
 
     Args:
         propose: a detector's boxes.
-        device: where to compute.
 
     Raises:
         FembError: the package `mtcnn` is missing or of another version.
     """
 
-    def __init__(self, propose: Proposer, device: torch.device) -> None:
-        self.propose, self.device = propose, device
-        self.landmarks = LandmarkStage(device)
+    def __init__(self, propose: Proposer) -> None:
+        self.propose, self.landmarks = propose, LandmarkStage()
 
     @torch.inference_mode()
     def __call__(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Face]]:
@@ -53,7 +51,7 @@ class FaceFinder:
         Args:
             photos: uint8 RGB (H, W, 3) of any sizes, turned by their EXIF orientation (see `decode_photo`).
         """
-        attempts = self._detect([self._shrink(photo_HW3) for photo_HW3 in photos], quarters=0)
+        attempts = self._detect([_shrink(photo_HW3) for photo_HW3 in photos], quarters=0)
         unsure = [index for index, attempt in enumerate(attempts) if not attempt.is_good]
         upright = [attempts[index].picture for index in unsure]
         for quarters in (1, 2, 3):
@@ -67,13 +65,6 @@ class FaceFinder:
             _to_photo(attempt, landmarks_N52, photo_HW3.shape)
             for attempt, landmarks_N52, photo_HW3 in zip(attempts, landmarks, photos, strict=True)
         ]
-
-    def _shrink(self, photo_HW3: NDArray[np.uint8]) -> Picture:
-        pixels_HW3 = torch.from_numpy(np.require(photo_HW3, requirements=["C", "W"]))
-        height, width = photo_HW3.shape[:2]
-        scale = min(SHORT_SIDE / min(height, width), 1.0)
-        small_13HW = shrink(pixels_HW3.permute(2, 0, 1)[None], round(height * scale), round(width * scale))
-        return Picture(small_13HW[0].permute(1, 2, 0).to(self.device))
 
     def _detect(self, pictures: Sequence[Picture], quarters: int) -> list["_Attempt"]:
         if not pictures:
@@ -103,6 +94,16 @@ class _Attempt:
     @property
     def _distances_N(self) -> NDArray[np.float64]:
         return distance_to_template(self.faces.landmarks_N52)
+
+
+def _shrink(photo_HW3: NDArray[np.uint8]) -> Picture:
+    """Return the picture in which a photo's faces are looked for."""
+    # torch warns about arrays that cannot be written to.
+    pixels_HW3 = torch.from_numpy(np.require(photo_HW3, requirements=["C", "W"]))
+    height, width = photo_HW3.shape[:2]
+    scale = min(SHORT_SIDE / min(height, width), 1.0)
+    small_13HW = shrink(pixels_HW3.permute(2, 0, 1)[None], round(height * scale), round(width * scale))
+    return Picture(small_13HW[0].permute(1, 2, 0))
 
 
 def _to_photo(attempt: _Attempt, landmarks_N52: NDArray[np.float64], shape: tuple[int, ...]) -> list[Face]:

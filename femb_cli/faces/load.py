@@ -2,14 +2,11 @@
 
 from pathlib import Path
 
-import torch
-
 from femb_cli.evaluation.download import download
 from femb_cli.faces.detection.cascade import Cascade
 from femb_cli.faces.detection.yunet import YuNet
 from femb_cli.faces.find import FaceFinder, Proposer
 from femb_cli.files import cache_folder, file_sha256
-from femb_cli.runtime.devices import pick_device
 
 DETECTORS = ("mtcnn", "yunet")
 
@@ -20,25 +17,22 @@ _YUNET_URL = (
 _YUNET_SHA256 = "daede24002cc8590f457998cc5e6c9e8b82f45f6bd969506a8913cd4ed10a2d3"
 
 
-def load_face_finder(detector: str | Path = "mtcnn", device: str | torch.device | None = "cpu") -> FaceFinder:
-    """Load a detector; its landmarks come from MTCNN's O-Net in any case.
+def load_face_finder(detector: str | Path = "mtcnn") -> FaceFinder:
+    """Load a detector, which computes on the CPU; the landmarks come from MTCNN's O-Net in any case.
 
     Args:
         detector: `mtcnn` finds the smallest faces, and its networks are installed with femb. `yunet` is three times as
             fast, is downloaded once (230 KB) and needs onnxruntime. Any other value is the path of YuNet's ONNX file.
-        device: `cpu`, `cuda` ...; None: a GPU if there is one. YuNet itself computes on the CPU.
 
     Raises:
-        FembError: the package `mtcnn`, onnxruntime or the file is missing, the file is another one, or torch cannot
-            use the device.
+        FembError: the package `mtcnn`, onnxruntime or the file is missing, or the file is another one.
     """
-    chosen = pick_device(device)
-    return FaceFinder(_load_proposer(detector, chosen), chosen)
+    return FaceFinder(_load_proposer(detector))
 
 
-def _load_proposer(detector: str | Path, device: torch.device) -> Proposer:
+def _load_proposer(detector: str | Path) -> Proposer:
     if detector == "mtcnn":
-        return Cascade(device)
+        return Cascade()
     return YuNet(_published_yunet() if detector == "yunet" else detector)
 
 

@@ -71,7 +71,17 @@ def decode_photo(encoded: Encoded, name: object = "photo") -> NDArray[np.uint8]:
     Raises:
         FembError: The bytes are not an image, are cut short, or state more than `MAX_PIXELS` pixels.
     """
-    return np.array(_decode_with_pillow(bytes(encoded), name, None, upright=True))
+    encoded = bytes(encoded)
+    if encoded.startswith(JPEG_START):
+        # simplejpeg gives Pillow's pixels in a third of its time; Pillow reads no more than the header here.
+        try:
+            header = Image.open(io.BytesIO(encoded))
+            if header.mode in ("RGB", "L") and header.width * header.height <= MAX_PIXELS:
+                pixels_HW3, tag = simplejpeg.decode_jpeg(encoded, "RGB"), orientation(header)
+                return pixels_HW3 if tag == 1 else np.array(turn_upright(Image.fromarray(pixels_HW3), tag))
+        except (OSError, ValueError, Image.DecompressionBombError):  # damaged
+            pass
+    return np.array(_decode_with_pillow(encoded, name, None, upright=True))
 
 
 def _decode_with_pillow(

@@ -10,7 +10,6 @@ Shapes: N boxes, left, top, right, bottom edge each; h x w squares of P-Net.
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -30,6 +29,9 @@ FEW_PROPOSALS = 16
 GROUP_FACES = 4
 """Where R-Net finds so many faces among them, the picture shows a group, and R-Net looks at all boxes."""
 
+_MAX_CANDIDATES = 1000
+"""Squares of a scale that are compared with each other, which takes memory in proportion to their number squared."""
+
 _PNET_SCORE, _RNET_SCORE = 0.6, 0.7
 _SAME_SCALE, _ALL_SCALES, _RNET_OVERLAP = 0.5, 0.7, 0.5
 
@@ -37,15 +39,12 @@ _SAME_SCALE, _ALL_SCALES, _RNET_OVERLAP = 0.5, 0.7, 0.5
 class Cascade:
     """P-Net and R-Net: pictures to boxes that probably hold faces.
 
-    Args:
-        device: where to compute.
-
     Raises:
         FembError: the package `mtcnn` is missing or of another version.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self.pnet, self.rnet = load_pnet().to(device), load_rnet().to(device)
+    def __init__(self) -> None:
+        self.pnet, self.rnet = load_pnet(), load_rnet()
 
     def __call__(self, pictures: Sequence[Picture]) -> list[NDArray[np.float64]]:
         """Return the boxes of each picture, (N, 4)."""
@@ -76,7 +75,8 @@ class Cascade:
     def _propose(self, level_13HW: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the boxes (N, 4) and scores (N,) of one scale, in its own pixels."""
         scores_hw, offsets_4hw = (_array(output[0]) for output in self.pnet(normalise(level_13HW)))
-        rows_N, columns_N = np.nonzero(scores_hw >= _PNET_SCORE)
+        least = max(_PNET_SCORE, np.sort(scores_hw, axis=None)[-_MAX_CANDIDATES:][0])
+        rows_N, columns_N = np.nonzero(scores_hw >= least)
         scores_N, offsets_N4 = scores_hw[rows_N, columns_N], offsets_4hw[:, rows_N, columns_N].T
         corners_N2 = np.stack([columns_N, rows_N], axis=1) * float(self.pnet.stride)
         squares_N4 = np.concatenate([corners_N2, corners_N2 + self.pnet.input_size], axis=1)
@@ -104,4 +104,4 @@ def _faces(squares: Squares, scores_N: NDArray[np.float64], offsets_N4: NDArray[
 
 
 def _array(values: Tensor) -> NDArray[np.float64]:
-    return values.double().cpu().numpy()
+    return values.double().numpy()

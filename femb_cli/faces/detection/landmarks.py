@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from femb_cli.faces.align import similarity_transform
@@ -64,15 +63,12 @@ class Detections:
 class LandmarkStage:
     """O-Net: boxes that may hold faces to faces with landmarks.
 
-    Args:
-        device: where to compute.
-
     Raises:
         FembError: the package `mtcnn` is missing or of another version.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self.onet = load_onet().to(device)
+    def __init__(self) -> None:
+        self.onet = load_onet()
 
     def find(self, pictures: Sequence[Picture], boxes: Sequence[NDArray[np.float64]]) -> list[Detections]:
         """Return the faces among each picture's boxes (N, 4)."""
@@ -97,7 +93,7 @@ class LandmarkStage:
     def _look(self, pictures: Sequence[Picture], squares: Sequence[Squares]) -> list[Detections]:
         """Run O-Net on squares of pictures."""
         inputs_N3SS = cut_all(pictures, squares, self.onet.input_size)
-        outputs = [output.double().cpu().numpy() for output in self.onet(inputs_N3SS)]
+        outputs = [output.double().numpy() for output in self.onet(inputs_N3SS)]
         ends = np.cumsum([len(of_picture) for of_picture in squares])[:-1]
         by_picture = zip(*(np.split(output, ends) for output in outputs), strict=True)
         return [_to_picture(of_picture, *output) for of_picture, output in zip(squares, by_picture, strict=True)]

@@ -59,7 +59,7 @@ class Picture:
     """A picture and its halves, quarters and so on.
 
     Args:
-        pixels_HW3: uint8 RGB, on the device that is to compute.
+        pixels_HW3: uint8 RGB.
     """
 
     def __init__(self, pixels_HW3: Tensor) -> None:
@@ -86,11 +86,11 @@ class Picture:
         places_NP2 = squares.to_picture(np.broadcast_to(points_P2, (len(squares), size * size, 2)))
         grids_NSS2 = (places_NP2 * (2 / self.width, 2 / self.height) - 1).reshape(-1, size, size, 2)
         halvings_N = np.log2(np.maximum(squares.sides_N / size, 1)).astype(int)
-        inputs_N3SS = torch.empty(len(squares), 3, size, size, device=self.pixels_13HW.device)
+        inputs_N3SS = torch.empty(len(squares), 3, size, size)
         for halvings in np.unique(halvings_N):
             chosen = np.flatnonzero(halvings_N == halvings)
             # As one tall image, because grid_sample would need a copy of the picture for every square.
-            grid_1HW2 = torch.from_numpy(grids_NSS2[chosen]).float().reshape(1, -1, size, 2).to(inputs_N3SS.device)
+            grid_1HW2 = torch.from_numpy(grids_NSS2[chosen]).float().reshape(1, -1, size, 2)
             cut_13HW = F.grid_sample(self._half(halvings), grid_1HW2, align_corners=False)
             inputs_N3SS[chosen] = cut_13HW.reshape(3, len(chosen), size, size).transpose(0, 1)
         return inputs_N3SS

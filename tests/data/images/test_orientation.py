@@ -8,6 +8,7 @@ from PIL import Image, ImageOps
 
 from femb_cli.data.images.decode import decode_image, decode_photo
 from femb_cli.data.images.orientation import ORIENTATION_TAG, turn_upright
+from femb_cli.errors import FembError
 
 PICTURE = np.arange(7 * 5 * 3, dtype=np.uint8).reshape(7, 5, 3) * 2
 
@@ -53,3 +54,17 @@ def test_files_of_phones_and_cameras(shared):
 
 def test_the_pixels_may_be_written_to():
     assert decode_photo(stored(6)).flags.writeable
+
+
+def test_jpegs_of_every_kind_are_decoded_as_pillow_does():
+    colours = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    for image in (Image.fromarray(colours), Image.fromarray(colours[..., 0]), Image.fromarray(colours).convert("CMYK")):
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG")
+        np.testing.assert_array_equal(decode_photo(buffer.getvalue()), decode_image(buffer.getvalue(), size=None))
+
+
+@pytest.mark.parametrize("damaged", [stored(1, "JPEG")[:300], b"\xff\xd8\xff", b"text", b""])
+def test_what_is_no_whole_photo_is_refused_by_name(damaged):
+    with pytest.raises(FembError, match="holiday.jpg is not a readable image"):
+        decode_photo(damaged, "holiday.jpg")

@@ -1,0 +1,71 @@
+"""Measure the CPU time of finding and aligning the face of a photo, on one thread.
+
+    python benchmarks/photos.py FOLDER_OR_ZIP [--yunet YUNET.onnx]
+
+Reading and decoding are not counted. Each photo is measured several times; the table shows the mean of the photos'
+shortest times, because other programs on the machine only ever add to them. A large photo is one of the others,
+enlarged and put on a ground of 4000 x 3000 pixels.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from PIL import Image
+
+from femb_cli.data.images.decode import decode_photo
+from femb_cli.data.open import open_source
+from femb_cli.faces import FaceFinder, align_faces, choose_faces, load_face_finder
+from femb_cli.runtime.allocator import keep_freed_memory
+
+PHOTOS = 40
+ROUNDS = 5
+
+
+def main() -> None:
+    """Measure every detector and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", help="a folder or a zip of photos")
+    parser.add_argument("--yunet", help="YuNet's ONNX file")
+    arguments = parser.parse_args()
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    source = open_source(arguments.photos)
+    rows = np.linspace(0, len(source) - 1, min(PHOTOS, len(source))).astype(int)
+    photos = [decode_photo(source.read(int(row))) for row in rows]
+    print(f"CPU ms a photo, one thread{'find':>24}{'align':>10}")
+    for detector in filter(None, ("mtcnn", arguments.yunet)):
+        find = load_face_finder(detector)
+        for name, pictures in (("as they are", photos), ("12 megapixels", [enlarged(photos[0])])):
+            times = np.array([measure(find, photo) for photo in pictures]).mean(axis=0)
+            print(f"{str(detector)[-20:]:20} {name:20}{times[0]:>9.1f}{times[1]:>10.1f}")
+
+
+def measure(find: FaceFinder, photo: np.ndarray) -> tuple[float, float]:
+    """Return the milliseconds of finding the faces of a photo and of aligning the largest."""
+    faces = choose_faces(find([photo])[0], "largest", width=photo.shape[1], height=photo.shape[0])
+    landmarks = np.array([face.landmarks for face in faces]).reshape(-1, 5, 2)
+    return shortest(lambda: find([photo])), shortest(lambda: align_faces(photo, landmarks))
+
+
+def shortest(work: Callable[[], object]) -> float:
+    """Return the CPU milliseconds of the fastest of several runs."""
+    times = []
+    for _ in range(ROUNDS):
+        started = time.process_time()
+        work()
+        times.append(time.process_time() - started)
+    return 1000 * min(times)
+
+
+def enlarged(photo: np.ndarray) -> np.ndarray:
+    """Return a photo as a part of one of 4000 x 3000 pixels."""
+    large = np.full((3000, 4000, 3), 90, np.uint8)
+    large[:, 500:3500] = np.array(Image.fromarray(photo).resize((3000, 3000), Image.Resampling.BICUBIC))
+    return large
+
+
+if __name__ == "__main__":
+    main()
