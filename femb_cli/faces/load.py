@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from femb_cli.errors import FembError
 from femb_cli.evaluation.download import download
 from femb_cli.faces.detection.cascade import Cascade
 from femb_cli.faces.detection.yunet import YuNet
@@ -40,5 +41,11 @@ def _published_yunet() -> Path:
     """Return YuNet's file in the cache, downloaded if need be."""
     path = cache_folder() / "detectors" / "yunet_s_dynamic.onnx"
     if not path.is_file() or file_sha256(path) != _YUNET_SHA256:
-        download(_YUNET_URL, path, sha256=_YUNET_SHA256)
+        try:
+            download(_YUNET_URL, path, sha256=_YUNET_SHA256)
+        except FembError as error:
+            raise FembError(
+                f"YuNet is not in the cache, and {error.message}",
+                hint="use the detector mtcnn, or give the path of a copy of that file",
+            ) from error
     return path

@@ -147,6 +147,23 @@ def test_a_detector_that_does_not_exist_is_named(tmp_path):
         load_face_finder(tmp_path / "retina.onnx")
 
 
+def test_yunet_without_a_network_names_the_way_out(tmp_path, monkeypatch):
+    monkeypatch.setenv("FEMB_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("femb_cli.faces.load._YUNET_URL", "http://127.0.0.1:9/yunet.onnx")
+    with pytest.raises(FembError, match="YuNet is not in the cache") as caught:
+        load_face_finder("yunet")
+    assert caught.value.hint == "use the detector mtcnn, or give the path of a copy of that file"
+
+
+def test_yunet_comes_from_the_cache(shared, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("FEMB_CACHE_DIR", str(tmp_path))
+    (tmp_path / "detectors").mkdir()
+    (tmp_path / "detectors/yunet_s_dynamic.onnx").symlink_to(shared / "data/weights/yunet_s_dynamic.onnx")
+    monkeypatch.setattr("femb_cli.faces.load._YUNET_URL", "http://127.0.0.1:9/yunet.onnx")
+    load_face_finder("yunet")
+
+
 def test_another_network_is_not_taken_for_yunet(tmp_path):
     pytest.importorskip("onnxruntime")
     onnx = pytest.importorskip("onnx")

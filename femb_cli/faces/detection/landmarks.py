@@ -30,10 +30,10 @@ _OVERLAP = 0.7
 _SHIFT = 0.0055
 """Added to the landmarks' x and y, in sides of the square: half a pixel of a face of 90 pixels.
 
-The authors' code takes the landmarks, which are measured from the outer corner of the first pixel, for coordinates
-where that pixel's centre is (0, 0). Crops made in this way train the published networks, so femb keeps the shift; but
-relative to the face, so that a photo of any resolution gives the same crop. On LFW, d' is 6.65 with it and 6.52
-without.
+O-Net's landmarks are unbiased from the outer corner of the first pixel: mirrored and resized photos agree on that. But
+MTCNN's users take them for coordinates where that pixel's centre is (0, 0), and the crops that networks are trained on
+carry this shift. femb keeps it, relative to the face, so that a photo of any resolution gives the same crop. With it
+the landmarks are 1.14 px from the given crops of LFW, and d' is 6.65; without it 1.4 px and 6.52.
 """
 
 _SLANT = np.deg2rad(15)
