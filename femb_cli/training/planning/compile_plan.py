@@ -1,4 +1,4 @@
-"""Choose whether a run compiles its backbone (no torch, unless a run is long enough)."""
+"""Choose whether a run compiles its backbone (no torch, unless a run may be long enough)."""
 
 import os
 import shutil
@@ -9,8 +9,12 @@ from femb_cli.config.schema import TrainConfig
 from femb_cli.progress import Say
 from femb_cli.training.planning.plan import Plan
 
-LONG_RUN = 2000
-"""Steps from which a minute of compiling pays: steps take 0.1 s or more, and compiled ones a fifth less or better."""
+FEWEST_STEPS = 1000
+"""With fewer steps nothing is estimated."""
+LONG_RUN = 600.0
+"""Seconds of training from which a minute of compiling pays, as compiled steps take a fifth less or better."""
+CORE_RATE, GPU_RATE = 4e10, 4e13
+"""Floating-point operations in a second that a core, or a GPU in float32, does in training: rough, for an estimate."""
 
 
 def choose_compilation(config: TrainConfig, plan: Plan, device: str | None, *, resumed: bool, say: Say) -> TrainConfig:
@@ -28,13 +32,23 @@ def choose_compilation(config: TrainConfig, plan: Plan, device: str | None, *, r
     """
     if config.compile is not None or resumed:
         return config
-    compiles = plan.steps >= LONG_RUN and is_usual(config) and can_compile(device)
+    compiles = plan.steps >= FEWEST_STEPS and is_usual(config) and can_compile(device) and is_long(config, plan, device)
     if compiles:
         say(
-            f"compiling the backbone before the first step takes about a minute, and pays in {plan.steps:,} steps;"
+            "compiling the backbone before the first step takes about a minute, and pays in a run of this length;"
             " --set compile=false trains without"
         )
     return replace(config, compile=compiles)
+
+
+def is_long(config: TrainConfig, plan: Plan, device: str | None) -> bool:
+    """Whether a run trains for ten minutes or more, by a rough estimate from its backbone's operations."""
+    from femb_cli.runtime.devices import pick_device
+    from femb_cli.training.network.operations import operations_of_an_image
+
+    on_cpu = pick_device(device).type == "cpu"
+    rate = CORE_RATE * (os.cpu_count() or 1) if on_cpu else GPU_RATE * plan.processes
+    return plan.steps * plan.batch_size * operations_of_an_image(config.backbone) / rate >= LONG_RUN
 
 
 def is_usual(config: TrainConfig) -> bool:
