@@ -28,7 +28,7 @@ from femb_cli.runtime.signals import Interrupted
 from femb_cli.training.optim.schedule import batch_scale
 from femb_cli.training.planning.compile_plan import choose_compilation
 from femb_cli.training.planning.held_out import NAME as HELD_OUT_NAME
-from femb_cli.training.planning.held_out import hold_out
+from femb_cli.training.planning.held_out import HeldOut, hold_out
 from femb_cli.training.planning.job import TrainJob, TrainRequest
 from femb_cli.training.planning.plan import Plan, make_plan
 from femb_cli.training.planning.resolve import open_dataset, resolve, resumed_run
@@ -52,11 +52,7 @@ def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
         FembError: the training could not start, as far as that is known without drawing or downloading anything.
     """
     resumed = resumed_run(request)
-    config, source = resolve(request, resumed, say)
-    source = source or open_dataset(config, request, resumed)
-    config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
-    plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
-    config = choose_compilation(config, plan, request.device, resumed=resumed is not None, say=say)
+    config, source, held_out, plan = _decide(request, resumed, say)
     checkpoint = None
     if resumed is None:
         _check_class_weights(config, plan)
@@ -78,6 +74,22 @@ def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
         "softmax": plan.softmax.reason,
         "checkpoints": -(-plan.steps // config.checkpoint.every),
     }
+
+
+def _decide(
+    request: TrainRequest, resumed: Path | None, say: Say
+) -> tuple[TrainConfig, ImageSource | None, HeldOut | None, Plan]:
+    """Resolve a request, and decide what its configuration leaves open.
+
+    Returns:
+        The configuration, the training set (None if it is still to be drawn), what is held out of it, and the plan.
+    """
+    config, source = resolve(request, resumed, say)
+    source = source or open_dataset(config, request, resumed)
+    config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
+    plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
+    config = choose_compilation(config, plan, request.device, resumed=resumed is not None, say=say)
+    return config, source, held_out, plan
 
 
 def _starting_point(config: TrainConfig, checkpoint: Path | None) -> str:
@@ -117,11 +129,7 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
     resumed = resumed_run(request)
     if resumed is not None:
         lock.take(resumed)
-    config, source = resolve(request, resumed, say)
-    source = source or open_dataset(config, request, resumed)
-    config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
-    plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
-    config = choose_compilation(config, plan, request.device, resumed=resumed is not None, say=say)
+    config, source, held_out, plan = _decide(request, resumed, say)
     _check_hardware(request, config, plan.processes)
     check_trackers(config.trackers)
     if resumed is None:
