@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from femb_cli.faces.detection.boxes import suppress
-from femb_cli.faces.detection.picture import Picture, Squares, cut_all, normalise
+from femb_cli.faces.detection.picture import Picture, Squares, look_at, normalise
 from femb_cli.faces.detection.weights import load_pnet, load_rnet
 
 SMALLEST_FACE = 1 / 10
@@ -74,7 +74,7 @@ class Cascade:
 
     def _propose(self, level_13HW: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the boxes (N, 4) and scores (N,) of one scale, in its own pixels."""
-        scores_hw, offsets_4hw = (_array(output[0]) for output in self.pnet(normalise(level_13HW)))
+        scores_hw, offsets_4hw = (output[0].double().numpy() for output in self.pnet(normalise(level_13HW)))
         least = max(_PNET_SCORE, np.sort(scores_hw, axis=None)[-_MAX_CANDIDATES:][0])
         rows_N, columns_N = np.nonzero(scores_hw >= least)
         scores_N, offsets_N4 = scores_hw[rows_N, columns_N], offsets_4hw[:, rows_N, columns_N].T
@@ -89,9 +89,7 @@ class Cascade:
     ) -> list[NDArray[np.float64]]:
         """Return the boxes (N, 4) that R-Net takes for faces among each picture's boxes."""
         squares = [Squares.around(boxes_N4) for boxes_N4 in proposals]
-        scores_N, offsets_N4 = self.rnet(cut_all(pictures, squares, self.rnet.input_size))
-        ends = np.cumsum([len(of_picture) for of_picture in squares])[:-1]
-        outputs = zip(np.split(_array(scores_N), ends), np.split(_array(offsets_N4), ends), strict=True)
+        outputs = look_at(self.rnet, pictures, squares)
         return [_faces(of_picture, *output) for of_picture, output in zip(squares, outputs, strict=True)]
 
 
@@ -101,7 +99,3 @@ def _faces(squares: Squares, scores_N: NDArray[np.float64], offsets_N4: NDArray[
     kept = np.flatnonzero(scores_N >= _RNET_SCORE)
     kept = kept[suppress(boxes_N4[kept], scores_N[kept], _RNET_OVERLAP)]
     return boxes_N4[kept]
-
-
-def _array(values: Tensor) -> NDArray[np.float64]:
-    return values.double().numpy()

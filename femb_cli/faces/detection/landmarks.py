@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from femb_cli.faces.align import similarity_transform
 from femb_cli.faces.detection.boxes import suppress
-from femb_cli.faces.detection.picture import Picture, Squares, cut_all
+from femb_cli.faces.detection.picture import Picture, Squares, look_at
 from femb_cli.faces.detection.weights import load_onet
 
 _SCORES = (0.6, 0.8)
@@ -92,11 +92,8 @@ class LandmarkStage:
 
     def _look(self, pictures: Sequence[Picture], squares: Sequence[Squares]) -> list[Detections]:
         """Run O-Net on squares of pictures."""
-        inputs_N3SS = cut_all(pictures, squares, self.onet.input_size)
-        outputs = [output.double().numpy() for output in self.onet(inputs_N3SS)]
-        ends = np.cumsum([len(of_picture) for of_picture in squares])[:-1]
-        by_picture = zip(*(np.split(output, ends) for output in outputs), strict=True)
-        return [_to_picture(of_picture, *output) for of_picture, output in zip(squares, by_picture, strict=True)]
+        outputs = look_at(self.onet, pictures, squares)
+        return [_to_picture(of_picture, *output) for of_picture, output in zip(squares, outputs, strict=True)]
 
 
 def _to_picture(

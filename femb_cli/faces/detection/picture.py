@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from femb_cli.faces.detection.networks import ONet, RNet
+
 
 @dataclass(frozen=True)
 class Squares:
@@ -116,6 +118,11 @@ def shrink(pixels_13HW: Tensor, height: int, width: int) -> Tensor:
     return F.interpolate(pixels_13HW, size=(height, width), mode="bilinear", antialias=True)
 
 
-def cut_all(pictures: Sequence[Picture], squares: Sequence[Squares], size: int) -> Tensor:
-    """Cut each picture's squares, see `Picture.cut`; one batch in their order."""
-    return torch.cat([picture.cut(of_picture, size) for picture, of_picture in zip(pictures, squares, strict=True)])
+def look_at(
+    network: RNet | ONet, pictures: Sequence[Picture], squares: Sequence[Squares]
+) -> list[tuple[NDArray[np.float64], ...]]:
+    """Run a network on the squares of all pictures in one batch; return its outputs for each picture, float64."""
+    cuts = [picture.cut(of_picture, network.input_size) for picture, of_picture in zip(pictures, squares, strict=True)]
+    ends = np.cumsum([len(of_picture) for of_picture in squares])[:-1]
+    outputs = (output.double().numpy() for output in network(torch.cat(cuts)))
+    return list(zip(*(np.split(output, ends) for output in outputs), strict=True))
