@@ -12,6 +12,7 @@ import typer
 
 from femb_cli import __version__
 from femb_cli.cli import (
+    align,
     config,
     convert,
     convert_checkpoint,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.command()(convert.convert)
 app.command()(train.train)
+app.command()(align.align)
 app.command()(embed.embed)
 app.command()(verify.verify)
 app.command()(identify.identify)

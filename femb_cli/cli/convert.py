@@ -2,16 +2,18 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from femb_cli.cli import options
+from femb_cli.cli.faces_output import tell_of_faces
 from femb_cli.cli.output import Output
 from femb_cli.data.conversion.choices import Format, OnError
 
 if TYPE_CHECKING:
     from femb_cli.data.source import ImageSource
+    from femb_cli.inference.align import Alignment
 
 MOST_WARNINGS = 10
 
@@ -41,6 +43,14 @@ def convert(
     images: Annotated[
         Path | None, typer.Option("--images", help="Folder with the images of a list. Default: beside the list.")
     ] = None,
+    align: Annotated[
+        Literal["never", "auto", "always"],
+        typer.Option(
+            "--align", help="Write the aligned faces of images that are not 112 x 112 pixels (auto), or of all."
+        ),
+    ] = "never",
+    faces: options.OneFace = "main",
+    detector: options.Detector = "mtcnn",
     on_error: Annotated[
         OnError, typer.Option("--on-error", help="At a damaged image: stop, or skip it and list it in skipped.txt.")
     ] = "stop",
@@ -56,7 +66,7 @@ def convert(
     dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Convert a face dataset to a Hugging Face dataset; the image bytes stay the same.
+    """Convert a face dataset to a Hugging Face dataset; the image bytes stay the same unless --align is given.
 
     femb detects what SRC is and how it is laid out. A verification set (.bin) becomes a benchmark: images and pairs.
     After an interruption, the same command resumes. (femb convert-checkpoint is for weights.)
@@ -67,6 +77,7 @@ def convert(
       femb convert lfw_aligned_112.zip lfw_dev --identities peopleDevTrain.txt
       femb convert ms1m.list ms1m --images /data/ms1m --on-error skip
       femb convert photos/ people --min-images 3 --dry-run
+      femb convert photos/ people --align auto --on-error skip
       femb convert webface/ hub/ --format parquet
       femb convert agedb_30.bin agedb_30
     """
@@ -89,6 +100,12 @@ def convert(
     if dry_run:
         _print_plan(opened, destination, output, selection)
         return
+    if align == "never":
+        _warn_of_photos(opened, output)
+    else:
+        from femb_cli.inference.align import Alignment
+
+        opened = _align(opened, Alignment(align, faces, detector), output, selection, skip_bad=on_error == "skip")
     layout = {"format": format, "shard_bytes": shard_size * 10**6}
     _convert_images(opened, destination, output, {**selection, **writing, **layout})
 
@@ -112,6 +129,31 @@ def _read_identities(path: Path | None) -> list[str] | None:
     from femb_cli.data.conversion.plan import read_identity_list
 
     return None if path is None else read_identity_list(path)
+
+
+def _warn_of_photos(source: "ImageSource", output: Output) -> None:
+    from femb_cli.data.survey import warn_of_photos
+
+    if warning := warn_of_photos(source, advice="they are kept as they are; --align auto writes their aligned faces"):
+        output.warn(warning)
+
+
+def _align(
+    source: "ImageSource", alignment: "Alignment", output: Output, selection: dict[str, Any], *, skip_bad: bool
+) -> "ImageSource":
+    """Find the faces of the selected photos; photos without one are left out."""
+    from femb_cli.data.conversion.plan import plan_conversion
+    from femb_cli.inference.align import align_source, survey_source
+    from femb_cli.runtime.signals import interruption_says
+
+    survey = survey_source(source, alignment, rows_N=plan_conversion(source, **selection).rows_N)
+    output.say(survey.note or "no image is a photo: nothing is aligned")
+    with interruption_says("interrupted; the same command continues"), output.progress("finding faces") as progress:
+        aligned = align_source(survey, skip_bad=skip_bad, encoding="png", progress=progress)
+    for name, problem in aligned.failed[:MOST_WARNINGS]:
+        output.warn(f"left out {name}: {problem}")
+    tell_of_faces(output, aligned.num_photos, aligned.without_face, aligned.several_faces, alignment.faces)
+    return aligned.source
 
 
 def _print_plan(source: "ImageSource", destination: Path, output: Output, selection: dict[str, Any]) -> None:

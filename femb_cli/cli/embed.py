@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from femb_cli.cli import options
+from femb_cli.cli.faces_output import tell_of_faces
 from femb_cli.cli.output import Output, format_pairs
 from femb_cli.errors import UsageError
 from femb_cli.text import lines_of
@@ -29,6 +30,9 @@ def embed(
     model: options.Model = None,
     flip: Annotated[bool, typer.Option("--flip/--no-flip", help="Add the embedding of the mirror image.")] = False,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images in a batch of each process.")] = 64,
+    align: options.Align = "auto",
+    faces: options.Faces = "main",
+    detector: options.Detector = "mtcnn",
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and list them.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted embedding.")] = False,
     processes: options.Processes = None,
@@ -41,10 +45,13 @@ def embed(
 ) -> None:
     """Embed images into a file of raw embeddings, float32 (N, D), with the name of each image.
 
+    Images of 112 x 112 pixels are aligned faces. All others are photos: their faces are found, aligned and embedded.
+
     \b
     Examples:
       femb embed images/ -o embeddings.npy
       femb embed lfw_aligned_112.zip -o lfw.parquet --model runs/lfw --flip
+      femb embed holiday/ -o faces.parquet --faces all
       find faces -name '*.jpg' | femb embed - -o faces.npy
     """
     from femb_cli.evaluation.embeddings.formats import format_to_write
@@ -53,6 +60,7 @@ def embed(
     describes_itself = format_to_write(out).holds_description
     output.load_libraries()
     from femb_cli.checkpoints.runs import runs_folder
+    from femb_cli.inference.align import Alignment
     from femb_cli.inference.embed_job import EmbedJob, run_embedding
     from femb_cli.runtime.devices import check_devices
     from femb_cli.runtime.launch import launch
@@ -63,6 +71,7 @@ def embed(
         out=out,
         model=model,
         runs=runs_folder(),
+        alignment=Alignment(align, faces, detector),
         flip=flip,
         batch_size=batch_size,
         skip_bad=skip_bad,
@@ -75,22 +84,28 @@ def embed(
         return
     num_processes = processes or gpus or 1
     check_devices(num_processes, gpus, device)
-    if (warning := job.check()) is not None:
-        output.warn(warning)
+    survey = job.check()
+    if survey.note:
+        output.say(survey.note)
+    if survey.warning:
+        output.warn(survey.warning)
     if resume and (kept := job.describe_unfinished()):
         output.say(f"going on after {kept}")
     with (
         interruption_says("interrupted; the same command with --resume continues"),
-        output.progress("embedding") as progress,
+        output.progress("finding faces") as searching,
+        output.progress("embedding") as embedding,
     ):
-        summary = launch(run_embedding, num_processes, job, progress if num_processes == 1 else None)
+        bars = (searching, embedding) if num_processes == 1 else ()
+        summary = launch(run_embedding, num_processes, job, *bars)
     if summary is None:
         return
     if not describes_itself:
         output.say(f"{out} cannot say which model it comes from: {out.suffix} has no place for that, .npy has")
     for name, problem in summary["failed"]:
         output.warn(f"left out {name}: {problem}")
-    output.result(summary, format_pairs({key: value for key, value in summary.items() if key != "failed"}))
+    tell_of_faces(output, summary["num_photos"], summary["without_face"], summary["with_several_faces"], faces)
+    output.result(summary, format_pairs({key: value for key, value in summary.items() if not isinstance(value, list)}))
 
 
 def _paths(images: list[str]) -> tuple[Path, ...]:

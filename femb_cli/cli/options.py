@@ -1,9 +1,11 @@
 """The options that several commands share, so that each has the same name and meaning everywhere."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+Choice = Literal["main", "largest", "center", "all"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
@@ -17,6 +19,29 @@ Model = Annotated[
     Path | None,
     typer.Option(
         "--model", "-m", metavar="MODEL", help="Run, checkpoint or .onnx file. Default: the newest finished run."
+    ),
+]
+Align = Annotated[
+    Literal["auto", "never", "always"],
+    typer.Option(
+        "--align",
+        help="Find and align the faces of images that are not 112 x 112 pixels (auto), of none, or of all.",
+    ),
+]
+Faces = Annotated[
+    Choice,
+    typer.Option(
+        "--faces",
+        help="Which faces of a photo: a large one near the middle (main), the largest, the one in the center, or all.",
+    ),
+]
+OneFace = Annotated[
+    Literal["main", "largest", "center"], typer.Option("--faces", help="Which face of a photo; see femb embed --help.")
+]
+Detector = Annotated[
+    str,
+    typer.Option(
+        "--detector", metavar="NAME", help="mtcnn, yunet (faster, downloaded once), or the path of YuNet's ONNX file."
     ),
 ]
 Processes = Annotated[

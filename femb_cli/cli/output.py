@@ -80,6 +80,8 @@ class Output:
         def move(done: int, total: int) -> None:
             bar.start()
             bar.update(task, completed=done, total=total or None)
+            if done == total:
+                bar.stop()  # so that the next bar can be shown
 
         try:
             yield move

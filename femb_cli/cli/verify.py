@@ -71,6 +71,9 @@ def verify(
         Protocol | None,
         typer.Option("--protocol", help="How accuracy is measured. Default: the benchmark's protocol, else arcface."),
     ] = None,
+    align: options.Align = "auto",
+    faces: options.OneFace = "main",
+    detector: options.Detector = "mtcnn",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images in a batch.")] = 64,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Write an HTML page with the metrics and curves.")
@@ -139,6 +142,7 @@ def verify(
         output.load_libraries()
         from femb_cli.checkpoints.runs import runs_folder
         from femb_cli.evaluation.verification.benchmarks import DEFAULT_BENCHMARK
+        from femb_cli.inference.align import Alignment
         from femb_cli.inference.verify_job import VerifyJob
 
         job = VerifyJob(
@@ -149,6 +153,7 @@ def verify(
             models=tuple(model or ()),
             runs=runs_folder(),
             protocol=protocol,
+            alignment=Alignment(align, faces, detector),
             flip=flip,
             batch_size=batch_size,
             use_cache=use_cache,
@@ -237,5 +242,5 @@ def _verify_images(job: "VerifyJob", num_processes: int, gpus: int | None, outpu
     if num_processes > 1 and not inside_launcher():
         output.say(f"embedding on {num_processes} processes")
         launch(cache_embeddings, num_processes, job)
-    results = job.run(pair_sets, output.progress)
+    results = job.run(pair_sets, output.progress, output.say)
     return results if is_main_process() else []

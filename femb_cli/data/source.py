@@ -86,6 +86,24 @@ class HasLooseFiles(Protocol):
         ...
 
 
+@runtime_checkable
+class DerivedSource(Protocol):
+    """A source whose images are made from those of another source, as aligned faces are.
+
+    Attributes:
+        source: The other source.
+        rows_N: For each image the row of `source` that it is made from, int64.
+    """
+
+    source: ImageSource
+    rows_N: np.ndarray
+
+    @property
+    def derivation(self) -> str:
+        """A text that changes whenever the images are made in another way."""
+        ...
+
+
 @dataclass(frozen=True)
 class RowGroups:
     """Blocks of consecutive rows that are read as a whole, as in Parquet.

@@ -7,7 +7,12 @@ import numpy as np
 
 from femb_cli.faces.face import Face
 
-Choice = Literal["largest", "center", "all"]
+Choice = Literal["main", "largest", "center", "all"]
+
+
+def by_size(faces: Sequence[Face]) -> list[Face]:
+    """Return the faces in the order in which they are numbered, from 1: the largest box first."""
+    return sorted(faces, key=lambda face: face.area, reverse=True)
 
 
 def choose_faces(faces: Sequence[Face], choice: Choice, *, width: int, height: int) -> list[Face]:
@@ -15,20 +20,26 @@ def choose_faces(faces: Sequence[Face], choice: Choice, *, width: int, height: i
 
     Args:
         faces: the faces of a photo.
-        choice: `largest` is the face with the largest box. `center` is the one whose landmarks lie nearest to the
-            photo's middle, on the mean; boxes of touching faces are too vague for that. `all` is every face, the
-            largest first.
+        choice: `main` is the face that is large and near the middle: the area of its box, less twice the squared
+            distance of its landmarks to the middle of the photo, is the largest; FaceNet's tools weigh alike. `largest`
+            is the one with the largest box, which may be a bystander's. `center` is the one whose landmarks lie nearest
+            to the middle. `all` is every face, the largest first.
         width: the photo's width in pixels.
         height: the photo's height in pixels.
     """
-    by_size = sorted(faces, key=lambda face: face.area, reverse=True)
-    if choice == "all":
-        return by_size
-    if choice == "largest":
-        return by_size[:1]
+    ordered = by_size(faces)
     middle = (np.array([width, height]) - 1) / 2
 
-    def distance_to_middle(face: Face) -> float:
+    def distance(face: Face) -> float:
+        # By the landmarks, because boxes of touching faces are too vague.
         return float(np.linalg.norm(face.landmarks.mean(axis=0) - middle))
 
-    return sorted(by_size, key=distance_to_middle)[:1]
+    match choice:
+        case "all":
+            return ordered
+        case "largest":
+            return ordered[:1]
+        case "center":
+            return sorted(ordered, key=distance)[:1]
+        case "main":
+            return sorted(ordered, key=lambda face: face.area - 2 * distance(face) ** 2, reverse=True)[:1]

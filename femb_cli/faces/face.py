@@ -27,3 +27,18 @@ class Face:
         """Area of the box, in square pixels."""
         left, top, right, bottom = self.box.tolist()
         return (right - left) * (bottom - top)
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoFaces:
+    """The faces of one photo.
+
+    Attributes:
+        width: width of the full-size upright photo, in pixels.
+        height: its height.
+        faces: its faces, the highest score first.
+    """
+
+    width: int
+    height: int
+    faces: tuple[Face, ...]

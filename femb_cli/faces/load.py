@@ -11,6 +11,9 @@ from femb_cli.files import cache_folder, file_sha256
 
 DETECTORS = ("mtcnn", "yunet")
 
+_ALGORITHM = 1
+"""Raised when femb finds other boxes or landmarks with the same networks than before."""
+
 _YUNET_URL = (
     "https://raw.githubusercontent.com/ShiqiYu/libfacedetection.train/0047ac24afb1a50a0c6105001c89d1b5b805dbf1"
     "/onnx/yunet_s_dynamic.onnx"
@@ -29,6 +32,23 @@ def load_face_finder(detector: str | Path = "mtcnn") -> FaceFinder:
         FembError: the package `mtcnn`, onnxruntime or the file is missing, or the file is another one.
     """
     return FaceFinder(_load_proposer(detector))
+
+
+def detector_fingerprint(detector: str | Path = "mtcnn") -> str:
+    """Return a text that is the same for two detectors only if they find the same faces.
+
+    Args:
+        detector: see `load_face_finder`.
+
+    Raises:
+        FembError: the file is missing, or YuNet cannot be downloaded.
+    """
+    if detector == "mtcnn":
+        return f"mtcnn-{_ALGORITHM}"
+    path = _published_yunet() if detector == "yunet" else Path(detector)
+    if not path.is_file():
+        raise FembError(f"no detector at {path}", hint=f"choose {' or '.join(DETECTORS)}, or the path of YuNet's file")
+    return f"yunet-{_ALGORITHM}-{file_sha256(path)[:12]}"
 
 
 def _load_proposer(detector: str | Path) -> Proposer:

@@ -42,6 +42,11 @@ class UnreadableImage(FembError):
     """An image cannot be read, and unreadable images are not to be left out."""
 
 
+def unreadable_image(problem: str) -> UnreadableImage:
+    """Return the error for an image that cannot be read."""
+    return UnreadableImage(problem, hint="--skip-bad leaves unreadable images out and lists them")
+
+
 class _Decoded(NamedTuple):
     """One image, or the problem that prevents reading it; `position` is its place among the wanted images."""
 
@@ -146,7 +151,7 @@ def _refuse_failed(shares: Sequence[_Share], *, skip_bad: bool) -> None:
     """Raise the problem of the first image that could not be read, unless such images are skipped."""
     failed = sorted(pair for share in shares for pair in share.failed)
     if failed and not skip_bad:
-        raise UnreadableImage(failed[0][1], hint="--skip-bad leaves unreadable images out and lists them")
+        raise unreadable_image(failed[0][1])
 
 
 def _merge_shares(

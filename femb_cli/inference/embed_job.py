@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.onnx_file import onnx_metadata, read_onnx_model
 from femb_cli.checkpoints.runs import newest_finished_run
 from femb_cli.checkpoints.store import open_checkpoint
-from femb_cli.data.files.folder import FileListSource
-from femb_cli.data.files.naming import is_image_name
-from femb_cli.data.images.decode import ALIGNED_SIZE, decode_image
-from femb_cli.data.open import open_source
-from femb_cli.data.source import ImageSource
-from femb_cli.errors import FembError
+from femb_cli.data.open import open_sources
 from femb_cli.evaluation.embeddings.formats import names_path
+from femb_cli.inference.align import Alignment, Survey, align_source, no_face_error, survey_source
 from femb_cli.inference.embed_to_file import write_embeddings
 from femb_cli.inference.embedder import is_onnx, load_embedder
 from femb_cli.inference.unfinished_embeddings import check_output, unfinished_note
@@ -24,12 +22,13 @@ from femb_cli.runtime.ranks import is_main_process
 
 @dataclass(frozen=True)
 class EmbedJob:
-    """The images, the model and the output file; see `femb embed --help`."""
+    """The images, the model, the alignment and the output file; see `femb embed --help`."""
 
     images: tuple[Path, ...]
     out: Path
     model: Path | None
     runs: Path
+    alignment: Alignment
     flip: bool
     batch_size: int
     skip_bad: bool
@@ -37,31 +36,22 @@ class EmbedJob:
     device: str | None
     overwrite: bool
 
-    def open_images(self) -> ImageSource:
-        """Open a single folder, archive, list or dataset as a source; anything else is a list of image files."""
-        only = self.images[0] if len(self.images) == 1 else None
-        if only is not None and not (only.is_file() and is_image_name(only.name)):
-            return open_source(only)
-        return FileListSource(self.images)
-
     def find_model(self) -> Path:
         """Return the given model, or the newest finished run."""
         return self.model or newest_finished_run(self.runs)
 
-    def check(self) -> str | None:
-        """Find errors in the arguments before any process starts.
-
-        Returns:
-            A warning if the images may not be aligned faces.
+    def check(self) -> Survey:
+        """Find errors in the arguments before any process starts, and see which images are photos.
 
         Raises:
             FembError: an output exists, or the images or the model cannot be opened.
         """
         check_output(self.out, resume=self.resume, overwrite=self.overwrite)
-        source = self.open_images()
-        if not is_onnx(model := self.find_model()):
-            open_checkpoint(model)
-        return alignment_warning(source)
+        return self.survey(read_card(self.find_model()).preprocessing.input_size)
+
+    def survey(self, input_size: int) -> Survey:
+        """Open the images and see which of them are photos; `input_size` is the network's."""
+        return survey_source(open_sources(self.images), self.alignment, input_size=input_size)
 
     def describe(self) -> dict[str, Any]:
         """Describe what the job would do, for a dry run.
@@ -72,8 +62,10 @@ class EmbedJob:
         check_output(self.out, resume=self.resume, overwrite=self.overwrite)
         model = self.find_model()
         embedder = load_embedder(model, "cpu")
+        survey = self.survey(embedder.preprocessing.input_size)
         return {
-            "num_images": len(self.open_images()),
+            "num_images": len(survey.rows_N),
+            "num_photos": survey.num_photos,
             "embedding_dim": embedder.embedding_dim,
             "model": str(model),
             "path": str(self.out),
@@ -87,51 +79,64 @@ class EmbedJob:
         return f"{note.done:,} of {note.job.num_images:,} images" if note is not None else ""
 
 
-def alignment_warning(source: ImageSource) -> str | None:
-    """Return a warning if the first image does not have the size of an aligned face."""
-    try:
-        height, width, _ = decode_image(source.read(0), size=None).shape
-    except FembError:
-        return None
-    if (height, width) == (ALIGNED_SIZE, ALIGNED_SIZE):
-        return None
-    return (
-        f"{source.names[0]} is {width} x {height} pixels and will be resized: networks expect {ALIGNED_SIZE} x"
-        f" {ALIGNED_SIZE} faces aligned to the ArcFace template, and embed other images badly"
-    )
+def read_card(model: Path) -> ModelCard:
+    """Return the card of a run, a checkpoint, a safetensors file or an exported ONNX file, without loading the network.
+
+    Raises:
+        FembError: there is no model, or its card is damaged.
+    """
+    if is_onnx(model):
+        return ModelCard.from_metadata(onnx_metadata(read_onnx_model(model)), str(model))
+    return open_checkpoint(model).card
 
 
-def run_embedding(job: EmbedJob, progress: Progress | None) -> dict[str, Any] | None:
+def run_embedding(
+    job: EmbedJob, searching: Progress | None = None, embedding: Progress | None = None
+) -> dict[str, Any] | None:
     """Run a job, on each of its processes.
+
+    Args:
+        job: the job.
+        searching: called with the number of photos that were searched for faces, and the total.
+        embedding: called with the number of images embedded, and the total.
 
     Returns:
         A summary on the main process; None on the others.
     """
     join_process_group(job.device)
-    source = job.open_images()
     embedder = load_embedder(job.find_model(), job.device)
+    survey = job.survey(embedder.preprocessing.input_size)
+    aligned = align_source(survey, skip_bad=job.skip_bad, progress=searching)
+    if not len(aligned.source):
+        raise no_face_error(aligned, job.alignment)
     started = time.perf_counter()
     result = write_embeddings(
         embedder,
-        source,
+        aligned.source,
         job.out,
         batch_size=job.batch_size,
         flip=job.flip,
         skip_bad=job.skip_bad,
         resume=job.resume,
         overwrite=job.overwrite,
-        progress=progress,
+        progress=embedding,
     )
     seconds = time.perf_counter() - started
     if not is_main_process():
         return None
+    failed = [*aligned.failed, *result.failed]
     return {
         "num_images": len(result.indices_N),
-        "num_failed": len(result.failed),
+        "num_failed": len(failed),
+        "num_photos": aligned.num_photos,
+        "num_without_face": len(aligned.without_face),
+        "num_with_several_faces": len(aligned.several_faces),
         "embedding_dim": embedder.embedding_dim,
         "path": str(job.out),
         "names_path": str(names_path(job.out)),
-        "images_per_second": round((len(source) - result.num_kept) / max(seconds, 1e-9), 1),
+        "images_per_second": round((len(aligned.source) - result.num_kept) / max(seconds, 1e-9), 1),
         "model": embedder.name,
-        "failed": [list(pair) for pair in result.failed],
+        "failed": [list(pair) for pair in failed],
+        "without_face": list(aligned.without_face),
+        "with_several_faces": list(aligned.several_faces),
     }

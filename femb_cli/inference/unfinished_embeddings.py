@@ -39,7 +39,7 @@ from femb_cli.files import (
     sync,
     write_errors,
 )
-from femb_cli.inference.describe import describe
+from femb_cli.inference.describe import columns_of, describe
 from femb_cli.inference.embed import Embeddings, UnreadableImage
 from femb_cli.inference.embedder import Embedder
 from femb_cli.inference.part_file import PartFile, is_part_file, refuse_second_writer
@@ -104,7 +104,7 @@ class UnfinishedEmbeddings:
                 to be continued, is damaged, or belongs to other images, another model or other options; or the disk has
                 not enough space.
         """
-        job = EmbeddingJob.of(self._embedder, self._source.names, flip=self._flip)
+        job = EmbeddingJob.of(self._embedder, self._source, flip=self._flip)
         make_parent(self._out)
         _refuse_foreign(self._out)
         with write_errors(self._out):
@@ -179,7 +179,7 @@ class UnfinishedEmbeddings:
         names = _names(self._source, indices_N)
         with self._keeping_what_is_done():
             if not self._is_published:
-                self._publish(self._part, names)
+                self._publish(self._part, indices_N, names)
             elif is_npy(self._out):
                 self._refuse_other_names(names)
                 self._write_names(names)
@@ -229,7 +229,7 @@ class UnfinishedEmbeddings:
         }
         return found == replace(expected, **any_of)
 
-    def _publish(self, part: PartFile, names: Sequence[str]) -> None:
+    def _publish(self, part: PartFile, indices_N: NDArray[np.int64], names: Sequence[str]) -> None:
         if not self._note.overwrite:
             check_replaceable(self._out, overwrite=False)
         description = self._describe(names)
@@ -240,7 +240,8 @@ class UnfinishedEmbeddings:
             return
         part.complete(len(names), npy.description_to_bytes(description))
         with new_file(self._out, overwrite=True) as aside:
-            write(aside, np.load(part.path, mmap_mode="r"), names, description)
+            rows_ND = np.load(part.path, mmap_mode="r")
+            write(aside, rows_ND, names, description, columns_of(self._source, indices_N, rows_ND))
             self._write_note(published=file_sha256(aside))
 
     def _write_note(self, **changes: Any) -> None:
@@ -266,6 +267,7 @@ class UnfinishedEmbeddings:
             self._embedder,
             weights=self._note.job.weights,
             flip=self._flip,
+            alignment=self._note.job.alignment,
             num_rows=len(names),
             names=names_digest(name_lines(names)),
         )

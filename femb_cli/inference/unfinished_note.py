@@ -4,7 +4,6 @@ Shape suffix: N images.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import pairwise
@@ -12,9 +11,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
 from femb_cli.evaluation.embeddings.names import name_lines, names_digest
 from femb_cli.files import write_text
+from femb_cli.inference.describe import AS_GIVEN, alignment_of
 from femb_cli.inference.embedder import Embedder
 from femb_cli.inference.model_digest import model_digest
 
@@ -22,6 +23,7 @@ _DIFFERENCES = {
     "weights": "weights or preprocessing of the model differ",
     "embedding_dim": "embedding dimension differs",
     "flip": "flip differs",
+    "alignment": "alignment of the faces differs",
     "num_images": "number of images differs",
     "names": "names of the images differ",
     "dtype": "type of the numbers differs",
@@ -40,6 +42,7 @@ class EmbeddingJob:
         num_images: number of images.
         names: checksum of their names.
         dtype: type of the numbers.
+        alignment: how the faces were aligned.
     """
 
     model: str
@@ -49,10 +52,11 @@ class EmbeddingJob:
     num_images: int
     names: str
     dtype: str = "float32"
+    alignment: str = AS_GIVEN
 
     @classmethod
-    def of(cls, embedder: Embedder, names: Sequence[str], *, flip: bool) -> "EmbeddingJob":
-        """Return the job of a model and the names of its images.
+    def of(cls, embedder: Embedder, source: ImageSource, *, flip: bool) -> "EmbeddingJob":
+        """Return the job of a model and its images.
 
         Raises:
             FembError: a name cannot be written as one line of text.
@@ -62,8 +66,9 @@ class EmbeddingJob:
             weights=model_digest(embedder),
             embedding_dim=embedder.embedding_dim,
             flip=flip,
-            num_images=len(names),
-            names=names_digest(name_lines(names)),
+            num_images=len(source),
+            names=names_digest(name_lines(source.names)),
+            alignment=alignment_of(source),
         )
 
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from femb_cli.checkpoints.runs import newest_finished_run
+from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet, open_benchmark, open_pairs
 from femb_cli.evaluation.verification.result import Verification
+from femb_cli.inference.align import Alignment, align_source, survey_source
 from femb_cli.inference.embedder import load_embedder
 from femb_cli.inference.verify import Flip, verify
 from femb_cli.progress import Progress, Say, silent
@@ -28,6 +32,7 @@ class VerifyJob:
     models: tuple[Path, ...]
     runs: Path
     protocol: str | None
+    alignment: Alignment
     flip: Flip | None
     batch_size: int
     use_cache: bool
@@ -42,17 +47,26 @@ class VerifyJob:
             for name in self.datasets
         ]
 
-    def run(self, pair_sets: list[PairSet], show_progress: ShowProgress) -> list[Verification]:
-        """Verify every model (or the newest finished run) on every pair set."""
+    def run(self, pair_sets: list[PairSet], show_progress: ShowProgress, say: Say = silent) -> list[Verification]:
+        """Verify every model (or the newest finished run) on every pair set.
+
+        Args:
+            pair_sets: the pair sets.
+            show_progress: shows the progress of each verification.
+            say: called with a sentence on photos among the images.
+        """
         results = []
         for path in self.models or (newest_finished_run(self.runs),):
             embedder = load_embedder(path, self.device)
             for pair_set in pair_sets:
+                input_size = embedder.preprocessing.input_size
+                with show_progress(f"finding faces of {pair_set.name}") as progress:
+                    aligned = self._align(pair_set, input_size, say, progress)
                 with show_progress(f"{pair_set.name} with {path}") as progress:
                     results.append(
                         verify(
                             embedder,
-                            pair_set,
+                            aligned,
                             flip=self.flip,
                             batch_size=self.batch_size,
                             use_cache=self.use_cache,
@@ -60,6 +74,27 @@ class VerifyJob:
                         )
                     )
         return results
+
+    def _align(self, pair_set: PairSet, input_size: int, say: Say, progress: Progress | None) -> PairSet:
+        """Return a pair set with the aligned faces of its images, if some of them are photos.
+
+        Raises:
+            FembError: no face is found in a photo, or it cannot be read.
+        """
+        used_N = np.unique(np.concatenate(pair_set.pairs.indices(pair_set.images.names)))
+        survey = survey_source(pair_set.images, self.alignment, input_size=input_size, rows_N=used_N)
+        if survey.note:
+            say(f"{pair_set.name}: {survey.note}")
+        if survey.warning:
+            say(f"warning: {pair_set.name}: {survey.warning}")
+        aligned = align_source(survey, progress=progress)
+        if aligned.without_face:
+            raise FembError(
+                f"no face was found in {len(aligned.without_face):,} of {aligned.num_photos:,} photos of"
+                f" {pair_set.name}, the first is {aligned.without_face[0]!r}",
+                hint="leave their pairs out, or align the faces by hand and give them as images of 112 x 112 pixels",
+            )
+        return replace(pair_set, images=aligned.source) if aligned.num_photos else pair_set
 
 
 def cache_embeddings(job: VerifyJob) -> None:

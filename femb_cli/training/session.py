@@ -15,6 +15,7 @@ from femb_cli.config.load import dump_config
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource, check_identities
+from femb_cli.data.survey import warn_of_photos
 from femb_cli.errors import FembError, UsageError
 from femb_cli.evaluation.verification.open import PairSet, open_benchmark
 from femb_cli.evaluation.verification.overlap import find_overlap
@@ -136,6 +137,8 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
         _check_class_weights(config, plan)
     source = source or _draw_training_set(config, say, progress)
     check_identities(source)
+    if isinstance(config.data, DatasetConfig):
+        _warn_of_photos(source, config, say)
     info = _describe_conditions(request, plan, source)
     checkpoint = None if resumed is None else _check_resumable(resumed, config, plan, info, say)
     training = held_out.training if held_out else source
@@ -224,6 +227,13 @@ def _fetch_benchmarks(
         if isinstance(config.data, DatasetConfig):
             _warn_of_overlap(training, benchmark, say)
     return names
+
+
+def _warn_of_photos(source: ImageSource, config: TrainConfig, say: Say) -> None:
+    """Warn if the training set holds photos instead of aligned faces."""
+    advice = "they are resized; femb convert --align auto makes a training set of their aligned faces"
+    if warning := warn_of_photos(source, other_sizes=[config.backbone.input_size], advice=advice):
+        say(f"warning: {warning}")
 
 
 def _warn_of_overlap(training: ImageSource, benchmark: PairSet, say: Say) -> None:

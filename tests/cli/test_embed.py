@@ -65,9 +65,18 @@ def test_images_listed_on_stdin_keep_their_order(femb, trained, monkeypatch):
 
 def test_a_large_photo_is_embedded_at_the_network_s_size(femb, trained):
     Image.new("RGB", (250, 250), (120, 90, 80)).save("photo.png")
-    result = femb("embed", "photo.png", "-o", "e.npy", "--model", trained)
+    result = femb("embed", "photo.png", "-o", "e.npy", "--model", trained, "--align", "never")
     assert result.code == 0
-    assert "250 x 250" in result.err
+    assert "warning: 1 of 1 images are photos, not aligned faces of 112 x 112 pixels" in result.err
+
+
+def test_a_photo_without_a_face_gets_no_embedding(femb, trained):
+    Image.new("RGB", (250, 250), (120, 90, 80)).save("wall.png")
+    refused = femb("embed", "wall.png", "-o", "e.npy", "--model", trained)
+    assert refused.code == 1
+    assert "no face was found in 1 photos" in refused.err
+    assert "--align never" in refused.err
+    assert not Path("e.npy").exists()
 
 
 def test_a_failing_process_is_one_clear_error(femb, trained):

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from pictures import encode
 
-from femb_cli.data.files.folder import FileListSource
+from femb_cli.data.open import open_sources
 from femb_cli.errors import FembError
 from femb_cli.inference import embed_to_file
-from femb_cli.inference.embed_job import EmbedJob, alignment_warning, run_embedding
+from femb_cli.inference.align import Alignment
+from femb_cli.inference.embed_job import EmbedJob, run_embedding
 
 
 @pytest.fixture
@@ -21,12 +22,15 @@ def images(tmp_path) -> Path:
     return folder
 
 
-def job(folder: Path, *images: Path, model: Path | None = None, overwrite: bool = False) -> EmbedJob:
+def job(
+    folder: Path, *images: Path, model: Path | None = None, overwrite: bool = False, align: str = "never"
+) -> EmbedJob:
     return EmbedJob(
         images=images,
         out=folder / "e.npy",
         model=model,
         runs=folder / "runs",
+        alignment=Alignment(align),
         flip=False,
         batch_size=8,
         skip_bad=False,
@@ -36,25 +40,31 @@ def job(folder: Path, *images: Path, model: Path | None = None, overwrite: bool 
     )
 
 
-def test_a_folder_is_a_source_of_its_images(images, tmp_path):
-    assert list(job(tmp_path, images).open_images().names) == ["0.png", "1.png"]
+def test_a_folder_is_a_source_of_its_images(images):
+    assert list(open_sources([images]).names) == ["0.png", "1.png"]
 
 
-def test_image_files_are_taken_in_their_order(images, tmp_path):
-    source = job(tmp_path, images / "1.png", images / "0.png").open_images()
+def test_image_files_are_taken_in_their_order(images):
+    source = open_sources([images / "1.png", images / "0.png"])
     assert [Path(name).name for name in source.names] == ["1.png", "0.png"]
 
 
-def test_a_single_image_is_a_list_of_one(images, tmp_path):
-    assert len(job(tmp_path, images / "1.png").open_images()) == 1
+def test_a_single_image_is_a_list_of_one(images):
+    assert len(open_sources([images / "1.png"])) == 1
 
 
-def test_an_aligned_face_needs_no_warning(images):
-    assert alignment_warning(FileListSource((images / "0.png",))) is None
+def test_an_aligned_face_needs_no_word(images, tmp_path, trained):
+    survey = job(tmp_path, images / "0.png", model=trained, align="auto").check()
+    assert (survey.note, survey.warning) == ("", "")
 
 
-def test_an_image_of_another_size_needs_a_warning(images):
-    assert "1.png is 250 x 200 pixels" in alignment_warning(FileListSource((images / "1.png",)))
+def test_photos_are_counted_and_what_happens_to_them_is_said(images, tmp_path, trained):
+    found = "1 of 2 images are photos, not aligned faces of 112 x 112 pixels"
+    assert job(tmp_path, images, model=trained, align="auto").check().note.startswith(f"{found}: finding faces with")
+    assert job(tmp_path, images, model=trained, align="never").check().warning.startswith(f"{found}, which are resized")
+    assert (
+        job(tmp_path, images, model=trained, align="always").check().note == "finding faces with mtcnn in all 2 images"
+    )
 
 
 def test_a_job_is_refused_before_it_starts_if_its_names_file_exists(images, tmp_path, trained):
@@ -68,6 +78,7 @@ def test_a_job_is_refused_before_it_starts_if_its_names_file_exists(images, tmp_
 def test_a_plan_names_the_model_and_both_files(images, tmp_path, trained):
     assert job(tmp_path, images, model=trained).describe() == {
         "num_images": 2,
+        "num_photos": 1,
         "embedding_dim": 128,
         "model": str(trained),
         "path": str(tmp_path / "e.npy"),

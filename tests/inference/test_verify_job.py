@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from femb_cli.errors import FembError
+from femb_cli.inference.align import Alignment
 from femb_cli.inference.embedder import Embedder
 from femb_cli.inference.verify_job import VerifyJob, cache_embeddings
 from femb_cli.progress import silent
@@ -27,6 +28,7 @@ def job(trained, tmp_path, monkeypatch) -> VerifyJob:
         models=(trained, trained),
         runs=tmp_path / "runs",
         protocol=None,
+        alignment=Alignment(),
         flip=None,
         batch_size=8,
         use_cache=True,
@@ -43,7 +45,7 @@ def test_every_model_is_verified_on_every_pair_set(job, trained):
 
     results = job.run(job.open_pair_sets(silent), show)
     assert [result.benchmark for result in results] == ["pairs.csv"] * 2
-    assert labels == [f"pairs.csv with {trained}"] * 2
+    assert labels == ["finding faces of pairs.csv", f"pairs.csv with {trained}"] * 2
     assert results[0].metrics == results[1].metrics
     assert (results[0].metrics.protocol, results[0].metrics.num_pairs) == ("arcface", 4)
 

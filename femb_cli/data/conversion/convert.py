@@ -6,7 +6,7 @@ Shapes: N images, M images without an identity.
 import logging
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from femb_cli.data.conversion.dataset_writer import SHARD_BYTES, DatasetWriter
 from femb_cli.data.conversion.plan import ConversionPlan, plan_conversion
 from femb_cli.data.conversion.skipped import SKIPPED_FILE, skipped_text
 from femb_cli.data.dataset_info import FEMB_INFO_FILE, has_dataset_info, read_dataset_info
-from femb_cli.data.source import HasExtraColumns, HasLooseFiles, ImageSource, names_of, read_or_error
+from femb_cli.data.source import DerivedSource, HasExtraColumns, HasLooseFiles, ImageSource, names_of, read_or_error
 from femb_cli.errors import FembError
 from femb_cli.progress import Progress
 
@@ -203,6 +203,9 @@ def _describe(source: ImageSource, plan: ConversionPlan) -> dict[str, Any]:
     An interrupted conversion is resumed only if the descriptions are equal. So the description includes the sizes and
     times of the files, to detect that one has changed.
     """
+    if isinstance(source, DerivedSource):
+        origin = _describe(source.source, replace(plan, rows_N=source.rows_N[plan.rows_N]))
+        return {**origin, "derivation": source.derivation}
     names = source.names if isinstance(source, HasLooseFiles) else ()
     content = xxhash.xxh3_128(f"{plan.identity_names} {list(names)}".encode())
     content.update(plan.rows_N.data)

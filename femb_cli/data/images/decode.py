@@ -61,12 +61,14 @@ def decode_image(encoded: Encoded, size: int | None = ALIGNED_SIZE, name: object
     return pixels_HW3
 
 
-def decode_photo(encoded: Encoded, name: object = "photo") -> NDArray[np.uint8]:
-    """Decode a photo to uint8 RGB at its own size, (H, W, 3), turned upright by its EXIF orientation.
+def decode_photo(encoded: Encoded, name: object = "photo", *, shorter_side: int | None = None) -> NDArray[np.uint8]:
+    """Decode a photo to uint8 RGB, (H, W, 3), turned upright by its EXIF orientation.
 
     Args:
         encoded: JPEG, PNG, BMP, WebP ... as stored.
         name: What to call the photo in an error; converted by str().
+        shorter_side: Let the JPEG decoder reduce the photo by up to 8, which is faster, as long as its shorter side
+            keeps this many pixels; None keeps the stored size, as do all formats but JPEG.
 
     Raises:
         FembError: The bytes are not an image, are cut short, or state more than `MAX_PIXELS` pixels.
@@ -77,7 +79,9 @@ def decode_photo(encoded: Encoded, name: object = "photo") -> NDArray[np.uint8]:
         try:
             header = Image.open(io.BytesIO(encoded))
             if header.mode in ("RGB", "L") and header.width * header.height <= MAX_PIXELS:
-                pixels_HW3, tag = simplejpeg.decode_jpeg(encoded, "RGB"), orientation(header)
+                least = shorter_side or min(header.size)
+                pixels_HW3 = simplejpeg.decode_jpeg(encoded, "RGB", min_height=least, min_width=least)
+                tag = orientation(header)
                 return pixels_HW3 if tag == 1 else np.array(turn_upright(Image.fromarray(pixels_HW3), tag))
         except (OSError, ValueError, Image.DecompressionBombError):  # damaged
             pass

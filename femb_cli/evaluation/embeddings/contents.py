@@ -3,12 +3,17 @@
 Shape suffixes: N embeddings, D embedding dimension.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.evaluation.embeddings.description import Description
+
+Columns = Mapping[str, NDArray[np.generic]]
+"""What is known about each embedding beside its name, such as its magnitude: columns of N values."""
 
 
 @dataclass(frozen=True, eq=False)

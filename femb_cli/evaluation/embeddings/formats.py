@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from femb_cli.errors import UsageError
 from femb_cli.evaluation.embeddings import csv, npy, npz, parquet, safetensors
-from femb_cli.evaluation.embeddings.contents import Contents
+from femb_cli.evaluation.embeddings.contents import Columns, Contents
 from femb_cli.evaluation.embeddings.description import Description
 
 NPY = ".npy"
 
-_Write = Callable[[Path, NDArray[np.float32], Sequence[str], Description], None]
+_Write = Callable[[Path, NDArray[np.float32], Sequence[str], Description, Columns], None]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Format:
 
     Attributes:
         read: return a file's contents; raises OSError, ValueError, ... if it is missing or damaged.
-        write: write rows, their names and their description; None for `.npy`, which grows while images are embedded.
+        write: write rows, their names, their description and further columns, which `.safetensors` leaves out; None for
+            `.npy`, which grows while images are embedded.
         place_of_names: where the file holds the names, for messages; empty for `.npy`.
         holds_description: whether the format has a place for a description.
     """

@@ -1,15 +1,16 @@
-"""`.npz`: NumPy's archive with the arrays `embeddings`, `names` and `description`.
+"""`.npz`: NumPy's archive with the arrays `embeddings`, `names`, `description`, and further columns.
 
 Shape suffixes: N embeddings, D embedding dimension.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.evaluation.embeddings.contents import Contents
+from femb_cli.evaluation.embeddings.contents import Columns, Contents
 from femb_cli.evaluation.embeddings.description import Description, description_in
 
 
@@ -26,7 +27,10 @@ def read(path: Path) -> Contents:
         return Contents(arrays["embeddings"], names, description)
 
 
-def write(path: Path, rows_ND: NDArray[np.float32], names: Sequence[str], description: Description) -> None:
+def write(
+    path: Path, rows_ND: NDArray[np.float32], names: Sequence[str], description: Description, further: Columns
+) -> None:
     """Write embeddings with their names."""
     with path.open("wb") as file:
-        np.savez(file, embeddings=rows_ND, names=np.array(names), description=np.array(description.to_text()))
+        arrays: dict[str, Any] = {"embeddings": rows_ND, "names": np.array(names), **further}
+        np.savez(file, **arrays, description=np.array(description.to_text()))

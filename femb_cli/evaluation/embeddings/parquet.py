@@ -1,4 +1,4 @@
-"""`.parquet`: the columns `name` and `embedding` (a list of float32); the description in the schema's metadata.
+"""`.parquet`: the columns `name`, `embedding` (a list of float32) and further ones; the schema holds the description.
 
 Shape suffixes: N embeddings, D embedding dimension.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.evaluation.embeddings.contents import Contents
+from femb_cli.evaluation.embeddings.contents import Columns, Contents
 from femb_cli.evaluation.embeddings.description import Description, description_in
 
 _ROWS_AT_ONCE = 1 << 16
@@ -37,14 +37,17 @@ def read(path: Path) -> Contents:
     return Contents(_matrix(table["embedding"]), names, description)
 
 
-def write(path: Path, rows_ND: NDArray[np.float32], names: Sequence[str], description: Description) -> None:
+def write(
+    path: Path, rows_ND: NDArray[np.float32], names: Sequence[str], description: Description, further: Columns
+) -> None:
     """Write embeddings with their names, a row group at a time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     dimension = rows_ND.shape[1]
+    others = [(name, pa.from_numpy_dtype(column.dtype)) for name, column in further.items()]
     schema = pa.schema(
-        [("name", pa.string()), ("embedding", pa.list_(pa.float32(), dimension))],
+        [("name", pa.string()), ("embedding", pa.list_(pa.float32(), dimension)), *others],
         metadata={_KEY: description.to_text()},
     )
     with pq.ParquetWriter(path, schema, write_page_checksum=True) as writer:
@@ -52,7 +55,8 @@ def write(path: Path, rows_ND: NDArray[np.float32], names: Sequence[str], descri
             rows = slice(start, start + _ROWS_AT_ONCE)
             numbers = pa.array(np.ravel(rows_ND[rows]))
             embeddings = pa.FixedSizeListArray.from_arrays(numbers, dimension)
-            writer.write_table(pa.table([pa.array(names[rows], pa.string()), embeddings], schema=schema))
+            columns = [pa.array(column[rows]) for column in further.values()]
+            writer.write_table(pa.table([pa.array(names[rows], pa.string()), embeddings, *columns], schema=schema))
 
 
 def _matrix(column: Any) -> NDArray[Any]:

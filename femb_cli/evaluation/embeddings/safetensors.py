@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.evaluation.embeddings.contents import Contents
+from femb_cli.evaluation.embeddings.contents import Columns, Contents
 from femb_cli.evaluation.embeddings.description import Description, description_in
 from femb_cli.evaluation.embeddings.names import name_lines, names_from_text
 
@@ -30,8 +30,10 @@ def read(path: Path) -> Contents:
         raise ValueError(str(error)) from error
 
 
-def write(path: Path, rows_ND: NDArray[np.float32], names: Sequence[str], description: Description) -> None:
-    """Write embeddings with their names."""
+def write(
+    path: Path, rows_ND: NDArray[np.float32], names: Sequence[str], description: Description, further: Columns
+) -> None:
+    """Write embeddings with their names; further columns are left out."""
     from safetensors.numpy import save_file
 
     names_T = np.frombuffer(b"".join(name_lines(names)), dtype=np.uint8)

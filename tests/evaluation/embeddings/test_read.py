@@ -15,11 +15,16 @@ NAMES = ["a/1.jpg", 'ä, "b".png', "NA"]
 DESCRIBED = describe(ROWS, NAMES)
 
 
+COLUMNS = {"magnitude": np.arange(4, dtype=np.float32), "image": np.array(["a", "b", "", "d"])}
+
+
 def write(path: Path, rows=ROWS, names=NAMES) -> Path:
     if (write_format := FORMATS[path.suffix].write) is None:
         save_npy(path, rows, names, describe(rows, names))
     else:
-        write_format(path, rows, names, describe(rows, names))
+        write_format(
+            path, rows, names, describe(rows, names), {name: column[: len(rows)] for name, column in COLUMNS.items()}
+        )
     return path
 
 

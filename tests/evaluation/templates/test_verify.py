@@ -49,7 +49,7 @@ def test_a_file_that_describes_itself_names_its_model(femb, templates, tmp_path)
     folder, _ = templates
     names = [line.split()[0] for line in (folder / "meta" / "ijbc_face_tid_mid.txt").read_text().splitlines()]
     rows = np.load("features.npy")[:, :128]
-    FORMATS[".npz"].write(tmp_path / "e.npz", rows, names, describe(rows, names, model="net", flip="sum"))
+    FORMATS[".npz"].write(tmp_path / "e.npz", rows, names, describe(rows, names, model="net", flip="sum"), {})
     document = json.loads(femb("verify", "--templates", folder, "--embeddings", "e.npz", "--json").out)
     assert (document["model"], document["embeddings"], document["mode"]) == ("net", "e.npz", "N1D1")
 

@@ -1,0 +1,76 @@
+"""A cache of the faces that were found in photos, on disk, so that no photo is searched twice by one detector.
+
+Photos are known by a checksum of their bytes. An interrupted search continues where it was, and the next command on the
+same photos starts at once. Without a place to write, nothing is cached.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femb_cli.faces.face import Face, PhotoFaces
+from femb_cli.files import cache_folder
+
+MOST_PHOTOS = 2_000_000
+"""The earliest entries are removed beyond this number, of about 200 bytes each."""
+
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS faces"
+    " (number INTEGER PRIMARY KEY AUTOINCREMENT, detector TEXT, photo BLOB, found BLOB, UNIQUE (detector, photo))"
+)
+_AT_ONCE = 500
+_FACE_VALUES = 15  # box, landmarks, score
+
+
+class FaceCache:
+    """The faces that one detector has found.
+
+    Args:
+        detector: the detector's fingerprint.
+    """
+
+    def __init__(self, detector: str) -> None:
+        self._detector = detector
+
+    def find(self, photos: Sequence[bytes]) -> dict[bytes, PhotoFaces]:
+        """Return the faces of the photos that are in the cache, by the checksums of the photos."""
+        found: dict[bytes, PhotoFaces] = {}
+        with contextlib.suppress(sqlite3.Error, OSError, ValueError), self._open() as database:
+            for start in range(0, len(photos), _AT_ONCE):
+                some = photos[start : start + _AT_ONCE]
+                places = ",".join("?" * len(some))
+                query = f"SELECT photo, found FROM faces WHERE detector = ? AND photo IN ({places})"
+                rows = database.execute(query, (self._detector, *some))
+                found.update((photo, _from_bytes(stored)) for photo, stored in rows)
+        return found
+
+    def add(self, found: Mapping[bytes, PhotoFaces]) -> None:
+        """Store the faces of photos, by the checksums of the photos."""
+        rows = [(self._detector, photo, _to_bytes(faces)) for photo, faces in found.items()]
+        with contextlib.suppress(sqlite3.Error, OSError), self._open() as database:
+            database.executemany("INSERT OR REPLACE INTO faces (detector, photo, found) VALUES (?, ?, ?)", rows)
+            database.execute("DELETE FROM faces WHERE number <= (SELECT MAX(number) FROM faces) - ?", (MOST_PHOTOS,))
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """Open the database; what was changed is committed at the end, and rolled back after an error."""
+        path = cache_folder() / "faces.sqlite"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(sqlite3.connect(path, timeout=30)) as database, database:
+            database.execute(_TABLE)
+            yield database
+
+
+def _to_bytes(found: PhotoFaces) -> bytes:
+    values = [np.array([found.width, found.height], dtype="<f8")]
+    values += [np.concatenate([face.box, face.landmarks.ravel(), [face.score]]) for face in found.faces]
+    return np.concatenate(values).astype("<f8").tobytes()
+
+
+def _from_bytes(stored: bytes) -> PhotoFaces:
+    values: NDArray[np.float64] = np.frombuffer(stored, dtype="<f8")
+    faces = [Face(row[:4], row[4:14].reshape(5, 2), float(row[14])) for row in values[2:].reshape(-1, _FACE_VALUES)]
+    return PhotoFaces(int(values[0]), int(values[1]), tuple(faces))

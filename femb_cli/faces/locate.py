@@ -1,0 +1,125 @@
+"""Find the faces of a source's photos, on all cores; large photos are decoded small, because the search shrinks them.
+
+Shapes: N photos.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+import xxhash
+
+from femb_cli.data.images.decode import decode_photo
+from femb_cli.data.images.encoded import Encoded, quick_size
+from femb_cli.data.source import ImageName, ImageSource, read_or_error
+from femb_cli.errors import FembError
+from femb_cli.faces.cache import FaceCache
+from femb_cli.faces.face import Face, PhotoFaces
+from femb_cli.faces.find import SHORT_SIDE, FaceFinder
+from femb_cli.progress import Progress
+
+_BLOCK = 256
+"""Photos between two entries into the cache; their encoded bytes are in memory."""
+
+
+def locate_faces(
+    source: ImageSource,
+    rows: Sequence[int],
+    find: FaceFinder,
+    *,
+    cache: FaceCache | None = None,
+    progress: Progress | None = None,
+) -> list[PhotoFaces | FembError]:
+    """Return the faces of each photo, or the error that reading it raised.
+
+    Args:
+        source: the photos.
+        rows: which of them.
+        find: the detector.
+        cache: where to look first, and to store what is found.
+        progress: called with the number of photos done, and the total.
+    """
+    located: list[PhotoFaces | FembError] = []
+    with _one_thread_each() as pool:
+        for start in range(0, len(rows), _BLOCK):
+            block = rows[start : start + _BLOCK]
+            encoded = list(pool.map(lambda row: read_or_error(source, row), block))
+            photos = [b"" if isinstance(each, FembError) else xxhash.xxh3_128_digest(each) for each in encoded]
+            known = cache.find([photo for photo in photos if photo]) if cache is not None else {}
+            search = [
+                pool.submit(_search, each, ImageName(source, row), find, known.get(photo))
+                for row, each, photo in zip(block, encoded, photos, strict=True)
+            ]
+            for number, future in enumerate(search):
+                located.append(future.result())
+                if progress is not None:
+                    progress(start + number + 1, len(rows))
+            if cache is not None:
+                found = zip(photos, located[start:], strict=True)
+                cache.add({photo: each for photo, each in found if isinstance(each, PhotoFaces) and photo not in known})
+    return located
+
+
+def find_faces(encoded: Encoded, find: FaceFinder, name: object = "photo") -> PhotoFaces:
+    """Return the faces of one encoded photo.
+
+    Args:
+        encoded: JPEG, PNG, BMP, WebP ... as stored.
+        find: the detector.
+        name: what to call the photo in an error; converted by str().
+
+    Raises:
+        FembError: the bytes are not an image, or are cut short.
+    """
+    photo_HW3 = decode_photo(encoded, name, shorter_side=2 * SHORT_SIDE)
+    (faces,) = find([photo_HW3])
+    height, width = photo_HW3.shape[:2]
+    full_width, full_height = full_size(encoded, width, height)
+    scale_2 = np.array([full_width / width, full_height / height])
+    enlarged = [
+        Face(face.box * np.tile(scale_2, 2), (face.landmarks + 0.5) * scale_2 - 0.5, face.score) for face in faces
+    ]
+    return PhotoFaces(full_width, full_height, tuple(enlarged))
+
+
+def full_size(encoded: Encoded, width: int, height: int) -> tuple[int, int]:
+    """Return the width and the height of a full-size upright photo that may have been decoded smaller.
+
+    Args:
+        encoded: the encoded photo.
+        width: width of the decoded photo.
+        height: its height.
+    """
+    stored = quick_size(bytes(encoded)) or (width, height)
+    return (max(stored), min(stored)) if width >= height else (min(stored), max(stored))
+
+
+def _search(
+    encoded: bytes | FembError, name: object, find: FaceFinder, known: PhotoFaces | None
+) -> PhotoFaces | FembError:
+    if isinstance(encoded, FembError):
+        return encoded
+    if known is not None:
+        return known
+    try:
+        return find_faces(encoded, find, name)
+    except FembError as error:
+        return error
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
+    """Return threads, one for each core, in each of which torch computes with one thread.
+
+    The networks are too small to be divided among cores, but photos are many.
+    """
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(os.cpu_count() or 1, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        with pool:
+            yield pool
+    finally:
+        torch.set_num_threads(threads)  # the number holds for threads that start later, as well

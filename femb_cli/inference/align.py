@@ -1,0 +1,224 @@
+"""Align the faces of a source before they are embedded: see which images are photos, find faces, choose among them.
+
+Each of several processes searches a share of the photos, and all of them get the same faces.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import Literal
+
+import numpy as np
+from accelerate.utils import gather_object
+from numpy.typing import NDArray
+
+from femb_cli.data.images.decode import ALIGNED_SIZE
+from femb_cli.data.source import ImageSource, names_of
+from femb_cli.data.survey import describe_photos, find_photos
+from femb_cli.errors import FembError
+from femb_cli.faces.aligned_source import AlignedFaces, SourceFace
+from femb_cli.faces.cache import FaceCache
+from femb_cli.faces.choose import Choice, by_size, choose_faces
+from femb_cli.faces.face import PhotoFaces
+from femb_cli.faces.load import detector_fingerprint, load_face_finder
+from femb_cli.faces.locate import locate_faces
+from femb_cli.inference.embed import unreadable_image
+from femb_cli.progress import Progress
+from femb_cli.runtime.ranks import rank, world_size
+
+Align = Literal["auto", "never", "always"]
+
+_LARGEST_CROP = 4 * ALIGNED_SIZE
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Whether and how faces are aligned.
+
+    Attributes:
+        align: `auto` takes images of the size of aligned faces as they are, and finds the faces of all others; `never`
+            takes every image as it is; `always` finds the faces of every image.
+        faces: which faces of a photo.
+        detector: name or path of the detector, see `load_face_finder`.
+    """
+
+    align: Align = "auto"
+    faces: Choice = "main"
+    detector: str = "mtcnn"
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """Which images of a source are photos and not aligned faces, and what is done with them.
+
+    Attributes:
+        source: the images.
+        rows_N: the rows of the source that count.
+        is_photo_N: whether the size of each is not that of an aligned face.
+        alignment: what is done with photos.
+        input_size: the input size of the network that gets the faces.
+    """
+
+    source: ImageSource
+    rows_N: NDArray[np.int64]
+    is_photo_N: NDArray[np.bool_]
+    alignment: Alignment
+    input_size: int = ALIGNED_SIZE
+
+    @property
+    def num_photos(self) -> int:
+        """Number of photos."""
+        return int(self.is_photo_N.sum())
+
+    @property
+    def searched_N(self) -> NDArray[np.bool_]:
+        """Whether the faces of each image are to be found."""
+        by_choice = {"auto": self.is_photo_N, "never": np.zeros_like(self.is_photo_N)}
+        return by_choice.get(self.alignment.align, np.ones_like(self.is_photo_N))
+
+    @property
+    def note(self) -> str:
+        """A sentence on how photos are aligned; empty if nothing is."""
+        how = f"finding faces with {self.alignment.detector}"
+        if self.alignment.align == "always":
+            return f"{how} in all {len(self.rows_N):,} images"
+        return f"{self._photos}: {how} (--align never takes images as they are)" if self.searched_N.any() else ""
+
+    @property
+    def warning(self) -> str:
+        """A sentence on photos that are taken as they are; empty if there are none."""
+        if self.alignment.align != "never" or not self.num_photos:
+            return ""
+        return (
+            f"{self._photos}, which are resized with --align never: networks expect faces aligned to the ArcFace"
+            " template, and embed other images badly"
+        )
+
+    @property
+    def _photos(self) -> str:
+        return describe_photos(self.num_photos, len(self.rows_N))
+
+
+def survey_source(
+    source: ImageSource,
+    alignment: Alignment,
+    *,
+    input_size: int = ALIGNED_SIZE,
+    rows_N: NDArray[np.int64] | None = None,
+) -> Survey:
+    """Look at the headers of images.
+
+    Args:
+        source: the images.
+        alignment: what is to be done with photos.
+        input_size: the network's input size: images of this size are aligned faces, as those of 112 pixels are.
+        rows_N: which images; None for all.
+    """
+    rows_N = np.arange(len(source)) if rows_N is None else rows_N
+    return Survey(source, rows_N, find_photos(source, rows_N, other_sizes=[input_size]), alignment, input_size)
+
+
+@dataclass(frozen=True)
+class AlignedImages:
+    """A source after its photos were searched for faces.
+
+    Attributes:
+        source: the faces, or the source itself if none of its images is a photo.
+        num_photos: number of photos.
+        without_face: names of the photos in which no face was found; they are not in `source`.
+        several_faces: names of the photos with more than one face.
+        failed: name and problem of each photo that cannot be read; they are not in `source`.
+    """
+
+    source: ImageSource
+    num_photos: int = 0
+    without_face: tuple[str, ...] = ()
+    several_faces: tuple[str, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+def align_source(
+    survey: Survey,
+    *,
+    skip_bad: bool = False,
+    encoding: Literal["ppm", "png"] = "ppm",
+    progress: Progress | None = None,
+) -> AlignedImages:
+    """Find the faces of a source's photos.
+
+    Args:
+        survey: the source and its photos. Other rows of the source are in the result only if nothing is aligned.
+        skip_bad: leave out unreadable photos instead of failing.
+        encoding: how the faces are encoded, see `AlignedFaces`.
+        progress: called with the number of photos done, and the total.
+
+    Raises:
+        UnreadableImage: a photo cannot be read and `skip_bad` is false.
+        FembError: the detector cannot be loaded.
+    """
+    source, alignment, rows_N = survey.source, survey.alignment, survey.rows_N
+    if not survey.searched_N.any():
+        return AlignedImages(source)
+    photos_N = rows_N[survey.searched_N]
+    detector = detector_fingerprint(alignment.detector)
+    found_N = _locate(source, photos_N, alignment.detector, detector, progress)
+    located = dict(zip(photos_N.tolist(), found_N, strict=True))
+    failed = [(row, found) for row, found in located.items() if isinstance(found, FembError)]
+    if failed and not skip_bad:
+        raise unreadable_image(failed[0][1].message)
+    faces: list[SourceFace] = []
+    for row in rows_N.tolist():
+        found = located.get(row)
+        if found is None:
+            faces.append(SourceFace(row))
+        elif isinstance(found, PhotoFaces):
+            faces += _chosen(row, found, alignment.faces)
+    searched = [(row, found) for row, found in located.items() if isinstance(found, PhotoFaces)]
+    aligned = AlignedFaces(
+        source,
+        faces,
+        alignment=f"femb: {detector}, {alignment.faces}",
+        detector=detector,
+        numbered=alignment.faces == "all",
+        encoding=encoding,
+        size=min(-(-survey.input_size // ALIGNED_SIZE) * ALIGNED_SIZE, _LARGEST_CROP),
+    )
+    return AlignedImages(
+        source=aligned,
+        num_photos=len(photos_N),
+        without_face=_names(source, [row for row, found in searched if not found.faces]),
+        several_faces=_names(source, [row for row, found in searched if len(found.faces) > 1]),
+        failed=tuple((_names(source, [row])[0], error.message) for row, error in failed),
+    )
+
+
+def no_face_error(aligned: AlignedImages, alignment: Alignment) -> FembError:
+    """Return the error for photos without any face."""
+    unreadable = f", and {len(aligned.failed):,} cannot be read" if aligned.failed else ""
+    return FembError(
+        f"no face was found in {len(aligned.without_face):,} photos{unreadable}",
+        hint=f"--align never takes images as they are; {alignment.detector} looks for faces of a tenth of the photo's"
+        " shorter side or more",
+    )
+
+
+def _chosen(row: int, found: PhotoFaces, choice: Choice) -> list[SourceFace]:
+    numbers = {id(face): number for number, face in enumerate(by_size(found.faces), start=1)}
+    chosen = choose_faces(found.faces, choice, width=found.width, height=found.height)
+    return [SourceFace(row, numbers[id(face)], face) for face in chosen]
+
+
+def _locate(
+    source: ImageSource, photos_N: NDArray[np.int64], detector: str, fingerprint: str, progress: Progress | None
+) -> list[PhotoFaces | FembError]:
+    """Search the photos; each of several processes searches a share."""
+    own = photos_N[rank() :: world_size()].tolist()
+    share = locate_faces(source, own, load_face_finder(detector), cache=FaceCache(fingerprint), progress=progress)
+    if world_size() == 1:
+        return share
+    shares: Sequence[Sequence[PhotoFaces | FembError]] = gather_object([share])
+    return [each for each in chain.from_iterable(zip_longest(*shares)) if each is not None]
+
+
+def _names(source: ImageSource, rows: Sequence[int]) -> tuple[str, ...]:
+    return tuple(names_of(source, np.array(rows, dtype=np.int64)))

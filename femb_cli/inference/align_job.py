@@ -1,0 +1,155 @@
+"""The arguments of `femb align`: write the aligned faces of photos, and a table of their boxes and landmarks."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from femb_cli.data.open import open_sources
+from femb_cli.data.source import ImageSource, names_of
+from femb_cli.errors import FembError
+from femb_cli.faces.aligned_source import AlignedFaces
+from femb_cli.files import new_file, new_folder, refuse_existing
+from femb_cli.inference.align import Alignment, Survey, align_source, no_face_error, survey_source
+from femb_cli.inference.image_digests import READING_THREADS
+from femb_cli.progress import Progress
+
+_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class AlignJob:
+    """The photos, the alignment and the folder to write; see `femb align --help`."""
+
+    images: tuple[Path, ...]
+    folder: Path
+    alignment: Alignment
+    skip_bad: bool
+    overwrite: bool
+
+    @property
+    def table(self) -> Path:
+        """The table, a line for each face, beside the folder, so that the folder holds nothing but images."""
+        return self.folder.with_name(f"{self.folder.name}.csv")
+
+    def survey(self) -> Survey:
+        """Open the images and see which of them are photos.
+
+        Raises:
+            FembError: the folder exists, or the images cannot be opened.
+        """
+        for path in (self.folder, self.table):
+            refuse_existing(path, overwrite=self.overwrite)
+        return survey_source(open_sources(self.images), self.alignment)
+
+
+def run_alignment(
+    job: AlignJob, survey: Survey, searching: Progress | None = None, writing: Progress | None = None
+) -> dict[str, Any]:
+    """Find the faces, and write their crops and the table; return a summary.
+
+    Args:
+        job: the job.
+        survey: its images.
+        searching: called with the number of photos that were searched for faces, and the total.
+        writing: called with the number of crops written, and the total.
+
+    Raises:
+        FembError: no photo has a face, one cannot be read and is not to be skipped, or the folder cannot be written.
+    """
+    aligned = align_source(survey, skip_bad=job.skip_bad, encoding="png", progress=searching)
+    if not len(aligned.source):
+        raise no_face_error(aligned, job.alignment)
+    overwrite = job.overwrite
+    with new_file(job.table, overwrite=overwrite) as table, new_folder(job.folder, overwrite=overwrite) as folder:
+        failed = _write_crops(aligned.source, folder, table, skip_bad=job.skip_bad, progress=writing)
+    return {
+        "num_faces": len(aligned.source) - len(failed),
+        "num_photos": aligned.num_photos,
+        "num_without_face": len(aligned.without_face),
+        "num_with_several_faces": len(aligned.several_faces),
+        "num_failed": len(aligned.failed) + len(failed),
+        "path": str(job.folder),
+        "table": str(job.table),
+        "failed": [list(pair) for pair in (*aligned.failed, *failed)],
+        "without_face": list(aligned.without_face),
+        "with_several_faces": list(aligned.several_faces),
+    }
+
+
+def file_names(names: Sequence[str], is_crop_N: Sequence[bool]) -> list[str]:
+    """Return the file of each face: the image's own path, with the ending .png for a crop.
+
+    Where two files would have one name, they keep the endings of their images, as in `photo.jpg.png`.
+
+    Args:
+        names: names of the faces, as `photo.jpg` or `photo.jpg#2`, which becomes `photo_2.png`.
+        is_crop_N: whether each is cut out of a photo; an image that was aligned already keeps its name.
+    """
+    short = [_crop_name(name, "") if is_crop else name for name, is_crop in zip(names, is_crop_N, strict=True)]
+    times = Counter(short)
+    return [
+        name if times[name] == 1 or not is_crop else _crop_name(whole, PurePosixPath(whole.split("#")[0]).suffix)
+        for name, whole, is_crop in zip(short, names, is_crop_N, strict=True)
+    ]
+
+
+def _crop_name(name: str, ending: str) -> str:
+    image, _, number = name.rpartition("#") if name.rpartition("#")[2].isdecimal() else (name, "", "")
+    stem = f"{PurePosixPath(image).with_suffix('')}{ending}"
+    return f"{stem}_{number}.png" if number else f"{stem}.png"
+
+
+def _write_crops(
+    source: ImageSource, folder: Path, table_file: Path, *, skip_bad: bool, progress: Progress | None
+) -> list[tuple[str, str]]:
+    """Write the crops and the table; return name and problem of each crop that could not be made."""
+    names = names_of(source, np.arange(len(source)))
+    files = file_names(names, _are_crops(source))
+    failed: list[tuple[str, str]] = []
+
+    def write(index: int) -> FembError | None:
+        try:
+            encoded = source.read(index)
+        except FembError as error:
+            return error
+        path = folder / files[index]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded)
+        return None
+
+    with table_file.open("w", newline="", encoding="utf-8") as file, ThreadPoolExecutor(READING_THREADS) as pool:
+        table = csv.writer(file)
+        for start in range(0, len(source), _AT_ONCE):
+            block = range(start, min(start + _AT_ONCE, len(source)))
+            errors = list(pool.map(write, block))
+            written = np.array([index for index, error in zip(block, errors, strict=True) if error is None])
+            failed += [(names[index], error.message) for index, error in zip(block, errors, strict=True) if error]
+            if failed and not skip_bad:
+                raise FembError(failed[0][1], hint="--skip-bad leaves unreadable images out and lists them")
+            _write_rows(table, source, files, names, written, with_header=not start)
+            if progress is not None:
+                progress(block.stop, len(source))
+    return failed
+
+
+def _are_crops(source: ImageSource) -> list[bool]:
+    if isinstance(source, AlignedFaces):
+        return [each.face is not None for each in source.faces]
+    return [False] * len(source)
+
+
+def _write_rows(
+    table: Any, source: ImageSource, files: Sequence[str], names: Sequence[str], written: Any, *, with_header: bool
+) -> None:
+    columns = source.columns(written) if isinstance(source, AlignedFaces) else {"image": names_of(source, written)}
+    if with_header:
+        table.writerow(["file", *columns])
+    table.writerows(
+        [files[index], *row] for index, row in zip(written.tolist(), zip(*columns.values(), strict=True), strict=True)
+    )
