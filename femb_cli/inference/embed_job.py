@@ -47,11 +47,8 @@ class EmbedJob:
             FembError: an output exists, or the images or the model cannot be opened.
         """
         check_output(self.out, resume=self.resume, overwrite=self.overwrite)
-        return self.survey(read_card(self.find_model()).preprocessing.input_size)
-
-    def survey(self, input_size: int) -> Survey:
-        """Open the images and see which of them are photos; `input_size` is the network's."""
-        return survey_source(open_sources(self.images), self.alignment, input_size=input_size)
+        source = open_sources(self.images)
+        return survey_source(source, self.alignment, input_size=read_card(self.find_model()).preprocessing.input_size)
 
     def describe(self) -> dict[str, Any]:
         """Describe what the job would do, for a dry run.
@@ -62,7 +59,7 @@ class EmbedJob:
         check_output(self.out, resume=self.resume, overwrite=self.overwrite)
         model = self.find_model()
         embedder = load_embedder(model, "cpu")
-        survey = self.survey(embedder.preprocessing.input_size)
+        survey = survey_source(open_sources(self.images), self.alignment, input_size=embedder.preprocessing.input_size)
         return {
             "num_images": len(survey.rows_N),
             "num_photos": survey.num_photos,
@@ -105,7 +102,7 @@ def run_embedding(
     """
     join_process_group(job.device)
     embedder = load_embedder(job.find_model(), job.device)
-    survey = job.survey(embedder.preprocessing.input_size)
+    survey = survey_source(open_sources(job.images), job.alignment, input_size=embedder.preprocessing.input_size)
     aligned = align_source(survey, skip_bad=job.skip_bad, progress=searching)
     if not len(aligned.source):
         raise no_face_error(aligned, job.alignment)

@@ -1,6 +1,5 @@
 """Choose the device to compute on, check that the machine has enough GPUs, and join the process group."""
 
-import resource
 import sys
 
 import torch
@@ -39,6 +38,17 @@ def _present() -> list[str]:
     return [kind for kind, is_here in kinds if is_here]
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 itself; others emulate it, which is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2", "AVX512"):
+        # torch has no public name for these two.
+        flags = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, flag, lambda: False)() for flag in flags)
+    return True
+
+
 def check_devices(processes: int, gpus: int | None, device: str | None) -> None:
     """Refuse more GPUs than this machine has, and more processes than GPUs.
 
@@ -64,6 +74,8 @@ def peak_memory_gb(device: torch.device | None) -> float:
     """Return the most memory that has been in use so far, in 10^9 bytes: a GPU's tensors, else that of this process."""
     if device is not None and device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
+    import resource  # Windows has none
+
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
 

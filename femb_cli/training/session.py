@@ -131,7 +131,7 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
     if resumed is not None:
         lock.take(resumed)
     config, source, held_out, plan = _decide(request, resumed, say)
-    _check_hardware(request, config, plan.processes)
+    _check_hardware(request, config, plan.processes, say)
     check_trackers(config.trackers)
     if resumed is None:
         _check_class_weights(config, plan)
@@ -353,13 +353,17 @@ def _copy_samples(run: Path) -> None:
 # ---- The checks
 
 
-def _check_hardware(request: TrainRequest, config: TrainConfig, processes: int) -> None:
+def _check_hardware(request: TrainRequest, config: TrainConfig, processes: int, say: Say) -> None:
     """Refuse a device, a precision or a number of processes that this machine does not have."""
-    from femb_cli.runtime.devices import check_devices, pick_device
+    from femb_cli.runtime.devices import check_devices, has_bfloat16, pick_device
 
-    device = pick_device(request.device).type
-    if config.precision == "fp16" and device != "cuda":
-        raise UsageError(f"precision: fp16 trains on a CUDA GPU, not on {device}", hint="--set precision=bf16, or fp32")
+    device = pick_device(request.device)
+    if config.precision == "fp16" and device.type != "cuda":
+        raise UsageError(
+            f"precision: fp16 trains on a CUDA GPU, not on {device.type}", hint="--set precision=bf16, or fp32"
+        )
+    if config.precision == "bf16" and not has_bfloat16(device):
+        say(f"this {device.type} emulates bfloat16: --set precision=fp32 trains about twice as fast here")
     if request.device not in (None, "cpu", "cuda", "mps"):
         raise UsageError(
             f"femb train runs on cpu, cuda or mps, not on {request.device!r}",

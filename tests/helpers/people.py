@@ -18,13 +18,13 @@ NUM_PEOPLE, NUM_EACH = 6, 3
 NETWORK = IResNetConfig("iresnet18", embedding_dim=8, input_size=16, width=0.0625)
 
 
-def write_people(directory: Path) -> Path:
-    """Write six folders of three pictures: each person is a pattern, each picture has noise of its own."""
+def write_people(directory: Path, size: int = 28) -> Path:
+    """Write six folders of three square pictures: each person is a pattern, each picture has noise of its own."""
     random = np.random.default_rng(0)
     for person in range(NUM_PEOPLE):
         pattern = random.integers(40, 216, (4, 4, 3))
         for number in range(NUM_EACH):
-            pixels = pattern.repeat(7, 0).repeat(7, 1) + random.integers(-20, 21, (28, 28, 3))
+            pixels = pattern.repeat(size // 4, 0).repeat(size // 4, 1) + random.integers(-20, 21, (size, size, 3))
             file = directory / f"person{person}" / f"{number}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels.astype(np.uint8)).save(file)

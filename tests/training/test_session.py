@@ -31,9 +31,9 @@ SMALL = (
 
 @pytest.fixture
 def people(tmp_path, monkeypatch) -> Path:
-    """Six people in `people` of an empty working directory."""
+    """Six people in `people` of an empty working directory; the images have the network's size."""
     monkeypatch.chdir(tmp_path)
-    return write_people(tmp_path / "people")
+    return write_people(tmp_path / "people", size=16)
 
 
 def request(data="people", settings=(), **arguments):
@@ -135,6 +135,22 @@ def test_other_devices_are_refused(people, device, error):
     with pytest.raises(error, match=device):
         prepare_run(request(device=device, out=Path("run")), say=silent)
     assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    "precision, has_units, is_said", [("bf16", False, True), ("bf16", True, False), ("fp32", False, False)]
+)
+def test_emulated_bfloat16_is_said(people, monkeypatch, precision, has_units, is_said):
+    monkeypatch.setattr("femb_cli.runtime.devices.has_bfloat16", lambda device: has_units)
+    lines: list[str] = []
+    prepare_run(request(settings=[f"precision={precision}"]), say=lines.append)
+    assert any("emulates bfloat16: --set precision=fp32" in line for line in lines) == is_said
+
+
+def test_photos_in_a_training_set_are_warned_of(people):
+    lines: list[str] = []
+    prepare_run(request(settings=["backbone.input_size=32"]), say=lines.append)
+    assert any("are photos, not aligned faces of 112 x 112 pixels" in line and "--align auto" in line for line in lines)
 
 
 def test_a_finished_run_is_not_resumed_and_an_existing_one_not_overwritten(people):
@@ -312,7 +328,7 @@ def test_people_of_a_benchmark_who_are_trained_on_are_warned_of(people):
 def test_the_user_is_told_which_network_is_trained_when_none_was_named(people):
     said = []
     prepare_run(request(out=Path("one")), say=said.append)
-    prepare_run(request(out=Path("two"), config="lfw_view1"), say=said.append)
+    prepare_run(request(out=Path("two"), config="lfw_view1", settings=["precision=fp32"]), say=said.append)
     assert said == ["no CONFIG given: training people_small, for 18 images on a CPU; femb list configs shows others"]
 
 
