@@ -172,7 +172,7 @@ def test_a_finished_run_is_not_resumed_and_an_existing_one_not_overwritten(peopl
 def three_steps(tmp_path_factory) -> Path:
     """A directory with people and a run of three steps, which has a checkpoint of each."""
     folder = tmp_path_factory.mktemp("three_steps")
-    write_people(folder / "people")
+    write_people(folder / "people", size=16)
     settings = ("steps=3", "checkpoint.every=1", "checkpoint.keep=9")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
