@@ -12,6 +12,7 @@ import typer
 
 from femb_cli import __version__
 from femb_cli.cli import (
+    compare,
     config,
     convert,
     convert_checkpoint,
@@ -46,6 +47,7 @@ app.command()(train.train)
 app.command()(embed.embed)
 app.command()(verify.verify)
 app.command()(identify.identify)
+app.command()(compare.compare)
 app.command()(export.export)
 app.command("convert-checkpoint")(convert_checkpoint.convert_checkpoint)
 app.command()(report.report)
