@@ -25,7 +25,7 @@ def compare(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option("--threshold", min=-1.0, max=1.0, help="Decide at this cosine instead of a stored threshold."),
+        typer.Option("--threshold", help="Decide at this cosine instead of a stored threshold."),
     ] = None,
     align: Annotated[
         Literal["auto", "never", "always"],
@@ -57,6 +57,8 @@ def compare(
     from femb_cli.checkpoints.runs import newest_finished_run
 
     output = Output(json=json, quiet=quiet)
+    if threshold is not None and not -1.0 <= threshold <= 1.0:
+        raise UsageError(f"--threshold {threshold:g} is no cosine", hint="a cosine lies between -1 and 1")
     if None not in (fmr, threshold):
         raise UsageError("--fmr and --threshold exclude each other", hint="each of them says where to decide")
     path = model or newest_finished_run()
@@ -92,23 +94,23 @@ _CHOSEN = {"largest": "largest", "center": "one nearest to the middle"}
 
 
 def _sentence(result: "Comparisons", comparison: "Comparison") -> str:
-    """Say the cosine, the decision, and how many pairs of the measurement score like this."""
+    """Say the cosine, the decision, and how many of the stored pairs of the other kind score like this."""
     name = f"{comparison.image.name}: " if len(result.comparisons) > 1 else ""
     parts = [f"{name}cosine {comparison.cosine:.3f}"]
     stored = result.stored
     if result.threshold is not None:
-        is_stored = stored is not None and stored.cosine == result.threshold
-        source = f" ({stored.at})" if stored is not None and is_stored else ""
+        source = f" ({stored.at})" if stored is not None and stored.cosine == result.threshold else ""
         verdict = "same person" if comparison.same_person else "different people"
         parts.append(f"at threshold {result.threshold:.3f}{source}: {verdict}")
-    if stored is not None and comparison.impostor_pairs is not None and comparison.genuine_pairs is not None:
+    if stored is not None and comparison.same_person:
         parts.append(f"{_count(comparison.impostor_pairs, stored.impostor_scores)} impostor pairs score as high")
+    elif stored is not None:
         parts.append(f"{_count(comparison.genuine_pairs, stored.genuine_scores)} genuine pairs score as low")
     return "; ".join(parts)
 
 
-def _count(bounds: tuple[int, int], tail: "ScoreTail") -> str:
+def _count(bounds: tuple[int, int] | None, tail: "ScoreTail") -> str:
     """Say how many scores of a list may lie beyond a score: `2 of 3,000`, or `20 to 29 of 3,000`."""
-    fewest, most = bounds
+    fewest, most = bounds or (0, tail.num_scores)
     number = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     return f"{number if most else 'none'} of {tail.num_scores:,}"

@@ -8,6 +8,7 @@ from typing import cast, overload
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from femb_cli.checkpoints.card import ModelCard
@@ -17,7 +18,7 @@ from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.score import cosine_scores
 from femb_cli.inference.face_reader import Align, EmbeddedFace, FaceImage, FaceReader
-from femb_cli.inference.image_input import OneImage, is_one_image
+from femb_cli.inference.image_input import OneImage, SeveralImages, is_one_image
 from femb_cli.inference.onnx_runtime import open_onnx
 from femb_cli.runtime.devices import pick_device
 
@@ -69,11 +70,15 @@ class Embedder:
 
     @overload
     def __call__(
-        self, images: NDArray[np.uint8] | OneImage | Iterable[OneImage], *, flip: bool = False, align: Align = "auto"
+        self,
+        images: NDArray[np.uint8] | str | Path | bytes | Image.Image | SeveralImages,
+        *,
+        flip: bool = False,
+        align: Align = "auto",
     ) -> NDArray[np.float32]: ...
 
     def __call__(
-        self, images: NDArray[np.uint8] | OneImage | Iterable[OneImage], *, flip: bool = False, align: Align = "auto"
+        self, images: OneImage | SeveralImages, *, flip: bool = False, align: Align = "auto"
     ) -> NDArray[np.float32] | Tensor:
         """Embed images.
 

@@ -1,6 +1,7 @@
 """One image in any of the forms that a program has it in: a path, a file's bytes, an image of Pillow, or pixels."""
 
 import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from femb_cli.errors import FembError
 
 OneImage = str | Path | bytes | Image.Image | NDArray[np.uint8] | Tensor
 """A path, the bytes of a file, an image of Pillow, or uint8 RGB pixels (H, W, 3)."""
+
+SeveralImages = Sequence[OneImage] | Iterator[OneImage]
+"""A list of images of any forms, or what yields them one after the other."""
 
 
 @dataclass(frozen=True, eq=False)
