@@ -7,7 +7,7 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.output import Output
-from femb_cli.errors import UsageError
+from femb_cli.errors import FembError, UsageError
 
 if TYPE_CHECKING:
     from femb_cli.evaluation.metrics.score_tail import ScoreTail
@@ -72,6 +72,8 @@ def compare(
     if (warning := drawn_faces_warning(embedder.card, [reference, *others])) is not None:
         output.warn(warning)
     result = compare_faces(embedder, reference, others, fmr=fmr, threshold=threshold, align=align, choice=faces)
+    if fail_if_different and result.threshold is None:
+        raise FembError(f"--fail-if-different needs a threshold, and {path} has none", hint=how_to_store(str(path)))
     for image in (result.reference, *(comparison.image for comparison in result.comparisons)):
         _say_which_face(output, image, faces)
     output.result(result.to_json(), "\n".join(_sentence(result, comparison) for comparison in result.comparisons))

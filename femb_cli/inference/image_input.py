@@ -46,7 +46,7 @@ class ImageInput:
         if isinstance(image, np.ndarray | Tensor):
             return cls("the image", _checked(image))
         raise FembError(
-            f"an image is a path, bytes, an image of Pillow, an array or a tensor, not a {type(image).__name__}"
+            f"an image is a path, bytes, an image of Pillow, an array or a tensor, not {type(image).__name__}"
         )
 
     def size(self) -> tuple[int, int]:
@@ -75,7 +75,7 @@ class ImageInput:
             FembError: the file is no image, or it is damaged.
         """
         if isinstance(self.content, bytes):
-            return decode_image(self.content, size, self.name)
+            return np.array(decode_image(self.content, size, self.name))  # torch wants an array that can be written to
         image = Image.fromarray(self.content) if isinstance(self.content, np.ndarray) else self.content
         rgb = to_rgb(image, upright=False)
         return np.array(rgb if size in (None, *rgb.size) else rgb.resize((size, size), Image.Resampling.BICUBIC))

@@ -105,6 +105,10 @@ def find_published(name: str) -> PublishedModel | None:
     return None if Path(name).exists() else PUBLISHED.get(name)
 
 
+_IRESNETS = {18: "iresnet18", 50: "iresnet50", 101: "iresnet100"}
+"""What femb makes of an IR of this depth."""
+
+
 def _arcface(data: str, margin: str, suffix: str, depth: int, lfw: float, ijbc: float) -> PublishedModel:
     folder = f"{data.lower()}_{margin}_r{depth}_fp16{suffix}"
     return PublishedModel(
@@ -117,12 +121,12 @@ def _arcface(data: str, margin: str, suffix: str, depth: int, lfw: float, ijbc: 
 
 def _adaface(depth: int, data: str, file_data: str, lfw: float, ijbc: float | None) -> PublishedModel:
     file = f"adaface_ir{depth}_{file_data}.ckpt"
-    return PublishedModel(Path(file).stem, "adaface", f"ir{depth}", data, file, lfw, ijbc)
+    return PublishedModel(Path(file).stem, "adaface", _IRESNETS[depth], data, file, lfw, ijbc)
 
 
 def _cvlface(header: str, depth: int, data: str, lfw: float, ijbc: float) -> PublishedModel:
     name = f"cvlface_{header}_ir{depth}_{data.lower()}"
-    return PublishedModel(name, "cvlface", f"ir{depth}", data, "model.safetensors", lfw, ijbc, hub=f"minchul/{name}")
+    return PublishedModel(name, "cvlface", _IRESNETS[depth], data, "model.safetensors", lfw, ijbc, f"minchul/{name}")
 
 
 def _elasticface(variant: str, lfw: float | None = None) -> PublishedModel:
