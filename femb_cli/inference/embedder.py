@@ -141,13 +141,12 @@ class Embedder:
 
     def _embedding_of(self, image: OneImage | NDArray[np.floating], *, flip: bool) -> NDArray[np.floating]:
         """Return the embedding of an image, or the given one."""
-        is_embedding = isinstance(image, np.ndarray | Tensor) and image.ndim == 1
-        embedding_D = np.asarray(image if is_embedding else self(image, flip=flip))
+        if not isinstance(image, np.ndarray | Tensor) or image.ndim != 1:
+            (face,) = self.reader.read_all([cast("OneImage", image)])
+            return self._embed([face.pixels_SS3], flip=flip)[0]
+        embedding_D: NDArray[np.floating] = torch.as_tensor(image).detach().cpu().numpy()
         if embedding_D.shape != (self.embedding_dim,):
-            raise FembError(
-                f"a similarity is that of two images or of two embeddings ({self.embedding_dim},), not of"
-                f" {embedding_D.shape}"
-            )
+            raise FembError(f"an embedding of {self!r} has {self.embedding_dim} numbers, not {len(embedding_D)}")
         return embedding_D
 
     def _embed(self, crops: Sequence[NDArray[np.uint8]], *, flip: bool) -> NDArray[np.float32]:
