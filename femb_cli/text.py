@@ -46,3 +46,10 @@ def printable_json(document: str) -> str:
 
 def _escape(number: int) -> str:
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+
+
+def rate_text(rate: float) -> str:
+    """Return an error rate as the field writes it: `1e-2`, `1e-3`, `5e-4`, `0.05`."""
+    digits, _, exponent = f"{rate:.6e}".partition("e")
+    is_short = float(digits) == 1.0 and rate < 1.0
+    return f"{float(digits):g}e{int(exponent)}" if is_short or 0.0 < rate < 0.01 else f"{rate:g}"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from femb_cli.text import cut, lines_of, printable, printable_json, shown
+from femb_cli.text import cut, lines_of, printable, printable_json, rate_text, shown
 
 
 def test_only_line_feeds_end_a_line():
@@ -28,3 +28,20 @@ def test_a_json_document_keeps_its_meaning():
 def test_a_long_value_is_shown_in_short(value):
     assert len(shown(value)) < 250
     assert cut("abc") == "abc"
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"),
+    [
+        (1e-3, "1e-3"),
+        (1e-2, "1e-2"),
+        (0.1, "1e-1"),
+        (0.05, "0.05"),
+        (5e-4, "5e-4"),
+        (0.0, "0"),
+        (1.0, "1"),
+        (3 / 594, "5.05051e-3"),
+    ],
+)
+def test_rates_are_written_as_the_field_does(rate, text):
+    assert rate_text(rate) == text

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from femb_cli import __version__
+from femb_cli.checkpoints.threshold import Threshold, thresholds_from_text, thresholds_to_text
 from femb_cli.config.registry import parse_entry
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.data.images.preprocess import Preprocessing
@@ -19,6 +20,10 @@ LARGEST_INPUT = 2048
 
 QUALITY_HEADERS = ("magface", "adaface")
 """Headers under which the norm of an embedding measures the image's quality."""
+
+
+DRAWN_FACES = "femb's drawn faces"
+"""The `training_data` in the source of a network that has seen no photograph."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class ModelCard:
             A run that started from another checkpoint adds `init` and `init_sha256`.
         magnitude_is_quality: whether the norm of an embedding measures the image's quality.
         fingerprint: the network's embedding of a fixed image (see `fingerprint.py`); empty if there is none.
+        thresholds: the cosines from which on two images show one person, the highest FMR first.
     """
 
     backbone: BackboneConfig
@@ -45,18 +51,28 @@ class ModelCard:
     source: Mapping[str, str] = field(default_factory=dict)
     magnitude_is_quality: bool = False
     fingerprint: str = ""
+    thresholds: tuple[Threshold, ...] = ()
 
     def with_source(self, **entries: str) -> "ModelCard":
         """Return a copy with these entries added to `source`."""
         return replace(self, source={**self.source, **entries})
 
+    def with_thresholds(self, *thresholds: Threshold) -> "ModelCard":
+        """Return a copy with these thresholds, which replace those of the same FMR."""
+        by_fmr = {threshold.fmr: threshold for threshold in (*self.thresholds, *thresholds)}
+        return replace(self, thresholds=tuple(by_fmr[fmr] for fmr in sorted(by_fmr, reverse=True)))
+
     def to_display(self) -> dict[str, str]:
-        """Return the metadata to show to a user, without the fingerprint (thousands of characters)."""
-        return {name: text for name, text in self.to_metadata().items() if name != "fingerprint"}
+        """Return the metadata to show to a user, without fingerprint and thresholds (thousands of characters)."""
+        return {name: text for name, text in self.to_metadata().items() if name not in ("fingerprint", "thresholds")}
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the card as safetensors metadata: strings only, with structured values as JSON."""
+        """Return the card as safetensors metadata: strings only, with structured values as JSON.
+
+        A card without thresholds has no entry for them, so that files are the same as those of an older femb.
+        """
         backbone = asdict(self.backbone)
+        thresholds = {"thresholds": thresholds_to_text(self.thresholds)} if self.thresholds else {}
         return {
             "format": FORMAT,
             "femb_version": __version__,
@@ -73,6 +89,7 @@ class ModelCard:
             "source": json.dumps(dict(self.source)),
             "magnitude_is_quality": json.dumps(self.magnitude_is_quality),
             "fingerprint": self.fingerprint,
+            **thresholds,
         }
 
     @classmethod
@@ -102,7 +119,7 @@ class ModelCard:
 def _parse(metadata: Mapping[str, str]) -> ModelCard:
     if metadata["flip"] not in ("none", "sum"):
         raise ValueError(f"flip {metadata['flip']!r}")
-    # Older checkpoints have no magnitude_is_quality and no fingerprint.
+    # Older checkpoints have no magnitude_is_quality, no fingerprint and no thresholds.
     if (magnitude := metadata.get("magnitude_is_quality", "false")) not in ("false", "true"):
         raise ValueError(f"magnitude_is_quality {magnitude!r}")
     backbone = parse_entry(json.loads(metadata["backbone"]), BackboneConfig, "backbone")
@@ -120,6 +137,7 @@ def _parse(metadata: Mapping[str, str]) -> ModelCard:
         source=_parse_json(metadata, "source", dict),
         magnitude_is_quality=magnitude == "true",
         fingerprint=metadata.get("fingerprint", ""),
+        thresholds=thresholds_from_text(metadata.get("thresholds", "[]")),
     )
 
 

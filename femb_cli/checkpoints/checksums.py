@@ -23,11 +23,16 @@ def write_checksums(checkpoint: Path) -> None:
     (checkpoint / CHECKSUMS).write_text(checksums_text(checkpoint), encoding="utf-8")
 
 
+def restate_checksum(checkpoint: Path, copy: Path, name: str) -> None:
+    """Write the checksums of a checkpoint into its copy, in which one file has changed."""
+    sums = {**_read_checksums(checkpoint / CHECKSUMS), name: file_xxh3(copy / name)}
+    (copy / CHECKSUMS).write_text(_to_text(sums), encoding="utf-8")
+
+
 def checksums_text(checkpoint: Path) -> str:
     """Read all files of a checkpoint's directory and return the content of its `checksums.json`."""
     files = sorted(path for path in checkpoint.rglob("*") if path.is_file())
-    sums = {file.relative_to(checkpoint).as_posix(): file_xxh3(file) for file in files}
-    return json.dumps({"xxh3_128": sums}, indent=2) + "\n"
+    return _to_text({file.relative_to(checkpoint).as_posix(): file_xxh3(file) for file in files})
 
 
 def find_damage(checkpoint: Path, *names: str, required: Sequence[str] = ()) -> str | None:
@@ -76,6 +81,10 @@ def file_xxh3(file: Path) -> str:
     """Return the XXH3 (128 bits) of a file, in hexadecimal."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, xxhash.xxh3_128).hexdigest()
+
+
+def _to_text(sums: dict[str, str]) -> str:
+    return json.dumps({"xxh3_128": sums}, indent=2) + "\n"
 
 
 def _read_checksums(file: Path) -> dict[str, str]:

@@ -80,6 +80,7 @@ class ModelDetails:
             "num_identities": card.num_identities,
             "magnitude_is_quality": card.magnitude_is_quality,
             "source": dict(card.source),
+            "thresholds": [asdict(threshold) for threshold in card.thresholds],
             "fingerprint": card.fingerprint,
             "answers_as_stated": self.matches_fingerprint,
             "problem": self.problem,

@@ -13,6 +13,7 @@ import typer
 from femb_cli import __version__
 from femb_cli.cli import (
     align,
+    compare,
     config,
     convert,
     convert_checkpoint,
@@ -48,6 +49,7 @@ app.command()(align.align)
 app.command()(embed.embed)
 app.command()(verify.verify)
 app.command()(identify.identify)
+app.command()(compare.compare)
 app.command()(export.export)
 app.command("convert-checkpoint")(convert_checkpoint.convert_checkpoint)
 app.command()(report.report)

@@ -11,7 +11,12 @@ from femb_cli.cli.output import Output
 
 def convert_checkpoint(
     source: Annotated[
-        str, typer.Argument(metavar="SRC", help="Official weights: a file, a directory, or owner/name on the Hub.")
+        str,
+        typer.Argument(
+            metavar="SRC",
+            help="Official weights: a file, a directory, a name of femb list models, or owner/name on the Hub.",
+            autocompletion=options.model_names,
+        ),
     ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The checkpoint directory to make.")],
     family: Annotated[
@@ -31,7 +36,7 @@ def convert_checkpoint(
 
     \b
     Examples:
-      femb convert-checkpoint mobilefacenet.pt mobilefacenet
+      femb convert-checkpoint mobilefacenet_foamliu mobilefacenet
       femb convert-checkpoint magface_epoch_00025.pth magface_r100
       femb convert-checkpoint ms1mv3_arcface_r50_fp16 arcface_r50
       femb convert-checkpoint minchul/cvlface_adaface_ir50_webface4m adaface_r50

@@ -61,7 +61,8 @@ def embed(
     output.load_libraries()
     from femb_cli.checkpoints.runs import runs_folder
     from femb_cli.inference.align import Alignment
-    from femb_cli.inference.embed_job import EmbedJob, run_embedding
+    from femb_cli.inference.drawn_faces import drawn_faces_warning
+    from femb_cli.inference.embed_job import EmbedJob, read_card, run_embedding
     from femb_cli.runtime.devices import check_devices
     from femb_cli.runtime.launch import launch
     from femb_cli.runtime.signals import interruption_says
@@ -87,8 +88,9 @@ def embed(
     survey = job.check()
     if survey.note:
         output.say(survey.note)
-    if survey.warning:
-        output.warn(survey.warning)
+    for warning in (survey.warning, drawn_faces_warning(read_card(job.find_model()), job.images)):
+        if warning:
+            output.warn(warning)
     if resume and (kept := job.describe_unfinished()):
         output.say(f"going on after {kept}")
     with (

@@ -9,10 +9,13 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.output import Output
+from femb_cli.cli.stored_thresholds import describe
 from femb_cli.errors import FembError
+from femb_cli.text import rate_text
 
 if TYPE_CHECKING:
     from femb_cli.checkpoints.inspection import ModelDetails
+    from femb_cli.checkpoints.threshold import Threshold
 
 SCREEN = 80
 INDENT = 14
@@ -63,6 +66,7 @@ def _describe(details: "ModelDetails") -> dict[str, str]:
         "original file": _describe_original_file(source),
         "licence": source.get("license", ""),
         "fingerprint": _describe_fingerprint(details),
+        **_describe_thresholds(card.thresholds),
         "training": _describe_training(details),
         **_describe_results(details.summary),
     }
@@ -122,6 +126,11 @@ def _describe_fingerprint(details: "ModelDetails") -> str:
     if details.matches_fingerprint is None:
         return "checked when the model is used" if details.card.fingerprint else "none"
     return "ok" if details.matches_fingerprint else "does not match: the weights or the settings were changed"
+
+
+def _describe_thresholds(thresholds: "Sequence[Threshold]") -> dict[str, str]:
+    """Describe the stored thresholds, one entry for each FMR."""
+    return {f"at FMR {rate_text(threshold.fmr)}": describe(threshold) for threshold in thresholds}
 
 
 def _describe_training(details: "ModelDetails") -> str:

@@ -7,7 +7,8 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.output import Output, format_pairs, percent
 
-Kind = Literal["headers", "backbones", "augmentations", "benchmarks", "configs", "families", "runs"]
+Kind = Literal["headers", "backbones", "augmentations", "benchmarks", "configs", "families", "models", "runs"]
+MODEL_COLUMNS = ("model", "network", "trained on", "LFW %", "IJB-C %", "femb fetches it", "licence")
 RUN_COLUMNS = ("run", "status", "step", "loss", "best", "data", "changed")
 
 
@@ -15,16 +16,21 @@ def list_entries(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     json: options.Json = False,
 ) -> None:
-    """List headers, backbones, augmentations, benchmarks, configurations, checkpoint families, or your runs.
+    """List headers, backbones, augmentations, benchmarks, configurations, families of weights, models, or your runs.
+
+    Models are networks for photographs that other projects publish; femb convert-checkpoint takes their names.
 
     \b
     Examples:
       femb list headers
-      femb list configs
+      femb list models
       femb list runs
     """
     if kind == "runs":
         _list_runs(Output(json=json))
+        return
+    if kind == "models":
+        _list_models(Output(json=json))
         return
     entries = _entries(kind)
     document = [{"name": name, "description": text} for name, text in entries.items()]
@@ -52,6 +58,40 @@ def _list_runs(output: Output) -> None:
         for run in runs
     ]
     output.table([run.to_json() for run in runs], RUN_COLUMNS, rows)
+
+
+def _list_models(output: Output) -> None:
+    """Show the published networks in a table, those that femb can fetch first."""
+    from femb_cli.checkpoints.official.published import PUBLISHED
+
+    documents = [
+        {
+            "name": model.name,
+            "family": model.family_name,
+            "network": model.network,
+            "training_data": model.training_data,
+            "lfw_accuracy_percent": model.lfw,
+            "ijbc_tar_at_far_1e-4_percent": model.ijbc,
+            "license": model.family.license,
+            "address": model.address,
+            "file": model.file,
+            "sha256": model.sha256 or None,
+            "can_be_fetched": model.can_be_fetched,
+            "convert": model.command,
+        }
+        for model in PUBLISHED.values()
+    ]
+    rows = [
+        (
+            *(model.name, model.network, model.training_data),
+            *("" if figure is None else f"{figure:.2f}" for figure in (model.lfw, model.ijbc)),
+            *("yes" if model.can_be_fetched else "no", model.family.license),
+        )
+        for model in PUBLISHED.values()
+    ]
+    output.table(documents, MODEL_COLUMNS, rows)
+    output.say("\nfigures as published: accuracy on LFW, TAR at FAR 1e-4 on IJB-C; --json has the addresses")
+    output.next("femb convert-checkpoint MODEL DST")
 
 
 def _entries(kind: Kind) -> dict[str, str]:
@@ -83,8 +123,8 @@ def _entries(kind: Kind) -> dict[str, str]:
             from femb_cli.evaluation.verification.benchmarks import BENCHMARKS
 
             return {name: benchmark.title for name, benchmark in BENCHMARKS.items()}
-        case "runs":
-            raise AssertionError("runs are a table")
+        case "runs" | "models":
+            raise AssertionError(f"{kind} are a table")
 
 
 def _choices(union: object) -> dict[str, str]:

@@ -9,6 +9,7 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.gates import FnmrLimit, end_if_missed, missed_accuracy, missed_fnmr
 from femb_cli.cli.output import Output
+from femb_cli.cli.stored_thresholds import check_model, check_rates, store
 from femb_cli.cli.verification_output import show_templates, show_verifications
 from femb_cli.errors import UsageError
 
@@ -101,6 +102,14 @@ def verify(
             help="End with exit code 1 above this FNMR at that FMR (0.05@1e-3; the FMR is 1e-3 if left out).",
         ),
     ] = None,
+    store_threshold: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--store-threshold",
+            metavar="FMR",
+            help="Store the threshold at this FMR (1e-3) in the model's card, for femb compare; repeatable.",
+        ),
+    ] = None,
     processes: options.Processes = None,
     gpus: options.Gpus = None,
     device: options.Device = None,
@@ -118,6 +127,7 @@ def verify(
       femb verify --pairs pairs.csv --images photos/ --intervals --report report/
       femb verify --pairs pairs.txt --embeddings embeddings.npy --protocol exact --max-fnmr 0.05@1e-3
       femb verify --templates IJBC --embeddings features.npy --ijb-mode N1D1F1
+      femb verify --dataset lfw --model a --store-threshold 1e-3
     """
     from femb_cli.files import refuse_existing
 
@@ -130,6 +140,7 @@ def verify(
         show_templates(output, result)
         end_if_missed(missed_fnmr([result], fnmr_limit), output)
         return
+    check_rates(store_threshold, models=model, datasets=dataset)
     if report is not None:
         refuse_existing(report, overwrite=overwrite)
     num_processes = processes or gpus or 1
@@ -159,9 +170,13 @@ def verify(
             use_cache=use_cache,
             device=device,
         )
+        if store_threshold:
+            check_model(job, store_threshold, overwrite=overwrite)
         results = _verify_images(job, num_processes, gpus, output)
     if results:
         show_verifications(output, results, intervals=intervals, report=report, quality=quality, overwrite=overwrite)
+        if store_threshold:
+            store(results[0], store_threshold, output, overwrite=overwrite)
         end_if_missed([*missed_accuracy(results, min_accuracy), *missed_fnmr(results, fnmr_limit)], output)
 
 
@@ -183,6 +198,8 @@ def check_usage(given: Set[str]) -> None:
         raise UsageError("--pairs needs either --images or --embeddings")
     if "pairs" not in given and given & {"images", "embeddings"}:
         raise UsageError("--images and --embeddings need --pairs", hint="--pairs FILE names the pair list")
+    if {"embeddings", "store_threshold"} <= given:
+        raise UsageError("--store-threshold needs a model", hint="verify the model on --images instead of --embeddings")
     if {"embeddings", "model"} <= given:
         raise UsageError("--embeddings and --model exclude each other", hint="a model is used with --images")
     if "ijb_mode" in given:
@@ -192,7 +209,7 @@ def check_usage(given: Set[str]) -> None:
 def _check_template_usage(given: Set[str]) -> None:
     if "embeddings" not in given:
         raise UsageError("--templates needs --embeddings", hint="first embed the images with femb embed")
-    if given & {"dataset", "pairs", "images", "model", "flip", "protocol", "report", "min_accuracy"}:
+    if given & {"dataset", "pairs", "images", "model", "flip", "protocol", "report", "min_accuracy", "store_threshold"}:
         raise UsageError(
             "--templates can only be combined with --embeddings, --ijb-mode and --max-fnmr",
             hint="templates have no folds, so there is no accuracy; their embeddings replace the model",

@@ -42,7 +42,9 @@ def export_graph(checkpoint: Checkpoint, plan: ExportPlan, file: Path) -> Compar
     weights = round_weights(original) if plan.half else original
     # Processors saturate and round 8-bit sums differently, so an 8-bit network has no fingerprint.
     new_fingerprint = "" if plan.int8 else fingerprint(weights, card.preprocessing)
-    _write(weights, replace(card, fingerprint=new_fingerprint), plan, file)
+    # Its cosines differ, too, so the thresholds of the network do not hold for it.
+    thresholds = () if plan.int8 else card.thresholds
+    _write(weights, replace(card, fingerprint=new_fingerprint, thresholds=thresholds), plan, file)
     if plan.int8:
         quantize(file, None if plan.calibration is None else _to_input(images, card.preprocessing, plan))
     return _compare(original, weights, OPENERS[plan.format](file), images, plan)

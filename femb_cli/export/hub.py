@@ -59,15 +59,15 @@ def _readme(card: ModelCard, name: str, num_parameters: int) -> str:
 ## Use
 
 ```python
-from femb_cli.inference import load_embedder  # pip install femb
+from femb_cli import load_embedder  # pip install femb
 
 embedder = load_embedder("PATH OF THIS DIRECTORY")
-# uint8 RGB (B, {pixels.input_size}, {pixels.input_size}, 3) -> float32 (B, {backbone.embedding_dim}), not normalised
-embeddings = embedder(images)
+embedding = embedder("photo.jpg")  # float32 ({backbone.embedding_dim},), not normalised; the face is found and aligned
+cosine = embedder.similarity("photo.jpg", "another.jpg")  # of two faces, from -1 to 1
 ```
 
 ```
-femb embed photos/ -o embeddings.npy --model PATH
+femb compare photo.jpg another.jpg --model PATH
 femb verify --dataset xqlfw --model PATH
 ```
 
@@ -80,6 +80,10 @@ femb does all of this by itself; other programs must do it, too.
 - (x / 255 - mean) / std with mean {list(pixels.mean)} and std {list(pixels.std)}
 - epsilon of batch norm: {backbone.bn_eps}
 - mirror images in verification: {"their embeddings are added" if card.flip == "sum" else "not used"}
+
+## Thresholds
+
+{_thresholds(card)}
 
 ## Training
 
@@ -113,6 +117,16 @@ def _training(card: ModelCard) -> str:
     identities = f"{card.num_identities:,}" if card.num_identities is not None else "not stated"
     header = ", ".join(f"{key} = {value}" for key, value in card.header.items()) or "not stated"
     return f"- data: {data}\n- identities: {identities}\n- header: {header}"
+
+
+def _thresholds(card: ModelCard) -> str:
+    if not card.thresholds:
+        return "No threshold is stored: femb verify --store-threshold measures one."
+    return "\n".join(
+        f"- cosine {threshold.cosine:.4f}: {threshold.at} ({threshold.impostor_scores.num_scores:,} impostor pairs),"
+        f" FNMR {100 * threshold.fnmr:.2f} %, flip {threshold.flip}"
+        for threshold in card.thresholds
+    )
 
 
 def _source(card: ModelCard) -> str:

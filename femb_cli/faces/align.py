@@ -27,6 +27,21 @@ _SMALLEST_SPREAD = 1e-12
 """Landmarks that differ by less, relative to their coordinates, differ by rounding only."""
 
 
+_LARGEST_CROP = 4 * ALIGNED_SIZE
+
+
+def crop_size(input_size: int) -> int:
+    """Return the height and width of crops for a network: 112 pixels, or a multiple for a network with a larger input.
+
+    The network's preprocessing resizes crops to its input. So every network sees the same picture, also one whose input
+    is a multiple of 128 pixels, for which `template` has another.
+
+    Args:
+        input_size: the network's input, in pixels.
+    """
+    return min(-(-input_size // ALIGNED_SIZE) * ALIGNED_SIZE, _LARGEST_CROP)
+
+
 def template(size: int = ALIGNED_SIZE) -> NDArray[np.float64]:
     """Return the places of the five landmarks in a crop of `size` x `size` pixels, (5, 2).
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from femb_cli.faces.face import Face
 
-Choice = Literal["main", "largest", "center", "all"]
+OneFace = Literal["main", "largest", "center"]
+Choice = OneFace | Literal["all"]
 
 
 def by_size(faces: Sequence[Face]) -> list[Face]:

@@ -16,6 +16,7 @@ from femb_cli.data.images.decode import ALIGNED_SIZE
 from femb_cli.data.source import ImageSource, names_of
 from femb_cli.data.survey import describe_photos, find_photos
 from femb_cli.errors import FembError
+from femb_cli.faces.align import crop_size
 from femb_cli.faces.aligned_source import AlignedFaces, SourceFace
 from femb_cli.faces.cache import FaceCache
 from femb_cli.faces.choose import Choice, by_size, choose_faces
@@ -23,12 +24,9 @@ from femb_cli.faces.face import PhotoFaces
 from femb_cli.faces.load import detector_fingerprint, load_face_finder
 from femb_cli.faces.locate import locate_faces
 from femb_cli.inference.embed import unreadable_image
+from femb_cli.inference.face_reader import Align
 from femb_cli.progress import Progress
 from femb_cli.runtime.ranks import rank, world_size
-
-Align = Literal["auto", "never", "always"]
-
-_LARGEST_CROP = 4 * ALIGNED_SIZE
 
 
 @dataclass(frozen=True)
@@ -181,7 +179,7 @@ def align_source(
         detector=detector,
         numbered=alignment.faces == "all",
         encoding=encoding,
-        size=min(-(-survey.input_size // ALIGNED_SIZE) * ALIGNED_SIZE, _LARGEST_CROP),
+        size=crop_size(survey.input_size),
     )
     return AlignedImages(
         source=aligned,

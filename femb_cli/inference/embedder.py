@@ -1,12 +1,14 @@
 """The embedder: a trained network together with the preprocessing of its images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import overload
+from typing import cast, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from femb_cli.checkpoints.card import ModelCard
@@ -14,12 +16,18 @@ from femb_cli.checkpoints.fingerprint import check_fingerprint
 from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
+from femb_cli.evaluation.verification.score import cosine_scores
+from femb_cli.inference.face_reader import Align, EmbeddedFace, FaceImage, FaceReader
+from femb_cli.inference.image_input import OneImage, SeveralImages, is_one_image
 from femb_cli.inference.onnx_runtime import open_onnx
 from femb_cli.runtime.devices import pick_device
 
+BATCH_SIZE = 64
+"""Images that go through the network at once, where they do not come as a batch."""
+
 
 class Embedder:
-    """Map uint8 RGB images to raw embeddings; the embedder handles size, colour order, mean and std.
+    """Map images of faces to raw embeddings; the embedder handles size, colour order, mean and std.
 
     Args:
         network: preprocessed images (B, 3, H, W) to embeddings (B, D), both float32 on `device`.
@@ -29,6 +37,7 @@ class Embedder:
         flip: the model's convention for mirror images in verification, `none` or `sum`.
         device: where to compute.
         card: the model card; None if there is none.
+        detector: what finds faces in photos: `mtcnn`, `yunet` or the path of YuNet's ONNX file.
     """
 
     def __init__(
@@ -41,30 +50,122 @@ class Embedder:
         flip: str,
         device: torch.device,
         card: ModelCard | None = None,
+        detector: str | Path = "mtcnn",
     ) -> None:
         self.network, self.preprocessing, self.embedding_dim = network, preprocessing, embedding_dim
         self.name, self.flip, self.device, self.card = name, flip, device, card
+        self.reader = FaceReader(preprocessing.input_size, detector)
+
+    def __repr__(self) -> str:
+        """Say what the embedder is: its model, its network, its input and output, and where it computes."""
+        pixels = self.preprocessing
+        backbone = f", {self.card.backbone.name}" if self.card is not None else ""
+        return (
+            f"Embedder({self.name!r}{backbone}: {pixels.input_size} x {pixels.input_size} {pixels.channel_order}"
+            f" -> {self.embedding_dim}, flip {self.flip}, on {self.device})"
+        )
 
     @overload
-    def __call__(self, images_BHW3: NDArray[np.uint8], *, flip: bool = False) -> NDArray[np.float32]: ...
+    def __call__(self, images: Tensor, *, flip: bool = False, align: Align = "auto") -> Tensor: ...
 
     @overload
-    def __call__(self, images_BHW3: Tensor, *, flip: bool = False) -> Tensor: ...
+    def __call__(
+        self,
+        images: NDArray[np.uint8] | str | Path | bytes | Image.Image | SeveralImages,
+        *,
+        flip: bool = False,
+        align: Align = "auto",
+    ) -> NDArray[np.float32]: ...
 
-    @torch.inference_mode()
-    def __call__(self, images_BHW3: NDArray[np.uint8] | Tensor, *, flip: bool = False) -> NDArray[np.float32] | Tensor:
-        """Embed a batch.
+    def __call__(
+        self, images: OneImage | SeveralImages, *, flip: bool = False, align: Align = "auto"
+    ) -> NDArray[np.float32] | Tensor:
+        """Embed images.
 
         Args:
-            images_BHW3: uint8 RGB, (B, H, W, 3); resized to the network's input size if they differ.
+            images: a batch of aligned faces, uint8 RGB (B, H, W, 3), array or tensor, which is resized to the network's
+                input size; or one image: a path, a file's bytes, an image of Pillow, or uint8 RGB (H, W, 3); or several
+                of these. Of a photo with several faces the main one counts (see `choose_faces`); `faces` gives all.
             flip: add the embeddings of the mirror images.
+            align: which images are photos, in which the face is found and aligned. `auto`: those that are neither
+                112 x 112 nor of the network's input size, except in a batch; `never`: none; `always`: all.
 
         Returns:
-            Raw (not normalised) embeddings, (B, D), float32: an array for an array, a tensor (on the CPU) for a tensor.
+            Raw (not normalised) embeddings, float32: (D,) of one image, (B, D) of a batch or of several. A tensor (on
+            the CPU) for a tensor, else an array.
 
         Raises:
-            FembError: the images have another shape or type.
+            FembError: an image cannot be read, or has another shape or type, or a photo shows no face.
         """
+        if isinstance(images, np.ndarray | Tensor) and images.ndim != 3 and align != "always":
+            return self._embed_batch(images, flip=flip)
+        is_one = is_one_image(images)
+        faces = self.reader.read_all(cast("Iterable[OneImage]", [images] if is_one else images), align=align)
+        rows = [self._embed([face.pixels_SS3 for face in some], flip=flip) for some in _in_batches(faces)]
+        rows_ND = np.concatenate([np.empty((0, self.embedding_dim), np.float32), *rows])
+        embeddings = rows_ND[0] if is_one else rows_ND
+        return torch.from_numpy(embeddings) if isinstance(images, Tensor) else embeddings
+
+    def faces(self, photo: OneImage, *, flip: bool = False) -> list[EmbeddedFace]:
+        """Find all faces of a photo, align and embed them; the largest comes first.
+
+        Args:
+            photo: a path, a file's bytes, an image of Pillow, or uint8 RGB (H, W, 3).
+            flip: add the embeddings of the mirror images.
+
+        Raises:
+            FembError: the photo cannot be read.
+        """
+        found = self.reader.read_faces(photo)
+        return [
+            EmbeddedFace(face.box, face.landmarks, face.score, crop, embedding)
+            for (face, crop), embedding in zip(found, self._embed([crop for _, crop in found], flip=flip), strict=True)
+        ]
+
+    def similarity(
+        self, one: OneImage | NDArray[np.floating], other: OneImage | NDArray[np.floating], *, flip: bool | None = None
+    ) -> float:
+        """Return the cosine of two images, or of two embeddings (D,), from -1 to 1.
+
+        Args:
+            one: an image, as of `__call__`, or an embedding.
+            other: the same.
+            flip: add the embeddings of the mirror images; None: as `femb verify` does, by the model's convention.
+
+        Raises:
+            FembError: an image cannot be embedded, or an embedding has another size, is zero or not finite.
+        """
+        add_mirror = self.flip == "sum" if flip is None else flip
+        pair_2D = np.stack([self._embedding_of(image, flip=add_mirror) for image in (one, other)])
+        return float(cosine_scores(pair_2D, [0], [1])[0])
+
+    def _embedding_of(self, image: OneImage | NDArray[np.floating], *, flip: bool) -> NDArray[np.floating]:
+        """Return the embedding of an image, or the given one."""
+        if not isinstance(image, np.ndarray | Tensor) or image.ndim != 1:
+            (face,) = self.reader.read_all([cast("OneImage", image)])
+            return self._embed([face.pixels_SS3], flip=flip)[0]
+        embedding_D: NDArray[np.floating] = torch.as_tensor(image).detach().cpu().numpy()
+        if embedding_D.shape != (self.embedding_dim,):
+            raise FembError(f"an embedding of {self!r} has {self.embedding_dim} numbers, not {len(embedding_D)}")
+        return embedding_D
+
+    def _embed(self, crops: Sequence[NDArray[np.uint8]], *, flip: bool) -> NDArray[np.float32]:
+        """Embed aligned faces, which may have different sizes; return (N, D)."""
+        rows_ND = np.empty((len(crops), self.embedding_dim), np.float32)
+        for shape in {crop.shape for crop in crops}:
+            places = [place for place, crop in enumerate(crops) if crop.shape == shape]
+            rows_ND[places] = self._embed_batch(np.stack([crops[place] for place in places]), flip=flip)
+        return rows_ND
+
+    @overload
+    def _embed_batch(self, images_BHW3: NDArray[np.uint8], *, flip: bool) -> NDArray[np.float32]: ...
+
+    @overload
+    def _embed_batch(self, images_BHW3: Tensor, *, flip: bool) -> Tensor: ...
+
+    @torch.inference_mode()
+    def _embed_batch(self, images_BHW3: NDArray[np.uint8] | Tensor, *, flip: bool) -> NDArray[np.float32] | Tensor:
+        """Embed a batch of aligned faces (B, H, W, 3); raises as `__call__`."""
         batch = torch.as_tensor(images_BHW3)
         if batch.dtype != torch.uint8 or batch.ndim != 4 or batch.shape[3] != 3:
             raise FembError(
@@ -78,12 +179,21 @@ class Embedder:
         return embeddings_BD if isinstance(images_BHW3, Tensor) else embeddings_BD.numpy()
 
 
-def load_embedder(path: str | Path, device: str | torch.device | None = None) -> Embedder:
+def _in_batches(faces: Iterator[FaceImage]) -> Iterator[list[FaceImage]]:
+    """Yield lists of so many faces as a network takes at once, so that memory does not grow with their number."""
+    while batch := list(islice(faces, BATCH_SIZE)):
+        yield batch
+
+
+def load_embedder(
+    path: str | Path, device: str | torch.device | None = None, *, detector: str | Path = "mtcnn"
+) -> Embedder:
     """Load a run, a checkpoint, a safetensors file, or an exported ONNX file.
 
     Args:
         path: what to load; of a run, its newest checkpoint.
         device: `cpu`, `cuda`, `cuda:1` ...; None: a GPU if there is one.
+        detector: what finds faces in photos, see `Embedder`.
 
     Raises:
         FembError: there is no model, it is damaged, or it does not match its fingerprint.
@@ -94,13 +204,14 @@ def load_embedder(path: str | Path, device: str | torch.device | None = None) ->
         if exported.card.fingerprint:
             check_fingerprint(exported, exported.preprocessing, exported.card.fingerprint, str(path))
         cpu = torch.device("cpu")
-        return embedder_of(exported, exported.card, name=str(path), device=cpu, preprocessing=exported.preprocessing)
+        pixels = exported.preprocessing
+        return embedder_of(exported, exported.card, name=str(path), device=cpu, preprocessing=pixels, detector=detector)
     chosen = pick_device(device)
     # torch's own default on a GPU is TF32, numbers of 10 bits, in convolutions: not the embeddings that a CPU gives.
     torch.backends.cudnn.allow_tf32 = False
     checkpoint = open_checkpoint(path)
     backbone = checkpoint.load_backbone().to(chosen).to(memory_format=torch.channels_last)
-    return embedder_of(backbone, checkpoint.card, name=str(path), device=chosen)
+    return embedder_of(backbone, checkpoint.card, name=str(path), device=chosen, detector=detector)
 
 
 def is_onnx(path: Path) -> bool:
@@ -125,6 +236,7 @@ def embedder_of(
     name: str,
     device: torch.device,
     preprocessing: Preprocessing | None = None,
+    detector: str | Path = "mtcnn",
 ) -> Embedder:
     """Return the embedder of a network and its card.
 
@@ -134,6 +246,7 @@ def embedder_of(
         name: what to call the model in results.
         device: the device of the network's input.
         preprocessing: the preprocessing of the network's input; None: the card's.
+        detector: what finds faces in photos, see `Embedder`.
     """
     return Embedder(
         network,
@@ -143,4 +256,5 @@ def embedder_of(
         flip=card.flip,
         device=device,
         card=card,
+        detector=detector,
     )

@@ -12,6 +12,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet, open_benchmark, open_pairs
 from femb_cli.evaluation.verification.result import Verification
 from femb_cli.inference.align import Alignment, align_source, survey_source
+from femb_cli.inference.drawn_faces import drawn_faces_warning
 from femb_cli.inference.embedder import load_embedder
 from femb_cli.inference.verify import Flip, verify
 from femb_cli.progress import Progress, Say, silent
@@ -59,6 +60,8 @@ class VerifyJob:
         for path in self.models or (newest_finished_run(self.runs),):
             embedder = load_embedder(path, self.device)
             for pair_set in pair_sets:
+                if warning := drawn_faces_warning(embedder.card, [pair_set.images.path]):
+                    say(f"warning: {pair_set.name}: {warning}")
                 input_size = embedder.preprocessing.input_size
                 with show_progress(f"finding faces of {pair_set.name}") as progress:
                     aligned = self._align(pair_set, input_size, say, progress)

@@ -10,10 +10,10 @@ from accelerate.utils import DDPCommunicationHookType, DistributedDataParallelKw
 from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
 
 from femb_cli.backbones import build_configured_backbone
-from femb_cli.checkpoints.card import QUALITY_HEADERS, ModelCard
+from femb_cli.checkpoints.card import DRAWN_FACES, QUALITY_HEADERS, ModelCard
 from femb_cli.checkpoints.store import Checkpoint, open_checkpoint
 from femb_cli.classifier import MarginClassifier
-from femb_cli.config.schema import PixelsConfig, TrainConfig
+from femb_cli.config.schema import PixelsConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.images.decode import ALIGNED_SIZE
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.data.loading.loader import ShuffledBatches, TrainingBatch, TrainingImages, training_batches
@@ -131,7 +131,8 @@ def build_card(
     Args:
         config: the run's configuration.
         num_identities: identities in the training set.
-        init: the checkpoint that a new run takes its weights from. Its colours, value range and source are kept.
+        init: the checkpoint that a new run takes its weights from. Its colours, value range and source are kept, except
+            that it knew only drawn faces, which a training on photographs ends.
         resumed: the run's own checkpoint, if it is resumed.
     """
     card = ModelCard(
@@ -140,13 +141,17 @@ def build_card(
         header=asdict(config.header),
         num_identities=num_identities,
         magnitude_is_quality=config.header.name in QUALITY_HEADERS,
+        source={"training_data": DRAWN_FACES} if isinstance(config.data, SyntheticConfig) else {},
     )
     origin = resumed or init
     if origin is None:
         return card
-    card = replace(
-        card, preprocessing=origin.card.preprocessing, flip=origin.card.flip, source=dict(origin.card.source)
-    )
+    source = {
+        name: text
+        for name, text in origin.card.source.items()
+        if text != DRAWN_FACES or isinstance(config.data, SyntheticConfig)
+    }
+    card = replace(card, preprocessing=origin.card.preprocessing, flip=origin.card.flip, source=source)
     return card if init is None else card.with_source(init=str(init.path), init_sha256=file_sha256(init.model_file))
 
 

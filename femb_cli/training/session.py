@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from femb_cli import __version__
-from femb_cli.checkpoints.runs import HELD_OUT, checkpoint_path, checkpoint_step, run_path, write_summary
+from femb_cli.checkpoints.runs import HELD_OUT, SAMPLES, checkpoint_path, checkpoint_step, run_path, write_summary
 from femb_cli.config.load import dump_config
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.open import open_source
@@ -345,9 +345,9 @@ def _copy_samples(run: Path) -> None:
     from femb_cli.data.synthetic.sets import synthetic_benchmark
 
     images = sorted((synthetic_benchmark(say=logger.info) / "images").glob("*/*.jpg"))[:NUM_SAMPLES]
-    (run / "samples").mkdir(exist_ok=True)
+    (run / SAMPLES).mkdir(exist_ok=True)
     for image in images:
-        shutil.copy(image, run / "samples" / image.name)
+        shutil.copy(image, run / SAMPLES / image.name)
 
 
 # ---- The checks

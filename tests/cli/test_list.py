@@ -76,3 +76,17 @@ def test_an_unknown_kind_lists_the_known_ones(femb):
     result = femb("list", "heads")
     assert result.code == 2
     assert "headers" in result.err
+
+
+def test_models_are_listed_with_their_licence_and_the_command_that_converts_them(femb):
+    result = femb("list", "models")
+    columns, *rows = result.out.splitlines()
+    entries = json.loads(femb("list", "models", "--json").out)
+    assert columns.split()[0] == "model"
+    assert [row.split()[0] for row in rows] == [entry["name"] for entry in entries]
+    assert "femb convert-checkpoint MODEL DST" in result.err
+    for entry in entries:
+        assert entry["license"] and entry["address"].startswith("https://")
+        assert entry["convert"].endswith(f" {entry['name']}")
+    fetched = [entry["can_be_fetched"] for entry in entries]
+    assert fetched == sorted(fetched, reverse=True) and any(fetched) and not all(fetched)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from stored_embeddings import store
 
 HEAVY = ("torch", "numpy", "pydantic", "yaml", "accelerate")
@@ -23,6 +24,16 @@ def running(*commands: list[str]) -> str:
 
 def test_importing_the_command_line_loads_nothing_heavy():
     assert loaded_after("import femb_cli.cli.app").isdisjoint(HEAVY)
+
+
+def test_the_package_offers_load_embedder_and_loads_nothing_before_it_is_asked_for():
+    assert loaded_after("import femb_cli; assert 'load_embedder' in femb_cli.__all__").isdisjoint(HEAVY)
+    import femb_cli
+    from femb_cli.inference import Embedder, load_embedder
+
+    assert (femb_cli.load_embedder, femb_cli.Embedder) == (load_embedder, Embedder)
+    with pytest.raises(AttributeError, match="no attribute 'load_embeder'"):
+        _ = femb_cli.load_embeder
 
 
 def test_help_loads_nothing_heavy():

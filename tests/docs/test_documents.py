@@ -63,8 +63,10 @@ def test_the_python_of_the_documentation_runs(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/arcface_iresnet18_synthetic_1").symlink_to(trained)
+    for name, image in zip(("anna", "ben", "party"), (trained / "samples").iterdir(), strict=False):
+        (tmp_path / f"{name}.jpg").symlink_to(image)
     blocks = python_blocks(ROOT / "docs/python.md")
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(compile(block, "docs/python.md", "exec"), {})
 

@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import records
-from documents import ROOT, commands_of
+from documents import ROOT, commands_of, python_blocks
 from tiny import TINY
 
 from femb_cli.data.synthetic.faces import photograph
@@ -27,6 +27,16 @@ def test_the_readme_opens_with_the_two_commands():
     text = README.read_text(encoding="utf-8")
     assert "    pip install . && femb train  " in text
     assert "    pip install '.[test]' && pytest -n 2  " in text
+
+
+def test_the_python_of_the_readme_runs(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w600k_r50").symlink_to(trained)
+    for name, image in zip(("anna", "ben", "party"), (trained / "samples").iterdir(), strict=False):
+        (tmp_path / f"{name}.jpg").symlink_to(image)
+    (block,) = python_blocks(README)
+    assert len(block.splitlines()) <= 6
+    exec(compile(block, "README.md", "exec"), {})
 
 
 def test_every_command_of_the_readme_runs(femb, trained, trained_onnx, tmp_path, monkeypatch):

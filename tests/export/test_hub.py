@@ -4,11 +4,16 @@ import json
 
 import pytest
 import torch
+import typer
 import yaml
+from documents import python_blocks
+from PIL import Image
+from thresholds import threshold
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
+from femb_cli.cli.app import app
 from femb_cli.config.schema import IResNetConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.export import ExportPlan, export_checkpoint
@@ -52,3 +57,29 @@ def test_a_license_has_the_hubs_own_name(stated, expected, tmp_path):
     card = ModelCard(CONFIG, BGR, source={"license": stated} if stated else {})
     export_checkpoint(saved(tmp_path, card), tmp_path / "hub", ExportPlan("hub"))
     assert front_matter(tmp_path / "hub")["license"] == expected
+
+
+def test_the_code_of_the_card_runs_as_it_is_written(tmp_path, monkeypatch):
+    card = ModelCard(CONFIG, BGR).with_thresholds(threshold())
+    export_checkpoint(saved(tmp_path, card), tmp_path / "hub", ExportPlan("hub"))
+    (code,) = python_blocks(tmp_path / "hub/README.md")
+    for name in ("photo.jpg", "another.jpg"):
+        Image.new("RGB", (32, 32), "grey" if name == "photo.jpg" else "brown").save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(code.replace("PATH OF THIS DIRECTORY", "hub"), "README.md", "exec"), names)
+    assert names["embedding"].shape == (8,)
+    assert -1 <= names["cosine"] <= 1
+    text = (tmp_path / "hub/README.md").read_text(encoding="utf-8")
+    assert "- cosine 0.3000: FMR 1e-3 on lfw (3,000 impostor pairs), FNMR 1.00 %, flip sum" in text
+    assert json.loads((tmp_path / "hub/config.json").read_text())["thresholds"][0]["fmr"] == 1e-3
+
+
+def test_every_command_of_the_card_parses(tmp_path):
+    export_checkpoint(saved(tmp_path, ModelCard(CONFIG, BGR)), tmp_path / "hub", ExportPlan("hub"))
+    text = (tmp_path / "hub/README.md").read_text(encoding="utf-8")
+    commands = [line.split()[1:] for line in text.partition("## Pixels")[0].splitlines() if line.startswith("femb ")]
+    assert len(commands) == 2
+    for name, *arguments in commands:
+        typer.main.get_command(app).commands[name].make_context(name, arguments)
+    assert "No threshold is stored" in text

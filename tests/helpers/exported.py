@@ -1,6 +1,7 @@
 """A small network to export, and how far its copies are from it."""
 
 import numpy as np
+from thresholds import threshold
 
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.config.schema import IResNetConfig
@@ -13,6 +14,7 @@ CARD = ModelCard(
     Preprocessing(SIZE, "BGR", mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6)),
     flip="none",
     source={"license": "MIT", "file": "gesichter äöü.pth"},
+    thresholds=(threshold(),),
 )
 
 

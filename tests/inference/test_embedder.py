@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from photos import lfw_photo
+from PIL import Image
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
@@ -14,6 +16,7 @@ from femb_cli.config.schema import IResNetConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 from femb_cli.inference import Embedder, load_embedder
+from femb_cli.inference import embedder as module
 from femb_cli.inference.embedder import is_onnx
 
 CONFIG = IResNetConfig("iresnet18", embedding_dim=8, input_size=32, width=0.0625)
@@ -63,11 +66,85 @@ def test_images_of_another_size_are_resized(embedder):
 
 @pytest.mark.parametrize(
     "images",
-    [np.zeros((1, 32, 32, 3), np.float32), np.zeros((32, 32, 3), np.uint8), np.zeros((1, 3, 32, 32), np.uint8)],
+    [np.zeros((1, 32, 32, 3), np.float32), np.zeros((32, 32, 3), np.float32), np.zeros((1, 3, 32, 32), np.uint8)],
 )
 def test_other_shapes_and_types_are_refused(embedder, images):
-    with pytest.raises(FembError, match=r"uint8 images of shape \(B, H, W, 3\)"):
+    with pytest.raises(FembError) as error:
         embedder(images)
+    assert "uint8 images of shape (B, H, W, 3)" in f"{error.value.message} {error.value.hint}"
+
+
+def test_one_image_has_one_row_and_several_have_several(embedder, images, tmp_path):
+    expected = embedder(images)
+    for index, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{index}.png")
+    paths = sorted(tmp_path.iterdir())
+    close = {"rtol": 1e-4, "atol": 1e-5}
+    for one in (images[1], torch.from_numpy(images[1]), Image.fromarray(images[1]), paths[1], str(paths[1])):
+        found = embedder(one)
+        assert isinstance(found, torch.Tensor) is isinstance(one, torch.Tensor)
+        np.testing.assert_allclose(found, expected[1], **close)
+    np.testing.assert_allclose(embedder(paths[1].read_bytes(), flip=True), embedder(images, flip=True)[1], **close)
+    for several in (paths, iter(paths), [paths[0], images[1], paths[2].read_bytes()], tuple(images)):
+        np.testing.assert_allclose(embedder(several), expected, **close)
+    assert embedder([]).shape == (0, 8)
+
+
+def test_aligned_faces_of_two_sizes_keep_their_order(embedder, images):
+    large = np.random.default_rng(1).integers(0, 256, (112, 112, 3), dtype=np.uint8)
+    found = embedder([large, images[0], large])
+    expected = np.concatenate([embedder(large[None]), embedder(images[:1]), embedder(large[None])])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_lists_longer_than_a_batch_are_embedded_in_parts(embedder, images, monkeypatch):
+    monkeypatch.setattr(module, "BATCH_SIZE", 2)
+    np.testing.assert_allclose(embedder(list(images)), embedder(images), rtol=1e-4, atol=1e-5)
+
+
+def test_an_image_of_another_size_is_a_photo_unless_it_is_in_a_batch(embedder):
+    wall = np.full((48, 40, 3), 90, np.uint8)
+    with pytest.raises(FembError, match="no face found"):
+        embedder(wall)
+    assert embedder(wall, align="never").shape == (8,)
+    assert embedder(wall[None]).shape == (1, 8)
+    with pytest.raises(FembError, match="no face found"):
+        embedder(wall[None], align="always")
+
+
+def test_the_faces_of_a_photo_have_boxes_crops_and_embeddings(embedder, shared):
+    photo = lfw_photo(shared, "Gene_Robinson_0003.jpg")
+    faces = embedder.faces(photo)
+    assert len(faces) == 2
+    assert faces[0].area >= faces[1].area
+    for face in faces:
+        assert (face.box.shape, face.landmarks.shape, face.crop.shape) == ((4,), (5, 2), (112, 112, 3))
+        assert 0.5 < face.score <= 1
+        np.testing.assert_allclose(face.embedding, embedder(face.crop[None])[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(embedder(photo), faces[0].embedding, rtol=1e-4, atol=1e-5)
+    assert embedder.faces(np.full((48, 40, 3), 90, np.uint8)) == []
+
+
+def test_a_similarity_is_the_cosine_of_images_or_of_embeddings(embedder, images):
+    one, other = embedder(images[:2]).astype(np.float64)
+    expected = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    assert embedder.similarity(images[0], images[1]) == pytest.approx(expected, abs=1e-5)
+    assert embedder.similarity(one, images[1]) == pytest.approx(expected, abs=1e-5)
+    assert embedder.similarity(one, torch.from_numpy(other)) == pytest.approx(expected, abs=1e-5)
+    mirrored, mirrored_other = embedder(images[:2], flip=True)
+    by_mirror = embedder.similarity(images[0], images[1], flip=True)
+    assert by_mirror == pytest.approx(embedder.similarity(mirrored, mirrored_other), abs=1e-5)
+
+
+@pytest.mark.parametrize("bad", [np.zeros(8), np.full(8, np.nan), np.ones(7), np.zeros((2, 32, 32, 3), np.uint8)])
+def test_a_similarity_of_anything_else_is_refused(embedder, images, bad):
+    with pytest.raises(FembError):
+        embedder.similarity(images[0], bad)
+
+
+def test_the_text_of_an_embedder_says_what_it_is(embedder, checkpoint):
+    expected = f"Embedder('{checkpoint.path}', iresnet18: 32 x 32 BGR -> 8, flip none, on cpu)"
+    assert repr(embedder) == expected
 
 
 @pytest.mark.parametrize("part", ["../..", ".", MODEL])

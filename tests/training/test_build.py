@@ -1,5 +1,6 @@
 """What the training loop works with."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,9 @@ from people import NETWORK, make_job, write_people
 from safetensors.torch import load_file
 
 from femb_cli.backbones import build_configured_backbone
-from femb_cli.checkpoints.card import ModelCard
-from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
-from femb_cli.config.schema import ClassifierConfig, InitConfig, MagFaceConfig, TrainConfig
+from femb_cli.checkpoints.card import DRAWN_FACES, ModelCard
+from femb_cli.checkpoints.store import Checkpoint, open_checkpoint, save_checkpoint
+from femb_cli.config.schema import ClassifierConfig, DatasetConfig, InitConfig, MagFaceConfig, TrainConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.training.build import build_accelerator, build_card, build_classifier, build_state, open_batches
 from femb_cli.training.loop import train
@@ -81,6 +82,19 @@ def test_the_card_says_what_the_run_trains():
     assert (card.backbone, card.preprocessing, card.flip) == (NETWORK, Preprocessing(16), "sum")
     assert (card.header["name"], card.num_identities, card.magnitude_is_quality) == ("magface", 6, True)
     assert build_card(TrainConfig(backbone=NETWORK), num_identities=6).magnitude_is_quality is False
+
+
+def test_the_card_says_whether_the_network_has_seen_drawn_faces_only(tmp_path):
+    drawn, photos = TrainConfig(backbone=NETWORK), TrainConfig(backbone=NETWORK, data=DatasetConfig(path="people"))
+    card = build_card(drawn, num_identities=6)
+    assert card.source == {"training_data": DRAWN_FACES}
+    assert build_card(photos, num_identities=6).source == {}
+    save_checkpoint(tmp_path / "drawn", build_configured_backbone(NETWORK), card)
+    init = open_checkpoint(tmp_path / "drawn")
+    assert "training_data" not in build_card(photos, num_identities=6, init=init).source
+    assert build_card(drawn, num_identities=6, resumed=init).source == {"training_data": DRAWN_FACES}
+    official = Checkpoint(init.path, replace(init.card, source={"training_data": "MS1MV2"}))
+    assert build_card(drawn, num_identities=6, init=official).source["training_data"] == "MS1MV2"
 
 
 def test_the_classifier_follows_the_plan():

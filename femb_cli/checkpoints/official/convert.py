@@ -20,12 +20,14 @@ from femb_cli.checkpoints.official.files.sidecar import read_channel_order, read
 from femb_cli.checkpoints.official.files.state_dict import refuse_unusual
 from femb_cli.checkpoints.official.networks.ir import reverse_input_channels
 from femb_cli.checkpoints.official.onnx.network import read_onnx_network
+from femb_cli.checkpoints.official.published import PublishedModel, find_published
 from femb_cli.checkpoints.official.recognise import Recognised, family_named, recognise
 from femb_cli.checkpoints.store import assemble_backbone, read_metadata, save_checkpoint
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
 from femb_cli.files import file_sha256, refuse_existing
+from femb_cli.hub import HubId
 from femb_cli.progress import Say
 
 
@@ -57,20 +59,24 @@ def convert_checkpoint(
     """Read official weights, check that every tensor fits, and write a femb checkpoint.
 
     Args:
-        source: a file, a directory with one network, or "owner/name" on the Hugging Face Hub. A file that femb itself
-            wrote keeps its card.
+        source: a file, a directory with one network, "owner/name" on the Hugging Face Hub, or a name in `PUBLISHED`,
+            which is fetched. A file that femb itself wrote keeps its card.
         destination: the checkpoint directory to make.
         family_name: a key of `FAMILIES` or the beginning of one; None to recognise the family by the tensors.
         overwrite: replace an existing directory.
         say: called with a warning if the files do not state a setting and femb assumes it.
 
     Raises:
-        FembError: the files are not a checkpoint, their family is unknown, or their tensors do not fit.
+        FembError: the files are not a checkpoint, their family is unknown, their tensors do not fit, or they cannot be
+            fetched.
     """
     refuse_existing(destination, overwrite=overwrite)
+    published = find_published(str(source))
+    if published is not None:
+        source, family_name = published.locate(say), family_name or published.family_name
     family = family_named(family_name) if family_name else None
     hub_id = find_hub_id(str(source))
-    files = find_files(download_weights(hub_id, say) if hub_id else Path(source))
+    files = find_files(_download(hub_id, published, say) if hub_id else Path(source))
     where = str(files.network)
     converted = _convert(files, family, say)
     _refuse_non_finite(converted, where)
@@ -81,10 +87,19 @@ def convert_checkpoint(
         check_fingerprint(backbone, card.preprocessing, card.fingerprint, where)
     if converted.family is not None:
         card = card.with_source(**_describe_source(converted.family, files))
+    if published is not None:
+        card = card.with_source(training_data=published.training_data)
     if hub_id is not None:
         card = card.with_source(hub=str(source), revision=files.network.parent.name)
     classifier = None if converted.class_weights is None else {"weight": converted.class_weights.float()}
     return save_checkpoint(destination, backbone, card, classifier=classifier, overwrite=overwrite)
+
+
+def _download(hub_id: HubId, published: PublishedModel | None, say: Say) -> Path:
+    try:
+        return download_weights(hub_id, say)
+    except FembError as error:
+        raise error if published is None else FembError(error.message, hint=published.by_hand) from error
 
 
 def _convert(files: OfficialFiles, family: Family | None, say: Say) -> Converted:

@@ -88,6 +88,16 @@ def decode_photo(encoded: Encoded, name: object = "photo", *, shorter_side: int 
     return np.array(_decode_with_pillow(encoded, name, None, upright=True))
 
 
+def to_rgb(image: Image.Image, *, upright: bool) -> Image.Image:
+    """Convert an image of Pillow to RGB, and turn it by its EXIF orientation if it is to be upright."""
+    if image.mode.startswith("I;16"):
+        rgb = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    else:
+        rgb = image.convert("RGB")
+    # After decoding, because Pillow turns a TIFF itself while it decodes it, and removes the tag.
+    return turn_upright(rgb, orientation(image)) if upright else rgb
+
+
 def _decode_with_pillow(
     encoded: bytes, name: object, size: tuple[int, int] | None, *, upright: bool = False
 ) -> NDArray[np.uint8]:
@@ -98,13 +108,7 @@ def _decode_with_pillow(
                 raise FembError(
                     f"{name} claims {image.width} x {image.height} pixels, more than any image of a face needs"
                 )
-            if image.mode.startswith("I;16"):
-                rgb = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-            else:
-                rgb = image.convert("RGB")
-            if upright:
-                # After decoding, because Pillow turns a TIFF itself while it decodes it, and removes the tag.
-                rgb = turn_upright(rgb, orientation(image))
+            rgb = to_rgb(image, upright=upright)
     except FembError:
         raise
     # Pillow's decoders raise many kinds of exceptions on damaged files.

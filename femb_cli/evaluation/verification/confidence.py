@@ -3,7 +3,7 @@
 Shape suffix: N pairs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,20 +38,24 @@ class Confidence:
     method: str
 
 
-def confidence_intervals(result: Verification) -> Confidence:
+def confidence_intervals(result: Verification, more_rates: Sequence[str] = ()) -> Confidence:
     """Compute the 95 % confidence intervals of a verification by bootstrap.
 
     Subjects are resampled if they are known, because the pairs of one person depend on each other. Otherwise pairs are
     resampled; the intervals are then too narrow if a person is in many pairs.
+
+    Args:
+        result: the verification.
+        more_rates: false accept rates as text, besides those of the metrics.
     """
     try:
-        by_subject = _by_subject(result)
+        by_subject = _by_subject(result, more_rates)
     except FembError:  # there are too few subjects to resample
         by_subject = None
-    return by_subject or _by_pair(result)
+    return by_subject or _by_pair(result, more_rates)
 
 
-def _by_subject(result: Verification) -> Confidence | None:
+def _by_subject(result: Verification, more_rates: Sequence[str]) -> Confidence | None:
     """Resample subjects; None if they are unknown, or there are too many pairs.
 
     Raises:
@@ -64,6 +68,7 @@ def _by_subject(result: Verification) -> Confidence | None:
     left_N, right_N = map(np.asarray, subjects)
     intervals = _intervals(
         result,
+        more_rates,
         lambda scores_N: resample_subjects(scores_N, genuine_N, left_N, right_N, _generator()),
         num_genuine=len(np.unique(left_N[genuine_N])),
         num_trials=len(np.union1d(left_N, right_N)),
@@ -71,11 +76,12 @@ def _by_subject(result: Verification) -> Confidence | None:
     return Confidence(intervals, "bootstrap over subjects")
 
 
-def _by_pair(result: Verification) -> Confidence:
+def _by_pair(result: Verification, more_rates: Sequence[str]) -> Confidence:
     """Resample pairs."""
     genuine_N = result.genuine_N
     intervals = _intervals(
         result,
+        more_rates,
         lambda scores_N: resample_pairs(roc_curve(scores_N, genuine_N), _generator()),
         num_genuine=int(genuine_N.sum()),
         num_trials=len(genuine_N),
@@ -83,11 +89,14 @@ def _by_pair(result: Verification) -> Confidence:
     return Confidence(intervals, "bootstrap over pairs")
 
 
-def _intervals(result: Verification, draw: Draw, *, num_genuine: int, num_trials: int) -> dict[str, Interval]:
+def _intervals(
+    result: Verification, more_rates: Sequence[str], draw: Draw, *, num_genuine: int, num_trials: int
+) -> dict[str, Interval]:
     """Compute the intervals of all metrics, from resamples of the scores and of the decisions.
 
     Args:
         result: the verification.
+        more_rates: false accept rates besides those of the metrics.
         draw: how to resample.
         num_genuine: number of independent genuine trials: pairs, or subjects that have a genuine pair.
         num_trials: number of all independent trials: pairs, or subjects.
@@ -99,7 +108,7 @@ def _intervals(result: Verification, draw: Draw, *, num_genuine: int, num_trials
         **verification_intervals(
             roc_curve(result.scores_N, result.genuine_N),
             draw(result.scores_N),
-            list(result.metrics.tar_at_far),
+            list(dict.fromkeys([*result.metrics.tar_at_far, *more_rates])),
             genuine_trials=num_genuine,
         ),
     }

@@ -60,7 +60,10 @@ def find_files(source: Path) -> OfficialFiles:
         FembError: there is no file with weights, or there are several networks.
     """
     if not source.exists():
-        raise FembError(f"no file at {source}", hint="give a file, a directory, or owner/name on the Hugging Face Hub")
+        raise FembError(
+            f"no file at {source}",
+            hint="give a file, a directory, a name of femb list models, or owner/name on the Hugging Face Hub",
+        )
     directory = source if source.is_dir() else source.parent
     names = sorted(path.name for path in directory.iterdir() if path.is_file())
     networks = [name for name in names if name.endswith(ENDINGS) and not _is_companion(name)]

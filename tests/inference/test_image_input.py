@@ -1,0 +1,87 @@
+"""One image in any form: the same pixels, whatever it comes as."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from femb_cli.data.images.orientation import ORIENTATION_TAG
+from femb_cli.errors import FembError
+from femb_cli.inference.image_input import ImageInput, is_one_image
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 4, 3), dtype=np.uint8)
+
+
+def encoded(orientation=1):
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[ORIENTATION_TAG] = orientation
+    Image.fromarray(PIXELS).save(file, "PNG", exif=exif)
+    return file.getvalue()
+
+
+@pytest.fixture
+def forms(tmp_path):
+    (tmp_path / "face.png").write_bytes(encoded())
+    return {
+        "path": tmp_path / "face.png",
+        "text": str(tmp_path / "face.png"),
+        "bytes": encoded(),
+        "pillow": Image.fromarray(PIXELS),
+        "array": PIXELS,
+        "tensor": torch.from_numpy(PIXELS.copy()),
+    }
+
+
+@pytest.mark.parametrize("form", ["path", "text", "bytes", "pillow", "array", "tensor"])
+def test_every_form_gives_the_same_pixels(forms, form):
+    assert is_one_image(forms[form])
+    image = ImageInput.of(forms[form])
+    assert image.size() == (4, 6)
+    assert np.array_equal(image.as_aligned(None), PIXELS)
+    assert np.array_equal(image.as_photo(), PIXELS)
+    assert image.as_aligned(8).shape == (8, 8, 3)
+    assert np.array_equal(image.as_aligned(8), ImageInput.of(PIXELS).as_aligned(8))
+
+
+@pytest.mark.parametrize("form", ["bytes", "pillow"])
+def test_photos_are_turned_by_their_orientation_and_aligned_faces_are_not(form):
+    data = encoded(orientation=6)
+    image = ImageInput.of(data if form == "bytes" else Image.open(io.BytesIO(data)))
+    assert np.array_equal(image.as_aligned(None), PIXELS)
+    assert np.array_equal(image.as_photo(), np.rot90(PIXELS, -1))
+
+
+def test_a_name_is_kept_for_messages(forms):
+    assert ImageInput.of(forms["path"]).name == str(forms["path"])
+    assert ImageInput.of(Image.open(forms["path"])).name == str(forms["path"])
+    assert ImageInput.of(forms["array"]).name == "the image"
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ("missing.png", r"cannot read missing\.png: No such file"),
+        (".", r"cannot read \.: Is a directory"),
+        (np.zeros((6, 4), np.uint8), r"\(H, W, 3\), not uint8 \(6, 4\)"),
+        (np.zeros((6, 4, 3)), r"not float64 \(6, 4, 3\)"),
+        (torch.zeros(3, 6, 4, dtype=torch.uint8), r"not uint8 \(3, 6, 4\)"),
+        (7, "or a tensor, not int"),
+    ],
+)
+def test_what_is_no_image_is_refused(image, message):
+    with pytest.raises(FembError, match=message):
+        ImageInput.of(image)
+
+
+def test_a_file_that_is_no_image_is_named(tmp_path):
+    (tmp_path / "notes.txt").write_text("no picture")
+    for read in (ImageInput.size, ImageInput.as_photo, lambda image: image.as_aligned(None)):
+        with pytest.raises(FembError, match=r"notes\.txt is not a readable image"):
+            read(ImageInput.of(tmp_path / "notes.txt"))
+
+
+@pytest.mark.parametrize("images", [np.zeros((2, 6, 4, 3)), [], ["a.png"], torch.zeros(2, 6, 4, 3), iter(())])
+def test_batches_and_lists_are_several(images):
+    assert not is_one_image(images)
