@@ -16,6 +16,7 @@ import numpy as np
 from femb_cli.data.files.folder import common_folder, read_file
 from femb_cli.data.files.list_format import ListFormat, check_header, recognise, split_line, with_identity_kind
 from femb_cli.data.files.naming import IMAGE_ENDINGS
+from femb_cli.data.files.unicode_paths import UnicodePaths
 from femb_cli.data.identities import identities_from_values
 from femb_cli.data.source import ComputedNames
 from femb_cli.errors import FembError
@@ -36,7 +37,8 @@ class ListFileSource:
     the paths as written, if all are relative and none contains '..'; otherwise they are relative to the deepest folder
     that contains all images.
 
-    Opening a list does not check that its images exist.
+    Opening a list does not check that its images exist. A file whose name has another Unicode form than in the list is
+    found, unless the list names both forms: then each is an image of its own.
 
     Raises:
         FembError: The list cannot be read or has an unknown format; or a line has another format than the first, names
@@ -53,11 +55,13 @@ class ListFileSource:
         self._given_root = root
         rows = _read_rows(self.path)
         self.root = root or _find_root(self.path.parent, rows.paths[0].as_py())
+        self._files = UnicodePaths(self.root)
         names = _names_of(rows.paths, self.root)
         rows_U = _first_mentions(names, rows, self.path)
         if len(rows_U) < len(names):
             names, rows = names.take(rows_U), rows.take(rows_U)
         self._names, self._paths, self._lines_N = names, rows.paths, rows.lines_N
+        self._twins = _rows_in_two_forms(names)
         self._extra = _with_numbers(rows.extra)
         self.identities = identities_from_values(rows.identities)
 
@@ -74,7 +78,8 @@ class ListFileSource:
 
     def file(self, index: int) -> str:
         """Return the path of an image's file."""
-        return os.path.join(self.root, self._paths[index].as_py())  # noqa: PTH118
+        path = self._paths[index].as_py()
+        return str(self.root / path) if index in self._twins else self._files.find(path)
 
     def read(self, index: int) -> bytes:
         """Return one encoded image.
@@ -83,7 +88,7 @@ class ListFileSource:
             FembError: The image cannot be read.
         """
         try:
-            return read_file(self.root / self._paths[index].as_py())
+            return read_file(Path(self.file(index)))
         except FembError as error:
             raise FembError(
                 f"line {self._lines_N[index]} of {self.path}: {error.message}",
@@ -215,13 +220,13 @@ def _read_block(block: list[tuple[int, str]], list_format: ListFormat, path: Pat
 
 def _find_root(folder: Path, first: str) -> Path:
     """Return the folder that the paths start from: the list's, or the only one in it that contains the first image."""
-    if _is_file(folder / first):
+    if _is_file(UnicodePaths(folder).find(first)):
         return folder
-    fitting = [inner for inner in folder.iterdir() if _is_file(inner / first)]
+    fitting = [inner for inner in folder.iterdir() if _is_file(UnicodePaths(inner).find(first))]
     return fitting[0] if len(fitting) == 1 else folder
 
 
-def _is_file(path: Path) -> bool:
+def _is_file(path: str) -> bool:
     """Whether `path` is a file; false also where access is denied."""
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file() raises PermissionError
 
@@ -275,6 +280,16 @@ def _first_mentions(names: "pa.Array", rows: _Rows, path: Path) -> np.ndarray:
         stacklevel=3,
     )
     return rows_U
+
+
+def _rows_in_two_forms(names: "pa.Array") -> frozenset[int]:
+    """Return the rows of names that differ from another name in their Unicode form only."""
+    import pyarrow.compute as pc
+
+    if pc.all(pc.string_is_ascii(names)).as_py():
+        return frozenset()
+    codes_N = pc.utf8_normalize(names, form="NFC").dictionary_encode().indices.to_numpy()
+    return frozenset(np.flatnonzero(np.bincount(codes_N)[codes_N] > 1).tolist())
 
 
 def _with_numbers(extra: "pa.Table") -> "pa.Table":
