@@ -127,7 +127,7 @@ def _open_file(path: Path, split: str | None, images: Path | None) -> ImageSourc
             f"{path} looks like a verification set (pairs of images), which has no identities",
             hint="femb convert makes a benchmark of it; a training set is a .rec file, a zip, a list or a folder",
         )
-    if is_list_file(path):
+    if is_list_file(path, images):
         return ListFileSource(path, images)
     if image_format(start_of_file(path) or b"") == "HEIC" and not can_read_heic():
         raise NotASourceError(f"{path} is a HEIC image, which femb does not read yet", hint=INSTALL)
