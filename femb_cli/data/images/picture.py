@@ -46,7 +46,7 @@ def open_picture(image: bytes | str) -> "Image":
 
 
 def has_unknown_range(picture: "Image") -> bool:
-    """Whether pixels are signed or floating-point numbers; only a PGM's numbers of that kind are known to be 16 bits."""
+    """Whether pixels are signed or floating-point numbers; those of a PGM are known to have 16 bits."""
     return picture.mode == "F" or (picture.mode == "I" and picture.format != "PPM")
 
 
