@@ -14,6 +14,7 @@ from filelock import FileLock
 from tiny import TINY
 
 from femb_cli.cli.app import run
+from femb_cli.data.images.heic import can_read_heic
 from femb_cli.runtime.signals import SIGNALS, raise_on_signals
 
 if TYPE_CHECKING:
@@ -59,6 +60,15 @@ def _own_device():
     """Let each test choose its device and precision: Accelerate keeps the first ones that a process has chosen."""
     if "accelerate" in sys.modules:
         forget_device()
+
+
+@pytest.fixture
+def without_heic(monkeypatch):
+    """The package pillow-heif counts as not installed."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    can_read_heic.cache_clear()
+    yield
+    can_read_heic.cache_clear()
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,11 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
 from femb_cli.cli.output import Output, format_pairs
+from femb_cli.cli.unread_output import warn_of_unread
 
 
 def align(
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGES...", help="A folder, zip or dataset; or image files.")
-    ],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Folders, zips, datasets and image files.")],
     folder: Annotated[Path, typer.Argument(metavar="DST", help="The folder to create.")],
     faces: options.Faces = "main",
     detector: options.Detector = "mtcnn",
@@ -45,6 +44,7 @@ def align(
     alignment = Alignment("always" if always else "auto", faces, detector)
     job = AlignJob(tuple(images), folder, alignment, skip_bad=skip_bad, overwrite=overwrite)
     survey = job.survey()
+    warn_of_unread(output, survey.source)
     if dry_run:
         output.fields({"num_images": len(survey.rows_N), "num_photos": survey.num_photos, "path": str(folder)})
         return

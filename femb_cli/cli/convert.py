@@ -8,7 +8,8 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
-from femb_cli.cli.output import Output
+from femb_cli.cli.output import Output, format_pairs
+from femb_cli.cli.unread_output import warn_of_unread
 from femb_cli.data.conversion.choices import Format, OnError
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def convert(
         _convert_pairs(Path(source), destination, output, writing, dry_run=dry_run)
         return
     opened = _open_source(source, split, images, output)
+    warn_of_unread(output, opened)
     selection["identities"] = _read_identities(identities)
     if dry_run:
         _print_plan(opened, destination, output, selection)
@@ -160,7 +162,9 @@ def _print_plan(source: "ImageSource", destination: Path, output: Output, select
     from femb_cli.data.conversion.plan import plan_conversion
 
     plan = plan_conversion(source, **selection)
-    output.fields(
+    _show(
+        output,
+        source,
         {
             "source_kind": source.kind,
             "num_images": plan.num_images,
@@ -168,7 +172,7 @@ def _print_plan(source: "ImageSource", destination: Path, output: Output, select
             "num_unlabeled": len(plan.unlabeled_M),
             "num_unselected": len(source) - plan.num_images - len(plan.unlabeled_M),
             "path": str(destination),
-        }
+        },
     )
 
 
@@ -179,7 +183,9 @@ def _convert_images(source: "ImageSource", destination: Path, output: Output, se
     with interruption_says("interrupted; the same command continues"), output.progress("converting") as progress:
         done = convert_source(source, destination, **settings, progress=progress)
     _warn_of_skipped(output, done.skipped, done.path)
-    output.fields(
+    _show(
+        output,
+        source,
         {
             "num_images": done.num_images,
             "num_identities": done.num_identities,
@@ -187,10 +193,17 @@ def _convert_images(source: "ImageSource", destination: Path, output: Output, se
             "num_unselected": done.num_unselected,
             "bytes": done.bytes,
             "path": str(done.path),
-        }
+        },
     )
     upload = [f"hf upload OWNER/NAME {destination} --repo-type dataset"] if settings["format"] == "parquet" else []
     output.next(f"femb train --data {destination}", *upload)
+
+
+def _show(output: Output, source: "ImageSource", fields: dict[str, Any]) -> None:
+    """Print a result; its JSON also counts the files that are not read, which a warning has named already."""
+    from femb_cli.data.files.unread import unread_of
+
+    output.result({**fields, "unread": dict(unread_of(source))}, format_pairs(fields))
 
 
 def _convert_pairs(source: Path, destination: Path, output: Output, settings: dict[str, Any], *, dry_run: bool) -> None:

@@ -9,6 +9,7 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
 from femb_cli.cli.output import Output, format_pairs
+from femb_cli.cli.unread_output import warn_of_unread
 from femb_cli.errors import UsageError
 from femb_cli.text import lines_of
 
@@ -16,7 +17,7 @@ from femb_cli.text import lines_of
 def embed(
     images: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGES...", help="A folder, zip or dataset; image files; or - for a list on stdin."),
+        typer.Argument(metavar="IMAGES...", help="Folders, zips, datasets and image files; or - for a list on stdin."),
     ],
     out: Annotated[
         Path,
@@ -60,6 +61,7 @@ def embed(
     describes_itself = format_to_write(out).holds_description
     output.load_libraries()
     from femb_cli.checkpoints.runs import runs_folder
+    from femb_cli.data.open import open_sources
     from femb_cli.inference.align import Alignment
     from femb_cli.inference.drawn_faces import drawn_faces_warning
     from femb_cli.inference.embed_job import EmbedJob, read_card, run_embedding
@@ -81,11 +83,13 @@ def embed(
         overwrite=overwrite,
     )
     if dry_run:
+        warn_of_unread(output, open_sources(job.images))
         output.fields(job.describe())
         return
     num_processes = processes or gpus or 1
     check_devices(num_processes, gpus, device)
     survey = job.check()
+    warn_of_unread(output, survey.source)
     if survey.note:
         output.say(survey.note)
     for warning in (survey.warning, drawn_faces_warning(read_card(job.find_model()), job.images)):

@@ -1,23 +1,34 @@
 """Open any source of images: detect the format of a path and return the source that reads it."""
 
+import os
 import zipfile
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from femb_cli.data.dataset_info import is_dataset
-from femb_cli.data.files.folder import FileListSource, FolderSource
+from femb_cli.data.files.folder import FileListSource, FolderSource, common_top, names_below
+from femb_cli.data.files.images_among_files import count_unread, is_image_file, start_of_file
 from femb_cli.data.files.list_file import ListFileSource, is_list_file
-from femb_cli.data.files.naming import is_image_name
+from femb_cli.data.files.naming import has_image_ending
+from femb_cli.data.files.several import SeveralSources
+from femb_cli.data.files.unread import unread_sentence
 from femb_cli.data.files.zip import ZipSource
 from femb_cli.data.huggingface.arrow import DatasetSource
 from femb_cli.data.huggingface.hub import is_hub_id, stream_dataset
 from femb_cli.data.huggingface.parquet import ParquetSource
 from femb_cli.data.huggingface.parquet_files import is_parquet
+from femb_cli.data.images.heic import INSTALL, can_read_heic
+from femb_cli.data.images.signature import image_format
 from femb_cli.data.recordio.record_source import RecordSource
 from femb_cli.data.source import ImageSource
 from femb_cli.data.verification_bin.verification_set import is_verification_set
 from femb_cli.errors import FembError
 from femb_cli.files import exists
+
+
+class NotASourceError(FembError):
+    """A file is not a source of images."""
 
 
 def open_source(path: str | Path, *, split: str | None = None, images: Path | None = None) -> ImageSource:
@@ -40,15 +51,48 @@ def open_source(path: str | Path, *, split: str | None = None, images: Path | No
 
 
 def open_sources(paths: Sequence[Path]) -> ImageSource:
-    """Open a single folder, archive, list or dataset as a source; anything else is a list of image files.
+    """Open what the arguments of a command name: image files, and all that `open_source` opens, in any order.
+
+    A single path is opened as `open_source` opens it. Of several paths, image files become a list of files, everything
+    else a source, and all of them one source. A file that is neither is counted as not read.
 
     Raises:
-        FembError: See `open_source` and `FileListSource`.
+        FembError: A path does not exist, cannot be opened, or there is no image.
     """
-    only = paths[0] if len(paths) == 1 else None
-    if only is not None and not (only.is_file() and is_image_name(only.name)):
-        return open_source(only)
-    return FileListSource(paths)
+    if len(paths) == 1 and not _is_image_file(paths[0]):
+        return open_source(paths[0])
+    top = common_top(paths)
+    parts: list[tuple[str, ImageSource]] = []
+    others: list[Path] = []
+    for is_image, group in groupby(paths, key=_is_image_file):
+        if is_image:
+            parts.append(("", FileListSource(group, top)))
+            continue
+        for path in group:
+            try:
+                parts.append((names_below(top, [path])[0], _open_one_of_several(path)))
+            except NotASourceError:
+                others.append(path)
+    unread = count_unread(others)
+    if not parts:
+        raise FembError("none of the given files is an image", hint=unread_sentence(unread))
+    if len(parts) == 1 and not parts[0][0] and not unread:
+        return parts[0][1]
+    return SeveralSources(top, parts, unread)
+
+
+def _is_image_file(path: Path) -> bool:
+    """Whether a path is an image file; one that is missing is, if its name ends as an image's does."""
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() takes twice the time, and there may be many files
+        return False
+    return is_image_file(path) or (has_image_ending(path.name) and not exists(path))
+
+
+def _open_one_of_several(path: Path) -> ImageSource:
+    """Open a path on this machine: a missing one among several is a mistake rather than a dataset on the Hub."""
+    if not exists(path):
+        raise FembError(f"{path} does not exist")
+    return open_source(path)
 
 
 def _open_folder(path: Path, split: str | None) -> ImageSource:
@@ -83,9 +127,11 @@ def _open_file(path: Path, split: str | None, images: Path | None) -> ImageSourc
             f"{path} looks like a verification set (pairs of images), which has no identities",
             hint="femb convert makes a benchmark of it; a training set is a .rec file, a zip, a list or a folder",
         )
-    if is_list_file(path):
+    if is_list_file(path, images):
         return ListFileSource(path, images)
-    raise FembError(
+    if image_format(start_of_file(path) or b"") == "HEIC" and not can_read_heic():
+        raise NotASourceError(f"{path} is a HEIC image, which femb does not read yet", hint=INSTALL)
+    raise NotASourceError(
         f"{path} is not a source of images that femb reads",
         hint="give a .rec file, a zip, a list, a dataset directory or a folder of images",
     )

@@ -6,7 +6,7 @@ that some formats have, such as reading many images at once.
 Shapes: N images, G row groups.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
@@ -25,7 +25,7 @@ class ImageSource(Protocol):
     """Images in a fixed order, read one at a time; can be pickled, and read by threads and forked processes.
 
     Attributes:
-        kind: "recordio", "folder", "zip", "list", "files", "dataset" or "parquet".
+        kind: "recordio", "folder", "zip", "list", "files", "several", "dataset" or "parquet".
         path: The file or folder that was opened.
     """
 
@@ -102,6 +102,28 @@ class DerivedSource(Protocol):
     def derivation(self) -> str:
         """A text that changes whenever the images are made in another way."""
         ...
+
+
+@runtime_checkable
+class HasUnread(Protocol):
+    """A source that tells its images from other files around them, such as a folder.
+
+    Attributes:
+        unread: Number of visible files that are not read, by ending, `.mp4`; the ending of files without one is empty.
+    """
+
+    unread: Mapping[str, int]
+
+
+@runtime_checkable
+class HasColumns(Protocol):
+    """A source that is a table.
+
+    Attributes:
+        described_columns: Name and type of each column, for error messages.
+    """
+
+    described_columns: str
 
 
 @dataclass(frozen=True)
@@ -207,7 +229,7 @@ def check_identities(source: ImageSource) -> None:
         FembError: The source has no identities, an image has none, or an identity has no image.
     """
     if source.identities is None:
-        raise FembError(f"{source.path} has no identities")
+        raise lacks_identities(source)
     labels_N, names = source.identities.labels_N, source.identities.names
     unlabeled = np.flatnonzero(labels_N < 0)
     if len(unlabeled):
@@ -223,3 +245,21 @@ def check_identities(source: ImageSource) -> None:
             f" the first is {missing[0]} ({names[missing[0]]!r})",
             hint="renumber the labels with femb convert",
         )
+
+
+def lacks_identities(source: ImageSource, reason: str = "") -> FembError:
+    """Return the error for a source without identities where they are needed; of a table it names the columns.
+
+    Args:
+        source: The source.
+        reason: Why it has none, if that is known.
+    """
+    if source.identities is None and isinstance(source, HasColumns):
+        return FembError(
+            f"{source.path} has no column of identities; its columns are {source.described_columns}",
+            hint="name the column of identities, integers or text, label",
+        )
+    return FembError(
+        f"{source.path} has no identities{f': {reason}' if reason else ''}",
+        hint="use one folder for each identity, NAME/IMAGE.jpg, or RecordIO with labels",
+    )

@@ -1,15 +1,14 @@
 """Which images of a source are photos and not aligned faces, judged by their sizes, which their headers state."""
 
-import io
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from femb_cli.data.images.decode import ALIGNED_SIZE
 from femb_cli.data.images.encoded import quick_size
+from femb_cli.data.images.picture import open_picture
 from femb_cli.data.source import HasLooseFiles, ImageSource
 from femb_cli.errors import FembError
 from femb_cli.progress import Progress
@@ -73,12 +72,12 @@ def _size(source: ImageSource, row: int) -> tuple[int, int] | None:
     """Return the width and the height of an image; None if they cannot be read."""
     try:
         if isinstance(source, HasLooseFiles):
-            with Image.open(source.file(row)) as image:  # reads no more than the header
+            with open_picture(source.file(row)) as image:  # reads no more than the header
                 return image.size
         encoded = source.read(row)
         if (size := quick_size(encoded)) is not None:
             return size
-        with Image.open(io.BytesIO(encoded)) as image:
+        with open_picture(encoded) as image:
             return image.size
     except FembError:
         return None

@@ -1,6 +1,5 @@
 """One image in any of the forms that a program has it in: a path, a file's bytes, an image of Pillow, or pixels."""
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from femb_cli.data.images.decode import decode_image, decode_photo, to_rgb
+from femb_cli.data.images.picture import RefusedPicture, open_picture
 from femb_cli.errors import FembError
 
 OneImage = str | Path | bytes | Image.Image | NDArray[np.uint8] | Tensor
@@ -60,8 +60,10 @@ class ImageInput:
         if isinstance(self.content, Image.Image):
             return self.content.size
         try:
-            with Image.open(io.BytesIO(self.content)) as header:
+            with open_picture(self.content) as header:
                 return header.size
+        except RefusedPicture as refusal:
+            raise FembError(f"{self.name} {refusal}") from refusal
         # Pillow's decoders raise many kinds of exceptions on damaged files.
         except Exception as error:
             raise FembError(f"{self.name} is not a readable image: {error}") from error

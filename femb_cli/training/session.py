@@ -6,6 +6,7 @@
 import logging
 import shutil
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from femb_cli import __version__
 from femb_cli.checkpoints.runs import HELD_OUT, SAMPLES, checkpoint_path, checkpoint_step, run_path, write_summary
 from femb_cli.config.load import dump_config
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
+from femb_cli.data.files.unread import describe_unread
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.data.survey import warn_of_photos
@@ -84,9 +86,14 @@ def _decide(
 
     Returns:
         The configuration, the training set (None if it is still to be drawn), what is held out of it, and the plan.
+
+    Warns:
+        UserWarning: files of the training set are no images.
     """
     config, source = resolve(request, resumed, say)
     source = source or open_dataset(config, request, resumed)
+    if source is not None and (unread := describe_unread(source)):
+        warnings.warn(unread, stacklevel=2)
     config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
     plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
     config = choose_compilation(config, plan, request.device, resumed=resumed is not None, say=say)

@@ -79,6 +79,7 @@ def test_every_source_is_converted(femb, tmp_path, kind, make, format):
         "num_identities": 3,
         "num_skipped": 0,
         "num_unselected": 0,
+        "unread": {},
         "bytes": sum(len(images.read(row)) for row in range(NUM_IMAGES)),
         "path": "out",
     }
@@ -100,6 +101,7 @@ def test_a_dry_run_counts_and_writes_nothing(femb, tmp_path, kind, make):
         "num_unlabeled": 0,
         "num_unselected": 2,
         "path": "out",
+        "unread": {},
     }
     assert tree(tmp_path) == before
 
@@ -273,3 +275,38 @@ def test_a_name_that_is_too_long_is_one_error(femb, tmp_path):
         assert result.code == 1
         assert result.err.startswith("error: ")
         assert "Traceback" not in result.err
+
+
+def test_files_that_are_not_read_are_named_and_counted(femb, tmp_path, without_heic):
+    faces = folder(tmp_path)
+    (faces / "ann" / "3").write_bytes(encode(99))
+    for name in ("ann/4.HEIC", "bob/2.heic", "film.mp4"):
+        (faces / name).write_bytes(b"")
+    sentence = "warning: 3 files not read: 2 .HEIC (pip install 'femb[heic]' reads them), 1 .mp4\n"
+    for options in (["--dry-run"], []):
+        result = femb("convert", faces, "out", "--json", "--quiet", *options)
+        assert result.code == 0, result.err
+        assert result.err.startswith(sentence)
+        counts = json.loads(result.out)
+        assert (counts["num_images"], counts["unread"]) == (NUM_IMAGES + 1, {".HEIC": 2, ".mp4": 1})
+
+
+def test_images_of_every_format_keep_their_bytes(femb, tmp_path):
+    forms = {
+        "a.JPG": "JPEG",
+        "b.jfif": "JPEG",
+        "c": "PNG",
+        "d.pgm": "PPM",
+        "e.gif": "GIF",
+        "f.avif": "AVIF",
+        "g.bmp": "BMP",
+    }
+    for person in ("ann", "bob"):
+        (tmp_path / "faces" / person).mkdir(parents=True)
+        for shade, (name, form) in enumerate(forms.items()):
+            (tmp_path / "faces" / person / name).write_bytes(encode(shade, form=form))
+    result = femb("convert", "faces", "out", "--verify", "--quiet", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["num_images"] == 2 * len(forms)
+    source = open_source("out")
+    assert {source.names[row]: source.read(row) for row in range(len(source))} == tree(tmp_path / "faces")

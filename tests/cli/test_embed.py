@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import parquets
 from PIL import Image
 
 from femb_cli.evaluation.embeddings.formats import FORMATS
@@ -129,3 +130,28 @@ def test_a_bad_image_later_keeps_what_is_done(femb, trained, monkeypatch):
     assert (again.code, "holds 6 of 7 embeddings of an interrupted call" in again.err) == (1, True)
     assert femb("embed", "images", "-o", "e.npy", "--model", trained, "--resume", "--skip-bad").code == 0
     assert len(np.load("e.npy")) == 6
+
+
+def test_several_folders_and_files_are_embedded_and_other_files_named(femb, trained):
+    samples = sorted((trained / "samples").iterdir())
+    for place, sample in zip(("a/x.jpg", "b/x.jpg", "c"), samples, strict=False):
+        Path(place).parent.mkdir(exist_ok=True)
+        shutil.copy(sample, place)
+    Path("b/film.mp4").write_bytes(b"")
+    result = femb("embed", "b", "c", "a", "-o", "e.npy", "--model", trained, "--json")
+    assert result.code == 0, result.err
+    assert Path("e.txt").read_text().splitlines() == ["b/x.jpg", "c", "a/x.jpg"]
+    assert "warning: 1 file not read: 1 .mp4" in result.err
+    assert femb("embed", *samples[:3], "-o", "alone.npy", "--model", trained).code == 0
+    assert np.allclose(np.load("e.npy"), np.load("alone.npy")[[1, 2, 0]], atol=1e-5)
+
+
+def test_a_table_without_people_is_embedded(femb, trained):
+    images = [{"bytes": file.read_bytes(), "path": None} for file in sorted((trained / "samples").iterdir())]
+    parquets.write(Path("faces.parquet"), {"image": images, "age": list(range(len(images)))})
+    assert femb("embed", "faces.parquet", "-o", "e.npy", "--model", trained).code == 0
+    assert femb("embed", trained / "samples", "-o", "alone.npy", "--model", trained).code == 0
+    assert np.allclose(np.load("e.npy"), np.load("alone.npy"), atol=1e-5)
+    for refused in (femb("convert", "faces.parquet", "out"), femb("train", "--data", "faces.parquet", "--dry-run")):
+        assert refused.code == 1
+        assert "no column of identities; its columns are image" in refused.err

@@ -66,3 +66,14 @@ def test_the_next_command_verifies_on_the_people_who_are_held_out(capsys):
     said = capsys.readouterr()
     assert "held-out   90.00 % of pairs right" in said.out
     assert "femb verify --pairs run/held_out.csv --images people --model run" in said.err
+
+
+def test_files_of_the_training_set_that_are_not_read_are_named(femb, people):
+    film = people / "person0" / "film.mp4"
+    film.write_bytes(b"")
+    try:
+        result = femb("train", "--data", people, "--batch-size", 10, "--dry-run", "--quiet")
+    finally:
+        film.unlink()
+    assert result.code == 0, result.err
+    assert "warning: 1 file not read: 1 .mp4\n" in result.err

@@ -4,8 +4,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pictures import HEIC_STUB, encode
 
-from femb_cli.data.open import open_source
+from femb_cli.data.files.unread import unread_of
+from femb_cli.data.open import open_source, open_sources
 from femb_cli.data.recordio.record_source import RecordSource
 from femb_cli.errors import FembError
 
@@ -62,3 +64,56 @@ def test_a_folder_of_record_folders_says_which_to_name(tmp_path):
 
 def test_a_zip_is_recognised_by_its_content(tmp_path):
     assert open_source(make_zip(tmp_path / "x.dat", **{"a/1.jpg": b"A"})).kind == "zip"
+
+
+@pytest.fixture
+def mixed(tmp_path, monkeypatch, without_heic) -> Path:
+    """A folder to work in: folders a and b, c.jpg, an image `d` without an ending, a zip, a list, and others."""
+    monkeypatch.chdir(make(tmp_path, "a/x.jpg", "b/x.jpg", "c.jpg", "notes.txt", "film.mp4"))
+    (tmp_path / "d").write_bytes(encode(1))
+    (tmp_path / "e.HEIC").write_bytes(HEIC_STUB)
+    make_zip(tmp_path / "z.zip", **{"m/1.jpg": b"M"})
+    (tmp_path / "list.txt").write_text("a/x.jpg 1\n")
+    return tmp_path
+
+
+def opened(*paths: str) -> tuple[list[str], dict[str, int]]:
+    source = open_sources([Path(path) for path in paths])
+    return list(source.names), dict(unread_of(source))
+
+
+def test_several_folders_files_and_archives_are_one_source(mixed):
+    assert opened("b", "c.jpg", "d", "a", "z.zip", "list.txt") == (
+        ["b/x.jpg", "c.jpg", "d", "a/x.jpg", "z.zip/m/1.jpg", "list.txt/a/x.jpg"],
+        {},
+    )
+    assert opened(str(mixed / "a"), "../" + mixed.name + "/c.jpg")[0] == ["a/x.jpg", "c.jpg"]
+
+
+def test_one_path_is_opened_as_alone(mixed):
+    assert opened("a") == (["x.jpg"], {})
+    assert opened("d") == (["d"], {})
+    assert opened("c.jpg", "d") == (["c.jpg", "d"], {})
+    with pytest.raises(FembError, match=r"notes\.txt is not a source of images"):
+        opened("notes.txt")
+
+
+def test_files_that_are_neither_are_counted(mixed):
+    names, unread = opened("film.mp4", "a", "e.HEIC", "c.jpg", "notes.txt")
+    assert (names, unread) == (["a/x.jpg", "c.jpg"], {".mp4": 1, ".HEIC": 1, ".txt": 1})
+    with pytest.raises(FembError, match="none of the given files") as caught:
+        opened("film.mp4", "e.HEIC")
+    assert "femb[heic]" in caught.value.hint
+
+
+def test_a_heic_file_alone_says_what_reads_it(mixed):
+    with pytest.raises(FembError, match=r"e\.HEIC is a HEIC image") as caught:
+        opened("e.HEIC")
+    assert "femb[heic]" in caught.value.hint
+
+
+def test_a_missing_path_among_several_is_an_error_and_no_dataset_on_the_hub(mixed):
+    with pytest.raises(FembError, match=r"^owner/name does not exist"):
+        opened("a", "owner/name")
+    with pytest.raises(FembError, match=r"a/x\.jpg 2 times"):
+        opened("a", "a/x.jpg")

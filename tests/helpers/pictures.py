@@ -5,6 +5,9 @@ from pathlib import Path
 
 from PIL import Image
 
+HEIC_STUB = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500)
+"""A file that starts as a HEIC image and holds none."""
+
 
 def encode(shade: int, size: tuple[int, int] = (40, 40), form: str = "JPEG", **options: object) -> bytes:
     """Return an encoded image of one colour."""

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
+from pictures import HEIC_STUB
 from PIL import Image
 
 from femb_cli.data.images.orientation import ORIENTATION_TAG
@@ -85,3 +86,8 @@ def test_a_file_that_is_no_image_is_named(tmp_path):
 @pytest.mark.parametrize("images", [np.zeros((2, 6, 4, 3)), [], ["a.png"], torch.zeros(2, 6, 4, 3), iter(())])
 def test_batches_and_lists_are_several(images):
     assert not is_one_image(images)
+
+
+def test_a_heic_photo_says_what_reads_it(without_heic):
+    with pytest.raises(FembError, match=r"the image is a HEIC image: pip install 'femb\[heic\]'"):
+        ImageInput.of(HEIC_STUB).size()

@@ -12,7 +12,8 @@ import numpy as np
 
 from femb_cli.data.files.layout import first_outside_layout
 from femb_cli.data.identities import Identities
-from femb_cli.data.source import ImageSource
+from femb_cli.data.names import PlacesOfNames
+from femb_cli.data.source import ImageSource, lacks_identities
 from femb_cli.errors import FembError
 from femb_cli.text import lines_of
 
@@ -103,29 +104,27 @@ def _identities_of(source: ImageSource) -> Identities:
     if source.identities is not None and source.identities.names:
         return source.identities
     loose = first_outside_layout(source.names) if source.kind in ("folder", "zip") else None
-    reason = f": {loose!r} is not in an identity's folder" if loose else ""
-    raise FembError(
-        f"{source.path} has no identities{reason}",
-        hint="use one folder for each identity, NAME/IMAGE.jpg, or RecordIO with labels",
-    )
+    raise lacks_identities(source, f"{loose!r} is not in an identity's folder" if loose else "")
 
 
 def _are_wanted(names: list[str], wanted: Collection[str], path: Path) -> np.ndarray:
-    """Return which names are wanted, bool, (C,).
+    """Return which names are wanted, bool, (C,); names that differ in their Unicode form only are the same.
 
     Raises:
-        FembError: A wanted identity is not among the names.
+        FembError: A wanted identity is not among the names, or could be several of them.
     """
-    present = set(names)
-    absent = [name for name in dict.fromkeys(wanted) if name not in present]
+    places = PlacesOfNames(names)
+    found = {name: places.find(name) for name in wanted}
+    absent = [name for name, place in found.items() if place < 0]
     if absent:
         examples = ", ".join(map(repr, absent[:3])) + (", ..." if len(absent) > 3 else "")
         raise FembError(
             f"{len(absent)} of {len(wanted)} requested identities are not in {path}: {examples}",
             hint=f"its identities are named like {names[0]!r}",
         )
-    wanted = set(wanted)
-    return np.array([name in wanted for name in names])
+    is_wanted_C = np.zeros(len(names), dtype=bool)
+    is_wanted_C[list(found.values())] = True
+    return is_wanted_C
 
 
 def _renumber(known: Identities, rows_N: np.ndarray, unlabeled_M: np.ndarray) -> ConversionPlan:

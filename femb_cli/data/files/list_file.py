@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from femb_cli.data.files.folder import common_folder, read_file
+from femb_cli.data.files.images_among_files import is_image_file
 from femb_cli.data.files.list_format import ListFormat, check_header, recognise, split_line, with_identity_kind
-from femb_cli.data.files.naming import IMAGE_ENDINGS
+from femb_cli.data.files.naming import has_image_ending
+from femb_cli.data.files.unicode_paths import UnicodePaths
 from femb_cli.data.identities import identities_from_values
 from femb_cli.data.source import ComputedNames
 from femb_cli.errors import FembError
@@ -36,7 +38,8 @@ class ListFileSource:
     the paths as written, if all are relative and none contains '..'; otherwise they are relative to the deepest folder
     that contains all images.
 
-    Opening a list does not check that its images exist.
+    Opening a list does not check that its images exist. A file whose name has another Unicode form than in the list is
+    found, unless the list names both forms: then each is an image of its own.
 
     Raises:
         FembError: The list cannot be read or has an unknown format; or a line has another format than the first, names
@@ -51,13 +54,15 @@ class ListFileSource:
     def __init__(self, path: str | Path, root: Path | None = None) -> None:
         self.path = Path(path)
         self._given_root = root
-        rows = _read_rows(self.path)
+        rows = _read_rows(self.path, root)
         self.root = root or _find_root(self.path.parent, rows.paths[0].as_py())
+        self._files = UnicodePaths(self.root)
         names = _names_of(rows.paths, self.root)
         rows_U = _first_mentions(names, rows, self.path)
         if len(rows_U) < len(names):
             names, rows = names.take(rows_U), rows.take(rows_U)
         self._names, self._paths, self._lines_N = names, rows.paths, rows.lines_N
+        self._twins = _rows_in_two_forms(names)
         self._extra = _with_numbers(rows.extra)
         self.identities = identities_from_values(rows.identities)
 
@@ -74,7 +79,8 @@ class ListFileSource:
 
     def file(self, index: int) -> str:
         """Return the path of an image's file."""
-        return os.path.join(self.root, self._paths[index].as_py())  # noqa: PTH118
+        path = self._paths[index].as_py()
+        return str(self.root / path) if index in self._twins else self._files.find(path)
 
     def read(self, index: int) -> bytes:
         """Return one encoded image.
@@ -83,7 +89,7 @@ class ListFileSource:
             FembError: The image cannot be read.
         """
         try:
-            return read_file(self.root / self._paths[index].as_py())
+            return read_file(Path(self.file(index)))
         except FembError as error:
             raise FembError(
                 f"line {self._lines_N[index]} of {self.path}: {error.message}",
@@ -99,9 +105,14 @@ class ListFileSource:
         return self._extra.take(rows_N) if self._extra.num_columns else None
 
 
-def is_list_file(path: Path) -> bool:
-    """Whether `path` is a text file, and its first line with text has a format that femb knows."""
-    return _format_of(path) is not None
+def is_list_file(path: Path, root: Path | None = None) -> bool:
+    """Whether `path` is a text file, and its first line with text has a format that femb knows.
+
+    Args:
+        path: The file.
+        root: The folder that relative paths in it start from; None for its own.
+    """
+    return _format_of(path, root) is not None
 
 
 def has_extra_columns(path: Path) -> bool:
@@ -110,7 +121,7 @@ def has_extra_columns(path: Path) -> bool:
     return list_format is not None and bool(list_format.extra)
 
 
-def _format_of(path: Path) -> ListFormat | None:
+def _format_of(path: Path, root: Path | None = None) -> ListFormat | None:
     if not path.is_file():
         return None
     with path.open("rb") as file:
@@ -120,7 +131,17 @@ def _format_of(path: Path) -> ListFormat | None:
         first = next((text for text in texts if text.strip()), "")
     except UnicodeDecodeError:
         return None
-    return None if "\0" in first else recognise(first)
+    return None if "\0" in first else _recognise(first, root or path.parent)
+
+
+def _recognise(line: str, root: Path) -> ListFormat | None:
+    """Return the format of a list whose paths end as images do, or else lead to images of other endings."""
+
+    def is_image(cell: str) -> bool:
+        path = UnicodePaths(root).find(cell)
+        return has_image_ending(cell) or (_is_file(path) and is_image_file(Path(path)))
+
+    return recognise(line) or recognise(line, is_image)
 
 
 @dataclass(frozen=True)
@@ -145,10 +166,10 @@ class _Rows:
         )
 
 
-def _read_rows(path: Path) -> _Rows:
+def _read_rows(path: Path, root: Path | None) -> _Rows:
     import pyarrow as pa
 
-    list_format, lines = _open_list(path)
+    list_format, lines = _open_list(path, root or path.parent)
     batches = []
     while block := list(islice(lines, _BLOCK_LINES)):
         batches.append(_read_block(block, list_format, path))
@@ -157,18 +178,18 @@ def _read_rows(path: Path) -> _Rows:
     return _Rows(paths, identities, lines_N.to_numpy(), table.select(range(3, table.num_columns)))
 
 
-def _open_list(path: Path) -> tuple[ListFormat, Iterator[tuple[int, str]]]:
+def _open_list(path: Path, root: Path) -> tuple[ListFormat, Iterator[tuple[int, str]]]:
     """Return the format of a list and its numbered lines, without the header."""
     lines = _read_lines(path)
     first = next(lines, None)
     if first is None:
         raise FembError(f"the list {path} is empty")
-    list_format = recognise(first[1])
+    list_format = _recognise(first[1], root)
     if list_format is None:
         raise FembError(
             f"line {first[0]} of {path} does not have the format of a list that femb reads: {first[1]!r}",
-            hint=f"write 'path identity', where path ends in {', '.join(sorted(IMAGE_ENDINGS))},"
-            " or a table with the columns path and identity",
+            hint="write 'path identity', where path ends as in a.jpg or leads to an image, or a table with the columns"
+            " path and identity",
         )
     if list_format.has_header:
         check_header(list_format, path)
@@ -215,13 +236,13 @@ def _read_block(block: list[tuple[int, str]], list_format: ListFormat, path: Pat
 
 def _find_root(folder: Path, first: str) -> Path:
     """Return the folder that the paths start from: the list's, or the only one in it that contains the first image."""
-    if _is_file(folder / first):
+    if _is_file(UnicodePaths(folder).find(first)):
         return folder
-    fitting = [inner for inner in folder.iterdir() if _is_file(inner / first)]
+    fitting = [inner for inner in folder.iterdir() if _is_file(UnicodePaths(inner).find(first))]
     return fitting[0] if len(fitting) == 1 else folder
 
 
-def _is_file(path: Path) -> bool:
+def _is_file(path: str) -> bool:
     """Whether `path` is a file; false also where access is denied."""
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file() raises PermissionError
 
@@ -275,6 +296,16 @@ def _first_mentions(names: "pa.Array", rows: _Rows, path: Path) -> np.ndarray:
         stacklevel=3,
     )
     return rows_U
+
+
+def _rows_in_two_forms(names: "pa.Array") -> frozenset[int]:
+    """Return the rows of names that differ from another name in their Unicode form only."""
+    import pyarrow.compute as pc
+
+    if pc.all(pc.string_is_ascii(names)).as_py():
+        return frozenset()
+    codes_N = pc.utf8_normalize(names, form="NFC").dictionary_encode().indices.to_numpy()
+    return frozenset(np.flatnonzero(np.bincount(codes_N)[codes_N] > 1).tolist())
 
 
 def _with_numbers(extra: "pa.Table") -> "pa.Table":

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from femb_cli.data.files.naming import IMAGE_ENDINGS, check_text
+from femb_cli.data.files.naming import check_text, has_image_ending
 from femb_cli.errors import FembError
 
 _PATH_COLUMNS = ("path", "image", "file", "filename", "name")
@@ -48,19 +48,24 @@ class ListFormat:
     has_header: bool = False
 
 
-def recognise(line: str) -> ListFormat | None:
-    """Return the format of a list from its first line; None if femb does not know it."""
+def recognise(line: str, is_image: Callable[[str], bool] = has_image_ending) -> ListFormat | None:
+    """Return the format of a list from its first line; None if femb does not know it.
+
+    Args:
+        line: The line.
+        is_image: Whether a cell is the path of an image.
+    """
     magface = _split_at_spaces(_MAGFACE, line)
-    if magface and _is_image(magface[0]):
+    if magface and is_image(magface[0]):
         return ListFormat("'path 0 identity 0'", partial(_split_at_spaces, _MAGFACE), is_numbered=True)
     for name, separator in _TABLE_SEPARATORS.items():
         cells = _split_table(separator, line)
         description = f"{len(cells)} columns separated by {name}"
         table = ListFormat(description, partial(_split_table, separator), num_cells=len(cells))
-        if list_format := _with_header(table, cells) or _without_header(table, cells):
+        if list_format := _with_header(table, cells) or _without_header(table, cells, is_image):
             return list_format
     pair = _split_at_spaces(_PATH_AND_IDENTITY, line)
-    if pair and _is_image(pair[0]) and sum(map(_is_image, line.split())) == 1:
+    if pair and is_image(pair[0]) and sum(map(is_image, line.split())) <= 1:
         return ListFormat("'path identity'", partial(_split_at_spaces, _PATH_AND_IDENTITY))
     return None
 
@@ -123,14 +128,14 @@ def _with_header(table: ListFormat, cells: Sequence[str]) -> ListFormat | None:
     return replace(table, path=path, identity=identity, extra=extra, has_header=True)
 
 
-def _without_header(table: ListFormat, cells: Sequence[str]) -> ListFormat | None:
+def _without_header(table: ListFormat, cells: Sequence[str], is_image: Callable[[str], bool]) -> ListFormat | None:
     """Complete the format of a table from its first row, which may start with a key or with `aligned`."""
     has_key = len(cells) > 2 and _NUMBER.fullmatch(cells[0]) is not None
-    if has_key and _is_image(cells[-1]):
+    if has_key and is_image(cells[-1]):
         path, identity = len(cells) - 1, 1
     else:
         path, identity = int(has_key), int(has_key) + 1
-    if len(cells) < 2 or not _is_image(cells[path]) or _is_image(cells[identity]):
+    if len(cells) < 2 or not is_image(cells[path]) or is_image(cells[identity]):
         return None
     kept = set(range(int(has_key), len(cells))) - {path, identity}
     extra = {column: f"column_{column + 1}" for column in sorted(kept)}
@@ -149,7 +154,3 @@ def _split_table(separator: str, line: str) -> Sequence[str]:
     except csv.Error:  # a carriage return inside, or a cell longer than the limit
         return ()
     return [cell.strip() for cell in cells]
-
-
-def _is_image(cell: str) -> bool:
-    return PurePosixPath(cell).suffix.lower() in IMAGE_ENDINGS

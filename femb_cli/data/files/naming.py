@@ -1,23 +1,33 @@
-"""Which file names are images, and which names femb skips or refuses."""
+"""File names: which endings images have, and which names femb skips or refuses."""
 
+import os
 import re
-from pathlib import PurePosixPath
 
 from femb_cli.errors import FembError
 
-IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"})
+HEIC_ENDINGS = frozenset({".heic", ".heif", ".hif"})
+IMAGE_ENDINGS = HEIC_ENDINGS | {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".avif", ".tif", ".tiff"),
+    *(".pgm", ".ppm", ".pnm", ".pbm"),
+}
+_ENDING = re.compile(r"\.\w{1,12}", re.ASCII)
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def is_hidden(part: str) -> bool:
-    """Whether a file or folder of this name is skipped: hidden files, thumbnails, and macOS's `__MACOSX`."""
-    return part.startswith(".") or part in ("Thumbs.db", "__MACOSX")
+    """Whether a file or folder of this name is skipped: hidden files, and what Windows and macOS put into folders."""
+    return part.startswith(".") or part in ("Thumbs.db", "desktop.ini", "__MACOSX")
 
 
-def is_image_name(name: str) -> bool:
-    """Whether `name`, a relative path with '/', has the ending of an image and no hidden part."""
-    path = PurePosixPath(name)
-    return path.suffix.lower() in IMAGE_ENDINGS and not any(map(is_hidden, path.parts))
+def ending_of(name: str) -> str:
+    """Return the ending of a file's name as it is written, `.JPG`; empty if there is none, as after `Mr. Smith`."""
+    ending = os.path.splitext(name)[1]  # noqa: PTH122 - a Path for each of millions of names takes seconds
+    return ending if _ENDING.fullmatch(ending) else ""
+
+
+def has_image_ending(name: str) -> bool:
+    """Whether a file's name ends as an image's does, in small or capital letters."""
+    return ending_of(name).lower() in IMAGE_ENDINGS
 
 
 def check_text(name: str, place: object) -> None:

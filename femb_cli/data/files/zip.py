@@ -13,10 +13,18 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from femb_cli.data.files.images_among_files import images_among
 from femb_cli.data.files.layout import identities_from_layout
-from femb_cli.data.files.naming import check_text, is_image_name
+from femb_cli.data.files.naming import check_text, is_hidden
+from femb_cli.data.files.unread import unread_sentence
 from femb_cli.data.images.encoded import MAX_IMAGE_BYTES
+from femb_cli.data.images.signature import START_BYTES
 from femb_cli.errors import FembError
+
+_ENCRYPTED = 0x1
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_START_PACKED_BYTES = 2048
+"""Enough of a packed member to unpack its first bytes."""
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, length of the name, length of the extra field
 
@@ -24,7 +32,11 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, length of the name, leng
 class ZipSource:
     """The images of a zip archive, sorted by name in code-point order.
 
-    `names` are the full names of the members; identities come from their folders, as in `FolderSource`.
+    `names` are the full names of the members. Which members are images, and who is on them, is known as in
+    `FolderSource`.
+
+    Attributes:
+        unread: Number of visible members that are not images, by ending.
 
     Raises:
         FembError: The archive is damaged, holds no image, or holds a suspicious member: a name that leads out of the
@@ -35,17 +47,17 @@ class ZipSource:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        members = _read_contents(self.path)
-        images = [member for member in members if is_image_name(member.filename)]
-        if not images:
-            raise FembError(f"no images in {self.path}", hint="images end in .jpg, .png, .bmp, .webp, .ppm or .tif")
-        for member in images:
-            _check_image(member, self.path)
-        self._members = sorted(images, key=lambda member: member.filename)
-        self.names = [member.filename for member in self._members]
-        self.identities = identities_from_layout(self.names)
+        members = sorted(_read_contents(self.path), key=lambda member: member.filename)
         with self.path.open("rb") as file:
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        visible = ((member.filename, member) for member in members if _is_visible_file(member))
+        self._members, self.unread = images_among(visible, self._start)
+        if not self._members:
+            raise FembError(f"no images in {self.path}", hint=unread_sentence(self.unread) or None)
+        for member in self._members:
+            _check_image(member, self.path)
+        self.names = [member.filename for member in self._members]
+        self.identities = identities_from_layout(self.names)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -66,16 +78,35 @@ class ZipSource:
             raise _member_error(member, self.path, "is damaged (wrong checksum)")
         return image
 
-    def _inflate(self, member: zipfile.ZipInfo) -> bytes:
-        """Unpack one member, up to one byte more than the size that the table of contents states."""
+    def _start(self, member: zipfile.ZipInfo) -> bytes:
+        """Return the first bytes of a member; none if it is damaged, encrypted or packed by another method."""
+        if member.flag_bits & _ENCRYPTED or member.compress_type not in _METHODS:
+            return b""
+        try:
+            return self._inflate(member, most_packed=_START_PACKED_BYTES, most=START_BYTES)
+        except (struct.error, zlib.error):
+            return b""
+
+    def _inflate(self, member: zipfile.ZipInfo, *, most_packed: int | None = None, most: int | None = None) -> bytes:
+        """Unpack one member, up to one byte more than the size that the table of contents states.
+
+        Args:
+            member: Stored or deflated.
+            most_packed: Packed bytes to read at most; None reads all.
+            most: Bytes to return at most.
+        """
         signature, name_length, extra_length = _LOCAL_HEADER.unpack_from(self._data, member.header_offset)
         if signature != b"PK\x03\x04":
             raise zlib.error("no member starts at its offset")
         start = member.header_offset + _LOCAL_HEADER.size + name_length + extra_length
-        packed = self._data[start : start + member.compress_size]
+        packed = self._data[start : start + min(member.compress_size, most_packed or member.compress_size)]
         if member.compress_type == zipfile.ZIP_STORED:
-            return packed
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, member.file_size + 1)
+            return packed[:most]
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, most or member.file_size + 1)
+
+
+def _is_visible_file(member: zipfile.ZipInfo) -> bool:
+    return not member.is_dir() and not any(map(is_hidden, member.filename.split("/")))
 
 
 def _read_contents(path: Path) -> list[zipfile.ZipInfo]:
@@ -109,9 +140,9 @@ def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
 
 
 def _check_image(member: zipfile.ZipInfo, path: Path) -> None:
-    if member.flag_bits & 0x1:
+    if member.flag_bits & _ENCRYPTED:
         raise _member_error(member, path, "is encrypted")
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    if member.compress_type not in _METHODS:
         raise _member_error(member, path, f"is packed by method {member.compress_type}; femb reads stored and deflated")
     if member.file_size > MAX_IMAGE_BYTES:
         raise _member_error(member, path, f"claims {member.file_size} bytes, too many for one image")

@@ -31,7 +31,7 @@ class DatasetSource:
     `names` are the stored paths, if every image has one and all are different; otherwise they are the row numbers.
 
     Raises:
-        FembError: The directory is not a dataset, is damaged, or lacks images or labels.
+        FembError: The directory is not a dataset, is damaged, or lacks images.
     """
 
     kind = "dataset"
@@ -49,7 +49,11 @@ class DatasetSource:
         self._paths = [chunk.field("path") for chunk in images] if has_paths else []
         self._starts = np.cumsum([0] + [len(chunk) for chunk in images]).tolist()
         self._checksums = read_checksums(self.path, len(self))
-        self.identities = identities_of(self._table[self._columns.label], self._columns.label_names, self.path)
+        self.described_columns = self._columns.described
+        label = self._columns.label
+        self.identities = (
+            None if label is None else identities_of(self._table[label], self._columns.label_names, self.path)
+        )
 
     def __len__(self) -> int:
         return self._starts[-1]

@@ -4,7 +4,7 @@ Shapes: N images.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from femb_cli.data.identities import Identities, identities_from_values
@@ -25,16 +25,18 @@ class Columns:
     Attributes:
         image: Name of the column of encoded images.
         has_paths: Whether an image is a struct of `bytes` and `path`, rather than plain bytes.
-        label: Name of the column of identities.
+        label: Name of the column of identities; None if nobody says who is shown.
         label_names: Name of each label; None if the labels are text or plain numbers.
         extra: Names of all other columns.
+        described: Name and type of each column, for error messages.
     """
 
     image: str
     has_paths: bool
-    label: str
+    label: str | None
     label_names: tuple[str, ...] | None
     extra: tuple[str, ...]
+    described: str = field(default="", compare=False)
 
 
 def find_columns(schema: "pa.Schema", place: object) -> Columns:
@@ -42,15 +44,14 @@ def find_columns(schema: "pa.Schema", place: object) -> Columns:
 
     The images are the column of structs with `bytes` and `path`; without such a column they are the column of bytes.
     If there are several, they are the one called `image`. The labels are the first of `LABEL_COLUMNS` that holds
-    integers or text.
+    integers or text; a table may have none.
 
     Args:
         schema: The schema of the table, with Hugging Face's metadata if it has any.
         place: Where the table is, for error messages.
 
     Raises:
-        FembError: No column or several could be the images, no column could be the labels, or the name of a column
-            is not valid text.
+        FembError: No column or several could be the images, or the name of a column is not valid text.
     """
     import pyarrow as pa
 
@@ -67,15 +68,11 @@ def find_columns(schema: "pa.Schema", place: object) -> Columns:
             f"{place} has {found}; its columns are {_describe(schema)}",
             hint="let one column hold encoded images (a struct of bytes and path, or binary), and name it image",
         )
-    labels = [name for name in LABEL_COLUMNS if name in schema.names and _is_label(schema.field(name).type)]
-    if not labels:
-        raise FembError(
-            f"{place} has no column of identities; its columns are {_describe(schema)}",
-            hint="name the column of identities, integers or text, label",
-        )
-    names = _class_names(schema, labels[0], place)
-    extra = tuple(name for name in schema.names if name not in (images[0], labels[0]))
-    return Columns(images[0], bool(structs), labels[0], names, extra)
+    labels = (name for name in LABEL_COLUMNS if name in schema.names and _is_label(schema.field(name).type))
+    label = next(labels, None)
+    names = None if label is None else _class_names(schema, label, place)
+    extra = tuple(name for name in schema.names if name not in (images[0], label))
+    return Columns(images[0], bool(structs), label, names, extra, _describe(schema))
 
 
 def identities_of(labels_N: "pa.ChunkedArray", names: tuple[str, ...] | None, place: object) -> Identities:
@@ -138,9 +135,9 @@ def _is_label(kind: "pa.DataType") -> bool:
 
 def _decode_names(kind: "pa.DataType") -> None:
     """Read the name of every field at every depth: Arrow decodes a name only on access, and fails there."""
-    for field in map(kind.field, range(kind.num_fields)):
-        _ = field.name
-        _decode_names(field.type)
+    for inner in map(kind.field, range(kind.num_fields)):
+        _ = inner.name
+        _decode_names(inner.type)
 
 
 def _class_names(schema: "pa.Schema", label: str, place: object) -> tuple[str, ...] | None:

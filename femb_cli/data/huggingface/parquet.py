@@ -40,7 +40,7 @@ class _Opened:
     columns: Columns
     group_rows: list[int]
     largest_group: int
-    labels: "pa.ChunkedArray"
+    labels: "pa.ChunkedArray | None"
 
 
 class ParquetSource:
@@ -59,8 +59,7 @@ class ParquetSource:
         groups: The row groups of all files, in the order of their rows.
 
     Raises:
-        FembError: There are no files, several splits, no or several columns of images, or no column of identities;
-            or a file is damaged.
+        FembError: There are no files, several splits, no or several columns of images, or a file is damaged.
     """
 
     kind = "parquet"
@@ -89,8 +88,9 @@ class ParquetSource:
         if not len(self):
             raise FembError(f"{self.path} holds no images")
         self._checksums = read_checksums(self.path, len(self)) if filesystem is None else None
-        labels = _concatenate([file.labels for file in opened])
-        self.identities = identities_of(labels, self._columns.label_names, self.path)
+        self.described_columns = self._columns.described
+        labels = [file.labels for file in opened if file.labels is not None]
+        self.identities = identities_of(_concatenate(labels), self._columns.label_names, self.path) if labels else None
 
     def __len__(self) -> int:
         return int(self.groups.starts[-1])
@@ -154,13 +154,11 @@ class ParquetSource:
             footer = parquet.metadata
             groups = [footer.row_group(group) for group in range(footer.num_row_groups)]
             largest = max((group.total_byte_size for group in groups), default=0)
-            table = parquet.read([columns.label], use_threads=False)
-            labels = _checked(table, _num_rows(footer), file).column(0)
             return _Opened(
                 columns=columns,
                 group_rows=[group.num_rows for group in groups],
                 largest_group=largest,
-                labels=labels if is_text(labels.type) else labels.cast("int64"),
+                labels=None if columns.label is None else _read_labels(parquet, columns.label, file),
             )
 
     def _read_paths(self, file: str) -> "pa.ChunkedArray":
@@ -229,6 +227,12 @@ def _number_groups(rows_of_files: list[list[int]]) -> tuple[np.ndarray, np.ndarr
     groups = [(file, group, rows) for file, of_file in enumerate(rows_of_files) for group, rows in enumerate(of_file)]
     groups_G3 = np.array([group for group in groups if group[2]], dtype=np.int64).reshape(-1, 3)
     return groups_G3[:, :2].astype(np.int32), np.cumsum([0, *groups_G3[:, 2]], dtype=np.int64)
+
+
+def _read_labels(parquet: "pq.ParquetFile", column: str, file: str) -> "pa.ChunkedArray":
+    table = parquet.read([column], use_threads=False)
+    labels = _checked(table, _num_rows(parquet.metadata), file).column(0)
+    return labels if is_text(labels.type) else labels.cast("int64")
 
 
 def _num_rows(footer: "pq.FileMetaData") -> int:

@@ -1,7 +1,7 @@
 """Decode an image of any format to uint8 RGB pixels, (H, W, 3).
 
-Greyscale is repeated for the three channels, a palette is looked up, an alpha channel is dropped, 16 bits are reduced
-to their upper 8, and CMYK is converted as Pillow does.
+Greyscale is repeated for the three channels, a palette is looked up, transparency is dropped, 16 bits are reduced to
+their upper 8, and CMYK is converted as Pillow does. Of an animation the first frame counts.
 
 - Aligned faces are wanted at one size: others are resized to it, bicubic with antialiasing. Their EXIF orientation is
   ignored, as in the tools of the field.
@@ -13,10 +13,17 @@ import io
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from femb_cli.data.images.encoded import JPEG_START, MAX_PIXELS, Encoded
+from femb_cli.data.images.encoded import JPEG_START, Encoded
 from femb_cli.data.images.orientation import orientation, turn_upright
+from femb_cli.data.images.picture import (
+    MAX_PIXELS,
+    UNKNOWN_RANGE,
+    RefusedPicture,
+    has_unknown_range,
+    open_picture,
+)
 from femb_cli.errors import FembError
 
 ALIGNED_SIZE = 112
@@ -30,12 +37,12 @@ def decode_into(encoded: Encoded, pixels_HW3: NDArray[np.uint8], name: object = 
     the same pixels. Both release the GIL, so that threads decode in parallel.
 
     Args:
-        encoded: JPEG, PNG, BMP, WebP ... as stored.
+        encoded: An image as stored, in any format that `open_picture` reads.
         pixels_HW3: The array to fill, uint8 RGB, contiguous.
         name: What to call the image in an error; converted by str().
 
     Raises:
-        FembError: The bytes are not an image, are cut short, or state more than `MAX_PIXELS` pixels.
+        FembError: The bytes are not an image, are cut short, or are an image that `open_picture` refuses.
     """
     if encoded[:3] == JPEG_START:
         try:
@@ -52,7 +59,7 @@ def decode_image(encoded: Encoded, size: int | None = ALIGNED_SIZE, name: object
     """Decode an image to uint8 RGB, (size, size, 3), or with `size` None to its stored size, (H, W, 3).
 
     Raises:
-        FembError: The bytes are not an image, are cut short, or state more than `MAX_PIXELS` pixels.
+        FembError: The bytes are not an image, are cut short, or are an image that `open_picture` refuses.
     """
     if size is None:
         return _decode_with_pillow(bytes(encoded), name, None)
@@ -65,13 +72,13 @@ def decode_photo(encoded: Encoded, name: object = "photo", *, shorter_side: int 
     """Decode a photo to uint8 RGB, (H, W, 3), turned upright by its EXIF orientation.
 
     Args:
-        encoded: JPEG, PNG, BMP, WebP ... as stored.
+        encoded: An image as stored, in any format that `open_picture` reads.
         name: What to call the photo in an error; converted by str().
         shorter_side: Let the JPEG decoder reduce the photo by up to 8, which is faster, as long as its shorter side
             keeps this many pixels; None keeps the stored size, as do all formats but JPEG.
 
     Raises:
-        FembError: The bytes are not an image, are cut short, or state more than `MAX_PIXELS` pixels.
+        FembError: The bytes are not an image, are cut short, or are an image that `open_picture` refuses.
     """
     encoded = bytes(encoded)
     if encoded.startswith(JPEG_START):
@@ -89,11 +96,19 @@ def decode_photo(encoded: Encoded, name: object = "photo", *, shorter_side: int 
 
 
 def to_rgb(image: Image.Image, *, upright: bool) -> Image.Image:
-    """Convert an image of Pillow to RGB, and turn it by its EXIF orientation if it is to be upright."""
-    if image.mode.startswith("I;16"):
+    """Convert an image of Pillow to RGB, and turn it by its EXIF orientation if it is to be upright.
+
+    Raises:
+        FembError: The image has pixels of unknown range.
+    """
+    if has_unknown_range(image):
+        raise FembError(f"the image {UNKNOWN_RANGE}")
+    if image.mode == "I" or image.mode.startswith("I;16"):
         rgb = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     else:
-        rgb = image.convert("RGB")
+        # Pillow warns where it drops the transparency of a palette itself.
+        has_alpha = isinstance(image.info.get("transparency"), bytes)
+        rgb = (image.convert("RGBA") if has_alpha else image).convert("RGB")
     # After decoding, because Pillow turns a TIFF itself while it decodes it, and removes the tag.
     return turn_upright(rgb, orientation(image)) if upright else rgb
 
@@ -103,17 +118,14 @@ def _decode_with_pillow(
 ) -> NDArray[np.uint8]:
     """Decode to `size`, which is width and height; None keeps the stored size."""
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise FembError(
-                    f"{name} claims {image.width} x {image.height} pixels, more than any image of a face needs"
-                )
+        with open_picture(encoded) as image:
             rgb = to_rgb(image, upright=upright)
-    except FembError:
-        raise
+    except RefusedPicture as refusal:
+        raise FembError(f"{name} {refusal}") from refusal
     # Pillow's decoders raise many kinds of exceptions on damaged files.
     except Exception as error:
-        raise FembError(f"{name} is not a readable image: {error}") from error
+        reason = f"it starts with {encoded[:16]!r}" if isinstance(error, UnidentifiedImageError) else error
+        raise FembError(f"{name} is not a readable image: {reason}") from error
     if size is not None and rgb.size != size:
         rgb = rgb.resize(size, Image.Resampling.BICUBIC)
     return np.asarray(rgb)

@@ -6,7 +6,6 @@ microseconds. Other formats and unusual files are left to Pillow, which decodes 
 Shapes: N images, B bytes.
 """
 
-import io
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +13,10 @@ from typing import Self
 
 import numpy as np
 
+from femb_cli.data.images.picture import MAX_PIXELS, RefusedPicture, check_pixels, open_picture
+
 Encoded = bytes | memoryview
 """An image as it is stored: JPEG, PNG ..."""
-
-MAX_PIXELS = 64_000_000
-"""An image whose header states more pixels is refused before it is decoded."""
 
 MAX_IMAGE_BYTES = 64 * 2**20
 """A larger file is not read as an image."""
@@ -60,16 +58,16 @@ def check_image(image: bytes, *, decode: bool = False) -> tuple[int, int]:
     """Return the width and the height in pixels of an image, after checking that it is complete.
 
     Args:
-        image: JPEG, PNG, or another format that Pillow reads.
+        image: JPEG, PNG, or another format that `open_picture` reads.
         decode: Decode the image in any case, which is slow and finds all damage.
 
     Raises:
-        ValueError: These bytes are not an image, are cut short, or state more than `MAX_PIXELS` pixels; the message
-            is the reason.
+        ValueError: These bytes are not an image, are cut short, or are an image that `open_picture` refuses; the
+            message is the reason.
     """
     size = quick_size(image)
     if size is not None:
-        _check_pixels(size)
+        check_pixels(size)
     return _decode(image) if size is None or decode else size
 
 
@@ -129,21 +127,15 @@ def _jpeg_size(image: bytes) -> tuple[int, int] | None:
 
 
 def _decode(image: bytes) -> tuple[int, int]:
-    from PIL import Image
-
     try:
-        with Image.open(io.BytesIO(image)) as picture:
-            _check_pixels(picture.size)
+        with open_picture(image) as picture:
             picture.load()
             return picture.size
+    except RefusedPicture:
+        raise
     # Pillow's decoders raise many kinds of exceptions on damaged files.
     except Exception as error:
         raise ValueError(_reason(image, error)) from error
-
-
-def _check_pixels(size: tuple[int, int]) -> None:
-    if size[0] * size[1] > MAX_PIXELS:
-        raise ValueError(f"claims {size[0]} x {size[1]} pixels, more than any image of a face needs")
 
 
 def _reason(image: bytes, error: Exception) -> str:

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from femb_cli.data.names import AMBIGUOUS, MISSING, PlacesOfNames
 from femb_cli.errors import FembError
 
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
-_MISSING, _AMBIGUOUS = -1, -2
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,8 @@ class PairList:
         """Find the images of the pairs in a list of image paths.
 
         Paths are compared from their end: extra folders before it and the file ending make no difference, so that
-        `lfw/Ann_Veneman/Ann_Veneman_0007.png` matches `Ann_Veneman/Ann_Veneman_0007.jpg`.
+        `lfw/Ann_Veneman/Ann_Veneman_0007.png` matches `Ann_Veneman/Ann_Veneman_0007.jpg`. A path that is missing as it
+        is written is looked for in other Unicode forms.
 
         Args:
             names: image paths, such as the names of embeddings in their order.
@@ -71,14 +72,14 @@ class PairList:
             FembError: if an image of a pair is missing, or several paths match it.
         """
         places = _places(self.names(), names)
-        missing = {name for name, place in places.items() if place == _MISSING}
+        missing = {name for name, place in places.items() if place == MISSING}
         if missing:
             line, name = self._first_line_naming(missing)
             raise FembError(
                 f"{self.path}, line {line}: no image {name!r} ({len(missing)} of {len(places)} images are missing)",
                 hint="check that these are the images that the pair file was made for",
             )
-        ambiguous = {name for name, place in places.items() if place == _AMBIGUOUS}
+        ambiguous = {name for name, place in places.items() if place == AMBIGUOUS}
         if ambiguous:
             line, name = self._first_line_naming(ambiguous)
             raise FembError(
@@ -125,29 +126,20 @@ def distinct_places(names: Sequence[str]) -> list[int]:
 
 
 def _places(wanted: Sequence[str], names: Sequence[str]) -> dict[str, int]:
-    """Find each wanted image in `names`: its place, `_MISSING` or `_AMBIGUOUS`.
+    """Find each wanted image in `names`: its place, `MISSING` or `AMBIGUOUS`.
 
     All parts of the wanted path must match, or else its last two, the person and the file. Two wanted images at one
     place are ambiguous as well, because those two parts do not distinguish them.
     """
     depths = {2, *(name.count("/") + 1 for name in wanted)}
-    tables = {depth: _places_by_tail(names, depth) for depth in depths}
+    tables = {depth: PlacesOfNames([_tail(name, depth) for name in names]) for depth in depths}
     places = {}
     for name in wanted:
         depth = name.count("/") + 1
-        place = tables[depth].get(_tail(name, depth), _MISSING)
-        places[name] = tables[2].get(_tail(name, 2), _MISSING) if place == _MISSING else place
+        place = tables[depth].find(_tail(name, depth))
+        places[name] = tables[2].find(_tail(name, 2)) if place == MISSING else place
     uses = Counter(places.values())
-    return {name: _AMBIGUOUS if place >= 0 and uses[place] > 1 else place for name, place in places.items()}
-
-
-def _places_by_tail(names: Sequence[str], depth: int) -> dict[str, int]:
-    """The place of each name by its last `depth` parts."""
-    table: dict[str, int] = {}
-    for place, name in enumerate(names):
-        tail = _tail(name, depth)
-        table[tail] = _AMBIGUOUS if tail in table else place
-    return table
+    return {name: AMBIGUOUS if place >= 0 and uses[place] > 1 else place for name, place in places.items()}
 
 
 def _tail(name: str, depth: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.dataset_info import has_dataset_info, read_dataset_info
 from femb_cli.data.open import open_source
-from femb_cli.data.source import ImageSource
+from femb_cli.data.source import ImageSource, lacks_identities
 from femb_cli.errors import FembError, UsageError
 from femb_cli.training.planning.softmax_plan import SoftmaxPlan, plan_softmax
 
@@ -105,7 +105,5 @@ def count_source(source: ImageSource) -> tuple[int, int]:
         FembError: it has no identities.
     """
     if source.identities is None:
-        raise FembError(
-            f"{source.path} has no identities to train on", hint="training needs one folder per person, or labels"
-        )
+        raise lacks_identities(source)
     return len(source), len(source.identities.names)

@@ -52,3 +52,15 @@ def test_only_line_feeds_end_a_name(tmp_path):
 def test_a_number_of_thousands_of_digits_is_a_name(tmp_path):
     (tmp_path / "people.txt").write_text("1" * 5000 + "\nAnn\n")
     assert read_identity_list(tmp_path / "people.txt") == ["1" * 5000, "Ann"]
+
+
+@pytest.mark.parametrize(("stored", "wanted"), [("Jos\u00e9", "Jose\u0301"), ("Jose\u0301", "Jos\u00e9")])
+def test_an_identity_is_wanted_in_any_unicode_form(tmp_path, stored, wanted):
+    source = FolderSource(people(tmp_path / "faces", {"Ann": 1, stored: 2}))
+    assert plan_conversion(source, identities=[wanted]).identity_names == [stored]
+
+
+def test_two_identities_that_differ_in_their_unicode_form_only_are_two(tmp_path):
+    source = FolderSource(people(tmp_path / "faces", {"Jos\u00e9": 1, "Jose\u0301": 2}))
+    assert plan_conversion(source, identities=["Jos\u00e9"]).num_images == 1
+    assert plan_conversion(source, identities=["Jose\u0301"]).num_images == 2

@@ -1,10 +1,12 @@
 """Folders and lists of files."""
 
 import json
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
+from pictures import encode
 
 from femb_cli.data.files.folder import FileListSource, FolderSource
 from femb_cli.errors import FembError
@@ -97,3 +99,39 @@ def test_a_file_too_large_for_an_image_is_not_read(tmp_path):
         file.truncate(2**40)
     with pytest.raises(FembError, match="1099511627776 bytes"):
         FolderSource(tmp_path).read(0)
+
+
+def test_images_are_known_by_their_first_bytes_and_other_files_counted(tmp_path):
+    make(tmp_path, "a/b.jfif", "a/notes.txt", "a/.hidden", "a/Thumbs.db", "film.MP4", "__MACOSX/x")
+    (tmp_path / "a" / "face").write_bytes(encode(1))
+    (tmp_path / "broken").symlink_to("nowhere")
+    source = FolderSource(tmp_path)
+    assert source.names == ["a/b.jfif", "a/face"]
+    assert source.read(1) == encode(1)
+    assert source.unread == {"": 1, ".MP4": 1, ".txt": 1}
+
+
+def test_a_folder_of_other_files_names_them(tmp_path):
+    with pytest.raises(FembError, match="no images below") as caught:
+        FolderSource(make(tmp_path, "a.mp4", "b.mp4"))
+    assert caught.value.hint == "2 files not read: 2 .mp4"
+
+
+def test_a_list_of_files_keeps_its_images_and_what_cannot_be_opened(tmp_path):
+    make(tmp_path, "a.jpg", "film.mp4")
+    (tmp_path / "face").write_bytes(encode(1))
+    source = FileListSource([tmp_path / name for name in ("film.mp4", "face", "gone", "a.jpg")])
+    assert source.names == ["face", "gone", "a.jpg"]
+    assert (source.read(0), source.unread) == (encode(1), {".mp4": 1})
+    with pytest.raises(FembError, match="gone"):
+        source.read(1)
+    with pytest.raises(FembError, match="none of the given files is an image") as caught:
+        FileListSource([tmp_path / "film.mp4"])
+    assert caught.value.hint == "1 file not read: 1 .mp4"
+
+
+def test_thousands_of_other_files_are_told_apart_quickly(tmp_path):
+    make(tmp_path, "a.jpg", *(f"{number}.dat" for number in range(2000)))
+    start = time.process_time()
+    assert FolderSource(tmp_path).unread == {".dat": 2000}
+    assert time.process_time() - start < 1

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import encode
 from properties import quick, temporary_folder
 
 from femb_cli.data.files import list_file
@@ -305,3 +306,42 @@ def test_a_damaged_list_is_refused_or_read(noise, position, more):
             with contextlib.suppress(FembError):
                 source = ListFileSource(path / "faces.txt")
                 assert len(source.names) == len(source.identities.labels_N) > 0
+
+
+COMPOSED, DECOMPOSED = "Zo\u00eb/\u00e9.jpg", "Zoe\u0308/e\u0301.jpg"
+
+
+@pytest.mark.parametrize(("stored", "written"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
+@pytest.mark.parametrize("folder", ["", "images"])
+def test_a_file_in_another_unicode_form_is_found(tmp_path, stored, written, folder):
+    image = tmp_path / folder / stored
+    write(image.parent, b"found", image.name)
+    source = ListFileSource(write(tmp_path, f"{written} 1\n"))
+    assert source.read(0) == b"found"
+    assert Path(source.file(0)).samefile(image)
+    assert list(source.names) == [written]
+
+
+def test_names_in_two_forms_are_two_images_that_are_never_mixed(tmp_path):
+    image = tmp_path / COMPOSED
+    write(image.parent, b"composed", image.name)
+    source = ListFileSource(write(tmp_path, f"{COMPOSED} 1\n{DECOMPOSED} 2\n"))
+    assert source.read(0) == b"composed"
+    with pytest.raises(FembError, match="line 2 "):
+        source.read(1)
+
+
+@pytest.mark.parametrize("name", ["a/1.pgm", "a/1.jfif", "a/1.HEIC", "a/1.gif", "a/1.avif"])
+def test_a_list_may_name_images_of_any_format(tmp_path, name):
+    assert who_is_on_what(ListFileSource(write(tmp_path, f"{name} 7\n"))) == {name: "7"}
+
+
+@pytest.mark.parametrize("line", ["a/my face 7", "a/my face\t7", "0\t7\ta/my face", "a/my face,7,x", "a/my face 0 7 0"])
+def test_a_list_may_name_images_without_an_ending_that_are_there(tmp_path, line):
+    write(tmp_path / "images" / "a", encode(1), "my face")
+    path = write(tmp_path / "lists", line + "\n")
+    assert not is_list_file(path)
+    assert is_list_file(path, tmp_path / "images")
+    assert who_is_on_what(ListFileSource(path, tmp_path / "images")) == {"a/my face": "7"}
+    write(tmp_path / "images" / "a", b"text", "my face")
+    assert not is_list_file(path, tmp_path / "images")

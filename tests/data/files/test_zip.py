@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from pictures import encode
 
 from femb_cli.data.files.zip import ZipSource
 from femb_cli.data.open import open_source
@@ -95,3 +96,35 @@ def test_a_golden_damaged_member_is_named_and_the_others_read(shared, file):
                 source.read(index)
         else:
             assert source.read(index)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_members_are_known_by_their_first_bytes_and_others_counted(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", method) as archive:
+        archive.mkdir("folder.jpg")
+        for name, content in {
+            "a/face": encode(1),
+            "a/1.pgm": b"",
+            "a/film.mp4": bytes(5000),
+            "a/readme": b"text " * 500,
+            "__MACOSX/a": b"",
+            "a/.DS_Store": b"",
+        }.items():
+            archive.writestr(name, content)
+    source = ZipSource(tmp_path / "x.zip")
+    assert source.names == ["a/1.pgm", "a/face"]
+    assert source.read(1) == encode(1)
+    assert source.unread == {".mp4": 1, "": 1}
+
+
+def test_a_member_that_cannot_be_unpacked_is_only_counted_unless_its_name_is_an_image_s(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a/1.jpg", b"A", zipfile.ZIP_STORED)
+        archive.writestr("a/notes.txt", b"text")
+    assert ZipSource(tmp_path / "x.zip").unread == {".txt": 1}
+
+
+def test_an_archive_of_other_files_names_them(tmp_path):
+    with pytest.raises(FembError, match="no images") as caught:
+        ZipSource(make(tmp_path / "x.zip", **{"a.mp4": b"", "b.mp4": b""}))
+    assert caught.value.hint == "2 files not read: 2 .mp4"

@@ -10,6 +10,7 @@ from datasets_on_disk import encode, save_foreign, write
 from femb_cli.data.dataset_info import read_dataset_info
 from femb_cli.data.huggingface.arrow import DatasetSource
 from femb_cli.data.open import open_source
+from femb_cli.data.source import check_identities
 from femb_cli.errors import FembError
 
 
@@ -39,10 +40,13 @@ def test_a_foreign_set_with_repeated_paths_is_named_by_rows(tmp_path):
     assert list(source.names) == ["000000000", "000000001"]
 
 
-def test_a_missing_column_is_named_with_those_that_are_there(tmp_path):
+def test_a_set_without_people_has_images_and_names_its_columns_where_people_are_needed(tmp_path):
     rows = [{"bytes": encode(1), "path": None}]
+    source = DatasetSource(save_foreign(tmp_path / "set", {"image": rows, "caption": ["x"]}))
+    assert source.read(0) == encode(1)
+    assert source.extra(np.array([0])).to_pydict() == {"caption": ["x"]}
     with pytest.raises(FembError, match=r"no column of identities; its columns are image .*, caption"):
-        DatasetSource(save_foreign(tmp_path / "set", {"image": rows, "caption": ["x"]}))
+        check_identities(source)
 
 
 def test_a_damaged_set_is_an_error_that_names_it(tmp_path):

@@ -1,9 +1,11 @@
 """The columns of images and labels, found by their types and names."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from parquets import image_bytes, images, write
 
+from femb_cli.data.conversion.plan import plan_conversion
 from femb_cli.data.huggingface.parquet import ParquetSource
 from femb_cli.errors import FembError
 
@@ -44,8 +46,14 @@ def test_several_columns_of_images_are_listed_unless_one_is_called_image(tmp_pat
 def test_missing_columns_are_named_with_those_that_are_there(tmp_path):
     with pytest.raises(FembError, match=r"no column of images; its columns are image \(string\), label \(int64\)"):
         ParquetSource(write(tmp_path / "a.parquet", {"image": ["a.jpg"], "label": [0]}))
+
+
+def test_a_table_without_people_has_images_and_names_its_columns_where_people_are_needed(tmp_path):
+    source = ParquetSource(write(tmp_path / "b.parquet", {"image": images(range(2)), "age": [30, 40]}))
+    assert (source.read(1), source.identities) == (image_bytes(1), None)
+    assert source.extra(np.array([1])).to_pydict() == {"age": [40]}
     with pytest.raises(FembError, match=r"no column of identities; .* age \(int64\)") as caught:
-        ParquetSource(write(tmp_path / "b.parquet", {"image": images(range(2)), "age": [30, 40]}))
+        plan_conversion(source)
     assert "label" in caught.value.hint
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from femb_cli.data.images.decode import decode_image, decode_into
+from femb_cli.data.images.decode import decode_image, decode_into, decode_photo, to_rgb
+from femb_cli.data.images.encoded import check_image
 from femb_cli.data.open import open_source
 from femb_cli.errors import FembError
 
@@ -99,7 +100,7 @@ def test_an_image_cut_short_is_an_error_that_names_it(form):
 
 @pytest.mark.parametrize("encoded", [b"", b"\xff\xd8\xff", b"<html>not found</html>", bytes(1000)])
 def test_bytes_that_are_no_image_are_an_error(encoded):
-    with pytest.raises(FembError, match="not a readable image"):
+    with pytest.raises(FembError, match="not a readable image: it starts with b'"):
         decode_image(encoded)
 
 
@@ -166,3 +167,38 @@ def test_an_image_of_another_size_fills_the_place(size):
     pixels = np.zeros((8, 8, 3), np.uint8)
     decode_into(encode(Image.new("RGB", size, (90, 90, 90)), "JPEG"), pixels)
     assert np.abs(pixels.astype(int) - 90).max() < 4
+
+
+def test_an_animation_is_its_first_frame():
+    first, second = (Image.new("RGB", (8, 8), colour) for colour in ((250, 0, 0), (0, 0, 250)))
+    for form in ("GIF", "WEBP", "AVIF"):
+        encoded = encode(first, form, save_all=True, append_images=[second])
+        assert np.abs(pixels(encoded).astype(int) - (250, 0, 0)).max() < 16, form
+
+
+@pytest.mark.parametrize("largest", [255, 4095, 65535])
+def test_a_deep_portable_map_keeps_its_upper_8_bits(largest):
+    deep = (GREY.astype(np.float64) * largest / 255).round().astype(">u2" if largest > 255 else np.uint8)
+    encoded = b"P5\n6 5\n%d\n" % largest + deep.tobytes()
+    assert np.abs(pixels(encoded)[..., 0].astype(int) - GREY).max() <= 1
+    np.testing.assert_array_equal(pixels(encoded), decode_photo(encoded))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("transparency", [0, bytes([0, 128])])
+def test_the_transparency_of_a_palette_is_dropped_in_silence(transparency):
+    colours = np.zeros((4, 4, 3), np.uint8)
+    colours[:2] = (200, 10, 60)
+    encoded = encode(Image.fromarray(colours).quantize(2), transparency=transparency)
+    np.testing.assert_array_equal(pixels(encoded), colours)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_pixels_of_unknown_range_are_refused(kind):
+    encoded = encode(Image.fromarray(np.ones((4, 4), kind)), "TIFF")
+    with pytest.raises(FembError, match=r"a\.tif has signed or floating-point pixels"):
+        decode_image(encoded, name="a.tif")
+    with pytest.raises(ValueError, match="signed or floating-point"):
+        check_image(encoded)
+    with pytest.raises(FembError, match="the image has signed or floating-point"):
+        to_rgb(Image.fromarray(np.ones((4, 4), kind)), upright=False)

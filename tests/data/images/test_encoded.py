@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from pictures import encode
 
-from femb_cli.data.images.encoded import MAX_PIXELS, EncodedImages, check_image, quick_size, quick_sizes
+from femb_cli.data.images.encoded import EncodedImages, check_image, quick_size, quick_sizes
+from femb_cli.data.images.picture import MAX_PIXELS
 from femb_cli.data.open import open_source
 
 

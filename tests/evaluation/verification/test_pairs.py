@@ -1,5 +1,7 @@
 """Finding the images of pairs, and who they show."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 from pair_files import CSV, LFW, write_pair_file
@@ -96,3 +98,22 @@ def test_official_lists_tell_their_subjects(shared):
 )
 def test_names_that_may_be_mistaken_for_others_are_not_distinct(names, places):
     assert distinct_places(names) == places
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_images_are_found_in_any_unicode_form(tmp_path, form):
+    lines = [CSV[0], "Zo\u00eb/1.jpg,Zo\u00eb/2.jpg,1", "Zo\u00eb/1.jpg,Ann/1.jpg,0"]
+    pairs = read_pairs(write_pair_file(tmp_path, [unicodedata.normalize(form, line) for line in lines]))
+    for other in ("NFC", "NFD"):
+        names = [unicodedata.normalize(other, name) for name in ("Ann/1.png", "x/Zo\u00eb/2.png", "x/Zo\u00eb/1.png")]
+        left, right = pairs.indices(names)
+        assert (left.tolist(), right.tolist()) == ([2, 2], [1, 0])
+
+
+def test_images_that_differ_in_their_unicode_form_only_are_matched_as_written(tmp_path):
+    composed, decomposed = "Zo\u00eb/1.jpg", "Zoe\u0308/1.jpg"
+    pairs = read_pairs(write_pair_file(tmp_path, [CSV[0], f"{composed},{decomposed},1", f"{decomposed},{composed},0"]))
+    left, right = pairs.indices([decomposed, composed])
+    assert (left.tolist(), right.tolist()) == ([1, 0], [0, 1])
+    with pytest.raises(FembError, match="cannot tell which image"):
+        pairs.indices([composed])
