@@ -1,6 +1,6 @@
 """From images of any kind to aligned faces: aligned images pass, and in photos the face is found and aligned.
 
-Shape suffix: S x S pixels of an aligned face.
+Shape suffix: S x S pixels of an aligned face, 112 x 112 if it was cut out of a photo.
 """
 
 import logging
@@ -47,7 +47,7 @@ class EmbeddedFace(Face):
     """A face of a photo, with its box, landmarks and score, and its embedding.
 
     Attributes:
-        crop: the aligned face, uint8 RGB (S, S, 3).
+        crop: the aligned face, uint8 RGB (112, 112, 3).
         embedding: its raw embedding, float32 (D,).
     """
 
@@ -77,12 +77,13 @@ class FaceReader:
         opened = ImageInput.of(image)
         is_aligned = align != "always" and opened.size() in self._aligned_sizes
         if is_aligned or align == "never":
-            return FaceImage(opened.name, opened.as_aligned(None if is_aligned else self._crop_size))
+            size = None if is_aligned else max(ALIGNED_SIZE, self.input_size)
+            return FaceImage(opened.name, opened.as_aligned(size))
         photo_HW3 = opened.as_photo()
         found = self._find_faces([photo_HW3])[0]
         if found:
             (face,) = _choose(found, choice, photo_HW3)
-            crop = align_faces(photo_HW3, [face.landmarks], self._crop_size)[0]
+            crop = align_faces(photo_HW3, [face.landmarks])[0]
             return FaceImage(opened.name, crop, face, len(found))
         raise FembError(
             f"no face found in {opened.name}",
@@ -103,25 +104,18 @@ class FaceReader:
             yield face
 
     def read_faces(self, photo: OneImage) -> list[tuple[Face, NDArray[np.uint8]]]:
-        """Return all faces of a photo with their aligned crops, uint8 RGB (S, S, 3), the largest face first.
+        """Return all faces of a photo with their aligned crops, uint8 RGB (112, 112, 3), the largest first.
 
         Raises:
             FembError: the photo cannot be read.
         """
         photo_HW3 = ImageInput.of(photo).as_photo()
         faces = _choose(self._find_faces([photo_HW3])[0], "all", photo_HW3)
-        return list(
-            zip(faces, align_faces(photo_HW3, [face.landmarks for face in faces], self._crop_size), strict=True)
-        )
+        return list(zip(faces, align_faces(photo_HW3, [face.landmarks for face in faces]), strict=True))
 
     @cached_property
     def _find_faces(self) -> FaceFinder:
         return load_face_finder(self.detector)
-
-    @property
-    def _crop_size(self) -> int:
-        """The template's size; more for a network with a larger input, because a photo may have the pixels."""
-        return max(ALIGNED_SIZE, self.input_size)
 
     @property
     def _aligned_sizes(self) -> set[tuple[int, int]]:

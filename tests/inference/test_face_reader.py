@@ -65,9 +65,9 @@ def test_of_several_faces_the_one_that_is_asked_for_is_taken(reader, two_faces):
     assert largest.face.area == areas[0]
 
 
-def test_a_network_with_a_larger_input_gets_a_larger_crop(shared):
+def test_every_crop_has_the_templates_size_whatever_the_networks_input(shared):
     photo = lfw_photo(shared, "Abel_Pacheco_0002.jpg")
-    assert FaceReader(160).read(photo).pixels_SS3.shape == (160, 160, 3)
+    assert FaceReader(128).read(photo).pixels_SS3.shape == (112, 112, 3)
 
 
 def test_a_list_is_read_one_by_one_and_several_faces_are_warned_of(reader, two_faces, caplog):
