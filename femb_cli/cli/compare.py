@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from femb_cli.inference.compare import Comparison, Comparisons
     from femb_cli.inference.face_reader import FaceImage
 
+_CHOSEN = {"main": "large one near the middle", "largest": "largest", "center": "one nearest to the middle"}
+"""What a photo's chosen face is called."""
+
 
 def compare(
     reference: Annotated[Path, typer.Argument(metavar="A", help="An image of a face: a photo or an aligned face.")],
@@ -85,9 +88,6 @@ def _say_which_face(output: Output, image: "FaceImage", choice: str) -> None:
     output.say(f"{image.name} is a photo: {which} was aligned, from ({left}, {top}) to ({right}, {bottom})")
 
 
-_CHOSEN = {"main": "large one near the middle", "largest": "largest", "center": "one nearest to the middle"}
-
-
 def _sentence(result: "Comparisons", comparison: "Comparison") -> str:
     """Say the cosine, the decision, and how many of the stored pairs of the other kind score like this."""
     name = f"{comparison.image.name}: " if len(result.comparisons) > 1 else ""
@@ -98,14 +98,14 @@ def _sentence(result: "Comparisons", comparison: "Comparison") -> str:
         verdict = "same person" if comparison.same_person else "different people"
         parts.append(f"at threshold {result.threshold:.3f}{source}: {verdict}")
     if stored is not None and comparison.same_person:
-        parts.append(f"{_count(comparison.impostor_pairs, stored.impostor_scores)} impostor pairs score as high")
+        parts.append(_place(comparison.impostor_pairs, stored.impostor_scores, "impostor", "high"))
     elif stored is not None:
-        parts.append(f"{_count(comparison.genuine_pairs, stored.genuine_scores)} genuine pairs score as low")
+        parts.append(_place(comparison.genuine_pairs, stored.genuine_scores, "genuine", "low"))
     return "; ".join(parts)
 
 
-def _count(bounds: tuple[int, int] | None, tail: "ScoreTail") -> str:
-    """Say how many scores of a list may lie beyond a score: `2 of 3,000`, or `20 to 29 of 3,000`."""
+def _place(bounds: tuple[int, int] | None, tail: "ScoreTail", kind: str, extreme: str) -> str:
+    """Say how many pairs may score like this: `1 of 3,000 impostor pairs scores as high`, `20 to 29 of ...`."""
     fewest, most = bounds or (0, tail.num_scores)
-    number = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    return f"{number if most else 'none'} of {tail.num_scores:,}"
+    number = "none" if most == 0 else f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return f"{number} of {tail.num_scores:,} {kind} pairs score{'s' if most <= 1 else ''} as {extreme}"

@@ -15,7 +15,6 @@ def convert_checkpoint(
         typer.Argument(
             metavar="SRC",
             help="Official weights: a file, a directory, a name of femb list models, or owner/name on the Hub.",
-            autocompletion=options.model_names,
         ),
     ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The checkpoint directory to make.")],

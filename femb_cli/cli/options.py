@@ -79,10 +79,3 @@ def backbone_names(incomplete: str) -> list[str]:
     from femb_cli.config.section import choices
 
     return [name for name in choices(BackboneConfig) if name.startswith(incomplete)]
-
-
-def model_names(incomplete: str) -> list[str]:
-    """The published networks whose names begin with the text, for shell completion."""
-    from femb_cli.checkpoints.official.published import PUBLISHED
-
-    return [name for name in PUBLISHED if name.startswith(incomplete)]

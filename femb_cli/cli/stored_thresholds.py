@@ -9,6 +9,7 @@ from femb_cli.errors import UsageError
 from femb_cli.text import rate_text
 
 if TYPE_CHECKING:
+    from femb_cli.checkpoints.store import Checkpoint
     from femb_cli.checkpoints.threshold import Threshold
     from femb_cli.evaluation.verification.result import Verification
     from femb_cli.inference.verify_job import VerifyJob
@@ -32,8 +33,8 @@ def check_rates(
         )
 
 
-def check_model(job: "VerifyJob", rates: Sequence[float], *, overwrite: bool) -> None:
-    """Refuse a model that cannot get these thresholds, before its images are embedded.
+def check_model(job: "VerifyJob", rates: Sequence[float], *, overwrite: bool) -> "Checkpoint":
+    """Open the model that is to get these thresholds, before its images are embedded.
 
     Raises:
         FembError: as `open_to_store`.
@@ -41,29 +42,24 @@ def check_model(job: "VerifyJob", rates: Sequence[float], *, overwrite: bool) ->
     from femb_cli.checkpoints.runs import newest_finished_run
     from femb_cli.inference.measure_thresholds import open_to_store
 
-    open_to_store(job.models[0] if job.models else newest_finished_run(job.runs), rates, overwrite=overwrite)
+    model = job.models[0] if job.models else newest_finished_run(job.runs)
+    return open_to_store(model, rates, overwrite=overwrite)
 
 
-def store(result: "Verification", rates: Sequence[float], output: Output, *, overwrite: bool) -> None:
+def store(result: "Verification", measured: "Checkpoint", rates: Sequence[float], output: Output) -> None:
     """Measure the thresholds of a verification, store them in its model's card, and say so on stderr.
 
     Raises:
-        FembError: there are too few impostor pairs for an FMR, or the checkpoint cannot be written.
+        FembError: there are too few impostor pairs for an FMR, the model has changed, or it cannot be written.
     """
-    from femb_cli.inference.measure_thresholds import (
-        few_pairs_warning,
-        measure_thresholds,
-        open_to_store,
-        store_thresholds,
-    )
+    from femb_cli.inference.measure_thresholds import few_pairs_warning, measure_thresholds, store_thresholds
 
-    checkpoint = open_to_store(Path(result.model), rates, overwrite=overwrite)
     thresholds = measure_thresholds(result, rates)
     for warning in few_pairs_warning(thresholds):
         output.warn(warning)
-    store_thresholds(checkpoint, thresholds)
+    path = store_thresholds(Path(result.model), measured, thresholds)
     for threshold in thresholds:
-        output.say(f"stored in {checkpoint.path} at FMR {rate_text(threshold.fmr)}: {describe(threshold)}")
+        output.say(f"stored in {path} at FMR {rate_text(threshold.fmr)}: {describe(threshold)}")
     output.next(f"femb compare A.jpg B.jpg --model {result.model}")
 
 

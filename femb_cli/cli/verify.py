@@ -146,6 +146,7 @@ def verify(
     num_processes = processes or gpus or 1
     if num_processes > 1 and not use_cache:
         raise UsageError("--no-cache needs one process", hint="several processes share embeddings through the cache")
+    measured = None
     if pairs is not None and embeddings is not None:
         results = [_verify_embeddings(pairs, embeddings, protocol)]
         _say_if_unknown(results[0], output)
@@ -171,12 +172,12 @@ def verify(
             device=device,
         )
         if store_threshold:
-            check_model(job, store_threshold, overwrite=overwrite)
+            measured = check_model(job, store_threshold, overwrite=overwrite)
         results = _verify_images(job, num_processes, gpus, output)
     if results:
         show_verifications(output, results, intervals=intervals, report=report, quality=quality, overwrite=overwrite)
-        if store_threshold:
-            store(results[0], store_threshold, output, overwrite=overwrite)
+        if measured is not None and store_threshold:
+            store(results[0], measured, store_threshold, output)
         end_if_missed([*missed_accuracy(results, min_accuracy), *missed_fnmr(results, fnmr_limit)], output)
 
 

@@ -63,6 +63,7 @@ class Comparisons:
             "threshold": self.threshold,
             "fmr": stored.fmr if stored and stored.cosine == self.threshold else None,
             "measured_on": stored.measured_on if stored else None,
+            "measured_alignment": stored.alignment if stored else None,
             "num_impostor": stored.impostor_scores.num_scores if stored else None,
             "num_genuine": stored.genuine_scores.num_scores if stored else None,
             "reference": _describe(self.reference),

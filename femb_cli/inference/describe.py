@@ -18,8 +18,8 @@ AS_GIVEN = "as given"
 """The alignment of images that femb did not align."""
 
 
-def alignment_of(source: ImageSource) -> str:
-    """Return how the faces of a source were aligned."""
+def alignment_of(source: ImageSource | None) -> str:
+    """Return how the faces of a source were aligned; of an unknown source, that they were taken as given."""
     return source.alignment if isinstance(source, AlignedFaces) else AS_GIVEN
 
 

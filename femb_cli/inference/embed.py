@@ -134,7 +134,7 @@ def _decoded_batches(
         try:
             data = source.read(index)
             digest = image_digest(data)
-            return _Decoded(position, digest, decode_image(data, size, name=str(source.names[index])))
+            return _Decoded(position, digest, decode_image(data, size, str(source.names[index]), upright=True))
         except FembError as error:
             return _Decoded(position, digest, None, error.message)
 

@@ -1,6 +1,6 @@
 """From images of any kind to aligned faces: aligned images pass, and in photos the face is found and aligned.
 
-Shape suffix: S x S pixels of an aligned face.
+Shape suffix: S x S pixels of an aligned face, 112 x 112 if it was cut out of a photo.
 """
 
 import logging
@@ -53,7 +53,7 @@ class EmbeddedFace(Face):
     """A face of a photo, with its box, landmarks and score, and its embedding.
 
     Attributes:
-        crop: the aligned face, uint8 RGB (S, S, 3).
+        crop: the aligned face, uint8 RGB (112, 112, 3).
         embedding: its raw embedding, float32 (D,).
     """
 
@@ -105,7 +105,7 @@ class FaceReader:
             yield face
 
     def read_faces(self, photo: OneImage) -> list[tuple[Face, NDArray[np.uint8]]]:
-        """Return all faces of a photo with their aligned crops, uint8 RGB (S, S, 3), the largest face first.
+        """Return all faces of a photo with their aligned crops, uint8 RGB (112, 112, 3), the largest first.
 
         Raises:
             FembError: the photo cannot be read.

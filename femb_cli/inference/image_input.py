@@ -71,15 +71,15 @@ class ImageInput:
     def as_aligned(self, size: int | None) -> NDArray[np.uint8]:
         """Decode an aligned face, uint8 RGB: (size, size, 3), or (H, W, 3) as stored with `size` None.
 
-        Its EXIF orientation is ignored, as in `femb embed`.
-
         Raises:
             FembError: the file is no image, or it is damaged.
         """
         if isinstance(self.content, bytes):
-            return np.array(decode_image(self.content, size, self.name))  # torch wants an array that can be written to
+            return np.array(
+                decode_image(self.content, size, self.name, upright=True)
+            )  # torch wants an array that can be written to
         image = Image.fromarray(self.content) if isinstance(self.content, np.ndarray) else self.content
-        rgb = to_rgb(image, upright=False)
+        rgb = to_rgb(image, upright=True)
         return np.array(rgb if size in (None, *rgb.size) else rgb.resize((size, size), Image.Resampling.BICUBIC))
 
     def as_photo(self) -> NDArray[np.uint8]:

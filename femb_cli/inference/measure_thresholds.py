@@ -14,6 +14,7 @@ from femb_cli.evaluation.metrics.roc import RocCurve, roc_curve, tar_at_far, uns
 from femb_cli.evaluation.metrics.score_tail import ScoreTail
 from femb_cli.evaluation.verification.confidence import confidence_intervals
 from femb_cli.evaluation.verification.result import Verification
+from femb_cli.inference.describe import alignment_of
 from femb_cli.inference.embedder import is_onnx
 from femb_cli.text import rate_text
 
@@ -72,13 +73,29 @@ def few_pairs_warning(thresholds: Sequence[Threshold]) -> list[str]:
     ]
 
 
-def store_thresholds(checkpoint: Checkpoint, thresholds: Sequence[Threshold]) -> None:
-    """Write thresholds into a checkpoint's card; its weights, fingerprint and digest stay as they are.
+def store_thresholds(model: Path, measured: Checkpoint, thresholds: Sequence[Threshold]) -> Path:
+    """Write thresholds into a model's card; its weights, fingerprint and digest stay as they are.
+
+    Args:
+        model: what the user named; of a run, its newest checkpoint.
+        measured: the checkpoint as it was opened before the verification.
+        thresholds: its thresholds.
+
+    Returns:
+        The checkpoint or the file that has them now.
 
     Raises:
-        FembError: the file is damaged, or it cannot be written.
+        FembError: the model is another one since, as that of a run that is trained further; it is damaged, or it cannot
+            be written.
     """
+    checkpoint = open_checkpoint(model)
+    if (checkpoint.path, checkpoint.card) != (measured.path, measured.card):
+        raise FembError(
+            f"{model} has changed while it was verified: the thresholds are those of {measured.path} as it was",
+            hint="verify it again; of a run that is still trained, name one checkpoint",
+        )
     restate(checkpoint, checkpoint.card.with_thresholds(*thresholds))
+    return checkpoint.path
 
 
 def _refuse_too_few(num_impostor: int, fmr: float, benchmark: str) -> None:
@@ -105,7 +122,7 @@ def _measure(
         intervals=method,
         measured_on=result.benchmark,
         flip=result.flip,
-        alignment="as given",
+        alignment=alignment_of(result.images),
         impostor_scores=ScoreTail.of(curve.impostor_I, "highest"),
         genuine_scores=ScoreTail.of(curve.genuine_G, "lowest"),
     )

@@ -67,6 +67,7 @@ def test_of_several_faces_the_one_that_is_asked_for_is_taken(reader, two_faces):
 
 def test_a_network_with_a_larger_input_gets_a_larger_crop(shared):
     photo = lfw_photo(shared, "Abel_Pacheco_0002.jpg")
+    assert FaceReader(56).read(photo).pixels_SS3.shape == (112, 112, 3)
     assert FaceReader(160).read(photo).pixels_SS3.shape == (224, 224, 3)
 
 

@@ -1,5 +1,6 @@
 """Thresholds measured on scored pairs."""
 
+import shutil
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -7,10 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from stored_embeddings import save_npy
+from thresholds import threshold
 
+from femb_cli.checkpoints.restate import restate
+from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.result import verify_embeddings
-from femb_cli.inference.measure_thresholds import few_pairs_warning, measure_thresholds
+from femb_cli.inference.measure_thresholds import (
+    few_pairs_warning,
+    measure_thresholds,
+    open_to_store,
+    store_thresholds,
+)
 
 PEOPLE, IMAGES = 12, 3
 
@@ -32,16 +41,16 @@ def result(tmp_path_factory):
 
 
 def test_the_rates_at_a_threshold_are_those_of_the_pairs(result):
-    (threshold,) = measure_thresholds(result, [0.05])
+    (measured,) = measure_thresholds(result, [0.05])
     impostor, genuine = result.scores_N[~result.genuine_N], result.scores_N[result.genuine_N]
-    assert threshold.false_matches == (impostor >= threshold.cosine).sum() == 29  # floor(0.05 x 594)
-    assert threshold.fnmr == pytest.approx((genuine < threshold.cosine).mean())
-    assert threshold.fnmr_low <= threshold.fnmr <= threshold.fnmr_high
-    assert threshold.intervals == "bootstrap over subjects"
-    assert (threshold.measured_on, threshold.alignment) == ("pairs.csv", "as given")
-    assert threshold.impostor_scores.num_scores == len(impostor)
-    assert threshold.impostor_scores.scores[0] == pytest.approx(impostor.max(), abs=1e-6)
-    assert threshold.genuine_scores.scores[0] == pytest.approx(genuine.min(), abs=1e-6)
+    assert measured.false_matches == (impostor >= measured.cosine).sum() == 29  # floor(0.05 x 594)
+    assert measured.fnmr == pytest.approx((genuine < measured.cosine).mean())
+    assert measured.fnmr_low <= measured.fnmr <= measured.fnmr_high
+    assert measured.intervals == "bootstrap over subjects"
+    assert (measured.measured_on, measured.alignment) == ("pairs.csv", "as given")
+    assert measured.impostor_scores.num_scores == len(impostor)
+    assert measured.impostor_scores.scores[0] == pytest.approx(impostor.max(), abs=1e-6)
+    assert measured.genuine_scores.scores[0] == pytest.approx(genuine.min(), abs=1e-6)
 
 
 def test_too_few_impostor_pairs_are_refused_with_the_number_that_is_needed(result):
@@ -54,3 +63,17 @@ def test_an_fmr_that_few_false_matches_decide_is_warned_of(result):
     (warning,) = few_pairs_warning(measure_thresholds(result, [0.05, 0.01]))
     assert "FMR 1e-2 on pairs.csv rests on 5 false matches of 594 impostor pairs" in warning
     assert "1,000 impostor pairs make it reliable" in warning
+
+
+def test_thresholds_are_never_stored_with_other_weights_than_those_that_were_measured(trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "run", symlinks=True)
+    measured = open_to_store(tmp_path / "run", [1e-2], overwrite=False)
+    newer = tmp_path / "run/checkpoints/step-000099"
+    shutil.copytree(measured.path, newer)
+    with pytest.raises(FembError, match="has changed while it was verified"):
+        store_thresholds(tmp_path / "run", measured, [threshold()])
+    shutil.rmtree(newer)
+    restate(measured, replace(measured.card, fingerprint=""))
+    with pytest.raises(FembError, match="has changed while it was verified"):
+        store_thresholds(tmp_path / "run", measured, [threshold()])
+    assert open_checkpoint(tmp_path / "run").card.thresholds == ()

@@ -3,8 +3,8 @@
 Greyscale is repeated for the three channels, a palette is looked up, transparency is dropped, 16 bits are reduced to
 their upper 8, and CMYK is converted as Pillow does. Of an animation the first frame counts.
 
-- Aligned faces are wanted at one size: others are resized to it, bicubic with antialiasing. Their EXIF orientation is
-  ignored, as in the tools of the field.
+- Aligned faces are wanted at one size: others are resized to it, bicubic with antialiasing. Training ignores their EXIF
+  orientation, as MXNet does; embedding turns them, because people embed what they see.
 - Photos keep their size and are turned by their EXIF orientation.
 """
 
@@ -30,7 +30,9 @@ ALIGNED_SIZE = 112
 """Height and width in pixels of a face aligned to the ArcFace template."""
 
 
-def decode_into(encoded: Encoded, pixels_HW3: NDArray[np.uint8], name: object = "image") -> None:
+def decode_into(
+    encoded: Encoded, pixels_HW3: NDArray[np.uint8], name: object = "image", *, upright: bool = False
+) -> None:
     """Decode an image into an existing array, at the array's size.
 
     An intact JPEG of that size is decoded straight into the array; everything else goes through Pillow, which gives
@@ -40,11 +42,12 @@ def decode_into(encoded: Encoded, pixels_HW3: NDArray[np.uint8], name: object = 
         encoded: An image as stored, in any format that `open_picture` reads.
         pixels_HW3: The array to fill, uint8 RGB, contiguous.
         name: What to call the image in an error; converted by str().
+        upright: Turn the image by its EXIF orientation.
 
     Raises:
         FembError: The bytes are not an image, are cut short, or are an image that `open_picture` refuses.
     """
-    if encoded[:3] == JPEG_START:
+    if encoded[:3] == JPEG_START and not (upright and _may_be_turned(encoded)):
         try:
             decoded = simplejpeg.decode_jpeg(encoded, "RGB", buffer=pixels_HW3)
         except ValueError:  # damaged, or larger than the array
@@ -52,19 +55,24 @@ def decode_into(encoded: Encoded, pixels_HW3: NDArray[np.uint8], name: object = 
         else:
             if decoded.shape == pixels_HW3.shape:
                 return
-    pixels_HW3[:] = _decode_with_pillow(bytes(encoded), name, (pixels_HW3.shape[1], pixels_HW3.shape[0]))
+    size = (pixels_HW3.shape[1], pixels_HW3.shape[0])
+    pixels_HW3[:] = _decode_with_pillow(bytes(encoded), name, size, upright=upright)
 
 
-def decode_image(encoded: Encoded, size: int | None = ALIGNED_SIZE, name: object = "image") -> NDArray[np.uint8]:
+def decode_image(
+    encoded: Encoded, size: int | None = ALIGNED_SIZE, name: object = "image", *, upright: bool = False
+) -> NDArray[np.uint8]:
     """Decode an image to uint8 RGB, (size, size, 3), or with `size` None to its stored size, (H, W, 3).
+
+    See `decode_into`.
 
     Raises:
         FembError: The bytes are not an image, are cut short, or are an image that `open_picture` refuses.
     """
     if size is None:
-        return _decode_with_pillow(bytes(encoded), name, None)
+        return _decode_with_pillow(bytes(encoded), name, None, upright=upright)
     pixels_HW3 = np.empty((size, size, 3), dtype=np.uint8)
-    decode_into(encoded, pixels_HW3, name)
+    decode_into(encoded, pixels_HW3, name, upright=upright)
     return pixels_HW3
 
 
@@ -111,6 +119,11 @@ def to_rgb(image: Image.Image, *, upright: bool) -> Image.Image:
         rgb = (image.convert("RGBA") if has_alpha else image).convert("RGB")
     # After decoding, because Pillow turns a TIFF itself while it decodes it, and removes the tag.
     return turn_upright(rgb, orientation(image)) if upright else rgb
+
+
+def _may_be_turned(encoded: Encoded) -> bool:
+    """Whether a JPEG has EXIF, which is among its first segments; nearly all aligned faces have none."""
+    return b"Exif\0\0" in bytes(encoded[:4096])
 
 
 def _decode_with_pillow(

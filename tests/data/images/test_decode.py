@@ -155,6 +155,24 @@ def test_golden_encodings_decode_as_expected(shared):
             assert hashlib.sha256(decoded.tobytes()).hexdigest() == expected["sha256_rgb_pixels"]
 
 
+@pytest.mark.parametrize("size", [None, 16])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_an_image_is_turned_by_its_exif_orientation_if_it_is_to_be_upright(form, size):
+    upright = Image.fromarray(np.arange(16, dtype=np.uint8).repeat(48).reshape(16, 16, 3))  # darker towards the top
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encode(upright.transpose(Image.Transpose.ROTATE_90), form, exif=exif)
+    assert abs(decode_image(turned, size, upright=True).astype(int) - np.asarray(upright)).max() <= 3
+
+
+def test_exif_without_a_turn_changes_nothing():
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8))
+    exif = Image.Exif()
+    exif[0x010F] = "camera"
+    decoded = decode_image(encode(image, "JPEG", exif=exif), 16, upright=True)
+    assert (decoded == decode_image(encode(image, "JPEG"), 16)).all()
+
+
 def test_pixels_are_put_into_the_place_given():
     images = np.zeros((3, 8, 8, 3), np.uint8)
     for index, form in enumerate(["JPEG", "PNG", "WEBP"]):
