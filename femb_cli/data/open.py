@@ -1,11 +1,13 @@
 """Open any source of images: detect the format of a path and return the source that reads it."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from femb_cli.data.dataset_info import is_dataset
-from femb_cli.data.files.folder import FolderSource
+from femb_cli.data.files.folder import FileListSource, FolderSource
 from femb_cli.data.files.list_file import ListFileSource, is_list_file
+from femb_cli.data.files.naming import is_image_name
 from femb_cli.data.files.zip import ZipSource
 from femb_cli.data.huggingface.arrow import DatasetSource
 from femb_cli.data.huggingface.hub import is_hub_id, stream_dataset
@@ -35,6 +37,17 @@ def open_source(path: str | Path, *, split: str | None = None, images: Path | No
         raise FembError(f"{path} does not exist")
     path = Path(path)
     return _open_folder(path, split) if path.is_dir() else _open_file(path, split, images)
+
+
+def open_images(paths: Sequence[Path]) -> ImageSource:
+    """Open a single folder, archive, list or dataset as a source; anything else is a list of image files.
+
+    Raises:
+        FembError: as `open_source`; or an image file is named twice.
+    """
+    if len(paths) == 1 and not (paths[0].is_file() and is_image_name(paths[0].name)):
+        return open_source(paths[0])
+    return FileListSource(paths)
 
 
 def _open_folder(path: Path, split: str | None) -> ImageSource:

@@ -7,10 +7,8 @@ from typing import Any
 
 from femb_cli.checkpoints.runs import newest_finished_run
 from femb_cli.checkpoints.store import open_checkpoint
-from femb_cli.data.files.folder import FileListSource
-from femb_cli.data.files.naming import is_image_name
 from femb_cli.data.images.decode import ALIGNED_SIZE, decode_image
-from femb_cli.data.open import open_source
+from femb_cli.data.open import open_images
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
 from femb_cli.evaluation.embeddings.formats import names_path
@@ -38,11 +36,8 @@ class EmbedJob:
     overwrite: bool
 
     def open_images(self) -> ImageSource:
-        """Open a single folder, archive, list or dataset as a source; anything else is a list of image files."""
-        only = self.images[0] if len(self.images) == 1 else None
-        if only is not None and not (only.is_file() and is_image_name(only.name)):
-            return open_source(only)
-        return FileListSource(self.images)
+        """Open the images as one source."""
+        return open_images(self.images)
 
     def find_model(self) -> Path:
         """Return the given model, or the newest finished run."""
