@@ -18,9 +18,11 @@ from femb_cli.cli import (
     embed,
     env,
     export,
+    group,
     identify,
     inspect,
     report,
+    search,
     train,
     verify,
 )
@@ -44,6 +46,8 @@ app = typer.Typer(
 app.command()(convert.convert)
 app.command()(train.train)
 app.command()(embed.embed)
+app.command()(search.search)
+app.command()(group.group)
 app.command()(verify.verify)
 app.command()(identify.identify)
 app.command()(export.export)
