@@ -44,13 +44,13 @@ def fast_rows(rows_ND: NDArray[np.number]) -> FastRows:
 
     Embeddings that are zero or not finite give cosines that are zero or NaN.
     """
-    rows_ND = np.asarray(rows_ND)
     with np.errstate(all="ignore"):
         if rows_ND.dtype == np.float32:
-            squares_N = np.einsum("nd,nd->n", rows_ND, rows_ND)
+            single_ND = np.asarray(rows_ND, dtype=np.float32)
+            squares_N = np.einsum("nd,nd->n", single_ND, single_ND)
             smallest, largest = _ORDINARY_SQUARES
             if ((squares_N > smallest) & (squares_N < largest)).all():
-                return FastRows(rows_ND, 1 / np.sqrt(squares_N), squares_N.astype(np.float64))
+                return FastRows(single_ND, 1 / np.sqrt(squares_N), squares_N.astype(np.float64))
         exact_ND = rows_ND.astype(np.float64)
         lengths_N = np.linalg.norm(exact_ND, axis=1)
         units_ND = (exact_ND / np.where(lengths_N > 0, lengths_N, 1)[:, None]).astype(np.float32)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from femb_cli.data.source import HasLooseFiles, ImageSource
 from femb_cli.errors import FembError
-from femb_cli.files import cannot_write, new_folder, refuse_existing, write_errors
+from femb_cli.files import cannot_write, new_folder, refuse_existing, sync, write_errors
 
 MOVED = "moved.csv"
 SINGLES = "singles"
@@ -77,10 +77,9 @@ def move_groups(folder: Path, source: ImageSource, names: Sequence[str], groups:
     with write_errors(folder):
         folder.mkdir(parents=True)
         _refuse_other_disk(folder, files)
-        with (folder / MOVED).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([("from", "to"), *moves])
-            file.flush()
-            os.fsync(file.fileno())
+        with (folder / MOVED).open("w", newline="", encoding="utf-8") as table:
+            csv.writer(table, lineterminator="\n").writerows([("from", "to"), *moves])
+        sync(folder / MOVED)
     for number, (old, new) in enumerate(moves):
         try:
             new.parent.mkdir(parents=True, exist_ok=True)

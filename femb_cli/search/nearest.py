@@ -18,7 +18,8 @@ from femb_cli.search.cosines import FastRows, check_rows, exact_cosines, fast_co
 
 QUERIES_AT_ONCE = 1024
 _SCORES_AT_ONCE = 1 << 24
-_MOST_ROWS_AT_ONCE = 1 << 15
+_MOST_ROWS_AT_ONCE = 1 << 12
+"""Rows of a block, which stay in the processor's cache between the steps of their comparison."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,7 @@ def nearest(
     for start in range(0, len(queries.rows_ND), QUERIES_AT_ONCE):
         some = slice(start, start + QUERIES_AT_ONCE)
         asked = _Asked(queries.rows_ND[some], top, None if itself_Q is None else itself_Q[some])
-        check_rows(asked.fast.lengths_N, lambda row, start=start: queries.names[start + row], queries.path)
+        check_rows(asked.fast.lengths_N, queries.names[some].__getitem__, queries.path)
         lengths = []
         for first_row, block in _blocks(gallery.rows_ND, len(asked.fast.rows_ND)):
             asked.look_at(gallery.rows_ND, first_row, block)
