@@ -13,6 +13,7 @@ from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from femb_cli.search.grouped import Grouped
+    from femb_cli.search.sheets.pictures import Pictures
 
 MOST_GROUPS = 20
 """Groups, and sets of duplicates, that stdout shows; files and --json hold all."""
@@ -74,22 +75,14 @@ def group(
       femb group photos/ --link people/
     """
     from femb_cli.evaluation.embeddings.recognise import holds_embeddings
-    from femb_cli.files import refuse_existing
-    from femb_cli.search.folders import check_loose_files, link_groups, move_groups
+    from femb_cli.search.folders import check_loose_files
     from femb_cli.search.grouped import COLUMNS, group_stored
     from femb_cli.search.groups import DEFAULT_THRESHOLD
-    from femb_cli.search.table_file import check_table_file, write_table_file
+    from femb_cli.search.table_file import write_table_file
 
     output = Output(json=json, quiet=quiet)
-    if out is not None:
-        check_table_file(out, overwrite=overwrite)
-    if show is not None:
-        refuse_existing(show, overwrite=overwrite)
-    if link is not None and move is not None:
-        raise UsageError("--link and --move exclude each other: a moved image leaves nothing to link to")
-    for folder in filter(None, (link, move)):
-        refuse_existing(folder, overwrite=False)
-    needs_images = show is not None or link is not None or move is not None or images is not None
+    check_outputs(out, show, link, move, overwrite=overwrite)
+    needs_images = any(path is not None for path in (show, link, move, images))
     pictures = open_pictures(faces, images) if needs_images or not holds_embeddings(faces) else None
     if pictures is not None and (link or move):
         check_loose_files(pictures.source)
@@ -102,31 +95,63 @@ def group(
             f"the threshold {threshold:g} is a guess, because nothing states one for this model: --threshold sets it;"
             " a lower one makes larger groups"
         )
+    read = None if pictures is None else pictures.read
     with output.progress("comparing") as progress:
-        grouped = group_stored(
-            stored,
-            threshold=threshold,
-            method=method,
-            read=pictures.read if pictures is not None else None,
-            check=check,
-            progress=progress,
-        )
+        grouped = group_stored(stored, threshold=threshold, method=method, read=read, check=check, progress=progress)
     if out is not None:
         write_table_file(out, grouped.to_json(), COLUMNS, grouped.rows(), overwrite=overwrite)
         output.say(f"wrote {out}")
     if pictures is not None:
-        if show is not None:
-            from femb_cli.search.sheets.groups import write_groups_page
-
-            write_groups_page(show, grouped, pictures, overwrite=overwrite)
-            output.say(f"wrote {show}")
-        if link is not None:
-            number = link_groups(link, pictures.source, stored.names, grouped.groups)
-            output.say(f"linked {number:,} images in {link}")
-        if move is not None:
-            number = move_groups(move, pictures.source, stored.names, grouped.groups)
-            output.say(f"moved {number:,} images to {move}; {move / 'moved.csv'} says where each one was")
+        place_images(output, grouped, pictures, show=show, link=link, move=move, overwrite=overwrite)
     output.result(grouped.to_json(), describe(grouped))
+
+
+def check_outputs(
+    out: Path | None, show: Path | None, link: Path | None, move: Path | None, *, overwrite: bool
+) -> None:
+    """Refuse outputs that cannot be written, before anything is computed.
+
+    Raises:
+        UsageError: the table has another ending, or images are to be both linked and moved.
+        FembError: an output exists; a folder of images is never replaced.
+    """
+    from femb_cli.files import refuse_existing
+    from femb_cli.search.table_file import check_table_file
+
+    if link is not None and move is not None:
+        raise UsageError("--link and --move exclude each other: a moved image leaves nothing to link to")
+    if out is not None:
+        check_table_file(out, overwrite=overwrite)
+    if show is not None:
+        refuse_existing(show, overwrite=overwrite)
+    for folder in filter(None, (link, move)):
+        refuse_existing(folder, overwrite=False)
+
+
+def place_images(
+    output: Output,
+    grouped: "Grouped",
+    pictures: "Pictures",
+    *,
+    show: Path | None,
+    link: Path | None,
+    move: Path | None,
+    overwrite: bool,
+) -> None:
+    """Write the page of the groups, and make the folders of links or images; say what was done."""
+    from femb_cli.search.folders import MOVED, link_groups, move_groups
+
+    names, groups = grouped.stored.names, grouped.groups
+    if show is not None:
+        from femb_cli.search.sheets.groups import write_groups_page
+
+        write_groups_page(show, grouped, pictures, overwrite=overwrite)
+        output.say(f"wrote {show}")
+    if link is not None:
+        output.say(f"linked {link_groups(link, pictures.source, names, groups):,} images in {link}")
+    if move is not None:
+        number = move_groups(move, pictures.source, names, groups)
+        output.say(f"moved {number:,} images to {move}; {move / MOVED} says where each one was")
 
 
 def describe(grouped: "Grouped") -> str:

@@ -73,7 +73,8 @@ def move_groups(folder: Path, source: ImageSource, names: Sequence[str], groups:
     files = _files_of(source, names)
     for name, file in zip(names, files, strict=True):
         _refuse_link(name, file)
-    moves = [(files[row], folder / place) for row, place in _places(names, groups)]
+    whole = Path(os.path.abspath(folder))  # noqa: PTH100 - links stay
+    moves = [(files[row], whole / place) for row, place in _places(names, groups)]
     with write_errors(folder):
         folder.mkdir(parents=True)
         _refuse_other_disk(folder, files)
