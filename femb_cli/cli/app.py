@@ -20,9 +20,11 @@ from femb_cli.cli import (
     embed,
     env,
     export,
+    group,
     identify,
     inspect,
     report,
+    search,
     train,
     verify,
 )
@@ -47,6 +49,8 @@ app.command()(convert.convert)
 app.command()(train.train)
 app.command()(align.align)
 app.command()(embed.embed)
+app.command()(search.search)
+app.command()(group.group)
 app.command()(verify.verify)
 app.command()(identify.identify)
 app.command()(compare.compare)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from femb_cli.cli import options
+from femb_cli.cli.faces import say_origins
 from femb_cli.cli.output import Output, format_pairs, percent
 
 if TYPE_CHECKING:
+    from femb_cli.evaluation.embeddings.read import StoredEmbeddings
     from femb_cli.evaluation.metrics.identification import SearchResults
 
 RANKS = (1, 5, 10, 20)
@@ -22,32 +24,52 @@ def identify(
     gallery: Annotated[
         Path, typer.Argument(metavar="GALLERY", help="Embeddings to search in; a file that femb embed wrote.")
     ],
+    matches: Annotated[
+        Path | None,
+        typer.Option(
+            "--matches", metavar="FILE", help="Write the best entry of each probe, and its mate's rank, as .csv."
+        ),
+    ] = None,
     json: options.Json = False,
+    overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Search probes in a gallery: rank-k rates, and TPIR at FPIR if some probes are not in the gallery.
 
-    The folder of an image names its person. An image without a folder counts as a separate person, a distractor.
+    The folder of an image names its person. An image without a folder counts as a separate person, a distractor. A
+    probe that is in the gallery, by name and embedding, is not compared with itself.
 
     \b
     Examples:
       femb embed gallery/ -o gallery.npy && femb embed probes/ -o probes.npy
       femb identify probes.npy gallery.npy
+      femb identify faces.npy faces.npy --matches matches.csv
     """
     from femb_cli.evaluation.embeddings.read import read_embeddings
-    from femb_cli.evaluation.embeddings.same_network import compare_origins
-    from femb_cli.evaluation.metrics.identification import search
+    from femb_cli.evaluation.metrics.identification import search as search_people
+    from femb_cli.search.people import person_of
+    from femb_cli.search.same_items import describe_left_out, same_items
+    from femb_cli.search.table_file import check_table_file
 
     output = Output(json=json, quiet=quiet)
+    if matches is not None:
+        check_table_file(matches, overwrite=overwrite, endings=(".csv",))
     searched, held = read_embeddings(probes), read_embeddings(gallery)
-    origins = compare_origins(searched, held)
-    if origins.unknown:
-        output.say(origins.unknown)
-    if origins.warning:
-        output.warn(origins.warning)
-    found = search(searched.rows_ND, held.rows_ND, [*map(_person, searched.names)], [*map(_person, held.names)])
-    num_mated = int(found.mated_P.sum())
-    counts = {"num_probes": len(searched.names), "num_mated": num_mated, "num_gallery": len(held.names)}
+    say_origins(output, searched, held)
+    itself = same_items(searched, held)
+    if left_out := describe_left_out(itself, "probes"):
+        output.say(left_out)
+    people = [*map(person_of, searched.names)], [*map(person_of, held.names)]
+    found = search_people(searched.rows_ND, held.rows_ND, *people, itself_P=itself)
+    if matches is not None:
+        _write_matches(matches, searched, held, found, overwrite=overwrite)
+        output.say(f"wrote {matches}")
+    counts = {
+        "num_probes": len(searched.names),
+        "num_mated": int(found.mated_P.sum()),
+        "num_gallery": len(held.names),
+        "num_left_out": int((itself >= 0).sum()),
+    }
     rates = _rates(found)
     titles = {"rank_rate": "rank", "tpir_at_fpir": "TPIR at FPIR"}
     shown = {f"{titles[kind]} {key}": percent(rate) for kind, by_key in rates.items() for key, rate in by_key.items()}
@@ -64,6 +86,17 @@ def _rates(found: "SearchResults") -> dict[str, dict[str, float]]:
     return rates
 
 
-def _person(name: str) -> str:
-    """The folder of an image, or the image itself if it has none."""
-    return name.rsplit("/", 2)[-2] if "/" in name else name
+def _write_matches(
+    matches: Path, probes: "StoredEmbeddings", gallery: "StoredEmbeddings", found: "SearchResults", *, overwrite: bool
+) -> None:
+    """Write a line for each probe: its best entry, the score, and the rank of its mate; what there is not, is empty."""
+    from femb_cli.search.table_file import write_table_file
+
+    columns = zip(
+        probes.names, found.best_row_P.tolist(), found.best_score_P.tolist(), found.rank_P.tolist(), strict=True
+    )
+    rows = [
+        (name, gallery.names[row] if row >= 0 else "", score if row >= 0 else "", rank or "")
+        for name, row, score, rank in columns
+    ]
+    write_table_file(matches, None, ("probe", "best_entry", "score", "mate_rank"), rows, overwrite=overwrite)

@@ -21,8 +21,9 @@ Model = Annotated[
         "--model", "-m", metavar="MODEL", help="Run, checkpoint or .onnx file. Default: the newest finished run."
     ),
 ]
+AlignChoice = Literal["auto", "never", "always"]
 Align = Annotated[
-    Literal["auto", "never", "always"],
+    AlignChoice,
     typer.Option(
         "--align",
         help="Find and align the faces of images that are not 112 x 112 pixels (auto), of none, or of all.",
@@ -43,6 +44,19 @@ Detector = Annotated[
     typer.Option(
         "--detector", metavar="NAME", help="mtcnn, yunet (faster, downloaded once), or the path of YuNet's ONNX file."
     ),
+]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Images in a batch of each process.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and list them.")]
+FlipAsStored = Annotated[
+    bool | None,
+    typer.Option(
+        "--flip/--no-flip",
+        help="Add the embedding of the mirror image. Default: as the stored embeddings, or else as the model.",
+    ),
+]
+Images = Annotated[
+    Path | None,
+    typer.Option("--images", metavar="DIR", help="The images of stored embeddings: a folder, zip or dataset."),
 ]
 Processes = Annotated[
     int | None, typer.Option("--processes", min=1, help="Processes to start on this machine. Default: 1.")

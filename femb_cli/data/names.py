@@ -17,6 +17,12 @@ def composed(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
+def photo_of(name: str) -> str:
+    """Return the name of the photo that a face is from: `a.jpg` of `a.jpg#2`, and other names as they are."""
+    photo, _, number = name.rpartition("#")
+    return photo if photo and number.isdecimal() else name
+
+
 class PlacesOfNames:
     """The places of names in a list.
 

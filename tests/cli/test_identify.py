@@ -1,7 +1,9 @@
 """`femb identify`: probes searched for in a gallery of stored embeddings."""
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 from stored_embeddings import describe, save_npy
 
@@ -76,3 +78,45 @@ def test_names_of_another_call_are_refused(femb, save, tmp_path):
     result = femb("identify", "gallery.npy", "gallery.npy")
     assert result.code == 1
     assert "gallery.txt does not belong to gallery.npy" in result.err
+
+
+def noise(path, order=slice(None)):
+    """Two images each of fifty people, by a network that knows nothing."""
+    rows = np.random.default_rng(0).normal(size=(100, 64))
+    names = [f"person{row // 2:02d}/{row % 2}.jpg" for row in range(100)]
+    save_npy(path, rows[order], names[order])
+
+
+@pytest.mark.parametrize("gallery", ["noise.npy", "copy.npy"])
+def test_a_probe_does_not_find_itself(femb, tmp_path, gallery):
+    noise(tmp_path / "noise.npy")
+    noise(tmp_path / "copy.npy", slice(None, None, -1))
+    result = femb("identify", "noise.npy", gallery, "--json")
+    metrics = json.loads(result.out)
+    assert metrics["num_left_out"] == metrics["num_mated"] == 100
+    assert metrics["rank_rate"]["1"] < 0.05
+    assert metrics["rank_rate"]["20"] < 0.4
+    assert "all 100 probes are in the gallery themselves: none of them is compared with itself" in result.err
+
+
+def test_a_person_with_one_image_has_no_mate_but_itself(femb, save):
+    save("faces", [("anna/1.jpg", (1, 0)), ("anna/2.jpg", (1, 0.1)), ("bert/1.jpg", (0, 1))])
+    metrics = json.loads(femb("identify", "faces.npy", "faces.npy", "--json").out)
+    assert (metrics["num_mated"], metrics["rank_rate"]["1"]) == (2, 1.0)
+    assert "tpir_at_fpir" in metrics
+
+
+def test_matches_say_who_matched_whom(femb, save):
+    save("faces", [("anna/1.jpg", (1, 0)), ("anna/2.jpg", (1, 1)), ("bert/1.jpg", (0.8, 1))])
+    assert femb("identify", "faces.npy", "faces.npy", "--matches", "matches.csv").code == 0
+    lines = Path("matches.csv").read_text().splitlines()
+    assert lines[0] == "probe,best_entry,score,mate_rank"
+    fields = [line.split(",") for line in lines[1:]]
+    assert [(probe, best, rank) for probe, best, _, rank in fields] == [
+        ("anna/1.jpg", "anna/2.jpg", "1"),
+        ("anna/2.jpg", "bert/1.jpg", "2"),
+        ("bert/1.jpg", "anna/2.jpg", ""),
+    ]
+    assert float(fields[0][2]) == pytest.approx(0.5**0.5)
+    assert femb("identify", "faces.npy", "faces.npy", "--matches", "matches.csv").code == 1
+    assert femb("identify", "faces.npy", "faces.npy", "--matches", "matches.json").code == 2

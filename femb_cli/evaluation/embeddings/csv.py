@@ -15,6 +15,7 @@ from femb_cli.evaluation.embeddings.contents import Columns, Contents
 from femb_cli.evaluation.embeddings.description import Description
 
 _ROWS_AT_ONCE = 1 << 12
+_LONGEST_BEGINNING = 256
 
 
 def read(path: Path) -> Contents:
@@ -37,6 +38,12 @@ def read(path: Path) -> Contents:
     for place, name in enumerate(columns[1:]):
         rows_ND[:, place] = table[name].to_numpy()
     return Contents(rows_ND, table["name"].to_pylist())
+
+
+def has_embeddings(path: Path) -> bool:
+    """Whether the first line of a file is that of embeddings, and not of a list of images."""
+    with path.open("rb") as file:
+        return file.readline(_LONGEST_BEGINNING).removeprefix(b"\xef\xbb\xbf").startswith(b"name,0")
 
 
 def write(

@@ -37,6 +37,17 @@ def read(path: Path) -> Contents:
     return Contents(_matrix(table["embedding"]), names, description)
 
 
+def has_embeddings(path: Path) -> bool:
+    """Whether a file has a column of embeddings; a damaged file counts, so that `read` says what is wrong with it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return "embedding" in pq.read_schema(path).names
+    except pa.ArrowException:
+        return True
+
+
 def write(
     path: Path, rows_ND: NDArray[np.float32], names: Sequence[str], description: Description, further: Columns
 ) -> None:

@@ -32,12 +32,14 @@ class SearchResults:
     Attributes:
         rank_P: place of the best mate among the entries, counted from 1; 0 for a probe without a mate.
         mate_score_P: cosine of the best mate; -infinity without a mate.
-        best_score_P: cosine of the best entry of any person.
+        best_score_P: cosine of the best entry of any person; -infinity if there is none but the probe itself.
+        best_row_P: row of that entry, the first of several; -1 if there is none.
     """
 
     rank_P: NDArray[np.int64]
     mate_score_P: NDArray[np.float64]
     best_score_P: NDArray[np.float64]
+    best_row_P: NDArray[np.int64]
 
     @property
     def mated_P(self) -> NDArray[np.bool_]:
@@ -65,7 +67,12 @@ class OpenSetPoint:
 
 
 def search(
-    probes_PD: ArrayLike, gallery_GD: ArrayLike, probe_identities: Sequence[str], gallery_identities: Sequence[str]
+    probes_PD: ArrayLike,
+    gallery_GD: ArrayLike,
+    probe_identities: Sequence[str],
+    gallery_identities: Sequence[str],
+    *,
+    itself_P: NDArray[np.int64] | None = None,
 ) -> SearchResults:
     """Search every probe in the gallery by cosine, in blocks of limited memory.
 
@@ -77,6 +84,8 @@ def search(
         gallery_GD: embeddings, normalised or not.
         probe_identities: the person of each probe.
         gallery_identities: the person of each entry.
+        itself_P: the row of the gallery that is each probe itself, -1 for none. It is no entry for this probe: an image
+            that finds itself says nothing about a network.
 
     Raises:
         FembError: if one side is empty, does not have one identity for each row or holds an embedding that is zero or
@@ -90,17 +99,24 @@ def search(
     probe_numbers_P, gallery_numbers_G = np.split(numbers, [len(probes)])
     rank_P = np.zeros(len(probes), dtype=np.int64)
     mate_score_P, best_score_P = np.empty(len(probes)), np.empty(len(probes))
+    best_row_P = np.empty(len(probes), dtype=np.int64)
     block_rows = max(1, _BLOCK_SCORES // len(gallery))
     for start in range(0, len(probes), block_rows):
         block = slice(start, start + block_rows)
         scores_BG = probes[block] @ gallery.T
         mates_BG = probe_numbers_P[block, None] == gallery_numbers_G
+        if itself_P is not None:
+            inside_B = np.flatnonzero(itself_P[block] >= 0)
+            scores_BG[inside_B, itself_P[block][inside_B]] = -np.inf
+            mates_BG[inside_B, itself_P[block][inside_B]] = False
+        best_row_P[block] = scores_BG.argmax(axis=1)
         best_score_P[block] = scores_BG.max(axis=1)
         mate_score_P[block] = scores_BG.max(axis=1, where=mates_BG, initial=-np.inf)
         # The same embedding in two rows of the gallery may score differently in the last bit.
         before_BG = (scores_BG >= mate_score_P[block, None] - _ROUNDING) & ~mates_BG
         rank_P[block] = np.where(mates_BG.any(axis=1), 1 + before_BG.sum(axis=1), 0)
-    return SearchResults(rank_P, mate_score_P, best_score_P)
+    best_row_P[best_score_P == -np.inf] = -1
+    return SearchResults(rank_P, mate_score_P, best_score_P, best_row_P)
 
 
 def rank_rate(results: SearchResults, rank: int) -> float:

@@ -137,3 +137,17 @@ def test_rates_that_have_no_probes_are_refused():
         tpir_at_fpir(mated, 0.1)
     with pytest.raises(FembError, match="ranks count from 1"):
         rank_rate(mated, 0)
+
+
+def test_an_entry_that_is_the_probe_itself_is_none():
+    rows = at([0, 10, 25])
+    results = search(rows, rows, ["a", "b", "a"], ["a", "b", "a"], itself_P=np.array([0, 1, 2]))
+    assert results.rank_P.tolist() == [2, 0, 2]
+    assert results.best_row_P.tolist() == [1, 0, 1]
+    np.testing.assert_allclose(results.best_score_P, np.cos(np.radians([10, 10, 15])))
+
+
+def test_a_gallery_of_nothing_but_the_probe_has_no_best_entry():
+    results = search(at([0, 40]), at([0]), ["a", "b"], ["a"], itself_P=np.array([0, -1]))
+    assert results.best_row_P.tolist() == [-1, 0]
+    assert results.best_score_P[0] == -np.inf

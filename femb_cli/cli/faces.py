@@ -1,0 +1,128 @@
+"""The faces that a command is given: stored embeddings, or images that it embeds; and the images that it shows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from femb_cli.cli import options
+from femb_cli.cli.output import Output
+from femb_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from femb_cli.evaluation.embeddings.read import StoredEmbeddings
+    from femb_cli.search.sheets.pictures import Pictures
+
+
+def read_faces(
+    output: Output,
+    paths: Sequence[Path],
+    *,
+    model: Path | None,
+    flip: bool | None,
+    batch_size: int,
+    skip_bad: bool,
+    device: str | None,
+    align: options.AlignChoice,
+    faces: options.Choice,
+    detector: str,
+) -> "list[StoredEmbeddings]":
+    """Read stored embeddings and embed images, all with one network; torch is loaded only if there are images.
+
+    Args:
+        output: gets what is not known about a network, warnings and progress.
+        paths: stored embeddings, or images.
+        model: the model for images; None for that of the stored embeddings, or else the newest finished run.
+        flip: add the embeddings of the mirror images; None to do as in the stored embeddings, or else as the model.
+        batch_size: images in a batch.
+        skip_bad: leave out unreadable images instead of failing.
+        device: where to compute.
+        align: which images are photos.
+        faces: which faces of a photo.
+        detector: what finds them.
+
+    Raises:
+        FembError: a path cannot be read, or two of them come from two networks.
+    """
+    from femb_cli.evaluation.embeddings.read import read_embeddings
+    from femb_cli.evaluation.embeddings.recognise import holds_embeddings
+
+    if all(map(holds_embeddings, paths)):
+        if model is not None or flip is not None:
+            output.warn("--model and --flip are for images: stored embeddings stay as they are")
+        opened = {path: read_embeddings(path, mmap_mode="r") for path in dict.fromkeys(paths)}
+        stored = [opened[path] for path in paths]
+    else:
+        output.load_libraries()
+        from femb_cli.inference.align import Alignment
+        from femb_cli.inference.comparable import EmbeddingSettings, read_comparable
+
+        alignment = Alignment(align, faces, detector)
+        settings = EmbeddingSettings(model, flip, batch_size, skip_bad, device, alignment)
+        stored = read_comparable(paths, settings, say=output.say, warn=output.warn, show_progress=output.progress)
+    for other in stored[1:]:
+        say_origins(output, stored[0], other)
+    return stored
+
+
+def say_origins(output: Output, one: "StoredEmbeddings", other: "StoredEmbeddings") -> None:
+    """Refuse embeddings of two networks, and say what is not known or doubtful.
+
+    Raises:
+        FembError: the two come from two networks.
+    """
+    from femb_cli.evaluation.embeddings.same_network import compare_origins
+
+    origins = compare_origins(one, other)
+    if origins.unknown:
+        output.say(origins.unknown)
+    if origins.warning:
+        output.warn(origins.warning)
+
+
+def open_pictures(faces: Path, images: Path | None) -> "Pictures":
+    """Open the images that a command was given, or those that its stored embeddings were made from.
+
+    Args:
+        faces: stored embeddings, or images.
+        images: the images of stored embeddings; None if the command line does not say.
+
+    Raises:
+        UsageError: `faces` are stored embeddings, and `images` is None.
+        FembError: the images cannot be opened, or are not those of the embeddings.
+    """
+    from femb_cli.data.open import open_sources
+    from femb_cli.evaluation.embeddings.read import read_embeddings
+    from femb_cli.evaluation.embeddings.recognise import holds_embeddings
+    from femb_cli.search.sheets.pictures import Pictures
+
+    if not holds_embeddings(faces):
+        return Pictures(open_sources((faces,)))
+    if images is None:
+        raise UsageError(
+            f"{faces} holds embeddings, but not the images that are to be shown or moved",
+            hint="--images names the folder or the archive that was embedded",
+        )
+    pictures = Pictures(open_sources((images,)))
+    pictures.check_names(read_embeddings(faces, mmap_mode="r").names, faces)
+    return pictures
+
+
+def with_faces(pictures: "Pictures", stored: "StoredEmbeddings", faces: options.Choice, detector: str) -> "Pictures":
+    """Return pictures that show the aligned faces of photos, if femb aligned them for the embeddings.
+
+    Args:
+        pictures: the images.
+        stored: their embeddings.
+        faces: which faces of a photo.
+        detector: what finds them; they are in the cache of faces since the photos were embedded.
+    """
+    description = stored.description
+    if description is None or not description.alignment.startswith("femb"):
+        return pictures
+    from femb_cli.inference.align import Alignment, align_source, survey_source
+    from femb_cli.search.sheets.pictures import Pictures
+
+    chosen: options.Choice = "all" if description.alignment.endswith(" all") else faces
+    input_size = description.preprocessing["input_size"]
+    survey = survey_source(pictures.source, Alignment("auto", chosen, detector), input_size=input_size)
+    return Pictures(pictures.source, align_source(survey, skip_bad=True).source)

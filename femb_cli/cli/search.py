@@ -1,0 +1,99 @@
+"""`femb search`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from femb_cli.cli import options
+from femb_cli.cli.faces import open_pictures, read_faces, with_faces
+from femb_cli.cli.output import Output
+
+
+def search(
+    query: Annotated[
+        Path,
+        typer.Argument(metavar="QUERY", help="What to search for: stored embeddings, or an image, folder, zip ..."),
+    ],
+    gallery: Annotated[
+        Path, typer.Argument(metavar="GALLERY", help="What to search in: stored embeddings, or images.")
+    ],
+    top: Annotated[int, typer.Option("--top", "-k", min=1, help="Number of hits for each query.")] = 5,
+    min_score: Annotated[
+        float | None,
+        typer.Option("--min-score", "--threshold", metavar="X", help="Leave out hits with a lower cosine."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the hits to a .csv or .json file.")
+    ] = None,
+    show: Annotated[
+        Path | None, typer.Option("--show", metavar="FILE", help="Write an HTML page with the queries and their hits.")
+    ] = None,
+    images: options.Images = None,
+    model: options.Model = None,
+    align: options.Align = "auto",
+    faces: options.Faces = "main",
+    detector: options.Detector = "mtcnn",
+    flip: options.FlipAsStored = None,
+    batch_size: options.BatchSize = 64,
+    skip_bad: options.SkipBad = False,
+    device: options.Device = None,
+    json: options.Json = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Find the most similar faces of a gallery, by name, with the cosine of the embeddings.
+
+    Images are embedded by the model of the stored embeddings, if it is still where it was. A query that is in the
+    gallery does not find itself.
+
+    \b
+    Examples:
+      femb search photo.jpg faces.npy
+      femb search probes/ gallery/ --model runs/lfw --top 3 --show hits.html
+      femb search faces.npy faces.npy --min-score 0.5 -o hits.csv
+    """
+    from femb_cli.files import refuse_existing
+    from femb_cli.search.found import COLUMNS, find
+    from femb_cli.search.table_file import check_table_file, write_table_file
+
+    output = Output(json=json, quiet=quiet)
+    if out is not None:
+        check_table_file(out, overwrite=overwrite)
+    if show is not None:
+        refuse_existing(show, overwrite=overwrite)
+        query_pictures, gallery_pictures = open_pictures(query, images), open_pictures(gallery, images)
+    queries, entries = read_faces(
+        output,
+        [query, gallery],
+        model=model,
+        flip=flip,
+        batch_size=batch_size,
+        skip_bad=skip_bad,
+        device=device,
+        align=align,
+        faces=faces,
+        detector=detector,
+    )
+    with output.progress("comparing") as progress:
+        found = find(queries, entries, top=top, min_score=min_score, progress=progress)
+    if found.left_out:
+        output.say(found.left_out)
+    rows = found.rows()
+    if out is not None:
+        write_table_file(out, found.to_json(), COLUMNS, rows, overwrite=overwrite)
+        output.say(f"wrote {out}")
+    if show is not None:
+        from femb_cli.search.sheets.hits import write_hits_page
+
+        shown = [
+            with_faces(pictures, stored, faces, detector)
+            for pictures, stored in ((query_pictures, queries), (gallery_pictures, entries))
+        ]
+        write_hits_page(show, found, *shown, overwrite=overwrite)
+        output.say(f"wrote {show}")
+    widest = max((len(name) for _, _, name, _ in rows), default=0)
+    lines = [(name, str(rank), f"{score:.4f}", hit.ljust(widest)) for name, rank, hit, score in rows]
+    output.table(found.to_json(), ("query", "rank", "score", "name".ljust(widest)), lines)
+    if found.num_without_hit:
+        output.say(f"{found.num_without_hit:,} of {len(queries.names):,} queries have no hit")

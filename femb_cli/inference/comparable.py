@@ -1,0 +1,102 @@
+"""Embeddings of one network from several places, some of them stored and some embedded on the way."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from femb_cli.checkpoints.runs import newest_finished_run
+from femb_cli.evaluation.embeddings.description import Description
+from femb_cli.evaluation.embeddings.read import StoredEmbeddings, read_embeddings
+from femb_cli.evaluation.embeddings.recognise import holds_embeddings
+from femb_cli.evaluation.embeddings.same_network import compare_origins
+from femb_cli.inference.align import Alignment
+from femb_cli.inference.describe import describe
+from femb_cli.inference.embedder import Embedder, load_embedder
+from femb_cli.inference.model_digest import model_digest
+from femb_cli.inference.read_or_embed import read_or_embed
+from femb_cli.progress import Progress, Say, silent
+
+ShowProgress = Callable[[str], AbstractContextManager[Progress | None]]
+"""Takes a label, and returns a context that shows the progress of one embedding."""
+
+
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """How images are embedded.
+
+    Attributes:
+        model: the model; None for that of the stored embeddings, or else the newest finished run.
+        flip: add the embeddings of the mirror images; None to do as in the stored embeddings, or else as the model.
+        batch_size: images in a batch.
+        skip_bad: leave out unreadable images instead of failing.
+        device: where to compute; None for a GPU if there is one.
+        alignment: how the faces of photos are aligned.
+    """
+
+    model: Path | None = None
+    flip: bool | None = None
+    batch_size: int = 64
+    skip_bad: bool = False
+    device: str | None = None
+    alignment: Alignment = field(default_factory=Alignment)
+
+
+def read_comparable(
+    paths: Sequence[Path], settings: EmbeddingSettings, *, say: Say = silent, warn: Say, show_progress: ShowProgress
+) -> list[StoredEmbeddings]:
+    """Read or embed each path; a path that is named twice is read once. All images are embedded with one network.
+
+    Args:
+        paths: files of embeddings, or images.
+        settings: how images are embedded.
+        say: called with what is done with photos.
+        warn: called with what is wrong with images.
+        show_progress: shows the progress of an embedding.
+
+    Raises:
+        FembError: a path cannot be read, or the model is not that of the stored embeddings.
+    """
+    stored = {path: read_embeddings(path, mmap_mode="r") for path in paths if holds_embeddings(path)}
+    known = next((one for one in stored.values() if one.description is not None), None)
+    description = known.description if known is not None else None
+    flip = settings.flip if settings.flip is not None or description is None else description.flip == "sum"
+
+    @cache
+    def embedder() -> Embedder:
+        loaded = load_embedder(settings.model or _model_of(description) or newest_finished_run(), settings.device)
+        if known is not None:  # before hours of embedding, not after
+            compare_origins(_nothing_of(loaded), known)
+        return loaded
+
+    for path in dict.fromkeys(paths):
+        if path not in stored:
+            with show_progress(f"embedding {path}") as progress:
+                stored[path] = read_or_embed(
+                    path,
+                    embedder,
+                    alignment=settings.alignment,
+                    flip=flip,
+                    batch_size=settings.batch_size,
+                    skip_bad=settings.skip_bad,
+                    say=say,
+                    warn=warn,
+                    progress=progress,
+                )
+    return [stored[path] for path in paths]
+
+
+def _model_of(description: Description | None) -> Path | None:
+    """Return the model that made stored embeddings, if it is still where it was."""
+    if description is None or not Path(description.model).exists():
+        return None
+    return Path(description.model)
+
+
+def _nothing_of(embedder: Embedder) -> StoredEmbeddings:
+    """Return no embeddings of a model, which say what network they are of."""
+    description = describe(embedder, weights=model_digest(embedder), flip=False, num_rows=0, names="")
+    return StoredEmbeddings(Path(embedder.name), np.empty((0, embedder.embedding_dim)), [], description)

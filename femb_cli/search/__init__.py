@@ -1,0 +1,1 @@
+"""Finding faces among stored embeddings: the nearest ones, and those of one person together."""

@@ -1,0 +1,83 @@
+"""A search from stored embeddings to its result: every query with the entries that it found."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from femb_cli.evaluation.embeddings.read import StoredEmbeddings
+from femb_cli.progress import Progress
+from femb_cli.search.nearest import Hits, nearest
+from femb_cli.search.same_items import describe_left_out, same_items
+
+COLUMNS = ("query", "rank", "name", "score")
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The result of a search.
+
+    Attributes:
+        queries: what was searched for.
+        gallery: what was searched in.
+        hits: the rows of the gallery that each query found.
+        left_out: a sentence about the queries that are in the gallery themselves; empty if none is.
+    """
+
+    queries: StoredEmbeddings
+    gallery: StoredEmbeddings
+    hits: Hits
+    left_out: str
+
+    @property
+    def num_without_hit(self) -> int:
+        """Number of queries that found nothing."""
+        return int((self.hits.rows_QK < 0).all(axis=1).sum())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers of images, and for each query its name and its hits, the best first."""
+        names = self.gallery.names
+        return {
+            "num_queries": len(self.queries.names),
+            "num_gallery": len(names),
+            "queries": [
+                {"name": name, "hits": [{"name": names[row], "score": score} for row, score in self.hits.of(query)]}
+                for query, name in enumerate(self.queries.names)
+            ],
+        }
+
+    def rows(self) -> list[tuple[str, int, str, float]]:
+        """Return a row of `COLUMNS` for each hit; the rank counts from 1."""
+        return [
+            (name, rank, self.gallery.names[row], score)
+            for query, name in enumerate(self.queries.names)
+            for rank, (row, score) in enumerate(self.hits.of(query), 1)
+        ]
+
+
+def find(
+    queries: StoredEmbeddings,
+    gallery: StoredEmbeddings,
+    *,
+    top: int,
+    min_score: float | None = None,
+    progress: Progress | None = None,
+) -> Found:
+    """Search every query in the gallery; an item that is in both does not find itself.
+
+    Args:
+        queries: what to search for.
+        gallery: what to search in.
+        top: number of hits of a query.
+        min_score: leave out hits with a lower cosine; None keeps all.
+        progress: called with the number of comparisons done, and the total.
+
+    Raises:
+        FembError: as `nearest`.
+    """
+    itself_Q = same_items(queries, gallery)
+    hits = nearest(queries, gallery, top, itself_Q=itself_Q, progress=progress)
+    return Found(
+        queries,
+        gallery,
+        hits if min_score is None else hits.at_least(min_score),
+        describe_left_out(itself_Q, "queries"),
+    )

@@ -1,0 +1,1 @@
+"""Pages with the images of a search or of groups, small and inside the page."""

@@ -1,0 +1,41 @@
+"""The file that holds the result of a search or of groups: `.csv`, a table, or `.json`, as `--json` prints it."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from femb_cli.errors import UsageError
+from femb_cli.files import new_file, refuse_existing
+
+
+def check_table_file(path: Path, *, overwrite: bool, endings: Sequence[str] = (".csv", ".json")) -> None:
+    """Refuse a file that cannot be written, before anything is computed.
+
+    Raises:
+        UsageError: its name has another ending.
+        FembError: it exists and `overwrite` is false.
+    """
+    if path.suffix.lower() not in endings:
+        raise UsageError(f"cannot write a table to {path}: its name must end in {' or '.join(endings)}")
+    refuse_existing(path, overwrite=overwrite)
+
+
+def write_table_file(
+    path: Path, document: Any, columns: Sequence[str], rows: Iterable[Sequence[object]], *, overwrite: bool = False
+) -> None:
+    """Write a `.json` file with the document, or a `.csv` file with the rows below their columns.
+
+    Raises:
+        FembError: the file exists and `overwrite` is false, or cannot be written.
+    """
+    if path.suffix.lower() == ".json":
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    else:
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows([columns, *rows])
+        text = table.getvalue()
+    with new_file(path, overwrite=overwrite) as aside:
+        aside.write_text(text, encoding="utf-8")
