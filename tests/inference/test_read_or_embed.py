@@ -7,8 +7,11 @@ from pictures import people
 from stored_embeddings import NAMES, ROWS, describe, save_npy
 
 from femb_cli.errors import FembError
+from femb_cli.inference.align import Alignment
 from femb_cli.inference.embed_to_file import embed_to_file
 from femb_cli.inference.read_or_embed import read_or_embed
+
+AS_GIVEN = Alignment("never")
 
 
 def no_embedder():
@@ -29,7 +32,7 @@ def test_images_give_what_embed_would_have_stored(tmp_path, flip):
 
     folder = people(tmp_path / "photos", {"anna": 2, "bert": 1})
     embedder = linear_embedder()
-    made = read_or_embed(folder, lambda: embedder, flip=flip)
+    made = read_or_embed(folder, alignment=AS_GIVEN, embedder=lambda: embedder, flip=flip)
     embed_to_file(embedder, open_source(folder), tmp_path / "faces.npy", flip=flip)
     stored = read_embeddings(tmp_path / "faces.npy")
     np.testing.assert_array_equal(made.rows_ND, stored.rows_ND)
@@ -39,13 +42,13 @@ def test_images_give_what_embed_would_have_stored(tmp_path, flip):
 @pytest.mark.parametrize("convention", ["sum", "none"])
 def test_mirror_images_are_used_as_the_model_does(tmp_path, convention):
     folder = people(tmp_path / "photos", {"anna": 1})
-    made = read_or_embed(folder, lambda: linear_embedder(flip=convention))
+    made = read_or_embed(folder, alignment=AS_GIVEN, embedder=lambda: linear_embedder(flip=convention))
     assert made.description.flip == convention
 
 
 def test_one_image_is_a_source(tmp_path):
     folder = people(tmp_path / "photos", {"anna": 1})
-    made = read_or_embed(folder / "anna/0.jpg", linear_embedder)
+    made = read_or_embed(folder / "anna/0.jpg", alignment=AS_GIVEN, embedder=linear_embedder)
     assert made.rows_ND.shape == (1, 5)
     assert made.names == ["0.jpg"]
 
@@ -54,13 +57,13 @@ def test_images_that_are_no_aligned_faces_and_bad_ones_are_warned_about(tmp_path
     folder = people(tmp_path / "photos", {"anna": 1})
     (folder / "anna/9.jpg").write_bytes(b"no picture")
     warnings = []
-    made = read_or_embed(folder, linear_embedder, skip_bad=True, warn=warnings.append)
+    made = read_or_embed(folder, alignment=AS_GIVEN, embedder=linear_embedder, skip_bad=True, warn=warnings.append)
     assert made.names == ["anna/0.jpg"]
     assert made.description.num_rows == 1
-    assert "40 x 40 pixels" in warnings[0]
+    assert "1 of 2 images are photos, not aligned faces of 112 x 112 pixels, which are resized" in warnings[0]
     assert warnings[1].startswith("left out anna/9.jpg")
     with pytest.raises(FembError, match=r"9.jpg is not a readable image"):
-        read_or_embed(folder, linear_embedder)
+        read_or_embed(folder, alignment=AS_GIVEN, embedder=linear_embedder)
 
 
 def test_a_source_without_a_readable_image_is_refused(tmp_path):

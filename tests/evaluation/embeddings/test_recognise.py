@@ -13,7 +13,7 @@ from femb_cli.evaluation.embeddings.recognise import holds_embeddings
 @pytest.mark.parametrize("ending", [ending for ending in FORMATS if ending != ".npy"])
 def test_what_femb_wrote_is_recognised(tmp_path, ending):
     rows = np.asarray(ROWS, dtype=np.float32)
-    FORMATS[ending].write(tmp_path / f"faces{ending}", rows, NAMES, describe(rows, NAMES))
+    FORMATS[ending].write(tmp_path / f"faces{ending}", rows, NAMES, describe(rows, NAMES), {})
     assert holds_embeddings(tmp_path / f"faces{ending}")
 
 
