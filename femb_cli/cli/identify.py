@@ -48,7 +48,7 @@ def identify(
     from femb_cli.evaluation.embeddings.read import read_embeddings
     from femb_cli.evaluation.metrics.identification import search as search_people
     from femb_cli.search.people import person_of
-    from femb_cli.search.same_items import describe_left_out, same_items
+    from femb_cli.search.same_items import describe_copies, describe_left_out, same_items
     from femb_cli.search.table_file import check_table_file
 
     output = Output(json=json, quiet=quiet)
@@ -61,6 +61,8 @@ def identify(
         output.say(left_out)
     people = [*map(person_of, searched.names)], [*map(person_of, held.names)]
     found = search_people(searched.rows_ND, held.rows_ND, *people, itself_P=itself)
+    if copies := describe_copies(found.best_score_P, "probes"):
+        output.warn(copies)
     if matches is not None:
         _write_matches(matches, searched, held, found, overwrite=overwrite)
         output.say(f"wrote {matches}")

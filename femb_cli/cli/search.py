@@ -77,8 +77,8 @@ def search(
     )
     with output.progress("comparing") as progress:
         found = find(queries, entries, top=top, min_score=min_score, progress=progress)
-    if found.left_out:
-        output.say(found.left_out)
+    for note in filter(None, (found.left_out, found.copies)):
+        output.say(note)
     rows = found.rows()
     if out is not None:
         write_table_file(out, found.to_json(), COLUMNS, rows, overwrite=overwrite)

@@ -6,7 +6,7 @@ from typing import Any
 from femb_cli.evaluation.embeddings.read import StoredEmbeddings
 from femb_cli.progress import Progress
 from femb_cli.search.nearest import Hits, nearest
-from femb_cli.search.same_items import describe_left_out, same_items
+from femb_cli.search.same_items import describe_copies, describe_left_out, same_items
 
 COLUMNS = ("query", "rank", "name", "score")
 
@@ -20,12 +20,14 @@ class Found:
         gallery: what was searched in.
         hits: the rows of the gallery that each query found.
         left_out: a sentence about the queries that are in the gallery themselves; empty if none is.
+        copies: a sentence about the queries that are there under another name; empty if none is.
     """
 
     queries: StoredEmbeddings
     gallery: StoredEmbeddings
     hits: Hits
     left_out: str
+    copies: str
 
     @property
     def num_without_hit(self) -> int:
@@ -80,4 +82,5 @@ def find(
         gallery,
         hits if min_score is None else hits.at_least(min_score),
         describe_left_out(itself_Q, "queries"),
+        describe_copies(hits.scores_QK[:, 0], "queries"),
     )

@@ -14,6 +14,10 @@ TOLERANCE = 1e-4
 """Largest difference between two embeddings of one image, as a share of the largest entry: rounding causes 4e-6."""
 
 
+COPY = 1 - 1e-6
+"""Cosine from which two embeddings are of one image, up to rounding."""
+
+
 def same_items(queries: StoredEmbeddings, gallery: StoredEmbeddings) -> NDArray[np.int64]:
     """Return the row of the gallery that is the same item as each query, int64 (Q,); -1 where there is none.
 
@@ -49,3 +53,21 @@ def describe_left_out(itself_Q: NDArray[np.int64], what: str) -> str:
         return ""
     some = f"all {number:,}" if number == len(itself_Q) else f"{number:,} of {len(itself_Q):,}"
     return f"{some} {what} are in the gallery themselves: none of them is compared with itself"
+
+
+def describe_copies(best_score_Q: NDArray[np.float64], what: str) -> str:
+    """Say how many queries find an entry that is equal but has another name; empty if none does.
+
+    Such an entry stays among the hits, because it may be a copy that the user looks for.
+
+    Args:
+        best_score_Q: cosine of the best entry of each query, itself left out.
+        what: what to call the queries.
+    """
+    number = int((best_score_Q >= COPY).sum())
+    if not number:
+        return ""
+    return (
+        f"{number:,} of {len(best_score_Q):,} {what} find an entry that has the same embedding and another name: a copy"
+        " of the image, or the image itself if the two sides name it differently"
+    )

@@ -110,7 +110,9 @@ def test_every_ending_is_written_and_read_by_the_commands_that_take_embeddings(f
         assert ("cannot say which model" in made.err) == (ending == ".csv")
         verified = femb("verify", "--pairs", "pairs.csv", "--embeddings", out, "--json")
         assert verified.code == 0, verified.err
-        assert femb("identify", out, "e.npy").code == 0
+        assert femb("search", out, "e.npy").code == 0
+        # The names state no people, so that an image has no mate but itself.
+        assert "no probe has a mate in the gallery" in femb("identify", out, "e.npy").err
         document = json.loads(verified.out)
         assert (document.pop("embeddings"), document.pop("model"), document.pop("flip")) == (
             (out, out, "as stored") if ending == ".csv" else (out, str(trained), "sum")

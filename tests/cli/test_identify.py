@@ -120,3 +120,10 @@ def test_matches_say_who_matched_whom(femb, save):
     assert float(fields[0][2]) == pytest.approx(0.5**0.5)
     assert femb("identify", "faces.npy", "faces.npy", "--matches", "matches.csv").code == 1
     assert femb("identify", "faces.npy", "faces.npy", "--matches", "matches.json").code == 2
+
+
+def test_a_gallery_that_names_the_probes_differently_is_warned_about(femb, save):
+    save("probes", [("anna/1.jpg", (1, 0)), ("bert/1.jpg", (0, 1))])
+    save("gallery", [("set/anna/1.jpg", (1, 0)), ("set/bert/1.jpg", (0.5, 1))])
+    result = femb("identify", "probes.npy", "gallery.npy")
+    assert "warning: 1 of 2 probes find an entry that has the same embedding and another name" in result.err

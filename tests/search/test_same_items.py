@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from femb_cli.evaluation.embeddings.read import StoredEmbeddings
-from femb_cli.search.same_items import describe_left_out, same_items
+from femb_cli.search.same_items import describe_copies, describe_left_out, same_items
 
 ROWS = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
 NAMES = ["a/1.jpg", "a/2.jpg", "b/1.jpg", "b/1.jpg"]
@@ -45,3 +45,8 @@ def test_what_is_left_out_is_said():
     assert describe_left_out(np.array([-1, -1]), "probes") == ""
     assert describe_left_out(np.array([0, 1]), "probes").startswith("all 2 probes are in the gallery themselves")
     assert describe_left_out(np.array([0, -1]), "queries").startswith("1 of 2 queries are in the gallery")
+
+
+def test_equal_entries_of_another_name_are_said():
+    assert describe_copies(np.array([0.99, -np.inf]), "probes") == ""
+    assert describe_copies(np.array([1.0, 0.5]), "probes").startswith("1 of 2 probes find an entry that has the same")
