@@ -9,6 +9,7 @@ from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from femb_cli.checkpoints.threshold import Threshold
     from femb_cli.evaluation.embeddings.read import StoredEmbeddings
     from femb_cli.search.sheets.pictures import Pictures
 
@@ -77,6 +78,15 @@ def say_origins(output: Output, one: "StoredEmbeddings", other: "StoredEmbedding
         output.say(origins.unknown)
     if origins.warning:
         output.warn(origins.warning)
+
+
+def model_threshold(stored: "StoredEmbeddings") -> "Threshold | None":
+    """Return the threshold in the card of the embeddings' model, if it is still where it was; torch is loaded then."""
+    if stored.description is None or not Path(stored.description.model).exists():
+        return None
+    from femb_cli.inference.stored_threshold import stored_threshold
+
+    return stored_threshold(stored.description)
 
 
 def open_pictures(faces: Path, images: Path | None) -> "Pictures":

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.faces import open_pictures, read_faces, with_faces
+from femb_cli.cli.faces import model_threshold, open_pictures, read_faces, with_faces
 from femb_cli.cli.output import Output, format_pairs, format_table, percent
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from femb_cli.evaluation.embeddings.read import StoredEmbeddings
     from femb_cli.search.grouped import Grouped
     from femb_cli.search.sheets.pictures import Pictures
 
@@ -80,7 +81,6 @@ def group(
     from femb_cli.evaluation.embeddings.recognise import holds_embeddings
     from femb_cli.search.folders import check_loose_files
     from femb_cli.search.grouped import COLUMNS, group_stored
-    from femb_cli.search.groups import DEFAULT_THRESHOLD
     from femb_cli.search.table_file import write_table_file
 
     output = Output(json=json, quiet=quiet)
@@ -105,11 +105,7 @@ def group(
     if pictures is not None:
         pictures = with_faces(pictures, stored, faces, detector)
     if threshold is None:
-        threshold = DEFAULT_THRESHOLD
-        output.say(
-            f"the threshold {threshold:g} is a guess, because nothing states one for this model: --threshold sets it;"
-            " a lower one makes larger groups"
-        )
+        threshold = _threshold_of(stored, output)
     read = None if pictures is None else pictures.read
     with output.progress("comparing") as progress:
         grouped = group_stored(stored, threshold=threshold, method=method, read=read, check=check, progress=progress)
@@ -119,6 +115,20 @@ def group(
     if pictures is not None:
         place_images(output, grouped, pictures, show=show, link=link, move=move, overwrite=overwrite)
     output.result(grouped.to_json(), describe(grouped))
+
+
+def _threshold_of(stored: "StoredEmbeddings", output: Output) -> float:
+    """Return the threshold that the model of the embeddings states, or else a guess; say which."""
+    from femb_cli.search.groups import DEFAULT_THRESHOLD
+
+    if (known := model_threshold(stored)) is not None:
+        output.say(f"the threshold is {known.cosine:.3f}, that of the model at {known.at}: --threshold sets another")
+        return known.cosine
+    output.say(
+        f"the threshold {DEFAULT_THRESHOLD:g} is a guess, because the model states none: --threshold sets another (a"
+        " lower one makes larger groups), and femb verify --store-threshold measures one"
+    )
+    return DEFAULT_THRESHOLD
 
 
 def check_outputs(

@@ -1,13 +1,17 @@
 """`femb search`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.faces import open_pictures, read_faces, with_faces
+from femb_cli.cli.faces import model_threshold, open_pictures, read_faces, with_faces
 from femb_cli.cli.output import Output
+
+if TYPE_CHECKING:
+    from femb_cli.evaluation.embeddings.read import StoredEmbeddings
 
 
 def search(
@@ -95,5 +99,18 @@ def search(
     widest = max((len(name) for _, _, name, _ in rows), default=0)
     lines = [(name, str(rank), f"{score:.4f}", hit.ljust(widest)) for name, rank, hit, score in rows]
     output.table(found.to_json(), ("query", "rank", "score", "name".ljust(widest)), lines)
+    _say_same_person([score for _, _, _, score in rows], queries, output)
     if found.num_without_hit:
         output.say(f"{found.num_without_hit:,} of {len(queries.names):,} queries have no hit")
+
+
+def _say_same_person(scores: Sequence[float], queries: "StoredEmbeddings", output: Output) -> None:
+    """Say how many hits are the same person by the model's threshold, or that the model states none."""
+    known = model_threshold(queries)
+    if known is None:
+        output.say("from which score on it is one person is not known: femb verify --store-threshold measures it")
+        return
+    same = sum(score >= known.cosine for score in scores)
+    output.say(
+        f"{same:,} of {len(scores):,} hits are the same person by the model's threshold {known.cosine:.3f}, {known.at}"
+    )
