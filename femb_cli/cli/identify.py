@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.faces import say_origins
+from femb_cli.cli.faces_input import say_origins
 from femb_cli.cli.output import Output, format_pairs, percent
 
 if TYPE_CHECKING:

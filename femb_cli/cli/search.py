@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.faces import model_threshold, open_pictures, read_faces, with_faces
+from femb_cli.cli.faces_input import model_threshold, open_pictures, read_faces, with_faces
 from femb_cli.cli.output import Output
 
 if TYPE_CHECKING:
