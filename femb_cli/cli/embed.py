@@ -62,7 +62,7 @@ def embed(
     output.load_libraries()
     from femb_cli.checkpoints.runs import runs_folder
     from femb_cli.data.open import open_sources
-    from femb_cli.inference.align import Alignment
+    from femb_cli.inference.align import Alignment, alignment_mismatch
     from femb_cli.inference.drawn_faces import drawn_faces_warning
     from femb_cli.inference.embed_job import EmbedJob, read_card, run_embedding
     from femb_cli.runtime.devices import check_devices
@@ -92,7 +92,8 @@ def embed(
     warn_of_unread(output, survey.source)
     if survey.note:
         output.say(survey.note)
-    for warning in (survey.warning, drawn_faces_warning(read_card(job.find_model()), job.images)):
+    card = read_card(job.find_model())
+    for warning in (survey.warning, drawn_faces_warning(card, job.images), alignment_mismatch(card, survey)):
         if warning:
             output.warn(warning)
     if resume and (kept := job.describe_unfinished()):

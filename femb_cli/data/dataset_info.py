@@ -24,6 +24,7 @@ class DatasetInfo:
         source: Name of what the dataset was made from.
         source_kind: Its kind, as in `ImageSource`.
         checksum: XXH3 (128 bits, hexadecimal) of the encoded bytes of all images, in order.
+        alignment: How femb cut the faces out of photos; None if the images are those of the source.
     """
 
     num_images: int | None = None
@@ -33,6 +34,7 @@ class DatasetInfo:
     source: str | None = None
     source_kind: str | None = None
     checksum: str | None = None
+    alignment: str | None = None
 
 
 _KINDS = {
@@ -43,6 +45,7 @@ _KINDS = {
     "source": str,
     "source_kind": str,
     "checksum": str,
+    "alignment": str,
 }
 
 

@@ -93,10 +93,12 @@ class DerivedSource(Protocol):
     Attributes:
         source: The other source.
         rows_N: For each image the row of `source` that it is made from, int64.
+        alignment: How faces were cut out of photos, for a description.
     """
 
     source: ImageSource
     rows_N: np.ndarray
+    alignment: str
 
     @property
     def derivation(self) -> str:

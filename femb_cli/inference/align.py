@@ -12,6 +12,7 @@ import numpy as np
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
+from femb_cli.checkpoints.card import ModelCard
 from femb_cli.data.images.decode import ALIGNED_SIZE
 from femb_cli.data.source import ImageSource, names_of
 from femb_cli.data.survey import describe_photos, find_photos
@@ -188,6 +189,22 @@ def align_source(
         several_faces=_names(source, [row for row, found in searched if len(found.faces) > 1]),
         failed=tuple((_names(source, [row])[0], error.message) for row, error in failed),
     )
+
+
+def alignment_mismatch(card: ModelCard | None, survey: Survey) -> str:
+    """Return a sentence if photos are aligned in another way than the network's training data; empty if they are not.
+
+    Args:
+        card: the network's card, which may say how femb aligned the training data; None if there is none.
+        survey: the images and their alignment.
+    """
+    trained = "" if card is None else card.source.get("alignment", "")
+    if not trained or not survey.searched_N.any():
+        return ""
+    detector = detector_fingerprint(survey.alignment.detector)
+    if trained.removeprefix("femb: ").split(",")[0] == detector:
+        return ""
+    return f"the network's training data were aligned otherwise ({trained}) than these photos are ({detector})"
 
 
 def no_face_error(aligned: AlignedImages, alignment: Alignment) -> FembError:

@@ -11,9 +11,9 @@ from femb_cli.checkpoints.runs import newest_finished_run
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet, open_benchmark, open_pairs
 from femb_cli.evaluation.verification.result import Verification
-from femb_cli.inference.align import Alignment, align_source, survey_source
+from femb_cli.inference.align import Alignment, align_source, alignment_mismatch, survey_source
 from femb_cli.inference.drawn_faces import drawn_faces_warning
-from femb_cli.inference.embedder import load_embedder
+from femb_cli.inference.embedder import Embedder, load_embedder
 from femb_cli.inference.verify import Flip, verify
 from femb_cli.progress import Progress, Say, silent
 from femb_cli.runtime.devices import join_process_group
@@ -62,9 +62,8 @@ class VerifyJob:
             for pair_set in pair_sets:
                 if warning := drawn_faces_warning(embedder.card, [pair_set.images.path]):
                     say(f"warning: {pair_set.name}: {warning}")
-                input_size = embedder.preprocessing.input_size
                 with show_progress(f"finding faces of {pair_set.name}") as progress:
-                    aligned = self._align(pair_set, input_size, say, progress)
+                    aligned = self._align(pair_set, embedder, say, progress)
                 with show_progress(f"{pair_set.name} with {path}") as progress:
                     results.append(
                         verify(
@@ -78,18 +77,19 @@ class VerifyJob:
                     )
         return results
 
-    def _align(self, pair_set: PairSet, input_size: int, say: Say, progress: Progress | None) -> PairSet:
+    def _align(self, pair_set: PairSet, embedder: Embedder, say: Say, progress: Progress | None) -> PairSet:
         """Return a pair set with the aligned faces of its images, if some of them are photos.
 
         Raises:
             FembError: no face is found in a photo, or it cannot be read.
         """
         used_N = np.unique(np.concatenate(pair_set.pairs.indices(pair_set.images.names)))
+        input_size = embedder.preprocessing.input_size
         survey = survey_source(pair_set.images, self.alignment, input_size=input_size, rows_N=used_N)
         if survey.note:
             say(f"{pair_set.name}: {survey.note}")
-        if survey.warning:
-            say(f"warning: {pair_set.name}: {survey.warning}")
+        for warning in filter(None, (survey.warning, alignment_mismatch(embedder.card, survey))):
+            say(f"warning: {pair_set.name}: {warning}")
         aligned = align_source(survey, progress=progress)
         if aligned.without_face:
             raise FembError(

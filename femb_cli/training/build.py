@@ -13,7 +13,8 @@ from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import DRAWN_FACES, QUALITY_HEADERS, ModelCard
 from femb_cli.checkpoints.store import Checkpoint, open_checkpoint
 from femb_cli.classifier import MarginClassifier
-from femb_cli.config.schema import PixelsConfig, SyntheticConfig, TrainConfig
+from femb_cli.config.schema import DatasetConfig, PixelsConfig, SyntheticConfig, TrainConfig
+from femb_cli.data.dataset_info import has_dataset_info, read_dataset_info
 from femb_cli.data.images.decode import ALIGNED_SIZE
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.data.loading.loader import ShuffledBatches, TrainingBatch, TrainingImages, training_batches
@@ -132,7 +133,7 @@ def build_card(
         config: the run's configuration.
         num_identities: identities in the training set.
         init: the checkpoint that a new run takes its weights from. Its colours, value range and source are kept, except
-            that it knew only drawn faces, which a training on photographs ends.
+            that it knew only drawn faces, which a training on photographs ends. The new data decide the alignment.
         resumed: the run's own checkpoint, if it is resumed.
     """
     card = ModelCard(
@@ -141,8 +142,11 @@ def build_card(
         header=asdict(config.header),
         num_identities=num_identities,
         magnitude_is_quality=config.header.name in QUALITY_HEADERS,
-        source={"training_data": DRAWN_FACES} if isinstance(config.data, SyntheticConfig) else {},
+        source={"training_data": DRAWN_FACES}
+        if isinstance(config.data, SyntheticConfig)
+        else _alignment_of(config.data),
     )
+    card = card.with_source(**_alignment_of(config.data))
     origin = resumed or init
     if origin is None:
         return card
@@ -150,9 +154,18 @@ def build_card(
         name: text
         for name, text in origin.card.source.items()
         if text != DRAWN_FACES or isinstance(config.data, SyntheticConfig)
-    }
+    } | _alignment_of(config.data)
     card = replace(card, preprocessing=origin.card.preprocessing, flip=origin.card.flip, source=source)
     return card if init is None else card.with_source(init=str(init.path), init_sha256=file_sha256(init.model_file))
+
+
+def _alignment_of(data: SyntheticConfig | DatasetConfig) -> dict[str, str]:
+    """Return the entry of a card that says how femb aligned the training data; none if it did not."""
+    path = Path(data.path) if isinstance(data, DatasetConfig) else None
+    if path is None or not has_dataset_info(path):
+        return {}
+    alignment = read_dataset_info(path).alignment
+    return {} if alignment is None else {"alignment": alignment}
 
 
 def training_images(job: TrainJob) -> TrainingImages:

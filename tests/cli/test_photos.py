@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
+from femb_cli.data.dataset_info import read_dataset_info
 from femb_cli.data.images.decode import decode_photo
 from femb_cli.data.open import open_source
 from femb_cli.data.source import read_or_error
@@ -128,6 +129,9 @@ def test_a_training_set_of_aligned_faces(femb, photos):
     stored = decode_photo(read_or_error(source, 2))
     assert (stored == pixels(Path("faces/Gene_Robinson") / f"{PEOPLE[2]}.png")).all()
     assert "nose_x" in source.extra(np.arange(3)).column_names
+    assert read_dataset_info("people").alignment == "femb: mtcnn-1, main"
+    assert "byte for byte" not in Path("people/README.md").read_text()
+    assert read_dataset_info("raw").alignment is None
 
 
 def test_verification_aligns_photos_and_says_so(femb, trained, photos):

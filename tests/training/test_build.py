@@ -13,6 +13,7 @@ from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import DRAWN_FACES, ModelCard
 from femb_cli.checkpoints.store import Checkpoint, open_checkpoint, save_checkpoint
 from femb_cli.config.schema import ClassifierConfig, DatasetConfig, InitConfig, MagFaceConfig, TrainConfig
+from femb_cli.data.dataset_info import DatasetInfo, write_dataset_info
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.training.build import build_accelerator, build_card, build_classifier, build_state, open_batches
 from femb_cli.training.loop import train
@@ -95,6 +96,12 @@ def test_the_card_says_whether_the_network_has_seen_drawn_faces_only(tmp_path):
     assert build_card(drawn, num_identities=6, resumed=init).source == {"training_data": DRAWN_FACES}
     official = Checkpoint(init.path, replace(init.card, source={"training_data": "MS1MV2"}))
     assert build_card(drawn, num_identities=6, init=official).source["training_data"] == "MS1MV2"
+
+
+def test_the_card_says_how_femb_aligned_the_training_data(tmp_path):
+    write_dataset_info(tmp_path, DatasetInfo(alignment="femb: mtcnn-1, main"))
+    config = TrainConfig(backbone=NETWORK, data=DatasetConfig(path=str(tmp_path)))
+    assert build_card(config, num_identities=6).source == {"alignment": "femb: mtcnn-1, main"}
 
 
 def test_the_classifier_follows_the_plan():

@@ -93,6 +93,7 @@ def convert(
         plan.identity_names,
         source=source.path.name,
         source_kind=source.kind,
+        alignment=source.alignment if isinstance(source, DerivedSource) else None,
         format=format,
         shard_bytes=shard_bytes,
         overwrite=overwrite,

@@ -26,7 +26,7 @@ def dataset_card(name: str, info: DatasetInfo, format: Format, extra: list[str])
 # {name}
 
 {info.num_images:,} images of {info.num_identities:,} identities, {size}, made from {info.source_kind or "images"}
-`{info.source or name}` by femb. The encoded images are those of the source, byte for byte.
+`{info.source or name}` by femb. {_of_images(info)}
 
 - `image`: the image
 - `label`: the number of the identity, from 0; its name is the one in the source
@@ -40,6 +40,12 @@ Checksum of all images in their order (XXH3, 128 bits): `{info.checksum}`. `chec
 
 The data keep the licence of their source, and the people in the images keep their rights.
 """
+
+
+def _of_images(info: DatasetInfo) -> str:
+    if info.alignment is None:
+        return "The encoded images are those of the source, byte for byte."
+    return f"The faces of photos were cut out and aligned ({info.alignment}); aligned images are unchanged."
 
 
 def _front_matter(name: str, info: DatasetInfo, format: Format) -> dict[str, Any]:

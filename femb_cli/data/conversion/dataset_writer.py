@@ -52,6 +52,7 @@ class DatasetWriter:
         identity_names: Name of each label, (C,).
         source: Name of what the images come from, for the dataset info.
         source_kind: Its kind, as in `ImageSource`.
+        alignment: How the faces were cut out of photos, as in `DatasetInfo`.
         format: Arrow or Parquet.
         shard_bytes: Bytes of images after which a new file starts.
         overwrite: Replace an existing dataset, once the new one is complete.
@@ -75,6 +76,7 @@ class DatasetWriter:
         *,
         source: str | None = None,
         source_kind: str | None = None,
+        alignment: str | None = None,
         format: Format = "arrow",
         shard_bytes: int = SHARD_BYTES,
         overwrite: bool = False,
@@ -82,7 +84,8 @@ class DatasetWriter:
     ) -> None:
         self.path = Path(path)
         self._identity_names = list(identity_names)
-        self._source, self._source_kind, self._overwrite = source, source_kind, overwrite
+        self._source, self._source_kind, self._alignment = source, source_kind, alignment
+        self._overwrite = overwrite
         self._format, self._shard_bytes = format, shard_bytes
         self._unfinished = UnfinishedDirectory(self.path, job)
         self.directory = self._unfinished.directory
@@ -270,6 +273,7 @@ class DatasetWriter:
             source=self._source,
             source_kind=self._source_kind,
             checksum=self.checksum,
+            alignment=self._alignment,
         )
 
     def _relabel_shards(self, new_label_C: np.ndarray, names: list[str]) -> Path:
