@@ -28,7 +28,7 @@ from femb_cli.runtime.launch import launch
 from femb_cli.runtime.logging import show_live_line
 from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
 from femb_cli.runtime.signals import Interrupted
-from femb_cli.training.optim.schedule import batch_scale
+from femb_cli.training.optim.schedule import batch_scale, longer_warmup
 from femb_cli.training.planning.compile_plan import choose_compilation
 from femb_cli.training.planning.held_out import NAME as HELD_OUT_NAME
 from femb_cli.training.planning.held_out import HeldOut, hold_out
@@ -102,6 +102,8 @@ def _decide(
         warnings.warn(unread, stacklevel=2)
     config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
     plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
+    if longer := longer_warmup(config.schedule, plan.steps, plan.steps_per_epoch):
+        say(f"warning: {longer}")
     config = choose_compilation(config, plan, request.device, resumed=resumed is not None, say=say)
     return config, source, held_out, plan
 

@@ -152,6 +152,12 @@ def test_emulated_bfloat16_is_said(people, monkeypatch, precision, has_units, is
     assert any("emulates bfloat16: --set precision=fp32" in line for line in lines) == is_said
 
 
+def test_a_warmup_longer_than_the_run_is_warned_of(people):
+    lines: list[str] = []
+    describe(request(settings=["schedule.warmup=9 steps"]), say=lines.append)
+    assert any(line.startswith("warning: the warm-up of 9 steps does not end within the run of 2") for line in lines)
+
+
 def test_tf32_without_effect_is_said(people):
     lines: list[str] = []
     prepare_run(request(settings=["precision=tf32"]), say=lines.append)
