@@ -18,6 +18,7 @@ from femb_cli.files import write_errors, write_text
 from femb_cli.runtime.collectives import gather_to_main
 from femb_cli.runtime.ranks import is_main_process
 from femb_cli.training.planning.job import TrainJob
+from femb_cli.training.run.run_directory import replaced_run
 
 _NAMED = 3
 """Images that the error names."""
@@ -96,17 +97,17 @@ class LossWatch:
         return [{"name": name, "magnitude": value} for name, value in zip(names, magnitudes, strict=True)]
 
     def _error(self, batch: _Seen, images: list[dict[str, Any]]) -> FembError:
-        """Write the images to a file, and return the error that names it and what was saved before."""
-        file = self.job.run / DIVERGENCE
-        content = {"step": batch.step, "lr": batch.lr, "loss": str(batch.loss.item()), "images": images}
-        write_text(file, json.dumps(content, indent=2) + "\n")
+        """Return the error that names the first images and what was saved before; write all images to a file."""
         if any(image["magnitude"] is not None for image in images):
             names = ", ".join(image["name"] for image in images[:_NAMED])
-            where = f"{file} lists its images, those with the largest embeddings first: {names}"
+            where = f"its images with the largest embeddings are {names}"
         else:
-            where = (
-                f"no embedding of its batch is finite, so the update before broke the weights; {file} has its images"
-            )
+            where = "no embedding of its batch is finite, so the update before broke the weights"
+        if not replaced_run(self.job.run).is_dir():  # else this run is removed, as it has no checkpoint
+            file = self.job.run / DIVERGENCE
+            content = {"step": batch.step, "lr": batch.lr, "loss": str(batch.loss.item()), "images": images}
+            write_text(file, json.dumps(content, indent=2) + "\n")
+            where += f"; {file} lists all"
         # The weights after step s are sound if the loss of step s + 1, which is computed with them, is finite.
         steps = {checkpoint_step(path) or 0: path for path in run_checkpoints(self.job.run)}
         sound = [path for step, path in steps.items() if step <= batch.step - 2]

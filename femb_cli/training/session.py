@@ -28,7 +28,7 @@ from femb_cli.runtime.launch import launch
 from femb_cli.runtime.logging import show_live_line
 from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
 from femb_cli.runtime.signals import Interrupted
-from femb_cli.training.optim.schedule import batch_scale
+from femb_cli.training.optim.schedule import batch_scale, longer_warmup
 from femb_cli.training.planning.compile_plan import choose_compilation
 from femb_cli.training.planning.held_out import NAME as HELD_OUT_NAME
 from femb_cli.training.planning.held_out import HeldOut, hold_out
@@ -37,7 +37,14 @@ from femb_cli.training.planning.plan import Plan, make_plan
 from femb_cli.training.planning.resolve import open_dataset, resolve, resumed_run
 from femb_cli.training.planning.resume import check_same_experiment, check_steps_left, sound_checkpoint
 from femb_cli.training.run.data_identity import data_identity
-from femb_cli.training.run.run_directory import RunLock, create_run, put_back_replaced_run, read_info, replaced_run
+from femb_cli.training.run.run_directory import (
+    RunLock,
+    check_replaceable,
+    create_run,
+    put_back_replaced_run,
+    read_info,
+    replaced_run,
+)
 from femb_cli.training.run.trackers import check_trackers
 
 logger = logging.getLogger("femb")
@@ -57,9 +64,8 @@ def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
     resumed = resumed_run(request)
     config, source, held_out, plan = _decide(request, resumed, say)
     checkpoint = None
-    if resumed is None:
-        _check_class_weights(config, plan)
-    else:
+    _check_feasible(request, config, plan, resumed=resumed is not None)
+    if resumed is not None:
         info = None if source is None else _describe_conditions(request, plan, source)
         checkpoint = _check_resumable(resumed, config, plan, info, say)
     return {
@@ -96,6 +102,8 @@ def _decide(
         warnings.warn(unread, stacklevel=2)
     config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
     plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
+    if longer := longer_warmup(config.schedule, plan.steps, plan.steps_per_epoch):
+        say(f"warning: {longer}")
     config = choose_compilation(config, plan, request.device, resumed=resumed is not None, say=say)
     return config, source, held_out, plan
 
@@ -139,9 +147,7 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
         lock.take(resumed)
     config, source, held_out, plan = _decide(request, resumed, say)
     _check_hardware(request, config, plan.processes, say)
-    check_trackers(config.trackers)
-    if resumed is None:
-        _check_class_weights(config, plan)
+    _check_feasible(request, config, plan, resumed=resumed is not None)
     source = source or _draw_training_set(config, say, progress)
     check_identities(source)
     if isinstance(config.data, DatasetConfig):
@@ -152,7 +158,6 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
     benchmarks = _fetch_benchmarks(config, training, request.data_dir, say, progress)
     run = resumed or request.out or run_path(config)
     if resumed is None:
-        _check_not_overwriting_init(run, config)
         create_run(run, config, info, lock, overwrite=request.overwrite)
         if replaced_run(run).is_dir():
             say(f"the run that {run} replaces stays in {replaced_run(run)} until the first checkpoint is saved")
@@ -360,6 +365,20 @@ def _copy_samples(run: Path) -> None:
 # ---- The checks
 
 
+def _check_feasible(request: TrainRequest, config: TrainConfig, plan: Plan, *, resumed: bool) -> None:
+    """Refuse what could train on no machine, and a place for the run that is taken."""
+    check_trackers(config.trackers)
+    if config.freeze:
+        from femb_cli.training.network.freezing import check_parts
+
+        check_parts(config.backbone, config.freeze)
+    if not resumed:
+        _check_class_weights(config, plan)
+        if request.out is not None:
+            _check_not_overwriting_init(request.out, config)
+            check_replaceable(request.out, overwrite=request.overwrite)
+
+
 def _check_hardware(request: TrainRequest, config: TrainConfig, processes: int, say: Say) -> None:
     """Refuse a device, a precision or a number of processes that this machine does not have."""
     from femb_cli.runtime.devices import check_devices, has_bfloat16, pick_device
@@ -369,6 +388,8 @@ def _check_hardware(request: TrainRequest, config: TrainConfig, processes: int, 
         raise UsageError(
             f"precision: fp16 trains on a CUDA GPU, not on {device.type}", hint="--set precision=bf16, or fp32"
         )
+    if config.precision == "tf32" and device.type != "cuda":
+        say(f"tf32 changes nothing on this {device.type}, which computes in float32")
     if config.precision == "bf16" and not has_bfloat16(device):
         say(f"this {device.type} emulates bfloat16: --set precision=fp32 trains about twice as fast here")
     if request.device not in (None, "cpu", "cuda", "mps"):

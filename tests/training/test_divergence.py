@@ -10,6 +10,7 @@ from people import make_job, write_people
 from femb_cli.checkpoints.runs import MODEL, checkpoint_path
 from femb_cli.errors import FembError
 from femb_cli.training.divergence import LossWatch
+from femb_cli.training.run.run_directory import replaced_run
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_the_first_step_its_rate_and_its_images_are_named_the_worst_first(job, b
     found = json.loads((job.run / "divergence.json").read_text())
     first, second = job.source.names[2:4]
     assert found["images"] == [{"name": second, "magnitude": 2.0}, {"name": first, "magnitude": 1.0}]
-    assert caught.value.message.endswith(f"{second}, {first}")
+    assert caught.value.message.endswith(f"{second}, {first}; {job.run / 'divergence.json'} lists all")
     assert caught.value.hint.startswith("try a smaller --lr")
 
 
@@ -56,6 +57,14 @@ def test_a_batch_without_a_finite_embedding_is_not_blamed(job):
     with pytest.raises(FembError, match="no embedding of its batch is finite, so the update before broke the weights"):
         watch_losses(job, [1.0, float("nan")], magnitudes=(float("nan"), float("nan"))).refuse_divergence()
     LossWatch(job)  # another session of the run
+    assert not (job.run / "divergence.json").exists()
+
+
+def test_no_file_is_named_in_a_run_that_makes_room_for_the_one_it_replaced(job):
+    replaced_run(job.run).mkdir()
+    with pytest.raises(FembError, match="the largest embeddings are ") as caught:
+        watch_losses(job, [float("nan")]).refuse_divergence()
+    assert "divergence.json" not in caught.value.message
     assert not (job.run / "divergence.json").exists()
 
 

@@ -120,13 +120,18 @@ def test_under_a_launcher_its_number_of_processes_counts(people, monkeypatch, la
         ({"settings": ("batch_size=19",)}, "19 .* 18"),
         ({"settings": ("validation.benchmarks=[no-such]",)}, "no-such"),
         ({"processes": 4}, "6 .* 4 processes"),
+        ({"settings": ("freeze=[no-such]",)}, "no part 'no-such'"),
+        ({"out": Path("people")}, "people exists already"),
         ({"resume": "people"}, "people is not a run"),
         ({"resume": "people", "out": Path("run")}, "a resumed run keeps"),
     ],
 )
-def test_what_cannot_work_is_refused_before_anything_is_written(people, tmp_path, change, words):
+@pytest.mark.parametrize("act", [lambda asked: prepare_run(asked, say=silent), describe])
+def test_what_cannot_work_is_refused_before_anything_is_written(people, tmp_path, change, words, act):
+    if act is describe and words == "no-such":
+        pytest.skip("a description fetches no benchmark")
     with pytest.raises(FembError, match=words):
-        prepare_run(request(**change), say=silent)
+        act(request(**change))
     assert [path.name for path in tmp_path.iterdir()] == ["people"]
 
 
@@ -145,6 +150,18 @@ def test_emulated_bfloat16_is_said(people, monkeypatch, precision, has_units, is
     lines: list[str] = []
     prepare_run(request(settings=[f"precision={precision}"]), say=lines.append)
     assert any("emulates bfloat16: --set precision=fp32" in line for line in lines) == is_said
+
+
+def test_a_warmup_longer_than_the_run_is_warned_of(people):
+    lines: list[str] = []
+    describe(request(settings=["schedule.warmup=9 steps"]), say=lines.append)
+    assert any(line.startswith("warning: the warm-up of 9 steps does not end within the run of 2") for line in lines)
+
+
+def test_tf32_without_effect_is_said(people):
+    lines: list[str] = []
+    prepare_run(request(settings=["precision=tf32"]), say=lines.append)
+    assert "tf32 changes nothing on this cpu, which computes in float32" in lines
 
 
 def test_photos_in_a_training_set_are_warned_of(people):

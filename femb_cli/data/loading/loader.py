@@ -20,9 +20,14 @@ from femb_cli.data.images.decode import ALIGNED_SIZE, decode_into
 from femb_cli.data.loading.epoch_order import epoch_order
 from femb_cli.data.loading.micro_batch import MicroBatch
 from femb_cli.data.source import HasRowGroups, ImageName, ImageSource, RowGroups, check_identities
+from femb_cli.errors import FembError
 
 READ_AHEAD = 4
 """Batches decoded in advance, while an earlier one is trained on."""
+_DAMAGED_HINT = (
+    "put an intact image in its place and resume the run; femb convert --on-error skip makes a training set without"
+    " damaged images"
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,12 @@ class TrainingImages:
             FembError: an image cannot be decoded; the message names it.
         """
         for row, pixels_HW3 in zip(rows_B.tolist(), pixels_BHW3, strict=True):
-            decode_into(self.source.read(row), pixels_HW3, ImageName(self.source, row))
+            encoded = self.source.read(row)
+            try:
+                decode_into(encoded, pixels_HW3, ImageName(self.source, row))
+            except FembError as error:
+                error.hint = error.hint or _DAMAGED_HINT
+                raise
 
 
 class ShuffledBatches:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from femb_cli.backbones import Backbone
+from femb_cli.backbones import Backbone, build_empty_backbone
+from femb_cli.config.schema import BackboneConfig
 from femb_cli.errors import UsageError
 
 WHOLE, BATCH_NORMS = "backbone", "batch_norms"
@@ -31,6 +32,15 @@ def freeze(backbone: Backbone, parts: Sequence[str]) -> None:
             if isinstance(module, _BatchNorm):
                 backbone.keep_statistics.append(module)
     backbone.train(backbone.training)
+
+
+def check_parts(config: BackboneConfig, parts: Sequence[str]) -> None:
+    """Refuse parts that a backbone does not have, without computing its weights.
+
+    Raises:
+        UsageError: the backbone has no such part.
+    """
+    freeze(build_empty_backbone(config), parts)
 
 
 def is_trained(backbone: nn.Module) -> bool:

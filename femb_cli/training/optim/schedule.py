@@ -45,6 +45,17 @@ def _warmup_factor(step: float, warmup_steps: float, config: ScheduleConfig) -> 
     return step / warmup_steps if step > 0 else 1.0
 
 
+def longer_warmup(config: ScheduleConfig, steps: int, steps_per_epoch: float) -> str | None:
+    """Describe a warm-up that does not end within the run, so that the full learning rate is never reached."""
+    warmup_steps = Duration.in_steps(config.warmup, steps, steps_per_epoch)
+    if warmup_steps < steps:
+        return None
+    return (
+        f"the warm-up of {math.ceil(warmup_steps):,} steps does not end within the run of {steps:,}: the learning rate"
+        " never reaches its full value (schedule.warmup)"
+    )
+
+
 def batch_scale(config: OptimizerConfig, batch_size: int) -> float:
     """Return the factor on the learning rate of a run whose batch size is not the one that the rate is for.
 

@@ -78,8 +78,8 @@ def create_run(
     Raises:
         FembError: the directory exists and `overwrite` is false, or it is not a run and is not empty.
     """
+    check_replaceable(path, overwrite=overwrite)
     if os.path.lexists(path):
-        _check_replaceable(path, overwrite=overwrite)
         lock.take(path)
     replaces_weights = bool(checkpoint_folders(path))
     place = replaced_run(path) if replaces_weights else path
@@ -177,8 +177,14 @@ def read_info(run: Path) -> Mapping[str, Any] | None:
         ) from error
 
 
-def _check_replaceable(path: Path, *, overwrite: bool) -> None:
-    """Refuse to replace an existing run without `overwrite`, and to delete anything that is not a run."""
+def check_replaceable(path: Path, *, overwrite: bool) -> None:
+    """Refuse to replace an existing run without `overwrite`, and to delete anything that is not a run.
+
+    Raises:
+        FembError: there is such a run, or something else, at the path.
+    """
+    if not os.path.lexists(path):
+        return
     if is_run(path):
         if not overwrite:
             raise FembError(

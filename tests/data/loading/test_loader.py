@@ -121,8 +121,9 @@ def test_images_without_identities_are_refused(tmp_path):
 def test_a_damaged_image_is_named(people):
     (people / "person1/0.png").write_bytes(b"damaged")
     images = TrainingImages(open_source(people))
-    with pytest.raises(FembError, match=r"person1/0\.png"):
+    with pytest.raises(FembError, match=r"person1/0\.png") as caught:
         images.decode(np.array([1, 2]), np.empty((2, 112, 112, 3), np.uint8))
+    assert "put an intact image in its place" in caught.value.hint
 
 
 def test_labels_can_be_read_without_decoding(people):

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from femb_cli.config.schema import AdamWConfig, ScheduleConfig, SGDConfig, TrainConfig
-from femb_cli.training.optim.schedule import Rates, batch_scale, learning_rate_factor
+from femb_cli.training.optim.schedule import Rates, batch_scale, learning_rate_factor, longer_warmup
 
 
 def factors(steps=100, **parameters):
@@ -59,6 +59,14 @@ def test_with_a_full_first_step_the_warmup_is_arcface_torchs():
     """t / w, but the first step has the full rate."""
     course = factors(10, warmup="4 steps", first_warmup_step="full")
     assert course == pytest.approx([1, 0.25, 0.5, 0.75, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+
+
+@pytest.mark.parametrize(
+    "warmup, number", [("10 steps", "10"), ("11 steps", "11"), ("3 epochs", "12"), (1.0, "10"), ("9 steps", None)]
+)
+def test_a_warmup_that_does_not_end_within_the_run_is_described(warmup, number):
+    description = longer_warmup(ScheduleConfig(warmup=warmup), 10, steps_per_epoch=4)
+    assert description is None if number is None else f"the warm-up of {number} steps" in description
 
 
 def test_official_accumulation_takes_the_rate_of_the_last_micro_batch():
