@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from femb_cli.data.files.unread import unread_of
 from femb_cli.data.images.encoded import check_image
 from femb_cli.data.open import open_sources
 from femb_cli.data.source import ImageSource, names_of
@@ -81,6 +82,7 @@ def run_alignment(
         "failed": [list(pair) for pair in (*aligned.failed, *failed)],
         "without_face": list(aligned.without_face),
         "with_several_faces": list(aligned.several_faces),
+        "unread": dict(unread_of(survey.source)),
     }
 
 

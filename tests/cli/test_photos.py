@@ -112,11 +112,12 @@ def test_a_face_never_has_the_name_of_another_image(femb, trained, photos):
 
 def test_align_copies_no_damaged_image(femb, photos):
     (photos / "text.jpg").write_text("no picture")
+    (photos / "film.mp4").write_bytes(b"")
     refused = femb("align", photos, "faces")
     assert refused.code == 1
     assert "text.jpg is not an image: it starts with b'no picture'" in refused.err
     summary = json.loads(femb("align", photos, "faces", "--skip-bad", "--json").out)
-    assert (summary["num_faces"], summary["num_failed"]) == (3, 1)
+    assert (summary["num_faces"], summary["num_failed"], summary["unread"]) == (3, 1, {".mp4": 1})
     assert sorted(path.name for path in Path("faces").rglob("*.*")) == sorted(f"{name}.png" for name in PEOPLE)
     refused = femb("align", photos / "text.jpg", "none", "--skip-bad")
     assert refused.code == 1
