@@ -58,5 +58,7 @@ def align(
     for name, problem in summary["failed"]:
         output.warn(f"left out {name}: {problem}")
     tell_of_faces(output, summary["num_photos"], summary["without_face"], summary["with_several_faces"], faces)
-    output.result(summary, format_pairs({key: value for key, value in summary.items() if not isinstance(value, list)}))
+    output.result(
+        summary, format_pairs({key: value for key, value in summary.items() if not isinstance(value, list | dict)})
+    )
     output.next(f"femb embed {folder} -o {folder}.npy")

@@ -55,6 +55,8 @@ def compare(
     output = Output(json=json, quiet=quiet)
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise UsageError(f"--threshold {threshold:g} is no cosine", hint="a cosine lies between -1 and 1")
+    if fmr is not None and not 0.0 < fmr < 1.0:
+        raise UsageError(f"--fmr {fmr:g} is no FMR", hint="an FMR lies between 0 and 1, such as 1e-3")
     if None not in (fmr, threshold):
         raise UsageError("--fmr and --threshold exclude each other", hint="each of them says where to decide")
     path = model or newest_finished_run()

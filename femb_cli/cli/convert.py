@@ -14,7 +14,7 @@ from femb_cli.data.conversion.choices import Format, OnError
 
 if TYPE_CHECKING:
     from femb_cli.data.source import ImageSource
-    from femb_cli.inference.align import Alignment
+    from femb_cli.inference.align import AlignedImages, Alignment
 
 MOST_WARNINGS = 10
 
@@ -102,14 +102,15 @@ def convert(
     if dry_run:
         _print_plan(opened, destination, output, selection)
         return
+    settings = {**selection, **writing, "format": format, "shard_bytes": shard_size * 10**6}
     if align == "never":
         _warn_of_photos(opened, output)
-    else:
-        from femb_cli.inference.align import Alignment
+        _convert_images(opened, destination, output, settings)
+        return
+    from femb_cli.inference.align import Alignment
 
-        opened = _align(opened, Alignment(align, faces, detector), output, selection, skip_bad=on_error == "skip")
-    layout = {"format": format, "shard_bytes": shard_size * 10**6}
-    _convert_images(opened, destination, output, {**selection, **writing, **layout})
+    aligned = _align(opened, Alignment(align, faces, detector), output, selection, skip_bad=on_error == "skip")
+    _convert_images(aligned.source, destination, output, settings, aligned)
 
 
 def _holds_pairs(path: Path) -> bool:
@@ -142,20 +143,26 @@ def _warn_of_photos(source: "ImageSource", output: Output) -> None:
 
 def _align(
     source: "ImageSource", alignment: "Alignment", output: Output, selection: dict[str, Any], *, skip_bad: bool
-) -> "ImageSource":
+) -> "AlignedImages":
     """Find the faces of the selected photos; photos without one are left out."""
+    import numpy as np
+
     from femb_cli.data.conversion.plan import plan_conversion
-    from femb_cli.inference.align import align_source, survey_source
+    from femb_cli.inference.align import align_source, no_face_error, survey_source
     from femb_cli.runtime.signals import interruption_says
 
-    survey = survey_source(source, alignment, rows_N=plan_conversion(source, **selection).rows_N)
+    plan = plan_conversion(source, **selection)
+    # Images without an identity stay in the source, so that the conversion refuses or lists them.
+    survey = survey_source(source, alignment, rows_N=np.union1d(plan.rows_N, plan.unlabeled_M))
     output.say(survey.note or "no image is a photo: nothing is aligned")
     with interruption_says("interrupted; the same command continues"), output.progress("finding faces") as progress:
         aligned = align_source(survey, skip_bad=skip_bad, encoding="png", progress=progress)
+    if not len(aligned.source):
+        raise no_face_error(aligned, alignment)
     for name, problem in aligned.failed[:MOST_WARNINGS]:
         output.warn(f"left out {name}: {problem}")
     tell_of_faces(output, aligned.num_photos, aligned.without_face, aligned.several_faces, alignment.faces)
-    return aligned.source
+    return aligned
 
 
 def _print_plan(source: "ImageSource", destination: Path, output: Output, selection: dict[str, Any]) -> None:
@@ -176,13 +183,22 @@ def _print_plan(source: "ImageSource", destination: Path, output: Output, select
     )
 
 
-def _convert_images(source: "ImageSource", destination: Path, output: Output, settings: dict[str, Any]) -> None:
+def _convert_images(
+    source: "ImageSource",
+    destination: Path,
+    output: Output,
+    settings: dict[str, Any],
+    aligned: "AlignedImages | None" = None,
+) -> None:
+    """Write a dataset and print what it holds; `aligned` says what became of the photos that were searched."""
     from femb_cli.data.conversion.convert import convert as convert_source
     from femb_cli.runtime.signals import interruption_says
 
+    left_out = aligned.left_out if aligned else []
+    of_photos = {"num_photos": aligned.num_photos, "num_without_face": len(aligned.without_face)} if aligned else {}
     with interruption_says("interrupted; the same command continues"), output.progress("converting") as progress:
-        done = convert_source(source, destination, **settings, progress=progress)
-    _warn_of_skipped(output, done.skipped, done.path)
+        done = convert_source(source, destination, **settings, left_out=left_out, progress=progress)
+    _warn_of_skipped(output, done.skipped[len(left_out) :], done.path)
     _show(
         output,
         source,
@@ -191,6 +207,7 @@ def _convert_images(source: "ImageSource", destination: Path, output: Output, se
             "num_identities": done.num_identities,
             "num_skipped": done.num_skipped,
             "num_unselected": done.num_unselected,
+            **of_photos,
             "bytes": done.bytes,
             "path": str(done.path),
         },

@@ -137,9 +137,8 @@ class AlignedFaces:
         """
         faces = [self.faces[index] for index in indices_N.tolist()]
         unknown = np.full(15, np.nan)
-        values_N15 = np.array(
-            [unknown if each.face is None else _values(each.face) for each in faces], dtype=np.float32
-        )
+        values = [unknown if each.face is None else _values(each.face) for each in faces]
+        values_N15 = np.array(values, dtype=np.float32).reshape(-1, len(unknown))
         points = [f"{point}_{axis}" for point in _LANDMARK_NAMES for axis in "xy"]
         columns = ["box_left", "box_top", "box_right", "box_bottom", *points, "detection_score"]
         return {

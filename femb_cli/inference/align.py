@@ -3,6 +3,7 @@
 Each of several processes searches a share of the photos, and all of them get the same faces.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -135,6 +136,11 @@ class AlignedImages:
     several_faces: tuple[str, ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def left_out(self) -> list[tuple[str, str]]:
+        """Name and reason of each photo that is not in `source`."""
+        return [*self.failed, *((name, "no face was found") for name in self.without_face)]
+
 
 def align_source(
     survey: Survey,
@@ -153,7 +159,7 @@ def align_source(
 
     Raises:
         UnreadableImage: a photo cannot be read and `skip_bad` is false.
-        FembError: the detector cannot be loaded.
+        FembError: the detector cannot be loaded, or an aligned image has the name of a numbered face.
     """
     source, alignment, rows_N = survey.source, survey.alignment, survey.rows_N
     if not survey.searched_N.any():
@@ -182,6 +188,8 @@ def align_source(
         encoding=encoding,
         size=crop_size(survey.input_size),
     )
+    if alignment.faces == "all":
+        _refuse_taken_names(aligned)
     return AlignedImages(
         source=aligned,
         num_photos=len(photos_N),
@@ -210,8 +218,9 @@ def alignment_mismatch(card: ModelCard | None, survey: Survey) -> str:
 def no_face_error(aligned: AlignedImages, alignment: Alignment) -> FembError:
     """Return the error for photos without any face."""
     unreadable = f", and {len(aligned.failed):,} cannot be read" if aligned.failed else ""
+    number = len(aligned.without_face)
     return FembError(
-        f"no face was found in {len(aligned.without_face):,} photos{unreadable}",
+        f"no face was found in {number:,} {'photo' if number == 1 else 'photos'}{unreadable}",
         hint=f"--align never takes images as they are; {alignment.detector} looks for faces of a tenth of the photo's"
         " shorter side or more",
     )
@@ -221,6 +230,21 @@ def _chosen(row: int, found: PhotoFaces, choice: Choice) -> list[SourceFace]:
     numbers = {id(face): number for number, face in enumerate(by_size(found.faces), start=1)}
     chosen = choose_faces(found.faces, choice, width=found.width, height=found.height)
     return [SourceFace(row, numbers[id(face)], face) for face in chosen]
+
+
+def _refuse_taken_names(aligned: AlignedFaces) -> None:
+    """Refuse an aligned image `photo.jpg#1` beside the first face of `photo.jpg`, which has the same name.
+
+    Raises:
+        FembError: there is such an image.
+    """
+    times = Counter(names_of(aligned, np.arange(len(aligned))))
+    name = max(times, key=times.__getitem__, default="")
+    if times[name] > 1:
+        raise FembError(
+            f"{name!r} is the name of an image in {aligned.path}, and of a face of {name.rpartition('#')[0]!r}",
+            hint=f"rename the image {name!r}",
+        )
 
 
 def _locate(

@@ -1,21 +1,24 @@
 """The arguments of `femb align`: write the aligned faces of photos, and a table of their boxes and landmarks."""
 
 import csv
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from femb_cli.data.files.unread import unread_of
+from femb_cli.data.images.encoded import check_image
 from femb_cli.data.open import open_sources
 from femb_cli.data.source import ImageSource, names_of
 from femb_cli.errors import FembError
 from femb_cli.faces.aligned_source import AlignedFaces
 from femb_cli.files import new_file, new_folder, refuse_existing
 from femb_cli.inference.align import Alignment, Survey, align_source, no_face_error, survey_source
+from femb_cli.inference.crop_files import file_names
+from femb_cli.inference.embed import unreadable_image
 from femb_cli.inference.image_digests import READING_THREADS
 from femb_cli.progress import Progress
 
@@ -79,45 +82,27 @@ def run_alignment(
         "failed": [list(pair) for pair in (*aligned.failed, *failed)],
         "without_face": list(aligned.without_face),
         "with_several_faces": list(aligned.several_faces),
+        "unread": dict(unread_of(survey.source)),
     }
-
-
-def file_names(names: Sequence[str], is_crop_N: Sequence[bool]) -> list[str]:
-    """Return the file of each face: the image's own path, with the ending .png for a crop.
-
-    Where two files would have one name, they keep the endings of their images, as in `photo.jpg.png`.
-
-    Args:
-        names: names of the faces, as `photo.jpg` or `photo.jpg#2`, which becomes `photo_2.png`.
-        is_crop_N: whether each is cut out of a photo; an image that was aligned already keeps its name.
-    """
-    short = [_crop_name(name, "") if is_crop else name for name, is_crop in zip(names, is_crop_N, strict=True)]
-    times = Counter(short)
-    return [
-        name if times[name] == 1 or not is_crop else _crop_name(whole, PurePosixPath(whole.split("#")[0]).suffix)
-        for name, whole, is_crop in zip(short, names, is_crop_N, strict=True)
-    ]
-
-
-def _crop_name(name: str, ending: str) -> str:
-    image, _, number = name.rpartition("#") if name.rpartition("#")[2].isdecimal() else (name, "", "")
-    stem = f"{PurePosixPath(image).with_suffix('')}{ending}"
-    return f"{stem}_{number}.png" if number else f"{stem}.png"
 
 
 def _write_crops(
     source: ImageSource, folder: Path, table_file: Path, *, skip_bad: bool, progress: Progress | None
 ) -> list[tuple[str, str]]:
     """Write the crops and the table; return name and problem of each crop that could not be made."""
-    names = names_of(source, np.arange(len(source)))
-    files = file_names(names, _are_crops(source))
+    names, are_crops = names_of(source, np.arange(len(source))), _are_crops(source)
+    files = file_names(names, are_crops)
     failed: list[tuple[str, str]] = []
 
     def write(index: int) -> FembError | None:
         try:
             encoded = source.read(index)
+            if not are_crops[index]:
+                check_image(encoded)
         except FembError as error:
             return error
+        except ValueError as reason:
+            return FembError(f"{names[index]} {reason}")
         path = folder / files[index]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encoded)
@@ -128,13 +113,15 @@ def _write_crops(
         for start in range(0, len(source), _AT_ONCE):
             block = range(start, min(start + _AT_ONCE, len(source)))
             errors = list(pool.map(write, block))
-            written = np.array([index for index, error in zip(block, errors, strict=True) if error is None])
+            written = np.array([index for index, error in zip(block, errors, strict=True) if error is None], dtype=int)
             failed += [(names[index], error.message) for index, error in zip(block, errors, strict=True) if error]
             if failed and not skip_bad:
-                raise FembError(failed[0][1], hint="--skip-bad leaves unreadable images out and lists them")
+                raise unreadable_image(failed[0][1])
             _write_rows(table, source, files, names, written, with_header=not start)
             if progress is not None:
                 progress(block.stop, len(source))
+    if len(failed) == len(source):
+        raise FembError(f"none of the {len(failed):,} images can be read, the first: {failed[0][1]}")
     return failed
 
 

@@ -9,6 +9,7 @@ from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.onnx_file import onnx_metadata, read_onnx_model
 from femb_cli.checkpoints.runs import newest_finished_run
 from femb_cli.checkpoints.store import open_checkpoint
+from femb_cli.data.files.unread import unread_of
 from femb_cli.data.open import open_sources
 from femb_cli.evaluation.embeddings.formats import names_path
 from femb_cli.inference.align import Alignment, Survey, align_source, no_face_error, survey_source
@@ -136,4 +137,5 @@ def run_embedding(
         "failed": [list(pair) for pair in failed],
         "without_face": list(aligned.without_face),
         "with_several_faces": list(aligned.several_faces),
+        "unread": dict(unread_of(survey.source)),
     }

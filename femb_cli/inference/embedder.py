@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import cast, overload
+from typing import cast, get_args, overload
 
 import numpy as np
 import torch
@@ -97,6 +97,8 @@ class Embedder:
         Raises:
             FembError: an image cannot be read, or has another shape or type, or a photo shows no face.
         """
+        if align not in get_args(Align):
+            raise FembError(f"align is {' or '.join(map(repr, get_args(Align)))}, not {align!r}")
         if isinstance(images, np.ndarray | Tensor) and images.ndim != 3 and align != "always":
             return self._embed_batch(images, flip=flip)
         is_one = is_one_image(images)
@@ -144,9 +146,10 @@ class Embedder:
         if not isinstance(image, np.ndarray | Tensor) or image.ndim != 1:
             (face,) = self.reader.read_all([cast("OneImage", image)])
             return self._embed([face.pixels_SS3], flip=flip)[0]
-        embedding_D: NDArray[np.floating] = torch.as_tensor(image).detach().cpu().numpy()
-        if embedding_D.shape != (self.embedding_dim,):
-            raise FembError(f"an embedding of {self!r} has {self.embedding_dim} numbers, not {len(embedding_D)}")
+        embedding_D: NDArray[np.floating] = image.detach().cpu().numpy() if isinstance(image, Tensor) else image
+        if embedding_D.shape != (self.embedding_dim,) or embedding_D.dtype.kind not in "fiu":
+            found = f"{embedding_D.dtype} {embedding_D.shape}"
+            raise FembError(f"an embedding of {self!r} has {self.embedding_dim} real numbers, not {found}")
         return embedding_D
 
     def _embed(self, crops: Sequence[NDArray[np.uint8]], *, flip: bool) -> NDArray[np.float32]:
@@ -166,11 +169,12 @@ class Embedder:
     @torch.inference_mode()
     def _embed_batch(self, images_BHW3: NDArray[np.uint8] | Tensor, *, flip: bool) -> NDArray[np.float32] | Tensor:
         """Embed a batch of aligned faces (B, H, W, 3); raises as `__call__`."""
-        batch = torch.as_tensor(images_BHW3)
-        if batch.dtype != torch.uint8 or batch.ndim != 4 or batch.shape[3] != 3:
-            raise FembError(
-                f"an embedder takes uint8 images of shape (B, H, W, 3), not {batch.dtype} {tuple(batch.shape)}"
-            )
+        shape, dtype = tuple(images_BHW3.shape), str(images_BHW3.dtype).removeprefix("torch.")
+        if dtype != "uint8" or len(shape) != 4 or shape[3] != 3 or 0 in shape[1:]:
+            raise FembError(f"an embedder takes uint8 images of shape (B, H, W, 3), not {dtype} {shape}")
+        # torch warns of arrays that cannot be written to, such as memory maps.
+        is_locked = isinstance(images_BHW3, np.ndarray) and not images_BHW3.flags.writeable
+        batch = torch.as_tensor(images_BHW3.copy() if is_locked else images_BHW3)
         inputs_B3HW = self.preprocessing(batch.to(self.device))
         embeddings_BD = self.network(inputs_B3HW)
         if flip:

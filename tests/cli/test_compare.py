@@ -82,7 +82,14 @@ def test_the_gate_needs_a_threshold(femb, samples, trained):
 
 
 @pytest.mark.parametrize(
-    "options", [("--fmr", "1e-2", "--threshold", "0.3"), ("--threshold", "1.5"), ("--threshold", "nan")]
+    "options",
+    [
+        ("--fmr", "1e-2", "--threshold", "0.3"),
+        ("--threshold", "1.5"),
+        ("--threshold", "nan"),
+        ("--fmr", "nan"),
+        ("--fmr", "2"),
+    ],
 )
 def test_wrong_options_are_usage_errors(femb, samples, options):
     assert femb("compare", *samples[:2], "-m", "model", *options).code == 2

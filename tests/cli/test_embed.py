@@ -75,7 +75,7 @@ def test_a_photo_without_a_face_gets_no_embedding(femb, trained):
     Image.new("RGB", (250, 250), (120, 90, 80)).save("wall.png")
     refused = femb("embed", "wall.png", "-o", "e.npy", "--model", trained)
     assert refused.code == 1
-    assert "no face was found in 1 photos" in refused.err
+    assert "no face was found in 1 photo\n" in refused.err
     assert "--align never" in refused.err
     assert not Path("e.npy").exists()
 
@@ -144,6 +144,7 @@ def test_several_folders_and_files_are_embedded_and_other_files_named(femb, trai
     assert result.code == 0, result.err
     assert Path("e.txt").read_text().splitlines() == ["b/x.jpg", "c", "a/x.jpg"]
     assert "warning: 1 file not read: 1 .mp4" in result.err
+    assert json.loads(result.out)["unread"] == {".mp4": 1}
     assert femb("embed", *samples[:3], "-o", "alone.npy", "--model", trained).code == 0
     assert np.allclose(np.load("e.npy"), np.load("alone.npy")[[1, 2, 0]], atol=1e-5)
 

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 from pyarrow import parquet
@@ -98,6 +99,58 @@ def test_an_aligned_face_among_photos_passes_unchanged(femb, trained, photos):
     np.testing.assert_allclose(table["embedding"][place], np.load("alone.npy")[0], rtol=1e-4, atol=1e-5)
     assert (table["face"][place], table["detector"][place]) == (0, "")
     assert np.isnan(table["nose_x"][place])
+
+
+def test_a_face_never_has_the_name_of_another_image(femb, trained, photos):
+    face = photos / f"Abel_Pacheco/{PEOPLE[0]}.jpg#1"
+    Image.new("RGB", (112, 112)).save(face, "JPEG")
+    arguments = ("embed", photos, "-m", trained)
+    refused = femb(*arguments, "-o", "e.npy", "--faces", "all")
+    assert refused.code == 1
+    assert f"'{face.relative_to(photos)}' is the name of an image in {photos}, and of a face" in refused.err
+    assert femb(*arguments, "-o", "main.npy").code == 0
+
+
+def test_align_copies_no_damaged_image(femb, photos):
+    (photos / "text.jpg").write_text("no picture")
+    (photos / "film.mp4").write_bytes(b"")
+    refused = femb("align", photos, "faces")
+    assert refused.code == 1
+    assert "text.jpg is not an image: it starts with b'no picture'" in refused.err
+    summary = json.loads(femb("align", photos, "faces", "--skip-bad", "--json").out)
+    assert (summary["num_faces"], summary["num_failed"], summary["unread"]) == (3, 1, {".mp4": 1})
+    assert sorted(path.name for path in Path("faces").rglob("*.*")) == sorted(f"{name}.png" for name in PEOPLE)
+    refused = femb("align", photos / "text.jpg", "none", "--skip-bad")
+    assert refused.code == 1
+    assert "none of the 1 images can be read" in refused.err
+    assert not Path("none").exists()
+
+
+def test_align_writes_nothing_outside_of_its_folder(femb, photos):
+    image = {"bytes": io.BytesIO(), "path": "../outside.jpg"}
+    Image.new("RGB", (112, 112)).save(image["bytes"], "JPEG")
+    image["bytes"] = image["bytes"].getvalue()
+    parquet.write_table(pa.table({"image": [image]}), "images.parquet")
+    refused = femb("align", "images.parquet", "faces")
+    assert refused.code == 1
+    assert "'../outside.jpg' has a name that leads out of the folder" in refused.err
+    assert not Path("outside.jpg").exists()
+
+
+def test_a_conversion_accounts_for_every_photo(femb, photos):
+    folder = photos / "Abel_Pacheco"
+    Image.new("RGB", (300, 200)).save(folder / "wall.png")
+    (folder / "cut.jpg").write_bytes((folder / f"{PEOPLE[0]}.jpg").read_bytes()[:4000])
+    (folder / "text.jpg").write_text("no picture")
+    arguments = ("convert", photos, "people", "--align", "auto", "--on-error", "skip", "--json")
+    counts = json.loads(femb(*arguments).out)
+    assert [counts[f"num_{what}"] for what in ("images", "skipped", "unselected", "without_face")] == [3, 3, 0, 1]
+    skipped = Path("people/skipped.txt").read_text()
+    assert [line.partition("\t")[0] for line in skipped.splitlines()] == [
+        f"Abel_Pacheco/{name}" for name in ("cut.jpg", "wall.png", "text.jpg")
+    ]
+    counts = json.loads(femb(*arguments, "--overwrite", "--limit", "2").out)
+    assert [counts[f"num_{what}"] for what in ("images", "skipped", "unselected")] == [2, 0, 4]
 
 
 def test_an_interrupted_embedding_continues_with_the_same_alignment_only(femb, trained, photos, monkeypatch):

@@ -58,10 +58,27 @@ def test_a_damaged_cache_is_no_obstacle():
     (cache_folder() / "faces.sqlite").write_bytes(b"no database" * 1000)
     assert FaceCache("mtcnn-1").find([A]) == {}
     FaceCache("mtcnn-1").add({A: photo()})
+    assert set(FaceCache("mtcnn-1").find([A])) == {A}
 
 
-def test_a_damaged_entry_is_searched_again():
+def test_damage_anywhere_never_changes_a_face():
+    keys = [number.to_bytes(16, "big") for number in range(60)]
+    FaceCache("mtcnn-1").add({key: photo(*[place / 60] * (place % 3)) for place, key in enumerate(keys)})
+    path = cache_folder() / "faces.sqlite"
+    intact, random = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(60):
+        damaged = np.frombuffer(intact, np.uint8).copy()
+        places = random.integers(0, len(intact), 200)
+        damaged[places] = random.integers(0, 256, 200)
+        path.write_bytes(damaged.tobytes())
+        for key, found in FaceCache("mtcnn-1").find(keys).items():
+            place = keys.index(key)
+            assert [face.score for face in found.faces] == [place / 60] * (place % 3)
+
+
+@pytest.mark.parametrize("value", [b"123", "text", 7, None, b"0" * 144])
+def test_a_damaged_entry_is_searched_again(value):
     FaceCache("mtcnn-1").add({A: photo(0.5)})
     with sqlite3.connect(cache_folder() / "faces.sqlite") as database:
-        database.execute("UPDATE faces SET found = ?", (b"123",))
+        database.execute("UPDATE faces SET found = ?", (value,))
     assert FaceCache("mtcnn-1").find([A]) == {}

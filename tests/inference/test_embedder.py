@@ -55,6 +55,30 @@ def test_an_array_gives_an_array_and_a_tensor_a_tensor(embedder, images):
     assert np.array_equal(from_array, from_tensor.numpy())
 
 
+@pytest.mark.parametrize("empty", [np.zeros((2, 0, 4, 3), np.uint8), np.array([None, 7]), np.zeros((2, 8, 8, 3))])
+def test_a_batch_without_pixels_is_refused(embedder, empty):
+    with pytest.raises(FembError, match=r"takes uint8 images of shape \(B, H, W, 3\), not "):
+        embedder(empty)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_array_that_cannot_be_written_to_is_read_without_a_warning(embedder, images):
+    expected = embedder(images)
+    images.flags.writeable = False
+    assert np.array_equal(embedder(images), expected)
+
+
+def test_an_unknown_way_to_align_is_refused(embedder, images):
+    with pytest.raises(FembError, match="'auto' or 'never' or 'always', not 'sometimes'"):
+        embedder(images, align="sometimes")
+
+
+def test_an_embedding_has_as_many_real_numbers_as_the_model_gives(embedder):
+    for other in (np.zeros(5), np.array(["a"] * 8)):
+        with pytest.raises(FembError, match="has 8 real numbers, not "):
+            embedder.similarity(other, np.ones(8))
+
+
 def test_flip_adds_the_embeddings_of_the_mirror_images(embedder, images):
     both = embedder(images) + embedder(images[:, :, ::-1].copy())
     np.testing.assert_allclose(embedder(images, flip=True), both, rtol=1e-4, atol=1e-5)

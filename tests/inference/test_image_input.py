@@ -63,11 +63,16 @@ def test_a_name_is_kept_for_messages(forms):
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        ("missing.png", r"cannot read missing\.png: No such file"),
-        (".", r"cannot read \.: Is a directory"),
+        ("missing.png", r"cannot read the image 'missing\.png': No such file"),
+        (".", r"'\.' is not a regular file"),
+        ("/dev/zero", "'/dev/zero' is not a regular file"),
+        ("a\0b.png", r"'a\\x00b\.png' is not a path"),
         (np.zeros((6, 4), np.uint8), r"\(H, W, 3\), not uint8 \(6, 4\)"),
         (np.zeros((6, 4, 3)), r"not float64 \(6, 4, 3\)"),
         (torch.zeros(3, 6, 4, dtype=torch.uint8), r"not uint8 \(3, 6, 4\)"),
+        (np.zeros((0, 4, 3), np.uint8), "no pixels: it is 4 x 0"),
+        (Image.new("RGB", (0, 6)), "no pixels: it is 0 x 6"),
+        (torch.zeros(6, 4, 3, requires_grad=True), "not float32"),
         (7, "or a tensor, not int"),
     ],
 )
@@ -81,6 +86,31 @@ def test_a_file_that_is_no_image_is_named(tmp_path):
     for read in (ImageInput.size, ImageInput.as_photo, lambda image: image.as_aligned(None)):
         with pytest.raises(FembError, match=r"notes\.txt is not a readable image"):
             read(ImageInput.of(tmp_path / "notes.txt"))
+
+
+def test_bytes_that_are_no_image_are_shown():
+    with pytest.raises(FembError, match="it starts with b'no picture'"):
+        ImageInput.of(b"no picture").size()
+
+
+@pytest.mark.parametrize("as_bytes", [bytearray, memoryview])
+def test_all_kinds_of_bytes_are_read(as_bytes):
+    data = as_bytes(encoded())
+    assert is_one_image(data)
+    assert np.array_equal(ImageInput.of(data).as_photo(), PIXELS)
+
+
+@pytest.mark.parametrize("read", [ImageInput.as_photo, lambda image: image.as_aligned(None)])
+def test_an_image_of_pillow_may_be_damaged(tmp_path, read):
+    (tmp_path / "cut.png").write_bytes(encoded()[:80])
+    with pytest.raises(FembError, match=r"cut\.png is not a readable image"):
+        read(ImageInput.of(Image.open(tmp_path / "cut.png")))
+
+
+@pytest.mark.parametrize("value", [None, 7, io.BytesIO(encoded())])
+def test_neither_one_image_nor_several(value):
+    with pytest.raises(FembError, match=f"not {type(value).__name__}"):
+        is_one_image(value)
 
 
 @pytest.mark.parametrize("images", [np.zeros((2, 6, 4, 3)), [], ["a.png"], torch.zeros(2, 6, 4, 3), iter(())])

@@ -5,7 +5,7 @@ Shapes: N images, M images without an identity.
 
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Conversion:
         path: The dataset.
         num_images: Images written.
         num_identities: Identities with at least one image written.
-        num_skipped: Images left out because they are damaged or have no identity.
+        num_skipped: Images left out because they are damaged, have no identity, or were left out before.
         num_unselected: Images that were not selected.
         bytes: Bytes of all images written.
         skipped: Name and reason of each image left out.
@@ -61,6 +61,7 @@ def convert(
     format: Format = "arrow",
     shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
+    left_out: Sequence[tuple[str, str]] = (),
     progress: Progress | None = None,
 ) -> Conversion:
     """Write the images of `source` to a training set at `destination`.
@@ -79,6 +80,8 @@ def convert(
         format: Arrow or Parquet.
         shard_bytes: Bytes of images in a file.
         overwrite: Replace an existing dataset.
+        left_out: Name and reason of each image that `source`, made from another source, does not have: a photo without
+            a face, for example. They are listed and counted as skipped.
         progress: Called with the number of images done and in all.
 
     Raises:
@@ -99,7 +102,8 @@ def convert(
         overwrite=overwrite,
         job={"verify": verify, "format": format, "shard_bytes": shard_bytes, **_describe(source, plan)},
     ) as writer:
-        skipped = [(source.names[row], _why_unlabeled(source, row).message) for row in plan.unlabeled_M.tolist()]
+        skipped = [*left_out]
+        skipped += [(source.names[row], _why_unlabeled(source, row).message) for row in plan.unlabeled_M.tolist()]
         skipped += _copy(source, plan, writer, on_error, verify=verify, progress=progress)
         if verify:
             _check_whole(source, plan, writer, skipped)
@@ -111,12 +115,13 @@ def convert(
 
 
 def _summary(source: ImageSource, writer: DatasetWriter, skipped: list[tuple[str, str]]) -> Conversion:
+    num_images = len(source.source if isinstance(source, DerivedSource) else source)
     return Conversion(
         path=writer.path,
         num_images=writer.num_images,
         num_identities=writer.num_identities,
         num_skipped=len(skipped),
-        num_unselected=len(source) - writer.num_images - len(skipped),
+        num_unselected=num_images - writer.num_images - len(skipped),
         bytes=writer.num_bytes,
         skipped=skipped,
     )
