@@ -21,8 +21,10 @@ from femb_cli.faces.face import Face, PhotoFaces
 from femb_cli.faces.find import SHORT_SIDE, FaceFinder
 from femb_cli.progress import Progress
 
-_BLOCK = 256
-"""Photos between two entries into the cache; their encoded bytes are in memory."""
+_BLOCK, _BLOCK_BYTES = 256, 64 * 2**20
+"""Photos between two entries into the cache, and their bytes, which are in memory: whichever is reached first."""
+
+_READ_AT_ONCE = 8
 
 
 def locate_faces(
@@ -44,9 +46,9 @@ def locate_faces(
     """
     located: list[PhotoFaces | FembError] = []
     with _one_thread_each() as pool:
-        for start in range(0, len(rows), _BLOCK):
-            block = rows[start : start + _BLOCK]
-            encoded = list(pool.map(lambda row: read_or_error(source, row), block))
+        for encoded in _read_blocks(source, rows, pool):
+            start = len(located)
+            block = rows[start : start + len(encoded)]
             photos = [b"" if isinstance(each, FembError) else xxhash.xxh3_128_digest(each) for each in encoded]
             known = cache.find([photo for photo in photos if photo]) if cache is not None else {}
             search = [
@@ -97,6 +99,21 @@ def full_size(encoded: Encoded, width: int, height: int) -> tuple[int, int]:
     return (max(stored), min(stored)) if width >= height else (min(stored), max(stored))
 
 
+def _read_blocks(
+    source: ImageSource, rows: Sequence[int], pool: ThreadPoolExecutor
+) -> Iterator[list[bytes | FembError]]:
+    """Yield the encoded photos in blocks; the photos of phones have megabytes each."""
+    block: list[bytes | FembError] = []
+    for start in range(0, len(rows), _READ_AT_ONCE):
+        block += pool.map(lambda row: read_or_error(source, row), rows[start : start + _READ_AT_ONCE])
+        size = sum(len(each) for each in block if not isinstance(each, FembError))
+        if len(block) >= _BLOCK or size >= _BLOCK_BYTES:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
 def _search(
     encoded: bytes | FembError, name: object, find: FaceFinder, known: PhotoFaces | None
 ) -> PhotoFaces | FembError:
@@ -119,7 +136,7 @@ def _one_thread_each() -> Iterator[ThreadPoolExecutor]:
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(os.cpu_count() or 1, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        with pool:
-            yield pool
+        yield pool
     finally:
+        pool.shutdown(cancel_futures=True)  # after an interruption the waiting photos are not searched
         torch.set_num_threads(threads)  # the number holds for threads that start later, as well
