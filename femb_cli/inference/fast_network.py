@@ -1,0 +1,119 @@
+"""A network that embeds fast: in the fastest precision that keeps the embeddings, and compiled in a long job.
+
+Shapes: B images, D embedding dimension.
+"""
+
+import logging
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from femb_cli.backbones import Backbone
+from femb_cli.backbones.operations import operations_to_embed
+from femb_cli.config.schema import BackboneConfig
+from femb_cli.errors import FembError
+from femb_cli.inference.precision import Precision, fastest_precision, in_precision
+from femb_cli.runtime.compilation import can_compile, compile_network
+from femb_cli.runtime.ranks import world_size
+
+LEAST_COSINE = 0.9998
+"""Of an image's fast embedding and its exact one."""
+CHECKED = 4
+"""Images whose fast embeddings are compared with the exact ones, the first of a job."""
+LONG_JOB = 600.0
+"""Seconds of embedding from which a minute of compiling pays, as compiled networks take a fifth less."""
+CORE_RATE = {"float32": 7e10, "bfloat16": 1.4e11}
+"""Floating-point operations in a second of one core: for float32 measured, for bfloat16 an estimate."""
+GPU_RATE = {"float32": 2e13, "float16": 1e14}
+"""Those of a GPU: rough estimates, which decide only whether to compile."""
+
+logger = logging.getLogger("femb")
+
+
+class FastNetwork:
+    """Compute a network's embeddings fast, with a cosine of at least `LEAST_COSINE` to the exact ones.
+
+    The first images are computed both ways, because a network may have numbers that a precision has no range for.
+
+    Args:
+        network: the network in float32, in evaluation mode.
+        config: its configuration, which says how many operations an image takes.
+        device: where the network is.
+
+    Attributes:
+        precision: that of most operations.
+    """
+
+    def __init__(self, network: Backbone, config: BackboneConfig, device: torch.device) -> None:
+        self._exact, self._config, self._device = network, config, device
+        self.precision: Precision = fastest_precision(device)
+        self._plain = in_precision(network, self.precision)
+        self._compiled: Callable[[Tensor], Tensor] | None = None
+        self._block_B3HW = torch.empty(0, device=device)
+        self._is_checked = self.precision == "float32"
+        if not self._is_checked:
+            logger.info(f"embedding in {self.precision}, which keeps the cosines; --exact embeds in float32")
+
+    def expect(self, num_images: int, batch_size: int) -> None:
+        """Compile the network, if that pays; the first batch does it.
+
+        Args:
+            num_images: images to embed in all processes together, counting mirror images.
+            batch_size: images of a batch. A compiled network takes no other number, so smaller batches are filled up.
+        """
+        if self._compiled is None and self._is_long(num_images) and can_compile(self._device):
+            logger.info(
+                "compiling the network before the first image takes about a minute, and pays for"
+                f" {num_images:,} images; --exact embeds without"
+            )
+            size, on_cpu = self._config.input_size, self._device.type == "cpu"
+            self._compiled = compile_network(self._plain, without="--exact embeds without", frozen=on_cpu)
+            self._block_B3HW = torch.zeros(batch_size, 3, size, size, device=self._device)
+            self._block_B3HW = self._block_B3HW.to(memory_format=torch.channels_last)
+            self._is_checked = False
+
+    def __call__(self, images_B3HW: Tensor) -> Tensor:
+        """Map preprocessed images to raw embeddings, float32 (B, D).
+
+        Raises:
+            FembError: the embeddings of the first images are not those of the network.
+        """
+        embeddings_BD = self._compute(images_B3HW)
+        if not self._is_checked:
+            self._check(images_B3HW[:CHECKED], embeddings_BD[:CHECKED])
+            self._is_checked = True
+        return embeddings_BD
+
+    def _is_long(self, num_images: int) -> bool:
+        """Whether a job takes ten minutes or more on all processes, by a rough estimate from the operations."""
+        on_cpu = self._device.type == "cpu"
+        rate = CORE_RATE[self.precision] * torch.get_num_threads() if on_cpu else GPU_RATE[self.precision]
+        return num_images * operations_to_embed(self._config) / (rate * world_size()) >= LONG_JOB
+
+    def _compute(self, images_B3HW: Tensor) -> Tensor:
+        if self._compiled is not None:
+            try:
+                blocks = images_B3HW.split(len(self._block_B3HW))
+                return torch.cat([self._compute_block(self._compiled, block) for block in blocks])
+            except FembError as error:
+                logger.warning(f"embedding without compiling: {error.message}")
+                self._compiled = None
+        embeddings_BD: Tensor = self._plain(images_B3HW)
+        return embeddings_BD
+
+    def _compute_block(self, compiled: Callable[[Tensor], Tensor], images_B3HW: Tensor) -> Tensor:
+        """Compute a batch that may be smaller than the one that the network is compiled for."""
+        self._block_B3HW[: len(images_B3HW)] = images_B3HW
+        return compiled(self._block_B3HW)[: len(images_B3HW)]
+
+    def _check(self, images_B3HW: Tensor, embeddings_BD: Tensor) -> None:
+        """Compare the embeddings of the first images with the exact ones."""
+        least = torch.cosine_similarity(self._exact(images_B3HW), embeddings_BD).min().item()
+        # "not >=" instead of "<", so that a cosine of NaN is refused, too.
+        if not least >= LEAST_COSINE:
+            raise FembError(
+                f"this network loses too much in {self.precision}: the cosine of the first images' embeddings to the"
+                f" exact ones is {least:.5f}, and {LEAST_COSINE} is the least",
+                hint="--exact embeds in float32",
+            )
