@@ -46,7 +46,7 @@ Detector = Annotated[
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option("--batch-size", min=1, help="Images in a batch of each process. Default: 16 on a CPU, 128 on a GPU."),
+    typer.Option("--batch-size", min=1, help="Images in a batch of each process. Default: 64 on a CPU, 128 on a GPU."),
 ]
 Exact = Annotated[
     bool,

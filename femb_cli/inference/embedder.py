@@ -23,9 +23,9 @@ from femb_cli.inference.image_input import OneImage, SeveralImages, is_one_image
 from femb_cli.inference.onnx_runtime import open_onnx
 from femb_cli.runtime.devices import pick_device
 
-CPU_BATCH, GPU_BATCH = 16, 128
-"""Images that go through the network at once, unless the caller says otherwise: on a CPU larger batches leave the
-caches, see `docs/benchmarks.md`; a GPU needs more to be busy."""
+CPU_BATCH, GPU_BATCH = 64, 128
+"""Images that go through the network at once, unless the caller says otherwise. A CPU gains little from more than 16,
+see `docs/benchmarks.md`; a GPU needs more to be busy."""
 EXACT = "exact"
 """The computation of plain float32 without compiling."""
 
@@ -246,7 +246,7 @@ def load_embedder(
     torch.backends.cudnn.allow_tf32 = False
     checkpoint = open_checkpoint(path)
     backbone = checkpoint.load_backbone().to(chosen).to(memory_format=torch.channels_last)
-    fast = None if exact else FastNetwork(backbone, checkpoint.card.backbone, chosen)
+    fast = None if exact else FastNetwork(backbone, checkpoint.card, chosen)
     return embedder_of(backbone, checkpoint.card, name=str(path), device=chosen, detector=detector, fast=fast)
 
 
