@@ -21,6 +21,8 @@ from femb_cli.runtime.ranks import world_size
 
 CHECKED = 4
 """Drawn faces, and then the first images of a job, whose fast embeddings are compared with the exact ones."""
+FEWEST_IMAGES = 1000
+"""With fewer images nothing is estimated, which takes seconds itself."""
 LONG_JOB = 600.0
 """Seconds of embedding from which a minute of compiling pays, as compiled networks take a fifth less."""
 CORE_RATE = {"float32": 7e10, "bfloat16": 1.4e11}
@@ -63,7 +65,7 @@ class FastNetwork:
             num_images: images to embed in all processes together, counting mirror images.
             batch_size: images of a batch. A compiled network takes no other number, so smaller batches are filled up.
         """
-        if self._compiled is None and self._is_long(num_images) and can_compile(self._device):
+        if self._compiled is None and can_compile(self._device) and self._is_long(num_images):
             logger.info(
                 "compiling the network before the first image takes about a minute, and pays for"
                 f" {num_images:,} images; --exact embeds without"
@@ -88,6 +90,8 @@ class FastNetwork:
 
     def _is_long(self, num_images: int) -> bool:
         """Whether a job takes ten minutes or more on all processes, by a rough estimate from the operations."""
+        if num_images < FEWEST_IMAGES:
+            return False
         on_cpu = self._device.type == "cpu"
         rate = CORE_RATE[self.precision] * torch.get_num_threads() if on_cpu else GPU_RATE[self.precision]
         return num_images * operations_to_embed(self._config) / (rate * world_size()) >= LONG_JOB

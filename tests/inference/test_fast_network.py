@@ -20,7 +20,7 @@ from femb_cli.inference.model_digest import model_digest
 CONFIG = IResNetConfig("iresnet18", embedding_dim=32, input_size=32, width=0.5)
 CARD = ModelCard(CONFIG, Preprocessing(32))
 CPU = torch.device("cpu")
-LONG, SHORT = 10**9, 1000
+LONG, SHORT = 10**9, 10_000
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,11 @@ def test_a_long_job_is_compiled_for_one_size_of_batch_and_says_so(network, image
     torch.testing.assert_close(fast(images), found, rtol=1e-4, atol=1e-4)  # more than a batch
     assert set(shapes) == {((4, 3, 32, 32), (3072, 1, 96, 3))}
     assert [("1,000,000,000 images" in line, "--exact" in line) for line in lines] == [(True, True)]
+
+
+def test_of_few_images_nothing_is_estimated(network, shapes, monkeypatch):
+    monkeypatch.setattr(fast_network, "operations_to_embed", lambda config: pytest.fail("this takes seconds"))
+    FastNetwork(network, CARD, CPU).expect(999, 4)
 
 
 def test_a_machine_without_a_compiler_does_without(network, shapes, monkeypatch, lines):
