@@ -20,7 +20,7 @@ def read_faces(
     *,
     model: Path | None,
     flip: bool | None,
-    batch_size: int,
+    batch_size: int | None,
     skip_bad: bool,
     device: str | None,
     align: options.AlignChoice,
@@ -34,7 +34,7 @@ def read_faces(
         paths: stored embeddings, or images.
         model: the model for images; None for that of the stored embeddings, or else the newest finished run.
         flip: add the embeddings of the mirror images; None to do as in the stored embeddings, or else as the model.
-        batch_size: images in a batch.
+        batch_size: images in a batch; None for the embedder's.
         skip_bad: leave out unreadable images instead of failing.
         device: where to compute.
         align: which images are photos.

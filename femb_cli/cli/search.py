@@ -39,7 +39,7 @@ def search(
     faces: options.Faces = "main",
     detector: options.Detector = "mtcnn",
     flip: options.FlipAsStored = None,
-    batch_size: options.BatchSize = 64,
+    batch_size: options.BatchSize = None,
     skip_bad: options.SkipBad = False,
     device: options.Device = None,
     json: options.Json = False,

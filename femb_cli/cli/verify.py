@@ -75,7 +75,8 @@ def verify(
     align: options.Align = "auto",
     faces: options.OneFace = "main",
     detector: options.Detector = "mtcnn",
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Images in a batch.")] = 64,
+    batch_size: options.BatchSize = None,
+    exact: options.Exact = False,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Write an HTML page with the metrics and curves.")
     ] = None,
@@ -168,6 +169,7 @@ def verify(
             alignment=Alignment(align, faces, detector),
             flip=flip,
             batch_size=batch_size,
+            exact=exact,
             use_cache=use_cache,
             device=device,
         )

@@ -39,7 +39,7 @@ def embed_with_cache(
     source: ImageSource,
     rows_N: NDArray[np.int64],
     *,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     flip: bool = False,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
@@ -51,7 +51,7 @@ def embed_with_cache(
         embedder: the model.
         source: the source of the images.
         rows_N: which images.
-        batch_size: images in a batch, for each process.
+        batch_size: images in a batch, for each process; None for the embedder's.
         flip: add the embeddings of the mirror images.
         progress: called with the number of images done, and the total of those to embed.
 
@@ -64,6 +64,7 @@ def embed_with_cache(
     absent = {key: row for key, row in zip(keys, rows_N.tolist(), strict=True) if key not in cached}
     if absent:
         rows = np.array(list(absent.values()), dtype=np.int64)
+        embedder.expect(len(rows), flip=flip, batch_size=batch_size or embedder.batch_size)
         new = embed_source(embedder, source, rows, batch_size=batch_size, flip=flip, progress=progress).rows_ND
         cached.update(zip(absent, new, strict=True))
         if is_main_process():
@@ -73,9 +74,8 @@ def embed_with_cache(
 
 def model_fingerprint(embedder: Embedder) -> str:
     """Return a checksum of the model and of what else changes the last digits of its embeddings, in hexadecimal."""
-    return xxhash.xxh3_128_hexdigest(
-        f"{model_digest(embedder)} {embedder.device.type} {torch.__version__} {__version__}".encode()
-    )
+    where = f"{embedder.device.type} {torch.__version__} {__version__}"
+    return xxhash.xxh3_128_hexdigest(f"{model_digest(embedder)} {embedder.computation} {where}".encode())
 
 
 def _read_cache(path: Path, embedding_dim: int) -> Cached:

@@ -31,7 +31,7 @@ class EmbeddingSettings:
     Attributes:
         model: the model; None for that of the stored embeddings, or else the newest finished run.
         flip: add the embeddings of the mirror images; None to do as in the stored embeddings, or else as the model.
-        batch_size: images in a batch.
+        batch_size: images in a batch; None for the embedder's.
         skip_bad: leave out unreadable images instead of failing.
         device: where to compute; None for a GPU if there is one.
         alignment: how the faces of photos are aligned.
@@ -39,7 +39,7 @@ class EmbeddingSettings:
 
     model: Path | None = None
     flip: bool | None = None
-    batch_size: int = 64
+    batch_size: int | None = None
     skip_bad: bool = False
     device: str | None = None
     alignment: Alignment = field(default_factory=Alignment)

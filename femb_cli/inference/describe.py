@@ -51,6 +51,7 @@ def describe(
             "std": list(preprocessing.std),
         },
         alignment=alignment,
+        computation=embedder.computation,
         num_rows=num_rows,
         embedding_dim=embedder.embedding_dim,
         names=names,

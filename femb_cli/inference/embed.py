@@ -83,7 +83,7 @@ def embed_source(
     source: ImageSource,
     indices_N: Sequence[int] | NDArray[np.int64] | None = None,
     *,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     flip: bool = False,
     skip_bad: bool = False,
     progress: Progress | None = None,
@@ -94,7 +94,7 @@ def embed_source(
         embedder: the model.
         source: the source of the images.
         indices_N: which images to embed, in which order; None for all.
-        batch_size: images in a batch, for each process.
+        batch_size: images in a batch, for each process; None for the embedder's.
         flip: add the embeddings of the mirror images.
         skip_bad: leave out unreadable images instead of failing.
         progress: called with the number of images done, and the total.
@@ -107,7 +107,7 @@ def embed_source(
     positions = range(state.process_index, len(wanted_N), state.num_processes)
     size = max(ALIGNED_SIZE, embedder.preprocessing.input_size)
     share = _Share()
-    for batch in _decoded_batches(source, wanted_N, positions, size, batch_size):
+    for batch in _decoded_batches(source, wanted_N, positions, size, batch_size or embedder.batch_size):
         share.digests += [image.digest for image in batch]
         share.failed += [(image.position, image.problem) for image in batch if image.pixels_HW3 is None]
         if share.failed and not skip_bad:

@@ -31,7 +31,8 @@ class EmbedJob:
     runs: Path
     alignment: Alignment
     flip: bool
-    batch_size: int
+    batch_size: int | None
+    exact: bool
     skip_bad: bool
     resume: bool
     device: str | None
@@ -102,7 +103,7 @@ def run_embedding(
         A summary on the main process; None on the others.
     """
     join_process_group(job.device)
-    embedder = load_embedder(job.find_model(), job.device)
+    embedder = load_embedder(job.find_model(), job.device, exact=job.exact)
     survey = survey_source(open_sources(job.images), job.alignment, input_size=embedder.preprocessing.input_size)
     aligned = align_source(survey, skip_bad=job.skip_bad, progress=searching)
     if not len(aligned.source):
@@ -134,6 +135,7 @@ def run_embedding(
         "names_path": str(names_path(job.out)),
         "images_per_second": round((len(aligned.source) - result.num_kept) / max(seconds, 1e-9), 1),
         "model": embedder.name,
+        "computation": embedder.computation,
         "failed": [list(pair) for pair in failed],
         "without_face": list(aligned.without_face),
         "with_several_faces": list(aligned.several_faces),

@@ -51,7 +51,7 @@ def write_embeddings(
     source: ImageSource,
     out: Path,
     *,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     flip: bool = False,
     skip_bad: bool = False,
     resume: bool = False,
@@ -64,7 +64,7 @@ def write_embeddings(
         embedder: the model.
         source: the source of the images.
         out: the file to write; its ending names the format. The names go to a `.txt` file beside a `.npy` file.
-        batch_size: images in a batch, for each process.
+        batch_size: images in a batch, for each process; None for the embedder's.
         flip: add the embeddings of the mirror images.
         skip_bad: leave out unreadable images instead of failing.
         resume: continue an interrupted call with the same images, model and `flip`.
@@ -86,6 +86,8 @@ def write_embeddings(
             on_main(partial(unfinished.compare, digest_images(source, range(start, stop))))
             if progress is not None:
                 progress(stop, total)
+        batch_size = batch_size or embedder.batch_size
+        embedder.expect(total - opened.num_done, flip=flip, batch_size=batch_size)
         for start in range(opened.num_done, total, CHUNK):
             stop = min(start + CHUNK, total)
             try:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import cast, get_args, overload
+from typing import Any, cast, get_args, overload
 
 import numpy as np
 import torch
@@ -18,12 +18,16 @@ from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.score import cosine_scores
 from femb_cli.inference.face_reader import Align, EmbeddedFace, FaceImage, FaceReader
+from femb_cli.inference.fast_network import FastNetwork
 from femb_cli.inference.image_input import OneImage, SeveralImages, is_one_image
 from femb_cli.inference.onnx_runtime import open_onnx
 from femb_cli.runtime.devices import pick_device
 
-BATCH_SIZE = 64
-"""Images that go through the network at once, where they do not come as a batch."""
+CPU_BATCH, GPU_BATCH = 64, 128
+"""Images that go through the network at once, unless the caller says otherwise. A CPU gains little from more than 16,
+see `docs/benchmarks.md`; a GPU needs more to be busy."""
+EXACT = "exact"
+"""The computation of plain float32 without compiling."""
 
 
 class Embedder:
@@ -38,6 +42,11 @@ class Embedder:
         device: where to compute.
         card: the model card; None if there is none.
         detector: what finds faces in photos: `mtcnn`, `yunet` or the path of YuNet's ONNX file.
+        fast: computes the network's embeddings fast; None computes them exactly, by calling the network.
+
+    Attributes:
+        batch_size: images that go through the network at once, unless the caller says otherwise.
+        computation: `exact`, or the precision in which the embeddings are computed fast.
     """
 
     def __init__(
@@ -51,10 +60,14 @@ class Embedder:
         device: torch.device,
         card: ModelCard | None = None,
         detector: str | Path = "mtcnn",
+        fast: FastNetwork | None = None,
     ) -> None:
         self.network, self.preprocessing, self.embedding_dim = network, preprocessing, embedding_dim
         self.name, self.flip, self.device, self.card = name, flip, device, card
         self.reader = FaceReader(preprocessing.input_size, detector)
+        self.batch_size = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+        self.computation: str = EXACT if fast is None else fast.precision
+        self._fast = fast
 
     def __repr__(self) -> str:
         """Say what the embedder is: its model, its network, its input and output, and where it computes."""
@@ -64,6 +77,17 @@ class Embedder:
             f"Embedder({self.name!r}{backbone}: {pixels.input_size} x {pixels.input_size} {pixels.channel_order}"
             f" -> {self.embedding_dim}, flip {self.flip}, on {self.device})"
         )
+
+    def expect(self, num_images: int, *, flip: bool, batch_size: int) -> None:
+        """Prepare for a job of so many images: a fast embedder may compile its network for batches of one size.
+
+        Args:
+            num_images: images of all processes together.
+            flip: whether their mirror images are embedded, too.
+            batch_size: images of a batch; all but the last one should have this size.
+        """
+        if self._fast is not None:
+            self._fast.expect(num_images * (2 if flip else 1), batch_size)
 
     @overload
     def __call__(self, images: Tensor, *, flip: bool = False, align: Align = "auto") -> Tensor: ...
@@ -103,7 +127,8 @@ class Embedder:
             return self._embed_batch(images, flip=flip)
         is_one = is_one_image(images)
         faces = self.reader.read_all(cast("Iterable[OneImage]", [images] if is_one else images), align=align)
-        rows = [self._embed([face.pixels_SS3 for face in some], flip=flip) for some in _in_batches(faces)]
+        batches = _in_batches(faces, self.batch_size)
+        rows = [self._embed([face.pixels_SS3 for face in batch], flip=flip) for batch in batches]
         rows_ND = np.concatenate([np.empty((0, self.embedding_dim), np.float32), *rows])
         embeddings = rows_ND[0] if is_one else rows_ND
         return torch.from_numpy(embeddings) if isinstance(images, Tensor) else embeddings
@@ -146,7 +171,7 @@ class Embedder:
         if not isinstance(image, np.ndarray | Tensor) or image.ndim != 1:
             (face,) = self.reader.read_all([cast("OneImage", image)])
             return self._embed([face.pixels_SS3], flip=flip)[0]
-        embedding_D: NDArray[np.floating] = image.detach().cpu().numpy() if isinstance(image, Tensor) else image
+        embedding_D: NDArray[Any] = image.detach().cpu().numpy() if isinstance(image, Tensor) else image
         if embedding_D.shape != (self.embedding_dim,) or embedding_D.dtype.kind not in "fiu":
             found = f"{embedding_D.dtype} {embedding_D.shape}"
             raise FembError(f"an embedding of {self!r} has {self.embedding_dim} real numbers, not {found}")
@@ -173,30 +198,40 @@ class Embedder:
         if dtype != "uint8" or len(shape) != 4 or shape[3] != 3 or 0 in shape[1:]:
             raise FembError(f"an embedder takes uint8 images of shape (B, H, W, 3), not {dtype} {shape}")
         # torch warns of arrays that cannot be written to, such as memory maps.
-        is_locked = isinstance(images_BHW3, np.ndarray) and not images_BHW3.flags.writeable
-        batch = torch.as_tensor(images_BHW3.copy() if is_locked else images_BHW3)
+        writeable = np.require(images_BHW3, requirements="W") if isinstance(images_BHW3, np.ndarray) else images_BHW3
+        batch = torch.as_tensor(writeable)
         inputs_B3HW = self.preprocessing(batch.to(self.device))
-        embeddings_BD = self.network(inputs_B3HW)
+        compute = self._fast or self.network
+        embeddings_BD = compute(inputs_B3HW)
         if flip:
-            embeddings_BD = embeddings_BD + self.network(inputs_B3HW.flip(3))
+            embeddings_BD = embeddings_BD + compute(inputs_B3HW.flip(3))
         embeddings_BD = embeddings_BD.float().cpu()
         return embeddings_BD if isinstance(images_BHW3, Tensor) else embeddings_BD.numpy()
 
 
-def _in_batches(faces: Iterator[FaceImage]) -> Iterator[list[FaceImage]]:
+def _in_batches(faces: Iterator[FaceImage], batch_size: int) -> Iterator[list[FaceImage]]:
     """Yield lists of so many faces as a network takes at once, so that memory does not grow with their number."""
-    while batch := list(islice(faces, BATCH_SIZE)):
+    while batch := list(islice(faces, batch_size)):
         yield batch
 
 
 def load_embedder(
-    path: str | Path, device: str | torch.device | None = None, *, detector: str | Path = "mtcnn"
+    path: str | Path,
+    device: str | torch.device | None = None,
+    *,
+    exact: bool = True,
+    detector: str | Path = "mtcnn",
 ) -> Embedder:
     """Load a run, a checkpoint, a safetensors file, or an exported ONNX file.
+
+    The default is exact, unlike that of the command line: a program that embeds one image at a time gains little, and
+    its numbers stay the same on all machines, up to rounding.
 
     Args:
         path: what to load; of a run, its newest checkpoint.
         device: `cpu`, `cuda`, `cuda:1` ...; None: a GPU if there is one.
+        exact: compute in float32 without compiling, with the same numbers in every run. Otherwise the embeddings have
+            a cosine of at least 0.9998 to the exact ones, and come faster; an ONNX file is always computed as it is.
         detector: what finds faces in photos, see `Embedder`.
 
     Raises:
@@ -215,7 +250,8 @@ def load_embedder(
     torch.backends.cudnn.allow_tf32 = False
     checkpoint = open_checkpoint(path)
     backbone = checkpoint.load_backbone().to(chosen).to(memory_format=torch.channels_last)
-    return embedder_of(backbone, checkpoint.card, name=str(path), device=chosen, detector=detector)
+    fast = None if exact else FastNetwork(backbone, checkpoint.card, chosen)
+    return embedder_of(backbone, checkpoint.card, name=str(path), device=chosen, detector=detector, fast=fast)
 
 
 def is_onnx(path: Path) -> bool:
@@ -241,6 +277,7 @@ def embedder_of(
     device: torch.device,
     preprocessing: Preprocessing | None = None,
     detector: str | Path = "mtcnn",
+    fast: FastNetwork | None = None,
 ) -> Embedder:
     """Return the embedder of a network and its card.
 
@@ -251,6 +288,7 @@ def embedder_of(
         device: the device of the network's input.
         preprocessing: the preprocessing of the network's input; None: the card's.
         detector: what finds faces in photos, see `Embedder`.
+        fast: computes the network's embeddings fast, see `Embedder`.
     """
     return Embedder(
         network,
@@ -261,4 +299,5 @@ def embedder_of(
         device=device,
         card=card,
         detector=detector,
+        fast=fast,
     )

@@ -95,6 +95,7 @@ def _open_session(path: Path, device: str | torch.device | None) -> tuple[Any, d
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()  # one process of several has not all cores
         options.log_severity_level = 4  # logs nothing: errors are raised in any case
         providers = _choose_providers(device, onnxruntime.get_available_providers())
         # onnxruntime's fallback would only try the same providers again, and print that on stdout.

@@ -25,7 +25,7 @@ def read_or_embed(
     *,
     alignment: Alignment = _AUTO,
     flip: bool | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     skip_bad: bool = False,
     say: Say = silent,
     warn: Say = silent,
@@ -39,7 +39,7 @@ def read_or_embed(
         embedder: returns the model; called only if there are images to embed.
         alignment: how the faces of photos are aligned.
         flip: add the embeddings of the mirror images; None for the model's own convention.
-        batch_size: images in a batch.
+        batch_size: images in a batch; None for the embedder's.
         skip_bad: leave out unreadable images, with a warning each, instead of failing.
         say: called with a line about what is done with photos.
         warn: called with a line about photos that are not aligned or show no face, and about each image left out.

@@ -16,13 +16,14 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.embeddings.names import name_lines, names_digest
 from femb_cli.files import write_text
 from femb_cli.inference.describe import AS_GIVEN, alignment_of
-from femb_cli.inference.embedder import Embedder
+from femb_cli.inference.embedder import EXACT, Embedder
 from femb_cli.inference.model_digest import model_digest
 
 _DIFFERENCES = {
     "weights": "weights or preprocessing of the model differ",
     "embedding_dim": "embedding dimension differs",
     "flip": "flip differs",
+    "computation": "computation of the embeddings differs",
     "alignment": "alignment of the faces differs",
     "num_images": "number of images differs",
     "names": "names of the images differ",
@@ -43,6 +44,7 @@ class EmbeddingJob:
         names: checksum of their names.
         dtype: type of the numbers.
         alignment: how the faces were aligned.
+        computation: `exact`, or the precision of the fast way; older notes, which are exact, have no such entry.
     """
 
     model: str
@@ -53,6 +55,7 @@ class EmbeddingJob:
     names: str
     dtype: str = "float32"
     alignment: str = AS_GIVEN
+    computation: str = EXACT
 
     @classmethod
     def of(cls, embedder: Embedder, source: ImageSource, *, flip: bool) -> "EmbeddingJob":
@@ -69,6 +72,7 @@ class EmbeddingJob:
             num_images=len(source),
             names=names_digest(name_lines(source.names)),
             alignment=alignment_of(source),
+            computation=embedder.computation,
         )
 
 
@@ -154,9 +158,10 @@ def check_same_job(path: Path, note: Note, job: EmbeddingJob) -> None:
         if getattr(note.job, field) != getattr(job, field):
             begun, now = _shown(note.job, field), _shown(job, field)
             values = f": {begun} then, {now} now" if begun != now else ""
+            same = "--exact continues it; or " if field == "computation" and note.job.computation == EXACT else ""
             raise FembError(
                 f"{path} belongs to another embedding: the {difference}{values}",
-                hint=f"start over with --overwrite instead of --resume, or remove {path}",
+                hint=f"{same}start over with --overwrite instead of --resume, or remove {path}",
             )
 
 

@@ -23,7 +23,7 @@ def verify(
     pair_set: PairSet,
     *,
     flip: Flip | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     use_cache: bool = False,
     progress: Progress | None = None,
 ) -> Verification:
@@ -33,7 +33,7 @@ def verify(
         embedder: the model.
         pair_set: the pairs and their images.
         flip: None for the model's own convention, except that MagFace's protocols never use mirror images.
-        batch_size: images in a batch.
+        batch_size: images in a batch; None for the embedder's.
         use_cache: take embeddings from the cache, and store new ones there.
         progress: called with the number of images done, and the total.
 
@@ -49,6 +49,7 @@ def verify(
     if use_cache:
         rows_ND = embed_with_cache(embedder, pair_set.images, used_N, **settings)
     else:
+        embedder.expect(len(used_N), flip=chosen == "sum", batch_size=batch_size or embedder.batch_size)
         rows_ND = embed_source(embedder, pair_set.images, used_N, **settings).rows_ND
     embedded = EmbeddedPairs(rows_ND, places_N[: len(pairs)], places_N[len(pairs) :])
     scored = score_embedded(pairs, embedded, names_of(pair_set.images, used_N), pair_set.protocol)

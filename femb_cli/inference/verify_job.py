@@ -35,7 +35,8 @@ class VerifyJob:
     protocol: str | None
     alignment: Alignment
     flip: Flip | None
-    batch_size: int
+    batch_size: int | None
+    exact: bool
     use_cache: bool
     device: str | None
 
@@ -58,7 +59,7 @@ class VerifyJob:
         """
         results = []
         for path in self.models or (newest_finished_run(self.runs),):
-            embedder = load_embedder(path, self.device)
+            embedder = load_embedder(path, self.device, exact=self.exact)
             for pair_set in pair_sets:
                 if warning := drawn_faces_warning(embedder.card, [pair_set.images.path]):
                     say(f"warning: {pair_set.name}: {warning}")

@@ -22,6 +22,7 @@ from femb_cli.data.images.augmentation import Augmentation
 from femb_cli.data.loading.micro_batch import MicroBatch
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet
+from femb_cli.runtime.compilation import compile_network
 from femb_cli.runtime.signals import NOTHING_SAVED, Interrupted, StopRequests
 from femb_cli.training.build import (
     build_accelerator,
@@ -31,7 +32,6 @@ from femb_cli.training.build import (
     training_images,
 )
 from femb_cli.training.divergence import LossWatch
-from femb_cli.training.network.compilation import compile_network
 from femb_cli.training.network.freezing import is_trained
 from femb_cli.training.network.magnitude_bounds import check_bounds
 from femb_cli.training.optim.optimizers import set_learning_rate
@@ -83,7 +83,7 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
     # DDP copies the backbone to every process, but refuses one of which nothing is trained. The classifier is sharded
     # and does its own communication.
     network = accelerator.prepare(state.backbone) if is_trained(state.backbone) else state.backbone
-    embed = compile_network(network) if config.compile else network
+    embed = compile_network(network, without="--set compile=false trains without") if config.compile else network
     state.optimizer = accelerator.prepare(state.optimizer)
     start = state.step
     _begin(job, state, card, accelerator)

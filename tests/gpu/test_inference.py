@@ -41,6 +41,15 @@ def assert_close(found_ND, expected_ND):
     np.testing.assert_allclose(found_ND, expected_ND, rtol=0, atol=1e-4 * np.abs(expected_ND).max())
 
 
+def test_fast_embeddings_keep_the_cosine_to_the_exact_ones(checkpoint):
+    forget_device()
+    fast, exact = (load_embedder(checkpoint, DEVICE, exact=exact) for exact in (False, True))
+    images_BHW3 = np.random.default_rng(0).integers(0, 256, (40, 112, 112, 3), dtype=np.uint8)
+    found_BD, expected_BD = fast(images_BHW3), exact(images_BHW3)
+    lengths_B = np.linalg.norm(found_BD, axis=1) * np.linalg.norm(expected_BD, axis=1)
+    assert ((found_BD * expected_BD).sum(axis=1) / lengths_B).min() >= 0.9998
+
+
 @pytest.mark.parametrize("size, flip", [(112, False), (80, True)])
 def test_embeddings_are_those_of_the_cpu(checkpoint, size, flip):
     images_BHW3 = np.random.default_rng(0).integers(0, 256, (5, size, size, 3), dtype=np.uint8)

@@ -56,6 +56,14 @@ def test_other_weights_colours_flips_or_images_are_computed(faces, change):
     assert not np.array_equal(change(faces), first)
 
 
+def test_an_exact_embedding_is_not_taken_for_a_fast_one(faces):
+    embed_with_cache(linear_embedder(), faces, ROWS)
+    fast = linear_embedder()
+    fast.computation = "bfloat16"
+    embed_with_cache(fast, faces, ROWS)
+    assert fast.network.calls > 0
+
+
 def test_only_images_that_are_new_are_computed(faces):
     first = embed_with_cache(linear_embedder(), faces, ROWS)
     counted = []

@@ -33,6 +33,7 @@ def job(
         alignment=Alignment(align),
         flip=False,
         batch_size=8,
+        exact=False,
         skip_bad=False,
         resume=False,
         device="cpu",

@@ -17,7 +17,6 @@ from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 from femb_cli.faces import choose_faces
 from femb_cli.inference import Embedder, load_embedder
-from femb_cli.inference import embedder as module
 from femb_cli.inference.embedder import is_onnx
 
 CONFIG = IResNetConfig("iresnet18", embedding_dim=8, input_size=32, width=0.0625)
@@ -123,7 +122,7 @@ def test_aligned_faces_of_two_sizes_keep_their_order(embedder, images):
 
 
 def test_lists_longer_than_a_batch_are_embedded_in_parts(embedder, images, monkeypatch):
-    monkeypatch.setattr(module, "BATCH_SIZE", 2)
+    monkeypatch.setattr(embedder, "batch_size", 2)
     np.testing.assert_allclose(embedder(list(images)), embedder(images), rtol=1e-4, atol=1e-5)
 
 

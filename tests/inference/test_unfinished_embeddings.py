@@ -31,9 +31,9 @@ def source(tmp_path, monkeypatch) -> FolderSource:
     return FolderSource("images")
 
 
-def unfinished(source, *, flip=False, name="network", seed=0, out="e.npy") -> UnfinishedEmbeddings:
+def unfinished(source, *, flip=False, name="network", seed=0, out="e.npy", computation="exact") -> UnfinishedEmbeddings:
     embedder = linear_embedder(seed)
-    embedder.name = name
+    embedder.name, embedder.computation = name, computation
     return UnfinishedEmbeddings(Path(out), embedder, source, flip=flip)
 
 
@@ -152,6 +152,26 @@ def test_another_model_or_flip_is_not_continued(source, other, said):
     with pytest.raises(FembError, match=said) as refused:
         resume(source, **other)
     assert "--overwrite" in refused.value.hint
+    assert len(resume(source)) == 4
+
+
+@pytest.mark.parametrize("begun, now", [("exact", "float32"), ("float32", "exact"), ("float32", "bfloat16")])
+def test_a_file_never_mixes_two_ways_of_computing(source, begun, now):
+    interrupt(source, computation=begun)
+    before = Path("e.npy.part.json").read_bytes()
+    with pytest.raises(FembError, match=f"computation of the embeddings differs: {begun} then, {now} now") as caught:
+        resume(source, computation=now)
+    assert ("--exact continues it" in str(caught.value.hint)) == (begun == "exact")
+    assert Path("e.npy.part.json").read_bytes() == before
+    assert len(resume(source, computation=begun)) == 4
+    assert read_embeddings(Path("e.npy")).description.computation == begun
+
+
+def test_an_unfinished_output_of_an_older_femb_is_exact(source):
+    interrupt(source)
+    note = json.loads(Path("e.npy.part.json").read_text())
+    del note["job"]["computation"]
+    Path("e.npy.part.json").write_text(json.dumps(note))
     assert len(resume(source)) == 4
 
 

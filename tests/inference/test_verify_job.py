@@ -31,6 +31,7 @@ def job(trained, tmp_path, monkeypatch) -> VerifyJob:
         alignment=Alignment(),
         flip=None,
         batch_size=8,
+        exact=False,
         use_cache=True,
         device="cpu",
     )

@@ -25,6 +25,8 @@ class Description:
         num_rows: number of embeddings.
         embedding_dim: numbers of an embedding.
         names: XXH3 (128 bits) of the names as text, one a line, in hexadecimal.
+        computation: `exact` (float32), or the precision of the fast way. Files of older versions, which knew only the
+            exact way, do not have this entry.
     """
 
     femb_version: str
@@ -38,6 +40,7 @@ class Description:
     num_rows: int
     embedding_dim: int
     names: str
+    computation: str = "exact"
 
     def to_text(self) -> str:
         """Return the description as JSON."""
@@ -55,7 +58,7 @@ class Description:
         Raises:
             ValueError: the text is damaged.
         """
-        values = json.loads(text)
+        values = {"computation": cls.computation, **json.loads(text)}
         try:
             description = cls(**{field.name: values[field.name] for field in fields(cls)})
         except (KeyError, TypeError) as error:

@@ -1,12 +1,11 @@
 """Choose whether a run compiles its backbone (no torch, unless a run may be long enough)."""
 
 import os
-import shutil
-import sys
 from dataclasses import replace
 
 from femb_cli.config.schema import TrainConfig
 from femb_cli.progress import Say
+from femb_cli.runtime.compilation import can_compile
 from femb_cli.training.planning.plan import Plan
 
 FEWEST_STEPS = 1000
@@ -54,16 +53,3 @@ def is_long(config: TrainConfig, plan: Plan, device: str | None) -> bool:
 def is_usual(config: TrainConfig) -> bool:
     """Whether nothing in a configuration is at odds with compiling."""
     return not (config.recompute_activations or config.sync_batch_norm or config.precision == "fp64")
-
-
-def can_compile(device: str | None) -> bool:
-    """Whether this machine has what torch compiles with: Triton for a GPU, a C++ compiler for a CPU."""
-    from torch.utils._triton import has_triton
-
-    from femb_cli.runtime.devices import pick_device
-
-    kind = pick_device(device).type
-    if kind == "cuda":
-        return bool(has_triton())
-    has_compiler = shutil.which(os.environ.get("CXX", "g++")) is not None
-    return kind == "cpu" and sys.platform != "win32" and has_compiler
