@@ -11,12 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from femb_cli.backbones import Backbone
+from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.fingerprint import fixed_image
 from femb_cli.checkpoints.runs import DIVERGENCE, checkpoint_step, run_checkpoints
 from femb_cli.data.source import names_of
 from femb_cli.errors import FembError
 from femb_cli.files import write_errors, write_text
 from femb_cli.runtime.collectives import gather_to_main
 from femb_cli.runtime.ranks import is_main_process
+from femb_cli.training.network.embedding import embedder_in_training
 from femb_cli.training.planning.job import TrainJob
 from femb_cli.training.run.run_directory import replaced_run
 
@@ -87,6 +91,28 @@ class LossWatch:
             raise FembError(_what_happened(first))
         self.magnitudes_N = torch.cat([batch.magnitudes_B for batch in seen]).cpu().numpy()
 
+    def refuse_broken_weights(self, step: int, network: Backbone, card: ModelCard) -> None:
+        """Look at the losses, and at the network itself: no loss has seen the weights of the newest step.
+
+        Every process must call this.
+
+        Args:
+            step: steps that are done.
+            network: the network, in training mode; left in training mode.
+            card: its model card.
+
+        Raises:
+            FembError: a loss, or the network's embedding of a fixed image, is not finite.
+        """
+        self.refuse_divergence()
+        with embedder_in_training(network, card, str(self.job.run)) as embedder:
+            embedding_1D = embedder(fixed_image(card.backbone.input_size))
+        if not embedding_1D.isfinite().all():
+            raise FembError(
+                f"the network's embeddings are not finite after step {step}: the training has diverged",
+                hint=self._hint(step - 1),
+            )
+
     def _images(self, batch: _Seen) -> list[dict[str, Any]]:
         """Name the images of a batch of all processes, the worst first, with the magnitudes of their embeddings."""
         rows_B = gather_to_main(torch.from_numpy(np.asarray(batch.rows_B, dtype=np.int64)).to(batch.loss.device))
@@ -109,16 +135,15 @@ class LossWatch:
             write_text(file, json.dumps(content, indent=2) + "\n")
             where += f"; {file} lists all"
         # The weights after step s are sound if the loss of step s + 1, which is computed with them, is finite.
-        steps = {checkpoint_step(path) or 0: path for path in run_checkpoints(self.job.run)}
-        sound = [path for step, path in steps.items() if step <= batch.step - 2]
-        start = f"femb train --init {sound[-1]} starts from the last checkpoint before, with" if sound else "try"
-        return FembError(
-            f"{_what_happened(batch)}; {where}",
-            hint=f"{start} a smaller --lr or a longer schedule.warmup{self._precision_hint()}",
-        )
+        return FembError(f"{_what_happened(batch)}; {where}", hint=self._hint(batch.step - 2))
 
-    def _precision_hint(self) -> str:
-        return "" if self.job.config.precision == "fp32" else ", or --set precision=fp32"
+    def _hint(self, last_sound: int) -> str:
+        """Say what to try, from the newest checkpoint of at most `last_sound` steps if there is one."""
+        steps = {checkpoint_step(path) or 0: path for path in run_checkpoints(self.job.run)}
+        sound = [path for step, path in steps.items() if step <= last_sound]
+        start = f"femb train --init {sound[-1]} starts from the last checkpoint before, with" if sound else "try"
+        precision = "" if self.job.config.precision == "fp32" else ", or --set precision=fp32"
+        return f"{start} a smaller --lr or a longer schedule.warmup{precision}"
 
 
 def _what_happened(batch: _Seen) -> str:

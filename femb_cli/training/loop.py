@@ -109,13 +109,14 @@ def _train(job: TrainJob, benchmarks: Sequence[PairSet], stop: StopRequests) -> 
         # ---- Once in a while: verify, save, stop.
         is_last, stopped_by, is_best = state.step == plan.steps, stop.agreed(), False
         if is_last or (state.step > start and _is_due(state.step, config.validation.every)):
+            if benchmarks:
+                watch.refuse_broken_weights(state.step, state.network, card)
             verifications = validate(state.network, card, job.run, benchmarks)
             log.verifications(state.step, verifications)
             is_best = is_best_so_far(job.run, config, state.step)
         if state.step > start and (is_last or is_best or stopped_by or _is_due(state.step, config.checkpoint.every)):
-            watch.refuse_divergence()
             log.sync()
-            _save(state, card, job, accelerator)
+            _save(state, card, job, accelerator, watch)
             save_magnitudes(job.run, state.step, watch.magnitudes_N)
         if is_last or stopped_by:
             break
@@ -184,8 +185,9 @@ def _is_due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def _save(state: TrainingState, card: ModelCard, job: TrainJob, accelerator: Accelerator) -> None:
-    """Write a checkpoint into the run and delete the oldest; all processes wait until it is written."""
+def _save(state: TrainingState, card: ModelCard, job: TrainJob, accelerator: Accelerator, watch: LossWatch) -> None:
+    """Write a checkpoint of a sound network and delete the oldest; all processes wait until it is written."""
+    watch.refuse_broken_weights(state.step, state.network, card)
     try:
         state.save(checkpoint_path(job.run, state.step), card, job.config)
     except FembError as error:

@@ -7,7 +7,12 @@ import pytest
 import torch
 from people import make_job, write_people
 
+from femb_cli.backbones import build_backbone
+from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.runs import MODEL, checkpoint_path
+from femb_cli.config.registry import make
+from femb_cli.config.schema import BackboneConfig
+from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
 from femb_cli.training.divergence import LossWatch
 from femb_cli.training.run.run_directory import replaced_run
@@ -66,6 +71,21 @@ def test_no_file_is_named_in_a_run_that_makes_room_for_the_one_it_replaced(job):
         watch_losses(job, [float("nan")]).refuse_divergence()
     assert "divergence.json" not in caught.value.message
     assert not (job.run / "divergence.json").exists()
+
+
+@pytest.mark.parametrize("value, is_sound", [(1.0, True), (float("nan"), False), (float("inf"), False)])
+def test_weights_that_no_loss_has_seen_are_looked_at(job, value, is_sound):
+    network = build_backbone("iresnet18", embedding_dim=8, input_size=16, width=0.0625)
+    network.conv1.weight.data[0] = value
+    card = ModelCard(make(BackboneConfig, "iresnet18", embedding_dim=8, input_size=16, width=0.0625), Preprocessing(16))
+    watch = watch_losses(job, [1.0])
+    if is_sound:
+        watch.refuse_broken_weights(1, network, card)
+    else:
+        with pytest.raises(FembError, match="not finite after step 1: the training has diverged") as caught:
+            watch.refuse_broken_weights(1, network, card)
+        assert caught.value.hint.startswith("try a smaller --lr")
+    assert network.training
 
 
 def test_the_hint_names_the_last_checkpoint_whose_weights_are_known_to_be_sound(job):
