@@ -9,9 +9,11 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.faces_input import model_threshold, open_pictures, read_faces, with_faces
 from femb_cli.cli.output import Output
+from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from femb_cli.evaluation.embeddings.read import StoredEmbeddings
+    from femb_cli.search.index import Index
 
 
 def search(
@@ -26,6 +28,14 @@ def search(
     min_score: Annotated[
         float | None,
         typer.Option("--min-score", "--threshold", metavar="X", help="Leave out hits with a lower cosine."),
+    ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            "--index",
+            metavar="FILE",
+            help="Search fast and approximately with this index of the gallery, a .index file; it is built if missing.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the hits to a .csv or .json file.")
@@ -56,6 +66,7 @@ def search(
       femb search photo.jpg faces.npy
       femb search probes/ gallery/ --model runs/lfw --top 3 --show hits.html
       femb search faces.npy faces.npy --min-score 0.5 -o hits.csv
+      femb search photo.jpg million.npy --index million.index
     """
     from femb_cli.files import refuse_existing
     from femb_cli.search.found import COLUMNS, find
@@ -64,6 +75,8 @@ def search(
     output = Output(json=json, quiet=quiet)
     if out is not None:
         check_table_file(out, overwrite=overwrite)
+    if index is not None:
+        _check_index(index, gallery)
     if show is not None:
         refuse_existing(show, overwrite=overwrite)
         query_pictures, gallery_pictures = open_pictures(query, images), open_pictures(gallery, images)
@@ -79,8 +92,9 @@ def search(
         faces=faces,
         detector=detector,
     )
+    opened = None if index is None else _open_index(index, entries, overwrite, output)
     with output.progress("comparing") as progress:
-        found = find(queries, entries, top=top, min_score=min_score, progress=progress)
+        found = find(queries, entries, top=top, min_score=min_score, index=opened, progress=progress)
     for note in filter(None, (found.left_out, found.copies)):
         output.say(note)
     rows = found.rows()
@@ -102,6 +116,34 @@ def search(
     _say_same_person([score for _, _, _, score in rows], queries, output)
     if found.num_without_hit:
         output.say(f"{found.num_without_hit:,} of {len(queries.names):,} queries have no hit")
+
+
+def _check_index(index: Path, gallery: Path) -> None:
+    """Refuse a file that cannot hold an index, or a gallery that cannot have one.
+
+    Raises:
+        UsageError: the name has another ending, or the gallery is images.
+        FembError: FAISS cannot be imported.
+    """
+    from femb_cli.evaluation.embeddings.recognise import holds_embeddings
+    from femb_cli.search.index_file import check_index_file
+
+    check_index_file(index)
+    if not holds_embeddings(gallery):
+        raise UsageError(
+            f"{gallery} is no file of embeddings, and only such a file can have an index",
+            hint="femb embed writes one",
+        )
+
+
+def _open_index(path: Path, gallery: "StoredEmbeddings", overwrite: bool, output: Output) -> "Index":
+    """Read or build the index, and say how much it finds."""
+    from femb_cli.search.index_file import open_index
+
+    with output.progress("indexing") as progress:
+        index = open_index(path, gallery, overwrite=overwrite, say=output.say, progress=progress)
+    output.say(index.describe())
+    return index
 
 
 def _say_same_person(scores: Sequence[float], queries: "StoredEmbeddings", output: Output) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from femb_cli.evaluation.embeddings.read import StoredEmbeddings
 from femb_cli.progress import Progress
+from femb_cli.search.index import Index, nearest_by_codes
 from femb_cli.search.nearest import Hits, nearest
 from femb_cli.search.same_items import describe_copies, describe_left_out, same_items
 
@@ -21,6 +22,7 @@ class Found:
         hits: the rows of the gallery that each query found.
         left_out: a sentence about the queries that are in the gallery themselves; empty if none is.
         copies: a sentence about the queries that are there under another name; empty if none is.
+        index: the index that named the candidates; None if the search was exact.
     """
 
     queries: StoredEmbeddings
@@ -28,6 +30,7 @@ class Found:
     hits: Hits
     left_out: str
     copies: str
+    index: Index | None = None
 
     @property
     def num_without_hit(self) -> int:
@@ -35,9 +38,13 @@ class Found:
         return int((self.hits.rows_QK < 0).all(axis=1).sum())
 
     def to_json(self) -> dict[str, Any]:
-        """Return the numbers of images, and for each query its name and its hits, the best first."""
+        """Return the numbers of images, and for each query its name and its hits, the best first.
+
+        With an index, `index` holds its recall.
+        """
         names = self.gallery.names
         return {
+            **({} if self.index is None else {"index": self.index.to_json()}),
             "num_queries": len(self.queries.names),
             "num_gallery": len(names),
             "queries": [
@@ -61,6 +68,7 @@ def find(
     *,
     top: int,
     min_score: float | None = None,
+    index: Index | None = None,
     progress: Progress | None = None,
 ) -> Found:
     """Search every query in the gallery; an item that is in both does not find itself.
@@ -70,17 +78,22 @@ def find(
         gallery: what to search in.
         top: number of hits of a query.
         min_score: leave out hits with a lower cosine; None keeps all.
-        progress: called with the number of comparisons done, and the total.
+        index: the gallery's index, for an approximate search; None searches exactly.
+        progress: called with the number of comparisons done, or with an index of queries, and the total.
 
     Raises:
         FembError: as `nearest`.
     """
     itself_Q = same_items(queries, gallery)
-    hits = nearest(queries, gallery, top, itself_Q=itself_Q, progress=progress)
+    if index is None:
+        hits = nearest(queries, gallery, top, itself_Q=itself_Q, progress=progress)
+    else:
+        hits = nearest_by_codes(queries, gallery, top, index.codes, itself_Q=itself_Q, progress=progress)
     return Found(
         queries,
         gallery,
         hits if min_score is None else hits.at_least(min_score),
         describe_left_out(itself_Q, "queries"),
         describe_copies(hits.scores_QK[:, 0], "queries"),
+        index,
     )

@@ -2,10 +2,10 @@
 
 Of equal cosines, the earlier row of the gallery comes first. The result is that of sorting all cosines in float64.
 
-Shape suffixes: Q queries, G gallery entries, D embedding dimension, K hits of a query, C candidates.
+Shape suffixes: Q queries, G gallery entries, D embedding dimension, K hits of a query, C candidates, B rows of a block.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,9 +68,9 @@ def nearest(
         FembError: one side is empty or holds an embedding that is zero or not finite, the sides differ in dimension,
             or `top` is below 1.
     """
-    _check(queries, gallery, top)
+    check_sides(queries, gallery, top)
     top = min(top, len(gallery.rows_ND))
-    hits = Hits(np.full((len(queries.rows_ND), top), -1, dtype=np.int64), np.full((len(queries.rows_ND), top), -np.inf))
+    hits = _no_hits(len(queries.rows_ND), top)
     total = len(queries.rows_ND) * len(gallery.rows_ND)
     for start in range(0, len(queries.rows_ND), QUERIES_AT_ONCE):
         some = slice(start, start + QUERIES_AT_ONCE)
@@ -78,7 +78,7 @@ def nearest(
         check_rows(asked.fast.lengths_N, queries.names[some].__getitem__, queries.path)
         lengths = []
         for first_row, block in _blocks(gallery.rows_ND, len(asked.fast.rows_ND)):
-            asked.look_at(gallery.rows_ND, first_row, block)
+            asked.look_at(gallery.rows_ND, np.arange(first_row, first_row + len(block.rows_ND)), block)
             lengths.append(block.lengths_N)
             if progress is not None:
                 done = start * len(gallery.rows_ND) + (first_row + len(block.rows_ND)) * len(asked.fast.rows_ND)
@@ -86,6 +86,46 @@ def nearest(
         check_rows(np.concatenate(lengths), gallery.names.__getitem__, gallery.path)
         asked.write(hits, start)
     return hits
+
+
+def nearest_of(
+    queries: StoredEmbeddings,
+    gallery: StoredEmbeddings,
+    top: int,
+    candidates: Callable[[NDArray[np.float32]], NDArray[np.int64]],
+    *,
+    itself_Q: NDArray[np.int64] | None = None,
+    progress: Progress | None = None,
+) -> Hits:
+    """Search every query by cosine among some entries of the gallery, its candidates.
+
+    Args:
+        queries: as `nearest`, as the further arguments and errors.
+        gallery: the gallery; entries that are no candidates are not read, and so are not checked.
+        top: K.
+        candidates: returns rows of the gallery, (Q, C), for queries of length 1, (Q, D); -1 where there are fewer.
+        itself_Q: see `nearest`.
+        progress: called with the number of queries done, and the total.
+    """
+    check_sides(queries, gallery, top)
+    hits = _no_hits(len(queries.rows_ND), min(top, len(gallery.rows_ND)))
+    for start in range(0, len(queries.rows_ND), QUERIES_AT_ONCE):
+        some = slice(start, start + QUERIES_AT_ONCE)
+        fast = fast_rows(queries.rows_ND[some])
+        check_rows(fast.lengths_N, queries.names[some].__getitem__, queries.path)
+        for query, row_C in enumerate(candidates(fast.units_ND), start):
+            one = slice(query, query + 1)
+            asked = _Asked(queries.rows_ND[one], hits.rows_QK.shape[1], None if itself_Q is None else itself_Q[one])
+            row_B = np.sort(row_C[row_C >= 0])
+            asked.look_at(gallery.rows_ND, row_B, fast_rows(np.asarray(gallery.rows_ND[row_B])))
+            asked.write(hits, query)
+            if progress is not None:
+                progress(query + 1, len(queries.rows_ND))
+    return hits
+
+
+def _no_hits(num_queries: int, top: int) -> Hits:
+    return Hits(np.full((num_queries, top), -1, dtype=np.int64), np.full((num_queries, top), -np.inf))
 
 
 class _Asked:
@@ -103,11 +143,11 @@ class _Asked:
         self.query_C = self.row_C = np.empty(0, dtype=np.int64)
         self.score_C = np.empty(0)
 
-    def look_at(self, gallery_GD: NDArray[np.number], first_row: int, block: FastRows) -> None:
-        """Add the entries of a block that may be among the best."""
+    def look_at(self, gallery_GD: NDArray[np.number], row_B: NDArray[np.int64], block: FastRows) -> None:
+        """Add the entries of a block, these rows of the gallery, that may be among the best."""
         cosines_QB = fast_cosines(self.units_QD, block)
         query_C, place_C = np.nonzero(cosines_QB >= self._cut(cosines_QB)[:, None])
-        row_C = place_C + first_row
+        row_C = row_B[place_C]
         if self.itself_Q is not None:
             others = self.itself_Q[query_C] != row_C
             query_C, row_C = query_C[others], row_C[others]
@@ -154,8 +194,12 @@ def _blocks(rows_GD: NDArray[np.number], num_queries: int) -> Iterator[tuple[int
         yield start, fast_rows(rows_GD[start : start + size])
 
 
-def _check(queries: StoredEmbeddings, gallery: StoredEmbeddings, top: int) -> None:
-    """Refuse sides that cannot be compared."""
+def check_sides(queries: StoredEmbeddings, gallery: StoredEmbeddings, top: int) -> None:
+    """Refuse sides that cannot be compared.
+
+    Raises:
+        FembError: one side is empty, they differ in dimension, or `top` is below 1.
+    """
     if top < 1:
         raise FembError(f"the {top} nearest entries were asked for: ask for 1 or more")
     for side in (queries, gallery):

@@ -26,9 +26,10 @@ def same_items(queries: StoredEmbeddings, gallery: StoredEmbeddings) -> NDArray[
     """
     if queries.path.exists() and gallery.path.exists() and queries.path.samefile(gallery.path):
         return np.arange(len(queries.names))
-    rows_of = defaultdict(list)
+    wanted, rows_of = set(queries.names), defaultdict(list)
     for row, name in enumerate(gallery.names):
-        rows_of[name].append(row)
+        if name in wanted:
+            rows_of[name].append(row)
     itself_Q = np.full(len(queries.names), -1, dtype=np.int64)
     if queries.rows_ND.shape[1] != gallery.rows_ND.shape[1]:
         return itself_Q

@@ -47,6 +47,33 @@ def test_the_json_holds_every_query_also_without_hits(femb, queries, gallery):
     assert "1 of 2 queries have no hit" in result.err
 
 
+def test_an_index_is_built_and_used(femb, queries, gallery):
+    pytest.importorskip("faiss")
+    exact = femb("search", queries, gallery, "--json")
+    first = femb("search", queries, gallery, "--index", "gallery.index", "--json")
+    assert first.code == 0, first.err
+    assert "wrote gallery.index, an index of 4 embeddings" in first.err
+    assert "the search is approximate: of 4 of the gallery's own rows, it finds 100.0 % of the nearest" in first.err
+    found = json.loads(first.out)
+    assert found.pop("index") == {"recall_at_1": 1.0, "recall_at_5": 1.0, "num_sampled": 4}
+    assert found == json.loads(exact.out)
+    again = femb("search", queries, gallery, "--index", "gallery.index", "--json")
+    assert again.out == first.out and "wrote" not in again.err
+    assert "the search is approximate" in again.err
+
+
+def test_what_cannot_have_or_be_an_index_is_refused(femb, queries, gallery, tmp_path):
+    pytest.importorskip("faiss")
+    assert femb("search", queries, gallery, "--index", "gallery.npy", "--overwrite").code == 2
+    (tmp_path / "photos").mkdir()
+    result = femb("search", queries, "photos", "--index", "photos.index")
+    assert result.code == 2 and "only such a file can have an index" in result.err
+    assert femb("search", gallery, queries, "--index", "queries.index").code == 0
+    result = femb("search", queries, gallery, "--index", "queries.index")
+    assert result.code == 1 and "the index queries.index belongs to 2 embeddings" in result.err
+    assert femb("search", queries, gallery, "--index", "queries.index", "--overwrite").code == 0
+
+
 def test_an_item_does_not_find_itself(femb, gallery):
     result = femb("search", gallery, gallery, "-k", 1, "--json")
     assert "all 4 queries are in the gallery themselves: none of them is compared with itself" in result.err
