@@ -24,8 +24,7 @@ from femb_cli.inference.onnx_runtime import open_onnx
 from femb_cli.runtime.devices import pick_device
 
 CPU_BATCH, GPU_BATCH = 64, 128
-"""Images that go through the network at once, unless the caller says otherwise. See `docs/benchmarks.md`; a GPU needs more
-to be busy than a CPU."""
+"""Images that go through the network at once, unless the caller says otherwise; a GPU needs more to be busy."""
 EXACT = "exact"
 """The computation of plain float32 without compiling."""
 
