@@ -146,7 +146,8 @@ class Embedder:
         if not isinstance(image, np.ndarray | Tensor) or image.ndim != 1:
             (face,) = self.reader.read_all([cast("OneImage", image)])
             return self._embed([face.pixels_SS3], flip=flip)[0]
-        embedding_D: NDArray[np.floating] = image.detach().cpu().numpy() if isinstance(image, Tensor) else image
+        values = image.detach().cpu().numpy() if isinstance(image, Tensor) else image
+        embedding_D = cast("NDArray[np.floating]", values)
         if embedding_D.shape != (self.embedding_dim,) or embedding_D.dtype.kind not in "fiu":
             found = f"{embedding_D.dtype} {embedding_D.shape}"
             raise FembError(f"an embedding of {self!r} has {self.embedding_dim} real numbers, not {found}")
@@ -173,8 +174,8 @@ class Embedder:
         if dtype != "uint8" or len(shape) != 4 or shape[3] != 3 or 0 in shape[1:]:
             raise FembError(f"an embedder takes uint8 images of shape (B, H, W, 3), not {dtype} {shape}")
         # torch warns of arrays that cannot be written to, such as memory maps.
-        is_locked = isinstance(images_BHW3, np.ndarray) and not images_BHW3.flags.writeable
-        batch = torch.as_tensor(images_BHW3.copy() if is_locked else images_BHW3)
+        is_array = isinstance(images_BHW3, np.ndarray)
+        batch = torch.as_tensor(np.require(images_BHW3, requirements="W") if is_array else images_BHW3)
         inputs_B3HW = self.preprocessing(batch.to(self.device))
         embeddings_BD = self.network(inputs_B3HW)
         if flip:
