@@ -1,11 +1,13 @@
 """Photos and aligned faces are told apart by the sizes in their headers."""
 
+import os
 import zipfile
 
 import numpy as np
 import pytest
 from pictures import encode
 
+from femb_cli.data.files.folder import FolderSource
 from femb_cli.data.open import open_source
 from femb_cli.data.survey import find_photos, warn_of_photos
 
@@ -46,3 +48,8 @@ def test_a_large_source_is_looked_at_evenly(tmp_path, monkeypatch):
     monkeypatch.setattr("femb_cli.data.survey._SAMPLE", 3)
     assert warn_of_photos(open_source(tmp_path), advice="x").startswith("1 of 3 images are photos")
     assert "(of 9, 3 were looked at)" in warn_of_photos(open_source(tmp_path), advice="x")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert find_photos(FolderSource(tmp_path)).tolist() == [False]

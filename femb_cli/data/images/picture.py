@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from femb_cli.data.images.heic import INSTALL, can_read_heic, teach_pillow_heic
@@ -28,8 +29,9 @@ def open_picture(image: bytes | str) -> "Image":
         image: An image in a format that Pillow reads, or HEIC; or the path of such a file.
 
     Raises:
-        RefusedPicture: The image states more than `MAX_PIXELS` pixels, has signed or floating-point pixels, of which
-            nobody knows what is black and what is white, or is HEIC and pillow-heif is not installed.
+        RefusedPicture: The path leads to a pipe or a device; or the image states more than `MAX_PIXELS` pixels, has
+            signed or floating-point pixels, of which nobody knows what is black and what is white, or is HEIC and
+            pillow-heif is not installed.
         Exception: Pillow cannot open it.
     """
     from PIL import Image
@@ -63,5 +65,7 @@ def check_pixels(size: tuple[int, int]) -> None:
 def _start(image: bytes | str) -> bytes:
     if isinstance(image, bytes):
         return image[:START_BYTES]
+    if not S_ISREG(Path(image).stat().st_mode):  # opening a pipe would wait for ever
+        raise RefusedPicture("is not a regular file")
     with Path(image).open("rb") as file:
         return file.read(START_BYTES)

@@ -16,6 +16,7 @@ from femb_cli.data.names import AMBIGUOUS, MISSING, PlacesOfNames
 from femb_cli.errors import FembError
 
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
+_FACE_NUMBER = re.compile(r"#\d+$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ class PairList:
             line, name = self._first_line_naming(missing)
             raise FembError(
                 f"{self.path}, line {line}: no image {name!r} ({len(missing)} of {len(places)} images are missing)",
-                hint="check that these are the images that the pair file was made for",
+                hint=_hint_of_faces(name, names) or "check that these are the images that the pair file was made for",
             )
         ambiguous = {name for name, place in places.items() if place == AMBIGUOUS}
         if ambiguous:
@@ -140,6 +141,16 @@ def _places(wanted: Sequence[str], names: Sequence[str]) -> dict[str, int]:
         places[name] = tables[2].find(_tail(name, 2)) if place == MISSING else place
     uses = Counter(places.values())
     return {name: AMBIGUOUS if place >= 0 and uses[place] > 1 else place for name, place in places.items()}
+
+
+def _hint_of_faces(wanted: str, names: Sequence[str]) -> str:
+    """Return a hint where a photo is wanted, and there are rows of its faces; else nothing."""
+    numbered = [name for name in names if _FACE_NUMBER.search(name)]
+    faces = [name for name in numbered if _places([wanted], [_FACE_NUMBER.sub("", name)])[wanted] == 0]
+    if not faces:
+        return ""
+    others = f" to {faces[-1]!r}" if len(faces) > 1 else ""
+    return f"there are rows of single faces: name a face of this photo, {faces[0]!r}{others}"
 
 
 def _tail(name: str, depth: int) -> str:

@@ -39,6 +39,23 @@ def test_missing_images_are_named_and_counted(tmp_path):
         pairs.indices(names)
 
 
+def test_a_photo_with_rows_of_faces_asks_for_one_of_them(tmp_path):
+    pairs = read_pairs(write_pair_file(tmp_path, CSV))
+    names = [f"photos/{name}#{number}" for name in pairs.names() for number in (1, 2)]
+    with pytest.raises(FembError, match="no image 'a/1.jpg'") as refused:
+        pairs.indices(names)
+    assert refused.value.hint == (
+        "there are rows of single faces: name a face of this photo, 'photos/a/1.jpg#1' to 'photos/a/1.jpg#2'"
+    )
+
+
+def test_a_row_of_a_face_is_found_by_its_number(tmp_path):
+    lines = [line.replace(".jpg", ".jpg#2") for line in CSV]
+    names = [f"{name}#{number}" for name in read_pairs(write_pair_file(tmp_path, CSV)).names() for number in (1, 2)]
+    left, right = read_pairs(write_pair_file(tmp_path, lines)).indices(names)
+    assert {names[place][-2:] for place in (*left, *right)} == {"#2"}
+
+
 @pytest.mark.parametrize("second", ["old/a/1.jpg", "a/1.png", "a/1.jpg"])
 def test_two_images_for_one_name_are_ambiguous(tmp_path, second):
     pairs = read_pairs(write_pair_file(tmp_path, CSV))
