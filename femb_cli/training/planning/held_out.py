@@ -97,8 +97,8 @@ def hold_out(
         )
     elif config.validation.held_out is None and config.validation.benchmarks is None and not config.init.classifier:
         say(
-            f"nobody is held out to verify on: {people:,} people are too few, of whom {len(_suitable(source)):,} have two"
-            " images or more; --set validation.held_out=0.2 holds out a fifth"
+            f"nobody is held out to verify on: {people:,} people, of whom {len(_suitable(source)):,} have two images or"
+            " more, are too few; --set validation.held_out=0.2 holds out a fifth"
         )
     return replace(config, validation=replace(config.validation, held_out=share)), held_out
 
