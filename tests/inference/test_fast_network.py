@@ -131,6 +131,7 @@ def test_bfloat16_is_said_and_changes_neither_the_model_nor_its_convention(netwo
 @pytest.mark.parametrize("has_units", [False, True])
 @torch.inference_mode()
 def test_a_compiled_network_embeds_as_a_plain_one(network, images, monkeypatch, has_units):
+    torch._dynamo.reset()  # the other case has compiled the same code for other weights
     monkeypatch.setattr(precision, "has_bfloat16", lambda device: has_units)
     fast = FastNetwork(network, CARD, CPU)
     fast.expect(LONG, 4)
