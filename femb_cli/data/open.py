@@ -61,6 +61,8 @@ def open_sources(paths: Sequence[Path]) -> ImageSource:
     """
     if len(paths) == 1 and not _is_image_file(paths[0]):
         return open_source(paths[0])
+    if len(paths) == 1 and not exists(paths[0]):
+        raise FembError(f"{paths[0]} does not exist")
     top = common_top(paths)
     parts: list[tuple[str, ImageSource]] = []
     others: list[Path] = []

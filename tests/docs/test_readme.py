@@ -51,7 +51,15 @@ def test_every_command_of_the_readme_runs(femb, trained, trained_onnx, tmp_path,
         done = femb(*command, *shrunk(command))
         misses_limit = "--max-fnmr" in command and done.code == 1 and "is above 0.05" in done.err
         assert done.code == 0 or misses_limit, f"femb {' '.join(command)}: {done.err}"
-    for made in ("ms1mv2", "embeddings.npy", "model.safetensors", "faces.npy", "faces.txt", "comparison/report.html"):
+    for made in (
+        "ms1mv2",
+        "embeddings.npy",
+        "model.safetensors",
+        "faces.npy",
+        "faces.txt",
+        "people.html",
+        "comparison/report.html",
+    ):
         assert Path(made).exists(), made
 
 
@@ -73,6 +81,7 @@ def make_what_the_readme_names(folder: Path) -> None:
         path = folder / "faces" / names[key]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(jpeg)
+    shutil.copytree(folder / "faces", folder / "photos")
     genuine = [((person, 0), (person, index)) for person in range(NUM_PEOPLE) for index in (1, 2)]
     impostor = [(left, ((person + 1) % NUM_PEOPLE, index)) for left, (person, index) in genuine]
     write_pairs_csv(folder / "pairs.csv", names, genuine, impostor)

@@ -176,9 +176,18 @@ def test_it_is_said_once_and_can_be_switched_off():
         "holding out 10 of 200 people (30 images) to verify on, in 30 genuine and 30 impostor pairs;"
         " --set validation.held_out=0 trains on everybody"
     ]
-    for config, source in ((config_of(0.0), many(200)), (config_of(), many(9)), (TrainConfig(), None)):
+    for config, source in ((config_of(0.0), many(200)), (TrainConfig(), None)):
         assert hold_out(config, source, resumed=False, say=said.append)[1] is None
     assert len(said) == 1
+
+
+def test_too_few_people_to_hold_out_any_are_said():
+    said = []
+    assert hold_out(config_of(), many(9), resumed=False, say=said.append)[1] is None
+    assert said == [
+        "nobody is held out to verify on: 9 people, of whom 9 have two images or more, are too few;"
+        " --set validation.held_out=0.2 holds out a fifth"
+    ]
 
 
 def test_nobody_held_out_is_said_to_whom_asked():
