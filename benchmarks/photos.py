@@ -2,7 +2,8 @@
 
     python benchmarks/photos.py FOLDER_OR_ZIP [--yunet YUNET.onnx]
 
-Reading and decoding are not counted. Each photo is measured several times; the table shows the mean of the photos'
+The rival is facenet-pytorch's MTCNN, if it is installed, told to look for faces of the same size. Reading, decoding and
+the rival's cutting out are not counted. Each photo is measured several times; the table shows the mean of the photos'
 shortest times, because other programs on the machine only ever add to them. A large photo is one of the others,
 enlarged and put on a ground of 4000 x 3000 pixels.
 """
@@ -10,6 +11,7 @@ enlarged and put on a ground of 4000 x 3000 pixels.
 import argparse
 import time
 from collections.abc import Callable
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from PIL import Image
 from femb_cli.data.images.decode import decode_photo
 from femb_cli.data.open import open_source
 from femb_cli.faces import FaceFinder, align_faces, choose_faces, load_face_finder
+from femb_cli.faces.detection.cascade import SMALLEST_FACE
 from femb_cli.runtime.allocator import keep_freed_memory
 
 PHOTOS = 40
@@ -41,11 +44,28 @@ def main() -> None:
         for name, pictures in (("as they are", photos), ("12 megapixels", [enlarged(photos[0])])):
             times = np.array([measure(find, photo) for photo in pictures]).mean(axis=0)
             print(f"{str(detector)[-20:]:20} {name:20}{times[0]:>9.1f}{times[1]:>10.1f}")
+    if (find_facenet := facenet_mtcnn()) is not None:
+        mean = np.mean([shortest(partial(find_facenet, photo)) for photo in photos])
+        print(f"{'facenet-pytorch':20} {'as they are':20}{mean:>9.1f}")
+
+
+def facenet_mtcnn() -> Callable[[np.ndarray], object] | None:
+    """Return facenet-pytorch's search for boxes and landmarks; None if it is not installed."""
+    try:
+        from facenet_pytorch import MTCNN
+    except ImportError:
+        return None
+
+    @cache
+    def detector(shorter_side: int) -> MTCNN:
+        return MTCNN(min_face_size=round(SMALLEST_FACE * shorter_side))
+
+    return lambda photo: detector(min(photo.shape[:2])).detect(photo, landmarks=True)
 
 
 def measure(find: FaceFinder, photo: np.ndarray) -> tuple[float, float]:
-    """Return the milliseconds of finding the faces of a photo and of aligning the largest."""
-    faces = choose_faces(find([photo])[0], "largest", width=photo.shape[1], height=photo.shape[0])
+    """Return the milliseconds of finding the faces of a photo and of aligning the main one."""
+    faces = choose_faces(find([photo])[0], "main", width=photo.shape[1], height=photo.shape[0])
     landmarks = np.array([face.landmarks for face in faces]).reshape(-1, 5, 2)
     return shortest(lambda: find([photo])), shortest(lambda: align_faces(photo, landmarks))
 
