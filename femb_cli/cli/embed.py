@@ -106,7 +106,7 @@ def embed(
         output.progress("embedding") as embedding,
     ):
         bars = (searching, embedding) if num_processes == 1 else ()
-        summary = launch(run_embedding, num_processes, job, *bars)
+        summary = launch(run_embedding, num_processes, job, survey, *bars)
     if summary is None:
         return
     if not describes_itself:

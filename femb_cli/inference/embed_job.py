@@ -90,12 +90,13 @@ def read_card(model: Path) -> ModelCard:
 
 
 def run_embedding(
-    job: EmbedJob, searching: Progress | None = None, embedding: Progress | None = None
+    job: EmbedJob, survey: Survey, searching: Progress | None = None, embedding: Progress | None = None
 ) -> dict[str, Any] | None:
     """Run a job, on each of its processes.
 
     Args:
         job: the job.
+        survey: what `check` has seen of its images.
         searching: called with the number of photos that were searched for faces, and the total.
         embedding: called with the number of images embedded, and the total.
 
@@ -104,7 +105,6 @@ def run_embedding(
     """
     join_process_group(job.device)
     embedder = load_embedder(job.find_model(), job.device, exact=job.exact)
-    survey = survey_source(open_sources(job.images), job.alignment, input_size=embedder.preprocessing.input_size)
     aligned = align_source(survey, skip_bad=job.skip_bad, progress=searching)
     if not len(aligned.source):
         raise no_face_error(aligned, job.alignment)

@@ -99,10 +99,10 @@ def test_a_resumed_job_counts_only_what_it_embeds(images, tmp_path, trained, mon
     (images / "1.png").write_bytes(b"not a picture")
     begun = job(tmp_path, images, model=trained)
     with pytest.raises(FembError, match=r"1\.png"):
-        run_embedding(begun, None)
+        run_embedding(begun, begun.check())
     (images / "1.png").write_bytes(whole)
     resumed = replace(begun, resume=True)
     assert resumed.describe()["unfinished"] == "1 of 2 images"
     clock = iter([0.0, 1.0])
     monkeypatch.setattr("femb_cli.inference.embed_job.time.perf_counter", lambda: next(clock))
-    assert run_embedding(resumed, None)["images_per_second"] == 1.0
+    assert run_embedding(resumed, resumed.check())["images_per_second"] == 1.0
