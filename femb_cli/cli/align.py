@@ -17,7 +17,7 @@ def align(
     faces: options.Faces = "main",
     detector: options.Detector = "mtcnn",
     always: Annotated[
-        bool, typer.Option("--always", help="Find the faces of images of 112 x 112 pixels, too.")
+        bool, typer.Option("--always", help="Find the faces of images of up to 112 x 112 pixels, too.")
     ] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and list them.")] = False,
     json: options.Json = False,
@@ -27,8 +27,8 @@ def align(
 ) -> None:
     """Cut the faces out of photos: aligned crops of 112 x 112 pixels, and a table of boxes, landmarks and scores.
 
-    Crops are PNG files under the photos' own names, and the table is DST.csv. Images of 112 x 112 pixels are copied.
-    (femb embed and femb verify align photos themselves; femb convert --align auto writes a training set.)
+    Crops are PNG files under the photos' own names, and the table is DST.csv. Images of up to 112 x 112 pixels are
+    copied. (femb embed and femb verify align photos themselves; femb convert --align auto writes a training set.)
 
     \b
     Examples:

@@ -47,7 +47,7 @@ def convert(
     align: Annotated[
         Literal["never", "auto", "always"],
         typer.Option(
-            "--align", help="Write the aligned faces of images that are not 112 x 112 pixels (auto), or of all."
+            "--align", help="Write the aligned faces of images larger than 112 x 112 pixels (auto), or of all."
         ),
     ] = "never",
     faces: options.OneFace = "main",

@@ -47,7 +47,7 @@ def embed(
 ) -> None:
     """Embed images into a file of raw embeddings, float32 (N, D), with the name of each image.
 
-    Images of 112 x 112 pixels are aligned faces. All others are photos: their faces are found, aligned and embedded.
+    Images of 112 x 112 pixels are aligned faces. Larger ones are photos: their faces are found, aligned and embedded.
 
     \b
     Examples:

@@ -26,7 +26,7 @@ Align = Annotated[
     AlignChoice,
     typer.Option(
         "--align",
-        help="Find and align the faces of images that are not 112 x 112 pixels (auto), of none, or of all.",
+        help="Find and align the faces of images larger than 112 x 112 pixels (auto), of none, or of all.",
     ),
 ]
 Faces = Annotated[

@@ -11,41 +11,45 @@ from femb_cli.data.images.encoded import quick_size
 from femb_cli.data.images.picture import open_picture
 from femb_cli.data.source import HasLooseFiles, ImageSource
 from femb_cli.errors import FembError
-from femb_cli.progress import Progress
 
 _BLOCK = 2048
 _THREADS = 8
 _SAMPLE = 1000
 
 
-def find_photos(
-    source: ImageSource,
-    rows_N: NDArray[np.int64] | None = None,
-    *,
-    other_sizes: Collection[int] = (),
-    progress: Progress | None = None,
-) -> NDArray[np.bool_]:
-    """Return which images are photos, (N,): those that are not squares of 112 pixels, or of one of `other_sizes`.
+def is_photo(size: tuple[int, int], other_sizes: Collection[int] = ()) -> bool:
+    """Whether an image of this width and height is a photo, in which a face is to be found.
 
-    An image whose header cannot be read counts as none; reading it later raises the error.
+    A square of 112 pixels, or of one of `other_sizes`, is an aligned face. A smaller image shows little besides a face.
+
+    Args:
+        size: width and height in pixels.
+        other_sizes: further sizes of aligned faces, in pixels, such as a network's input size.
+    """
+    return max(size) > ALIGNED_SIZE and not _is_aligned(size, other_sizes)
+
+
+def is_small(size: tuple[int, int], other_sizes: Collection[int] = ()) -> bool:
+    """Whether an image of this width and height is smaller than an aligned face; arguments as `is_photo`."""
+    return 0 < max(size) <= ALIGNED_SIZE and not _is_aligned(size, other_sizes)
+
+
+def image_sizes(source: ImageSource, rows_N: NDArray[np.int64] | None = None) -> list[tuple[int, int]]:
+    """Return the width and the height of each image in pixels, as its header states them.
+
+    An image whose header cannot be read has the size 0 x 0; reading it later raises the error.
 
     Args:
         source: the images.
         rows_N: which of them to look at; None for all.
-        other_sizes: further sizes of aligned faces, in pixels, such as a network's input size.
-        progress: called with the number of images done, and the total.
     """
     rows_N = np.arange(len(source)) if rows_N is None else rows_N
-    aligned = {(size, size) for size in (ALIGNED_SIZE, *other_sizes)}
-    is_photo_N = np.zeros(len(rows_N), dtype=bool)
+    sizes: list[tuple[int, int]] = []
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(rows_N), _BLOCK):
             block = rows_N[start : start + _BLOCK].tolist()
-            sizes = pool.map(lambda row: _size(source, row), block)
-            is_photo_N[start : start + len(block)] = [size is not None and size not in aligned for size in sizes]
-            if progress is not None:
-                progress(start + len(block), len(rows_N))
-    return is_photo_N
+            sizes += pool.map(lambda row: _size(source, row), block)
+    return sizes
 
 
 def describe_photos(num_photos: int, num_images: int) -> str:
@@ -59,17 +63,21 @@ def warn_of_photos(source: ImageSource, *, other_sizes: Collection[int] = (), ad
 
     Args:
         source: the images.
-        other_sizes: see `find_photos`.
+        other_sizes: see `is_photo`.
         advice: what happens to photos, and what to do.
     """
     rows_N = np.linspace(0, len(source) - 1, min(len(source), _SAMPLE)).astype(np.int64)
-    num_photos = int(find_photos(source, rows_N, other_sizes=other_sizes).sum())
+    num_photos = sum(is_photo(size, other_sizes) for size in image_sizes(source, rows_N))
     seen = f" (of {len(source):,}, {len(rows_N):,} were looked at)" if len(rows_N) < len(source) else ""
     return f"{describe_photos(num_photos, len(rows_N))}{seen}: {advice}" if num_photos else ""
 
 
-def _size(source: ImageSource, row: int) -> tuple[int, int] | None:
-    """Return the width and the height of an image; None if they cannot be read."""
+def _is_aligned(size: tuple[int, int], other_sizes: Collection[int]) -> bool:
+    return size[0] == size[1] and size[0] in (ALIGNED_SIZE, *other_sizes)
+
+
+def _size(source: ImageSource, row: int) -> tuple[int, int]:
+    """Return the width and the height of an image; zeros if they cannot be read."""
     try:
         if isinstance(source, HasLooseFiles):
             with open_picture(source.file(row)) as image:  # reads no more than the header
@@ -80,7 +88,7 @@ def _size(source: ImageSource, row: int) -> tuple[int, int] | None:
         with open_picture(encoded) as image:
             return image.size
     except FembError:
-        return None
+        return 0, 0
     # Pillow raises many kinds of exceptions on files that are damaged or no image.
     except Exception:
-        return None
+        return 0, 0

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.data.images.decode import ALIGNED_SIZE
 from femb_cli.data.source import ImageSource, names_of
-from femb_cli.data.survey import describe_photos, find_photos
+from femb_cli.data.survey import describe_photos, image_sizes, is_photo, is_small
 from femb_cli.errors import FembError
 from femb_cli.faces.align import crop_size
 from femb_cli.faces.aligned_source import AlignedFaces, SourceFace
@@ -54,7 +54,8 @@ class Survey:
     Attributes:
         source: the images.
         rows_N: the rows of the source that count.
-        is_photo_N: whether the size of each is not that of an aligned face.
+        is_photo_N: whether each is a photo.
+        num_small: number of images that are smaller than aligned faces.
         alignment: what is done with photos.
         input_size: the input size of the network that gets the faces.
     """
@@ -62,6 +63,7 @@ class Survey:
     source: ImageSource
     rows_N: NDArray[np.int64]
     is_photo_N: NDArray[np.bool_]
+    num_small: int
     alignment: Alignment
     input_size: int = ALIGNED_SIZE
 
@@ -78,11 +80,17 @@ class Survey:
 
     @property
     def note(self) -> str:
-        """A sentence on how photos are aligned; empty if nothing is."""
+        """What is done with photos and with small images; empty if there are none."""
         how = f"finding faces with {self.alignment.detector}"
         if self.alignment.align == "always":
             return f"{how} in all {len(self.rows_N):,} images"
-        return f"{self._photos}: {how} (--align never takes images as they are)" if self.searched_N.any() else ""
+        notes = []
+        if self.searched_N.any():
+            notes.append(f"{self._photos}: {how} (--align never takes images as they are)")
+        if self.num_small:
+            small = f"{self.num_small:,} of {len(self.rows_N):,} images are smaller than aligned faces"
+            notes.append(f"{small}: they are enlarged and not searched for faces (--align always searches them)")
+        return "; ".join(notes)
 
     @property
     def warning(self) -> str:
@@ -115,7 +123,10 @@ def survey_source(
         rows_N: which images; None for all.
     """
     rows_N = np.arange(len(source)) if rows_N is None else rows_N
-    return Survey(source, rows_N, find_photos(source, rows_N, other_sizes=[input_size]), alignment, input_size)
+    sizes = image_sizes(source, rows_N)
+    is_photo_N = np.array([is_photo(size, [input_size]) for size in sizes], dtype=bool)
+    num_small = sum(is_small(size, [input_size]) for size in sizes)
+    return Survey(source, rows_N, is_photo_N, num_small, alignment, input_size)
 
 
 @dataclass(frozen=True)

@@ -110,8 +110,8 @@ class Embedder:
                 input size; or one image: a path, a file's bytes, an image of Pillow, or uint8 RGB (H, W, 3); or several
                 of these. Of a photo with several faces the main one counts (see `choose_faces`); `faces` gives all.
             flip: add the embeddings of the mirror images.
-            align: which images are photos, in which the face is found and aligned. `auto`: those that are neither
-                112 x 112 nor of the network's input size, except in a batch; `never`: none; `always`: all.
+            align: which images are photos, in which the face is found and aligned. `auto`: those larger than
+                112 x 112 and not of the network's input size, except in a batch; `never`: none; `always`: all.
 
         Returns:
             Raw (not normalised) embeddings, float32: (D,) of one image, (B, D) of a batch or of several. A tensor (on

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.data.images.decode import ALIGNED_SIZE
+from femb_cli.data.survey import is_photo
 from femb_cli.errors import FembError
 from femb_cli.faces.align import align_faces, crop_size
 from femb_cli.faces.aligned_source import cut_out
@@ -27,8 +28,8 @@ from femb_cli.inference.image_input import ImageInput, OneImage
 logger = logging.getLogger("femb")
 
 Align = Literal["auto", "never", "always"]
-"""Which images are photos, in which the face is found first. `auto`: those that are neither 112 x 112 pixels nor of the
-network's input size; `never`: none, so that other sizes are resized; `always`: all."""
+"""Which images are photos, in which the face is found first. `auto`: those that are larger than 112 x 112 pixels and do
+not have the network's input size; `never`: none, so that other sizes are resized; `always`: all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +80,8 @@ class FaceReader:
             FembError: the image cannot be read, or a photo shows no face.
         """
         opened = ImageInput.of(image)
-        is_aligned = align != "always" and opened.size() in self._aligned_sizes
-        if is_aligned or align == "never":
+        is_aligned = opened.size() in self._aligned_sizes
+        if align == "never" or (align == "auto" and not is_photo(opened.size(), [self.input_size])):
             return FaceImage(opened.name, opened.as_aligned(None if is_aligned else self._crop_size))
         found = self._find(opened)
         if found.faces:

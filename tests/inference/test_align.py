@@ -10,7 +10,7 @@ from femb_cli.config.schema import IResNetConfig
 from femb_cli.inference.align import Alignment, Survey, alignment_mismatch
 
 CARD = ModelCard(IResNetConfig("iresnet18"))
-PHOTOS = Survey(None, np.arange(2), np.array([True, False]), Alignment())
+PHOTOS = Survey(None, np.arange(2), np.array([True, False]), 0, Alignment())
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,12 @@ PHOTOS = Survey(None, np.arange(2), np.array([True, False]), Alignment())
 )
 def test_another_alignment_than_that_of_the_training_data_is_said(trained, survey, is_said):
     assert bool(alignment_mismatch(CARD.with_source(alignment=trained), survey)) == is_said
+
+
+def test_small_images_are_counted():
+    small = replace(PHOTOS, is_photo_N=np.zeros(2, bool), num_small=2)
+    assert small.note.startswith("2 of 2 images are smaller than aligned faces: they are enlarged")
+    assert "; 1 of 2 images are smaller" in replace(PHOTOS, num_small=1).note
 
 
 def test_a_card_that_says_nothing_is_no_mismatch():

@@ -126,8 +126,8 @@ def test_lists_longer_than_a_batch_are_embedded_in_parts(embedder, images, monke
     np.testing.assert_allclose(embedder(list(images)), embedder(images), rtol=1e-4, atol=1e-5)
 
 
-def test_an_image_of_another_size_is_a_photo_unless_it_is_in_a_batch(embedder):
-    wall = np.full((48, 40, 3), 90, np.uint8)
+def test_a_larger_image_is_a_photo_unless_it_is_in_a_batch(embedder):
+    wall = np.full((148, 140, 3), 90, np.uint8)
     with pytest.raises(FembError, match="no face found"):
         embedder(wall)
     assert embedder(wall, align="never").shape == (8,)

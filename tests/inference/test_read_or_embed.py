@@ -60,8 +60,7 @@ def test_images_that_are_no_aligned_faces_and_bad_ones_are_warned_about(tmp_path
     made = read_or_embed(folder, alignment=AS_GIVEN, embedder=linear_embedder, skip_bad=True, warn=warnings.append)
     assert made.names == ["anna/0.jpg"]
     assert made.description.num_rows == 1
-    assert "1 of 2 images are photos, not aligned faces of 112 x 112 pixels, which are resized" in warnings[0]
-    assert warnings[1].startswith("left out anna/9.jpg")
+    assert "left out anna/9.jpg" in warnings[0]
     with pytest.raises(FembError, match=r"9.jpg is not a readable image"):
         read_or_embed(folder, alignment=AS_GIVEN, embedder=linear_embedder)
 

@@ -165,8 +165,9 @@ def test_tf32_without_effect_is_said(people):
 
 
 def test_photos_in_a_training_set_are_warned_of(people):
+    write_people(Path("photos"), size=120)
     lines: list[str] = []
-    prepare_run(request(settings=["backbone.input_size=32"]), say=lines.append)
+    prepare_run(request(data="photos"), say=lines.append)
     assert any("are photos, not aligned faces of 112 x 112 pixels" in line and "--align auto" in line for line in lines)
 
 
