@@ -7,7 +7,7 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
-from femb_cli.cli.output import Output, format_pairs
+from femb_cli.cli.output import Output
 from femb_cli.cli.unread_output import warn_of_unread
 
 
@@ -19,7 +19,7 @@ def align(
     always: Annotated[
         bool, typer.Option("--always", help="Find the faces of images of up to 112 x 112 pixels, too.")
     ] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and list them.")] = False,
+    skip_bad: options.SkipBad = False,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -58,7 +58,5 @@ def align(
     for name, problem in summary["failed"]:
         output.warn(f"left out {name}: {problem}")
     tell_of_faces(output, summary["num_photos"], summary["without_face"], summary["with_several_faces"], faces)
-    output.result(
-        summary, format_pairs({key: value for key, value in summary.items() if not isinstance(value, list | dict)})
-    )
+    output.summary(summary)
     output.next(f"femb embed {folder} -o {folder}.npy")

@@ -8,7 +8,7 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
-from femb_cli.cli.output import Output, format_pairs
+from femb_cli.cli.output import Output
 from femb_cli.cli.unread_output import warn_of_unread
 from femb_cli.errors import UsageError
 from femb_cli.text import lines_of
@@ -35,7 +35,7 @@ def embed(
     align: options.Align = "auto",
     faces: options.Faces = "main",
     detector: options.Detector = "mtcnn",
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and list them.")] = False,
+    skip_bad: options.SkipBad = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted embedding.")] = False,
     processes: options.Processes = None,
     gpus: options.Gpus = None,
@@ -114,9 +114,7 @@ def embed(
     for name, problem in summary["failed"]:
         output.warn(f"left out {name}: {problem}")
     tell_of_faces(output, summary["num_photos"], summary["without_face"], summary["with_several_faces"], faces)
-    output.result(
-        summary, format_pairs({key: value for key, value in summary.items() if not isinstance(value, list | dict)})
-    )
+    output.summary(summary)
 
 
 def _paths(images: list[str]) -> tuple[Path, ...]:

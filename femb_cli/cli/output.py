@@ -48,6 +48,11 @@ class Output:
         """Print a result that has one `name   value` on each line."""
         self.result(fields, format_pairs(fields))
 
+    def summary(self, summary: Mapping[str, Any]) -> None:
+        """Print what a command did, as `fields`; lists and counts by name are in the JSON document only."""
+        shown = {name: value for name, value in summary.items() if not isinstance(value, list | dict)}
+        self.result(summary, format_pairs(shown))
+
     def table(self, data: Any, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a result that has rows and columns."""
         self.result(data, format_table(columns, rows))

@@ -17,21 +17,27 @@ _THREADS = 8
 _SAMPLE = 1000
 
 
-def is_photo(size: tuple[int, int], other_sizes: Collection[int] = ()) -> bool:
-    """Whether an image of this width and height is a photo, in which a face is to be found.
-
-    A square of 112 pixels, or of one of `other_sizes`, is an aligned face. A smaller image shows little besides a face.
+def is_aligned(size: tuple[int, int], other_sizes: Collection[int] = ()) -> bool:
+    """Whether an image of this width and height is an aligned face: a square of 112 pixels, or of one of `other_sizes`.
 
     Args:
         size: width and height in pixels.
         other_sizes: further sizes of aligned faces, in pixels, such as a network's input size.
     """
-    return max(size) > ALIGNED_SIZE and not _is_aligned(size, other_sizes)
+    return size[0] == size[1] and size[0] in (ALIGNED_SIZE, *other_sizes)
+
+
+def is_photo(size: tuple[int, int], other_sizes: Collection[int] = ()) -> bool:
+    """Whether an image of this width and height is a photo, in which a face is to be found; arguments as `is_aligned`.
+
+    A small image is none, because it shows little besides a face.
+    """
+    return max(size) > ALIGNED_SIZE and not is_aligned(size, other_sizes)
 
 
 def is_small(size: tuple[int, int], other_sizes: Collection[int] = ()) -> bool:
-    """Whether an image of this width and height is smaller than an aligned face; arguments as `is_photo`."""
-    return 0 < max(size) <= ALIGNED_SIZE and not _is_aligned(size, other_sizes)
+    """Whether an image of this width and height is smaller than an aligned face; arguments as `is_aligned`."""
+    return 0 < max(size) <= ALIGNED_SIZE and not is_aligned(size, other_sizes)
 
 
 def image_sizes(source: ImageSource, rows_N: NDArray[np.int64] | None = None) -> list[tuple[int, int]]:
@@ -63,17 +69,13 @@ def warn_of_photos(source: ImageSource, *, other_sizes: Collection[int] = (), ad
 
     Args:
         source: the images.
-        other_sizes: see `is_photo`.
+        other_sizes: see `is_aligned`.
         advice: what happens to photos, and what to do.
     """
     rows_N = np.linspace(0, len(source) - 1, min(len(source), _SAMPLE)).astype(np.int64)
     num_photos = sum(is_photo(size, other_sizes) for size in image_sizes(source, rows_N))
     seen = f" (of {len(source):,}, {len(rows_N):,} were looked at)" if len(rows_N) < len(source) else ""
     return f"{describe_photos(num_photos, len(rows_N))}{seen}: {advice}" if num_photos else ""
-
-
-def _is_aligned(size: tuple[int, int], other_sizes: Collection[int]) -> bool:
-    return size[0] == size[1] and size[0] in (ALIGNED_SIZE, *other_sizes)
 
 
 def _size(source: ImageSource, row: int) -> tuple[int, int]:

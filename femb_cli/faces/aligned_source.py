@@ -20,7 +20,7 @@ from femb_cli.data.images.encoded import Encoded
 from femb_cli.data.source import ComputedNames, HasExtraColumns, ImageName, ImageSource, names_of
 from femb_cli.errors import FembError
 from femb_cli.faces.align import align_faces, similarity_transform
-from femb_cli.faces.face import Face
+from femb_cli.faces.face import FACE_VALUES, Face
 from femb_cli.faces.locate import full_size
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class AlignedFaces:
         content = xxhash.xxh3_128(f"{self.alignment} {self._size} {self._encoding}".encode())
         for each in self.faces:
             content.update(f"{each.row} {each.number} ".encode())
-            content.update(b"" if each.face is None else _values(each.face).tobytes())
+            content.update(b"" if each.face is None else each.face.values.tobytes())
         return content.hexdigest()
 
     def extra(self, rows_N: NDArray[np.int64]) -> "pa.Table | None":
@@ -136,9 +136,9 @@ class AlignedFaces:
         Coordinates are pixels of the full-size upright photo, see `Face`; NaN for an image that was aligned already.
         """
         faces = [self.faces[index] for index in indices_N.tolist()]
-        unknown = np.full(15, np.nan)
-        values = [unknown if each.face is None else _values(each.face) for each in faces]
-        values_N15 = np.array(values, dtype=np.float32).reshape(-1, len(unknown))
+        unknown = np.full(FACE_VALUES, np.nan)
+        values = [unknown if each.face is None else each.face.values for each in faces]
+        values_N15 = np.array(values, dtype=np.float32).reshape(-1, FACE_VALUES)
         points = [f"{point}_{axis}" for point in _LANDMARK_NAMES for axis in "xy"]
         columns = ["box_left", "box_top", "box_right", "box_bottom", *points, "detection_score"]
         return {
@@ -176,8 +176,4 @@ def cut_out(encoded: Encoded, face: Face, *, size: int = ALIGNED_SIZE, name: obj
     height, width = photo_HW3.shape[:2]
     full_width, full_height = full_size(encoded, width, height)
     scale_2 = np.array([width / full_width, height / full_height])
-    return align_faces(photo_HW3, [(face.landmarks + 0.5) * scale_2 - 0.5], size)[0]
-
-
-def _values(face: Face) -> NDArray[np.float64]:
-    return np.concatenate([face.box, face.landmarks.ravel(), [face.score]])
+    return align_faces(photo_HW3, [face.scaled(scale_2).landmarks], size)[0]

@@ -14,7 +14,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from femb_cli.faces.face import Face, PhotoFaces
+from femb_cli.faces.face import FACE_VALUES, Face, PhotoFaces
 from femb_cli.files import cache_folder
 
 MOST_PHOTOS = 2_000_000
@@ -25,7 +25,6 @@ _TABLE = (
     " (number INTEGER PRIMARY KEY AUTOINCREMENT, detector TEXT, photo BLOB, found BLOB, UNIQUE (detector, photo))"
 )
 _AT_ONCE = 500
-_FACE_VALUES = 15  # box, landmarks, score
 _CHECKSUM_BYTES = 8
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 
@@ -94,11 +93,11 @@ def _without_failing() -> Iterator[None]:
 
 def _to_bytes(found: PhotoFaces) -> bytes:
     values = [np.array([found.width, found.height], dtype="<f8")]
-    values += [np.concatenate([face.box, face.landmarks.ravel(), [face.score]]) for face in found.faces]
+    values += [face.values for face in found.faces]
     return np.concatenate(values).astype("<f8").tobytes()
 
 
 def _from_bytes(stored: bytes) -> PhotoFaces:
     values: NDArray[np.float64] = np.frombuffer(stored[:-_CHECKSUM_BYTES], dtype="<f8")
-    faces = [Face(row[:4], row[4:14].reshape(5, 2), float(row[14])) for row in values[2:].reshape(-1, _FACE_VALUES)]
-    return PhotoFaces(int(values[0]), int(values[1]), tuple(faces))
+    faces = tuple(map(Face.from_values, values[2:].reshape(-1, FACE_VALUES)))
+    return PhotoFaces(int(values[0]), int(values[1]), faces)

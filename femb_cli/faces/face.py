@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+FACE_VALUES = 15
+"""Numbers of a face: its box, its landmarks and its score."""
+
 
 @dataclass(frozen=True, eq=False)
 class Face:
@@ -21,6 +24,20 @@ class Face:
     box: NDArray[np.float64]
     landmarks: NDArray[np.float64]
     score: float
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """Box, landmarks and score in one row, float64, (15,)."""
+        return np.concatenate([self.box, self.landmarks.ravel(), [self.score]])
+
+    @classmethod
+    def from_values(cls, values_15: NDArray[np.float64]) -> "Face":
+        """Return the face of a row of `values`."""
+        return cls(values_15[:4], values_15[4:14].reshape(5, 2), float(values_15[14]))
+
+    def scaled(self, scale_2: NDArray[np.float64]) -> "Face":
+        """Return the face in the photo at another size; `scale_2` is what width and height are multiplied by."""
+        return Face(self.box * np.tile(scale_2, 2), (self.landmarks + 0.5) * scale_2 - 0.5, self.score)
 
     @property
     def area(self) -> float:

@@ -17,7 +17,7 @@ from femb_cli.data.images.encoded import Encoded, quick_size
 from femb_cli.data.source import ImageName, ImageSource, read_or_error
 from femb_cli.errors import FembError
 from femb_cli.faces.cache import FaceCache
-from femb_cli.faces.face import Face, PhotoFaces
+from femb_cli.faces.face import PhotoFaces
 from femb_cli.faces.find import SHORT_SIDE, FaceFinder
 from femb_cli.progress import Progress
 
@@ -81,10 +81,7 @@ def find_faces(encoded: Encoded, find: FaceFinder, name: object = "photo") -> Ph
     height, width = photo_HW3.shape[:2]
     full_width, full_height = full_size(encoded, width, height)
     scale_2 = np.array([full_width / width, full_height / height])
-    enlarged = [
-        Face(face.box * np.tile(scale_2, 2), (face.landmarks + 0.5) * scale_2 - 0.5, face.score) for face in faces
-    ]
-    return PhotoFaces(full_width, full_height, tuple(enlarged))
+    return PhotoFaces(full_width, full_height, tuple(face.scaled(scale_2) for face in faces))
 
 
 def full_size(encoded: Encoded, width: int, height: int) -> tuple[int, int]:

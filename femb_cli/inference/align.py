@@ -36,8 +36,8 @@ class Alignment:
     """Whether and how faces are aligned.
 
     Attributes:
-        align: `auto` takes images of the size of aligned faces as they are, and finds the faces of all others; `never`
-            takes every image as it is; `always` finds the faces of every image.
+        align: `auto` finds the faces of photos, see `is_photo`, and takes other images as they are; `never` takes every
+            image as it is; `always` finds the faces of every image.
         faces: which faces of a photo.
         detector: name or path of the detector, see `load_face_finder`.
     """

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.data.images.decode import ALIGNED_SIZE
-from femb_cli.data.survey import is_photo
+from femb_cli.data.survey import is_aligned, is_photo
 from femb_cli.errors import FembError
 from femb_cli.faces.align import align_faces, crop_size
 from femb_cli.faces.aligned_source import cut_out
@@ -80,9 +80,10 @@ class FaceReader:
             FembError: the image cannot be read, or a photo shows no face.
         """
         opened = ImageInput.of(image)
-        is_aligned = opened.size() in self._aligned_sizes
-        if align == "never" or (align == "auto" and not is_photo(opened.size(), [self.input_size])):
-            return FaceImage(opened.name, opened.as_aligned(None if is_aligned else self._crop_size))
+        size, aligned_sizes = opened.size(), (self.input_size,)
+        if align == "never" or (align == "auto" and not is_photo(size, aligned_sizes)):
+            wanted = None if is_aligned(size, aligned_sizes) else self._crop_size
+            return FaceImage(opened.name, opened.as_aligned(wanted))
         found = self._find(opened)
         if found.faces:
             (face,) = _choose(found, choice)
@@ -133,10 +134,6 @@ class FaceReader:
     @property
     def _crop_size(self) -> int:
         return crop_size(self.input_size)
-
-    @property
-    def _aligned_sizes(self) -> set[tuple[int, int]]:
-        return {(size, size) for size in (ALIGNED_SIZE, self.input_size)}
 
 
 def _choose(found: PhotoFaces, choice: Choice) -> list[Face]:
