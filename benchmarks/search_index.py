@@ -5,7 +5,7 @@
     python benchmarks/search_index.py --embeddings faces.npy
 
 The embeddings are drawn: people in random directions, each with 10 photos whose cosines are near 0.6 (or
-with 1, so that every entry is a stranger to all others), and are kept in --folder. Queries are rows of the gallery,
+with 1, so that no two entries show one person), and are kept in --folder. Queries are rows of the gallery,
 which do not find themselves. Recall is the share of the exact search's hits that are found. CPU time is of one process,
 with as many threads as OMP_NUM_THREADS says.
 """

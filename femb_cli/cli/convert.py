@@ -149,6 +149,7 @@ def _align(
 
     from femb_cli.data.conversion.plan import plan_conversion
     from femb_cli.inference.align import align_source, no_face_error, survey_source
+    from femb_cli.inference.embed import UnreadableImage
     from femb_cli.runtime.signals import interruption_says
 
     plan = plan_conversion(source, **selection)
@@ -156,7 +157,11 @@ def _align(
     survey = survey_source(source, alignment, rows_N=np.union1d(plan.rows_N, plan.unlabeled_M))
     output.say(survey.note or "no image is a photo: nothing is aligned")
     with interruption_says("interrupted; the same command continues"), output.progress("finding faces") as progress:
-        aligned = align_source(survey, skip_bad=skip_bad, encoding="png", progress=progress)
+        try:
+            aligned = align_source(survey, skip_bad=skip_bad, encoding="png", progress=progress)
+        except UnreadableImage as error:
+            error.hint = "--on-error skip leaves such images out"
+            raise
     if not len(aligned.source):
         raise no_face_error(aligned, alignment)
     for name, problem in aligned.failed[:MOST_WARNINGS]:

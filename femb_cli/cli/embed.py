@@ -62,10 +62,9 @@ def embed(
     describes_itself = format_to_write(out).holds_description
     output.load_libraries()
     from femb_cli.checkpoints.runs import runs_folder
-    from femb_cli.data.open import open_sources
-    from femb_cli.inference.align import Alignment, alignment_mismatch
-    from femb_cli.inference.drawn_faces import drawn_faces_warning
+    from femb_cli.inference.align import Alignment
     from femb_cli.inference.embed_job import EmbedJob, read_card, run_embedding
+    from femb_cli.inference.image_warnings import image_warnings
     from femb_cli.runtime.devices import check_devices
     from femb_cli.runtime.launch import launch
     from femb_cli.runtime.signals import interruption_says
@@ -84,20 +83,18 @@ def embed(
         device=device,
         overwrite=overwrite,
     )
-    if dry_run:
-        warn_of_unread(output, open_sources(job.images))
-        output.fields(job.describe())
-        return
     num_processes = processes or gpus or 1
-    check_devices(num_processes, gpus, device)
+    if not dry_run:
+        check_devices(num_processes, gpus, device)
     survey = job.check()
     warn_of_unread(output, survey.source)
+    if dry_run:
+        output.fields(job.describe(survey))
+        return
     if survey.note:
         output.say(survey.note)
-    card = read_card(job.find_model())
-    for warning in (survey.warning, drawn_faces_warning(card, job.images), alignment_mismatch(card, survey)):
-        if warning:
-            output.warn(warning)
+    for warning in image_warnings(read_card(job.find_model()), survey, job.images):
+        output.warn(warning)
     if resume and (kept := job.describe_unfinished()):
         output.say(f"going on after {kept}")
     with (

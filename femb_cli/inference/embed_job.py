@@ -52,20 +52,17 @@ class EmbedJob:
         source = open_sources(self.images)
         return survey_source(source, self.alignment, input_size=read_card(self.find_model()).preprocessing.input_size)
 
-    def describe(self) -> dict[str, Any]:
-        """Describe what the job would do, for a dry run.
+    def describe(self, survey: Survey) -> dict[str, Any]:
+        """Describe what the job would do, for a dry run; `survey` is what `check` has seen.
 
         Raises:
-            FembError: as `check`.
+            FembError: the model cannot be loaded.
         """
-        check_output(self.out, resume=self.resume, overwrite=self.overwrite)
         model = self.find_model()
-        embedder = load_embedder(model, "cpu")
-        survey = survey_source(open_sources(self.images), self.alignment, input_size=embedder.preprocessing.input_size)
         return {
             "num_images": len(survey.rows_N),
             "num_photos": survey.num_photos,
-            "embedding_dim": embedder.embedding_dim,
+            "embedding_dim": load_embedder(model, "cpu").embedding_dim,
             "model": str(model),
             "path": str(self.out),
             "names_path": str(names_path(self.out)),

@@ -13,6 +13,7 @@ from femb_cli.inference.align import Alignment, align_source, no_face_error, sur
 from femb_cli.inference.describe import alignment_of, describe
 from femb_cli.inference.embed import embed_source
 from femb_cli.inference.embedder import Embedder
+from femb_cli.inference.image_warnings import image_warnings
 from femb_cli.inference.model_digest import model_digest
 from femb_cli.progress import Progress, Say, silent
 
@@ -55,8 +56,8 @@ def read_or_embed(
     survey = survey_source(images, alignment, input_size=model.preprocessing.input_size)
     if survey.note:
         say(f"{path}: {survey.note}")
-    if survey.warning:
-        warn(f"{path}: {survey.warning}")
+    for warning in image_warnings(model.card, survey, [path]):
+        warn(f"{path}: {warning}")
     aligned = align_source(survey, skip_bad=skip_bad, progress=progress)
     if aligned.without_face:
         first = f", the first is {aligned.without_face[0]!r}"

@@ -11,9 +11,9 @@ from femb_cli.checkpoints.runs import newest_finished_run
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet, open_benchmark, open_pairs
 from femb_cli.evaluation.verification.result import Verification
-from femb_cli.inference.align import Alignment, align_source, alignment_mismatch, survey_source
-from femb_cli.inference.drawn_faces import drawn_faces_warning
+from femb_cli.inference.align import Alignment, align_source, survey_source
 from femb_cli.inference.embedder import Embedder, load_embedder
+from femb_cli.inference.image_warnings import image_warnings
 from femb_cli.inference.verify import Flip, verify
 from femb_cli.progress import Progress, Say, silent
 from femb_cli.runtime.devices import join_process_group
@@ -61,8 +61,6 @@ class VerifyJob:
         for path in self.models or (newest_finished_run(self.runs),):
             embedder = load_embedder(path, self.device, exact=self.exact)
             for pair_set in pair_sets:
-                if warning := drawn_faces_warning(embedder.card, [pair_set.images.path]):
-                    say(f"warning: {pair_set.name}: {warning}")
                 with show_progress(f"finding faces of {pair_set.name}") as progress:
                     aligned = self._align(pair_set, embedder, say, progress)
                 with show_progress(f"{pair_set.name} with {path}") as progress:
@@ -89,7 +87,7 @@ class VerifyJob:
         survey = survey_source(pair_set.images, self.alignment, input_size=input_size, rows_N=used_N)
         if survey.note:
             say(f"{pair_set.name}: {survey.note}")
-        for warning in filter(None, (survey.warning, alignment_mismatch(embedder.card, survey))):
+        for warning in image_warnings(embedder.card, survey, [pair_set.images.path]):
             say(f"warning: {pair_set.name}: {warning}")
         aligned = align_source(survey, progress=progress)
         if aligned.without_face:

@@ -187,6 +187,14 @@ def test_a_training_set_of_aligned_faces(femb, photos):
     assert read_dataset_info("raw").alignment is None
 
 
+def test_the_hint_for_an_unreadable_photo_names_an_option_of_convert(femb, photos):
+    (photos / "Abel_Pacheco/broken.jpg").write_bytes((photos / f"Abel_Pacheco/{PEOPLE[0]}.jpg").read_bytes()[:3000])
+    refused = femb("convert", photos, "people", "--align", "always")
+    assert refused.code == 1
+    assert "--on-error skip" in refused.err
+    assert "--skip-bad" not in refused.err
+
+
 def test_verification_aligns_photos_and_says_so(femb, trained, photos):
     one, other, third = (
         f"Abel_Pacheco/{PEOPLE[0]}.jpg",

@@ -77,7 +77,8 @@ def test_a_job_is_refused_before_it_starts_if_its_names_file_exists(images, tmp_
 
 
 def test_a_plan_names_the_model_and_both_files(images, tmp_path, trained):
-    assert job(tmp_path, images, model=trained).describe() == {
+    planned = job(tmp_path, images, model=trained)
+    assert planned.describe(planned.check()) == {
         "num_images": 2,
         "num_photos": 1,
         "embedding_dim": 128,
@@ -90,7 +91,8 @@ def test_a_plan_names_the_model_and_both_files(images, tmp_path, trained):
 def test_a_plan_is_refused_like_the_job(images, tmp_path, trained):
     (tmp_path / "e.npy").write_bytes(b"mine")
     with pytest.raises(FembError, match=r"e\.npy exists already"):
-        job(tmp_path, images, model=trained).describe()
+        planned = job(tmp_path, images, model=trained)
+        planned.describe(planned.check())
 
 
 def test_a_resumed_job_counts_only_what_it_embeds(images, tmp_path, trained, monkeypatch):
@@ -102,7 +104,7 @@ def test_a_resumed_job_counts_only_what_it_embeds(images, tmp_path, trained, mon
         run_embedding(begun, begun.check())
     (images / "1.png").write_bytes(whole)
     resumed = replace(begun, resume=True)
-    assert resumed.describe()["unfinished"] == "1 of 2 images"
+    assert resumed.describe(resumed.check())["unfinished"] == "1 of 2 images"
     clock = iter([0.0, 1.0])
     monkeypatch.setattr("femb_cli.inference.embed_job.time.perf_counter", lambda: next(clock))
     assert run_embedding(resumed, resumed.check())["images_per_second"] == 1.0
