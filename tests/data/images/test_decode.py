@@ -3,7 +3,9 @@
 import hashlib
 import io
 import json
+import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,6 +187,20 @@ def test_an_image_of_another_size_fills_the_place(size):
     pixels = np.zeros((8, 8, 3), np.uint8)
     decode_into(encode(Image.new("RGB", size, (90, 90, 90)), "JPEG"), pixels)
     assert np.abs(pixels.astype(int) - 90).max() < 4
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from Linux's /proc")
+def test_images_of_another_size_take_no_memory_for_good():
+    data, pixels = encode(Image.new("RGB", (250, 250)), "JPEG"), np.empty((112, 112, 3), dtype=np.uint8)
+    decode_into(data, pixels)
+    before = resident_bytes()
+    for _ in range(1000):
+        decode_into(data, pixels)
+    assert resident_bytes() - before < 2 * 2**20
+
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_an_animation_is_its_first_frame():
