@@ -10,6 +10,7 @@ Shapes: N boxes, left, top, right, bottom edge each; h x w squares of P-Net.
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -48,7 +49,7 @@ class Cascade:
 
     def __call__(self, pictures: Sequence[Picture]) -> list[NDArray[np.float64]]:
         """Return the boxes of each picture, (N, 4)."""
-        proposals = [self._scan(picture) for picture in pictures]
+        proposals = self._scan_all(pictures)
         found = self._refine(pictures, [boxes_N4[:FEW_PROPOSALS] for boxes_N4 in proposals])
         groups = [index for index, boxes_N4 in enumerate(found) if len(boxes_N4) >= GROUP_FACES]
         if groups:
@@ -57,26 +58,47 @@ class Cascade:
                 found[index] = boxes_N4
         return found
 
-    def _scan(self, picture: Picture) -> NDArray[np.float64]:
-        """Return the boxes that P-Net proposes, (N, 4), the highest score first."""
-        shorter = min(picture.height, picture.width)
-        scale = min(self.pnet.input_size / (SMALLEST_FACE * shorter), 1.0)
-        boxes, scores = [np.empty((0, 4))], [np.empty(0)]
-        while round(scale * shorter) >= self.pnet.input_size:
-            level_13HW = picture.scaled(scale)
-            boxes_N4, scores_N = self._propose(level_13HW)
-            height, width = level_13HW.shape[2:]
-            boxes.append(boxes_N4 * np.tile((picture.width / width, picture.height / height), 2))
-            scores.append(scores_N)
-            scale *= SCALE_FACTOR
-        boxes_N4, scores_N = np.concatenate(boxes), np.concatenate(scores)
-        return boxes_N4[suppress(boxes_N4, scores_N, _ALL_SCALES)]
+    def _scan_all(self, pictures: Sequence[Picture]) -> list[NDArray[np.float64]]:
+        """Return the boxes that P-Net proposes for each picture, (N, 4), the highest score first.
 
-    def _propose(self, level_13HW: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the boxes (N, 4) and scores (N,) of one scale, in its own pixels."""
-        scores_hw, offsets_4hw = (output[0].double().numpy() for output in self.pnet(normalise(level_13HW)))
-        least = max(_PNET_SCORE, np.sort(scores_hw, axis=None)[-_MAX_CANDIDATES:][0])
-        rows_N, columns_N = np.nonzero(scores_hw >= least)
+        Pictures of one size are scanned together: the network is so small that most of a call's time is overhead.
+        """
+        by_size: dict[tuple[int, int], list[int]] = {}
+        for index, picture in enumerate(pictures):
+            by_size.setdefault((picture.height, picture.width), []).append(index)
+        proposals = [np.empty((0, 4))] * len(pictures)
+        for indices in by_size.values():
+            for index, boxes_N4 in zip(indices, self._scan([pictures[index] for index in indices]), strict=True):
+                proposals[index] = boxes_N4
+        return proposals
+
+    def _scan(self, pictures: Sequence[Picture]) -> list[NDArray[np.float64]]:
+        """Return the boxes that P-Net proposes for each of several pictures of one size."""
+        height, width = pictures[0].height, pictures[0].width
+        shorter = min(height, width)
+        scale = min(self.pnet.input_size / (SMALLEST_FACE * shorter), 1.0)
+        found: list[list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = [[] for _ in pictures]
+        while round(scale * shorter) >= self.pnet.input_size:
+            level_B3HW = torch.cat([picture.scaled(scale) for picture in pictures])
+            to_picture_4 = np.tile((width / level_B3HW.shape[3], height / level_B3HW.shape[2]), 2)
+            for of_picture, (boxes_N4, scores_N) in zip(found, self._propose(level_B3HW), strict=True):
+                of_picture.append((boxes_N4 * to_picture_4, scores_N))
+            scale *= SCALE_FACTOR
+        return [_without_doubles(of_picture) for of_picture in found]
+
+    def _propose(self, level_B3HW: Tensor) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return the boxes (N, 4) and scores (N,) of each picture at one scale, in the scale's own pixels."""
+        scores_Bhw, offsets_B4hw = (output.double().numpy() for output in self.pnet(normalise(level_B3HW)))
+        return [self._boxes(*of_picture) for of_picture in zip(scores_Bhw, offsets_B4hw, strict=True)]
+
+    def _boxes(
+        self, scores_hw: NDArray[np.float64], offsets_4hw: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the boxes (N, 4) and scores (N,) of the squares of one scale that may hold a face."""
+        rows_N, columns_N = np.nonzero(scores_hw >= _PNET_SCORE)
+        if len(rows_N) > _MAX_CANDIDATES:
+            least = np.sort(scores_hw, axis=None)[-_MAX_CANDIDATES]
+            rows_N, columns_N = np.nonzero(scores_hw >= least)
         scores_N, offsets_N4 = scores_hw[rows_N, columns_N], offsets_4hw[:, rows_N, columns_N].T
         corners_N2 = np.stack([columns_N, rows_N], axis=1) * float(self.pnet.stride)
         squares_N4 = np.concatenate([corners_N2, corners_N2 + self.pnet.input_size], axis=1)
@@ -91,6 +113,13 @@ class Cascade:
         squares = [Squares.around(boxes_N4) for boxes_N4 in proposals]
         outputs = look_at(self.rnet, pictures, squares)
         return [_faces(of_picture, *output) for of_picture, output in zip(squares, outputs, strict=True)]
+
+
+def _without_doubles(found: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> NDArray[np.float64]:
+    """Return the boxes (N, 4) of all scales of a picture that do not overlap a better one, the highest score first."""
+    boxes_N4 = np.concatenate([np.empty((0, 4)), *(boxes_N4 for boxes_N4, _ in found)])
+    scores_N = np.concatenate([np.empty(0), *(scores_N for _, scores_N in found)])
+    return boxes_N4[suppress(boxes_N4, scores_N, _ALL_SCALES)]
 
 
 def _faces(squares: Squares, scores_N: NDArray[np.float64], offsets_N4: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -30,10 +30,10 @@ class PNet(nn.Module):
         self.box = nn.Conv2d(32, 4, 1)
         self.classes = nn.Conv2d(32, 2, 1)
 
-    def forward(self, images_13HW: Tensor) -> tuple[Tensor, Tensor]:
-        """Map an image to its squares' scores (1, h, w) and offsets (1, 4, h, w)."""
+    def forward(self, images_N3HW: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images to their squares' scores (N, h, w) and offsets (N, 4, h, w)."""
         # Pooling is several times faster channels-last.
-        features = self.features(images_13HW.contiguous(memory_format=torch.channels_last))
+        features = self.features(images_N3HW.contiguous(memory_format=torch.channels_last))
         return _probability(self.classes(features)), self.box(features)
 
 

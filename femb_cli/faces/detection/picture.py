@@ -50,11 +50,15 @@ class Squares:
         halves_N1 = self.sides_N[:, None] / 2
         return np.concatenate([self.middles_N2 - halves_N1, self.middles_N2 + halves_N1], axis=1)
 
+    @property
+    def axes_N22(self) -> NDArray[np.float64]:
+        """The squares' two axes of length 1, a row each."""
+        cosines_N, sines_N = np.cos(self.angles_N), np.sin(self.angles_N)
+        return np.stack([cosines_N, sines_N, -sines_N, cosines_N], axis=1).reshape(-1, 2, 2)
+
     def to_picture(self, points_NP2: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map points of the squares, where (0, 0) and (1, 1) are the corners, to the picture."""
-        cosines_N, sines_N = np.cos(self.angles_N), np.sin(self.angles_N)
-        axes_N22 = np.stack([cosines_N, sines_N, -sines_N, cosines_N], axis=1).reshape(-1, 2, 2)
-        return (points_NP2 - 0.5) * self.sides_N[:, None, None] @ axes_N22 + self.middles_N2[:, None]
+        return (points_NP2 - 0.5) * self.sides_N[:, None, None] @ self.axes_N22 + self.middles_N2[:, None]
 
 
 class Picture:
@@ -68,7 +72,8 @@ class Picture:
         self.height, self.width = pixels_HW3.shape[:2]
         # A view: in memory the colours of a pixel stay together, as torch's fastest kernels expect.
         self.pixels_13HW = pixels_HW3.permute(2, 0, 1)[None]
-        self._smallest, self._halves = self.pixels_13HW, [normalise(self.pixels_13HW)]
+        self._halves: list[Tensor] = [self.pixels_13HW]
+        self._inputs: dict[int, Tensor] = {}
 
     def turned(self, quarters: int) -> "Picture":
         """Return the picture turned counter-clockwise by quarters of a circle."""
@@ -83,27 +88,36 @@ class Picture:
 
         A square is interpolated from the smallest of the halves that still has its resolution.
         """
-        centres_S = (np.arange(size) + 0.5) / size
-        points_P2 = np.stack(np.meshgrid(centres_S, centres_S), axis=2).reshape(-1, 2)
-        places_NP2 = squares.to_picture(np.broadcast_to(points_P2, (len(squares), size * size, 2)))
-        grids_NSS2 = (places_NP2 * (2 / self.width, 2 / self.height) - 1).reshape(-1, size, size, 2)
+        grids_NSS2 = self._grids(squares, size)
         halvings_N = np.log2(np.maximum(squares.sides_N / size, 1)).astype(int)
         inputs_N3SS = torch.empty(len(squares), 3, size, size)
         for halvings in np.unique(halvings_N):
             chosen = np.flatnonzero(halvings_N == halvings)
             # As one tall image, because grid_sample would need a copy of the picture for every square.
-            grid_1HW2 = torch.from_numpy(grids_NSS2[chosen]).float().reshape(1, -1, size, 2)
-            cut_13HW = F.grid_sample(self._half(halvings), grid_1HW2, align_corners=False)
+            grid_1HW2 = grids_NSS2[chosen].reshape(1, -1, size, 2)
+            cut_13HW = F.grid_sample(self._input(int(halvings)), grid_1HW2, align_corners=False)
             inputs_N3SS[chosen] = cut_13HW.reshape(3, len(chosen), size, size).transpose(0, 1)
         return inputs_N3SS
 
-    def _half(self, halvings: int) -> Tensor:
+    def _grids(self, squares: Squares, size: int) -> Tensor:
+        """Return where each pixel of the squares lies, (N, S, S, 2): -1 and 1 are the picture's edges."""
+        scale_2 = np.array([2 / self.width, 2 / self.height])
+        axes_N22 = squares.axes_N22 * squares.sides_N[:, None, None] * scale_2
+        middles_N2 = squares.middles_N2 * scale_2 - 1
+        centres_S = (torch.arange(size) + 0.5) / size - 0.5
+        points_P2 = torch.stack(torch.meshgrid(centres_S, centres_S, indexing="xy"), dim=2).reshape(-1, 2)
+        grids_NP2 = torch.from_numpy(middles_N2).float()[:, None] + points_P2 @ torch.from_numpy(axes_N22).float()
+        return grids_NP2.reshape(-1, size, size, 2)
+
+    def _input(self, halvings: int) -> Tensor:
         """Return the picture after so many halvings of its sides, or as many as it allows, as a network's input."""
-        while len(self._halves) <= halvings and min(self._smallest.shape[2:]) > 1:
-            height, width = self._smallest.shape[2:]
-            self._smallest = shrink(self._smallest, (height + 1) // 2, (width + 1) // 2)
-            self._halves.append(normalise(self._smallest))
-        return self._halves[min(halvings, len(self._halves) - 1)]
+        while len(self._halves) <= halvings and min(self._halves[-1].shape[2:]) > 1:
+            height, width = self._halves[-1].shape[2:]
+            self._halves.append(shrink(self._halves[-1], (height + 1) // 2, (width + 1) // 2))
+        halvings = min(halvings, len(self._halves) - 1)
+        if halvings not in self._inputs:
+            self._inputs[halvings] = normalise(self._halves[halvings])
+        return self._inputs[halvings]
 
 
 def normalise(pixels_13HW: Tensor) -> Tensor:
