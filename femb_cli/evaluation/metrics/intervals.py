@@ -55,8 +55,7 @@ def bootstrap(
     Raises:
         FembError: if the level is not in (0, 1), or as `resamples` when they are drawn.
     """
-    if not 0.0 < level < 1.0:
-        raise FembError(f"a confidence level lies between 0 and 1, not at {level}")
+    check_level(level)
     parts = [{name: metric(some) for name, metric in metrics.items()} for some in resamples]
     intervals = {}
     for name in metrics:
@@ -65,6 +64,16 @@ def bootstrap(
             low, high = np.quantile(values, [(1.0 - level) / 2, (1.0 + level) / 2])
             intervals[name] = Interval(float(low), float(high), level)
     return intervals
+
+
+def check_level(level: float) -> None:
+    """Refuse a confidence level that is not in (0, 1).
+
+    Raises:
+        FembError: it is not.
+    """
+    if not 0.0 < level < 1.0:
+        raise FembError(f"a confidence level lies between 0 and 1, not at {level}")
 
 
 def edge_interval(count: int, trials: int, *, level: float = 0.95) -> Interval:

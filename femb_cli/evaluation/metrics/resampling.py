@@ -14,7 +14,7 @@ impostor pair belongs to two subjects, and its weight is the product of their we
 "Bootstrapping data arrays of arbitrary order", Annals of Applied Statistics 6, 2012, https://arxiv.org/abs/1106.2125.
 This estimate of the variance is too large, by a factor of up to three if subjects make no difference at all.
 
-Shape suffixes: N pairs, S subjects, R resamples, T thresholds, descending.
+Shape suffixes: N pairs, G genuine pairs, I impostor pairs, S subjects, R resamples, T thresholds, descending.
 """
 
 from collections.abc import Iterator
@@ -97,28 +97,99 @@ def resample_subjects(
         FembError: as `roc_curve`; if the numbers of subjects and pairs differ, or the subjects contradict the flags; or
             if a resample has no pair of one kind because there are too few subjects.
     """
-    points = roc_points(roc_curve(scores_N, genuine_N))
-    genuine = np.asarray(genuine_N, dtype=bool)
-    left, right, num_subjects = _subject_numbers(left_N, right_N, genuine)
-    # Index of the highest threshold that accepts each pair; the infinite threshold has index 0.
-    ascending = points.threshold_T[::-1].copy()
-    num_thresholds = len(ascending)
-    first_accepting = (num_thresholds - np.searchsorted(ascending, scores_N, side="right")).astype(np.int32)
-    genuine_pairs, impostor_pairs = (
-        _GroupedPairs.of(first_accepting[kind], left[kind], right[kind]) for kind in (genuine, ~genuine)
-    )
+    pairs = _SortedPairs.of(scores_N, genuine_N)
+    left, right, num_subjects = _subject_numbers(left_N, right_N, pairs.genuine_N)
+    left_G, left_I = pairs.by_kind(left)
+    _, right_I = pairs.by_kind(right)
     one_each = np.ones(num_subjects, dtype=np.int64)
-    for num_rows in _block_rows(num_resamples, max(num_thresholds, len(genuine))):
+    for num_rows in _block_rows(num_resamples, pairs.num_weights):
         drawn_RS = _multinomial(one_each, num_rows, generator).astype(np.int32)
-        genuine_RT = genuine_pairs.accepted(drawn_RS[:, genuine_pairs.left], num_thresholds)
-        impostor_weights = drawn_RS[:, impostor_pairs.left] * drawn_RS[:, impostor_pairs.right]
-        impostor_RT = impostor_pairs.accepted(impostor_weights, num_thresholds)
-        if not (genuine_RT[:, -1].all() and impostor_RT[:, -1].all()):
+        resamples = pairs.weighted(drawn_RS[:, left_G], drawn_RS[:, left_I] * drawn_RS[:, right_I])
+        if not (resamples.genuine_RT[:, -1].all() and resamples.impostor_RT[:, -1].all()):
             raise FembError(
                 f"{num_subjects} subjects are too few to resample: some draws have no genuine or no impostor pair",
                 hint="resample pairs instead, or use a list with more subjects",
             )
-        yield Resamples(points.threshold_T, genuine_RT, impostor_RT)
+        yield resamples
+
+
+def resample_same_pairs(
+    scores_N: ArrayLike, genuine_N: ArrayLike, generator: np.random.Generator, *, num_resamples: int = 1000
+) -> Iterator[Resamples]:
+    """Draw genuine and impostor pairs as `resample_pairs`, but the same ones for every list of scores.
+
+    Two networks' scores of the same pairs, with generators of the same seed, get the same resamples, so that their
+    metrics can be subtracted. The time grows with pairs times resamples.
+
+    Args:
+        scores_N: similarity of each pair, finite.
+        genuine_N: true where both images show the same person.
+        generator: the source of randomness.
+        num_resamples: number of resamples.
+
+    Yields:
+        The resamples, in blocks of about a million weights.
+
+    Raises:
+        FembError: as `roc_curve`.
+    """
+    pairs = _SortedPairs.of(scores_N, genuine_N)
+    num_genuine = int(np.count_nonzero(pairs.genuine_N))
+    numbers = (num_genuine, len(pairs.genuine_N) - num_genuine)
+    # A generator for each kind, so that the draws do not depend on the blocks, which the thresholds decide about.
+    drawers = [
+        (np.ones(number, dtype=np.int64), of_kind) for number, of_kind in zip(numbers, generator.spawn(2), strict=True)
+    ]
+    for num_rows in _block_rows(num_resamples, pairs.num_weights):
+        genuine_RG, impostor_RI = (
+            _multinomial(one_each, num_rows, of_kind).astype(np.int32) for one_each, of_kind in drawers
+        )
+        yield pairs.weighted(genuine_RG[:, pairs.genuine.order], impostor_RI[:, pairs.impostor.order])
+
+
+@dataclass(frozen=True, eq=False)
+class _SortedPairs:
+    """Scored pairs of both kinds, grouped by the highest threshold that accepts them.
+
+    Attributes:
+        genuine_N: whether each pair is genuine.
+        threshold_T: the thresholds.
+        genuine: the order of the genuine pairs.
+        impostor: the order of the impostor pairs.
+    """
+
+    genuine_N: NDArray[np.bool_]
+    threshold_T: NDArray[np.float64]
+    genuine: "_GroupedPairs"
+    impostor: "_GroupedPairs"
+
+    @classmethod
+    def of(cls, scores_N: ArrayLike, genuine_N: ArrayLike) -> "_SortedPairs":
+        threshold_T = roc_points(roc_curve(scores_N, genuine_N)).threshold_T
+        genuine = np.asarray(genuine_N, dtype=bool)
+        # Index of the highest threshold that accepts each pair; the infinite threshold has index 0.
+        first_accepting = len(threshold_T) - np.searchsorted(threshold_T[::-1].copy(), scores_N, side="right")
+        first_accepting = first_accepting.astype(np.int32)
+        grouped = (_GroupedPairs.of(first_accepting[kind]) for kind in (genuine, ~genuine))
+        return cls(genuine, threshold_T, *grouped)
+
+    @property
+    def num_weights(self) -> int:
+        """Number of weights that a resample takes in memory."""
+        return max(len(self.threshold_T), len(self.genuine_N))
+
+    def by_kind(self, values_N: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return a number of each genuine and of each impostor pair, group after group."""
+        return values_N[self.genuine_N][self.genuine.order], values_N[~self.genuine_N][self.impostor.order]
+
+    def weighted(self, genuine_RG: NDArray[np.int32], impostor_RI: NDArray[np.int32]) -> Resamples:
+        """Return the resamples in which the pairs have these weights, in the order of `by_kind`."""
+        num_thresholds = len(self.threshold_T)
+        return Resamples(
+            self.threshold_T,
+            self.genuine.accepted(genuine_RG, num_thresholds),
+            self.impostor.accepted(impostor_RI, num_thresholds),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,24 +197,20 @@ class _GroupedPairs:
     """Pairs of one kind, grouped by the highest threshold that accepts them.
 
     Attributes:
-        left: int32, subject of the first image of each pair.
-        right: int32, subject of the second image.
+        order: the pairs, group after group.
         thresholds: number of each group's threshold.
         starts: place of each group's first pair.
     """
 
-    left: NDArray[np.int32]
-    right: NDArray[np.int32]
+    order: NDArray[np.intp]
     thresholds: NDArray[np.int32]
     starts: NDArray[np.intp]
 
     @classmethod
-    def of(
-        cls, first_accepting: NDArray[np.int32], left: NDArray[np.int32], right: NDArray[np.int32]
-    ) -> "_GroupedPairs":
+    def of(cls, first_accepting: NDArray[np.int32]) -> "_GroupedPairs":
         order = np.argsort(first_accepting, kind="stable")
         thresholds, starts = np.unique(first_accepting[order], return_index=True)
-        return cls(left[order], right[order], thresholds, starts)
+        return cls(order, thresholds, starts)
 
     def accepted(self, weights_RN: NDArray[np.int32], num_thresholds: int) -> NDArray[np.int64]:
         """Total weight of the pairs that each threshold accepts, (resamples, thresholds)."""
