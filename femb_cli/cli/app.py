@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from femb_cli import __version__
 from femb_cli.cli import (
+    about,
     align,
     compare,
     config,
@@ -29,6 +31,7 @@ from femb_cli.cli import (
     verify,
 )
 from femb_cli.cli import list as listing
+from femb_cli.cli.usage import explain_usage_error
 from femb_cli.errors import FembError
 from femb_cli.runtime.allocator import keep_freed_memory
 from femb_cli.runtime.signals import Interrupted
@@ -45,22 +48,21 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(convert.convert)
-app.command()(train.train)
-app.command()(align.align)
-app.command()(embed.embed)
-app.command()(search.search)
-app.command()(group.group)
-app.command()(verify.verify)
-app.command()(identify.identify)
-app.command()(compare.compare)
-app.command()(export.export)
-app.command("convert-checkpoint")(convert_checkpoint.convert_checkpoint)
-app.command()(report.report)
-app.command("list")(listing.list_entries)
-app.command()(config.config)
-app.command()(inspect.inspect)
-app.command()(env.env)
+_COMMANDS = {
+    "Use faces": (align.align, embed.embed, search.search, group.group, compare.compare),
+    "Train networks": (convert.convert, train.train, report.report),
+    "Measure networks": (verify.verify, identify.identify),
+    "Move networks": (convert_checkpoint.convert_checkpoint, export.export),
+    "Look things up": (listing.list_entries, config.config, inspect.inspect, env.env, about.version, about.show_help),
+}
+"""The commands by what people want to do, in the order of the help."""
+
+_NAMES = {"list_entries": "list", "show_help": "help"}
+
+for _purpose, _functions in _COMMANDS.items():
+    for _function in _functions:
+        _name = _NAMES.get(_function.__name__, _function.__name__.replace("_", "-"))
+        app.command(_name, rich_help_panel=_purpose)(_function)
 
 
 def _print_version(wanted: bool) -> None:
@@ -93,19 +95,28 @@ def run(arguments: Sequence[str]) -> int:
         The exit code: 0 done, 1 failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.
     """
     try:
-        app(args=name_bare_resume(arguments), prog_name="femb")
+        ended = app(args=name_bare_resume(arguments), prog_name="femb", standalone_mode=False)
+        return ended if isinstance(ended, int) else 0
+    except TyperException as error:
+        return report_usage_error(error)
+    except typer.Abort:
+        return print_error(FembError("aborted"))
     except (FembError, OSError) as error:
         if os.environ.get("FEMB_DEBUG"):
             raise
         explained = error if isinstance(error, FembError) else explain_os_error(error)
-        print_error(explained)
-        return explained.exit_code
+        return print_error(explained)
     except Interrupted as interruption:
         typer.echo(f"\n{interruption.message or 'interrupted'}", err=True)
         return interruption.exit_code
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-    return 0
+
+
+def report_usage_error(error: TyperException) -> int:
+    """Print what Typer says about the arguments; of `femb` alone, which is no error, Typer has printed the help."""
+    explained = explain_usage_error(error)
+    return 0 if explained is None else print_error(explained)
 
 
 def explain_os_error(error: OSError) -> FembError:
@@ -114,12 +125,13 @@ def explain_os_error(error: OSError) -> FembError:
     return FembError(f"{path}{error.strerror or error}")
 
 
-def print_error(error: FembError) -> None:
-    """Print an error, in one line, and its hint on stderr."""
+def print_error(error: FembError) -> int:
+    """Print an error, in one line, and its hint on stderr; return its exit code."""
     message = cut(error.message, most=MOST_OF_MESSAGE).replace("\n", "\\n")
     typer.echo(f"error: {printable(message)}", err=True)
     if error.hint:
-        typer.echo(f"\nhint: {printable(error.hint)}", err=True)
+        typer.echo(f"hint: {printable(error.hint)}", err=True)
+    return error.exit_code
 
 
 def name_bare_resume(arguments: Sequence[str]) -> list[str]:

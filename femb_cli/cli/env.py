@@ -11,7 +11,7 @@ PACKAGES = ("torch", "torchvision", "accelerate", "datasets", "numpy", "safetens
 
 
 def env(json: options.Json = False) -> None:
-    """Show the versions, the processor and the GPUs of this machine, for a bug report.
+    """Show the versions, the processor and the GPUs of this machine, and how femb computes on it.
 
     \b
     Examples:
@@ -22,6 +22,10 @@ def env(json: options.Json = False) -> None:
 
     import torch
 
+    from femb_cli.inference.precision import fastest_precision
+    from femb_cli.runtime.devices import has_bfloat16, pick_device
+
+    device = pick_device(None)
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     Output(json=json).fields(
         {
@@ -32,6 +36,11 @@ def env(json: options.Json = False) -> None:
             "cpu cores": str(os.cpu_count()),
             "cuda": torch.version.cuda or "none",
             "gpus": ", ".join(gpus) or "none",
+            "cpu kernels": torch.backends.cpu.get_cpu_capability(),
+            "device": str(device),
+            "femb embed": fastest_precision(device),
+            "femb embed --exact": "float32",
+            "femb train": "precision fp32, or bf16" if has_bfloat16(device) else "precision fp32; bf16 is emulated",
         }
     )
 

@@ -1,6 +1,9 @@
 """`femb list`."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import fill
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -9,11 +12,13 @@ from femb_cli.cli.output import Output, format_pairs, percent
 
 Kind = Literal["headers", "backbones", "augmentations", "benchmarks", "configs", "families", "models", "runs"]
 MODEL_COLUMNS = ("model", "network", "trained on", "LFW %", "IJB-C %", "femb fetches it", "licence")
+BACKBONE_COLUMNS = ("backbone", "million parameters", "GMAC an image", "input")
+BENCHMARK_COLUMNS = ("benchmark", "files", "title")
 RUN_COLUMNS = ("run", "status", "step", "loss", "best", "data", "changed")
 
 
 def list_entries(
-    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    kind: Annotated[Kind | None, typer.Argument(help="What to list. Default: the names of everything.")] = None,
     json: options.Json = False,
 ) -> None:
     """List headers, backbones, augmentations, benchmarks, configurations, families of weights, models, or your runs.
@@ -22,19 +27,78 @@ def list_entries(
 
     \b
     Examples:
+      femb list
       femb list headers
       femb list models
       femb list runs
     """
-    if kind == "runs":
-        _list_runs(Output(json=json))
-        return
-    if kind == "models":
-        _list_models(Output(json=json))
-        return
-    entries = _entries(kind)
-    document = [{"name": name, "description": text} for name, text in entries.items()]
-    Output(json=json).result(document, format_pairs(entries))
+    output = Output(json=json)
+    if kind is None:
+        _list_names(output)
+    elif kind in _TABLES:
+        _TABLES[kind](output)
+    else:
+        entries = _entries(kind)
+        document = [{"name": name, "description": text} for name, text in entries.items()]
+        output.result(document, format_pairs(entries))
+
+
+def _list_names(output: Output) -> None:
+    """Show the names of everything, in groups."""
+    from femb_cli.checkpoints.official.published import PUBLISHED
+    from femb_cli.checkpoints.runs import runs_folder
+    from femb_cli.training.run.run_status import list_runs
+
+    names = {kind: list(_entries(kind)) for kind in get_args(Kind) if kind not in ("models", "runs")}
+    names["models"] = list(PUBLISHED)
+    names["runs"] = [str(status.run) for status in list_runs(runs_folder())]
+    width = max(map(len, names))
+    paragraphs = [
+        fill(", ".join(some) or "none", 79, initial_indent=kind.ljust(width + 3), subsequent_indent=" " * (width + 3))
+        for kind, some in names.items()
+    ]
+    output.result(names, "\n".join(paragraphs))
+    output.next("femb list headers", "femb list benchmarks", "femb list models")
+
+
+def _list_backbones(output: Output) -> None:
+    """Show the networks with their size and what an image costs."""
+    output.load_libraries()
+    from femb_cli.backbones import build_empty_backbone
+    from femb_cli.backbones.operations import operations_to_embed
+    from femb_cli.config.registry import make
+    from femb_cli.config.schema import BackboneConfig
+
+    documents, rows = [], []
+    for name, description in _entries("backbones").items():
+        config = make(BackboneConfig, name)
+        parameters = sum(parameter.numel() for parameter in build_empty_backbone(config).parameters())
+        operations = operations_to_embed(config)
+        about = {"parameters": parameters, "operations": operations, "input_size": config.input_size}
+        documents.append({"name": name, "description": description, **about})
+        rows.append((name, f"{parameters / 1e6:.1f}", f"{operations / 2e9:.2f}", str(config.input_size)))
+    output.table(documents, BACKBONE_COLUMNS, rows)
+    output.say("\nGMAC: 10^9 multiplications and additions for an image, half of the floating-point operations")
+
+
+def _list_benchmarks(output: Output) -> None:
+    """Show the benchmarks, and whether their files are here."""
+    import os
+
+    from femb_cli.evaluation.verification.benchmark_files import is_here
+    from femb_cli.evaluation.verification.benchmarks import BENCHMARKS, DRAWN
+
+    given = os.environ.get("FEMB_DATA_DIR")
+    folder = Path(given) if given else None
+    documents, rows = [], []
+    for name, benchmark in BENCHMARKS.items():
+        here = is_here(benchmark, folder)
+        source = "here" if here else "drawn by femb" if name == DRAWN else "fetched" if benchmark.url else "missing"
+        documents.append({"name": name, "description": benchmark.title, "files": source, "origin": benchmark.origin})
+        rows.append((name, source, benchmark.title))
+    width = max(len(title) for _, _, title in rows)
+    output.table(documents, BENCHMARK_COLUMNS, [(name, source, title.ljust(width)) for name, source, title in rows])
+    output.say("\nfiles: looked for in FEMB_DATA_DIR and femb's cache; --json says where missing ones come from")
 
 
 def _list_runs(output: Output) -> None:
@@ -140,3 +204,12 @@ def _first_line(text: str) -> str:
 def _is_published(config: str) -> bool:
     """Whether a configuration is a published recipe: these are listed last, because a newcomer needs the others."""
     return "\n# Published:" in config
+
+
+_TABLES: dict[Kind, Callable[[Output], None]] = {
+    "backbones": _list_backbones,
+    "benchmarks": _list_benchmarks,
+    "models": _list_models,
+    "runs": _list_runs,
+}
+"""What is shown in a table; all other kinds have a name and a line of text each."""

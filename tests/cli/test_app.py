@@ -39,10 +39,37 @@ def test_wrong_usage_ends_with_2(femb, arguments):
     assert "Traceback" not in result.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (["trian"], "no such command 'trian'", "did you mean 'train'?"),
+        (["train", "--hedaer", "arcface"], "femb train has no option --hedaer", "did you mean --header?"),
+        (["train", "--qqq"], "femb train has no option --qqq", "femb train --help shows what it takes"),
+        (["convert"], "missing argument 'SRC'", "femb convert --help shows what it takes"),
+        (["train", "--steps", "x"], "invalid value for '--steps': it has to be an integer", "femb train --help"),
+        (["search", "a", "b", "-k", "0"], "it has to be greater than or equal to 1", "femb search --help"),
+        (["list", "backbone"], "'backbone' is not one of 'headers', 'backbones'", "did you mean backbones?"),
+        (["help", "trian"], "femb has no command 'trian'", "femb --help lists them"),
+    ],
+)
+def test_wrong_arguments_are_one_error_and_one_hint(femb, arguments, error, hint):
+    result = femb(*arguments)
+    first, second = result.err.splitlines()
+    assert first.startswith("error: ") and error in first
+    assert second.startswith("hint: ") and hint in second
+    assert (result.code, result.out) == (2, "")
+
+
+def test_the_help_and_the_version_are_commands_too(femb):
+    assert femb("version").out == f"femb {__version__}\n"
+    assert femb("help").out.strip() == femb("--help").out.strip() == femb().out.strip()
+    assert femb("help", "train").out.strip() == femb("train", "--help").out.strip()
+
+
 def test_an_error_and_its_hint_go_to_stderr(capsys):
     print_error(FembError("no faces", hint="bring some"))
     print_error(FembError("no light"))
-    assert capsys.readouterr() == ("", "error: no faces\n\nhint: bring some\nerror: no light\n")
+    assert capsys.readouterr() == ("", "error: no faces\nhint: bring some\nerror: no light\n")
 
 
 def test_debugging_shows_the_traceback(femb, monkeypatch):

@@ -23,3 +23,10 @@ def test_the_text_has_the_same_fields(femb):
     for line, (name, value) in zip(lines, shown.items(), strict=True):
         assert line.startswith(name)
         assert line.endswith(value)
+
+
+def test_it_says_how_femb_computes_here(femb):
+    shown = json.loads(femb("env", "--json").out)
+    assert shown["femb embed"] in ("float32", "bfloat16", "float16")
+    assert shown["femb train"].startswith("precision fp32")
+    assert shown["device"] in ("cpu", "cuda", "mps")

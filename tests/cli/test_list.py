@@ -27,7 +27,33 @@ def test_every_kind_lists_its_names_with_a_description(femb, kind):
     assert {entry["name"] for entry in entries} >= NAMES[kind]
     assert all(entry["description"] and "\n" not in entry["description"] for entry in entries)
     lines = femb("list", kind).out.splitlines()
-    assert [line.split()[0] for line in lines] == [entry["name"] for entry in entries]
+    assert [line.split()[0] for line in lines][-len(entries) :] == [entry["name"] for entry in entries]
+
+
+def test_without_a_kind_all_names_are_listed(femb):
+    names = json.loads(femb("list", "--json").out)
+    assert all(set(names[kind]) >= some for kind, some in NAMES.items())
+    assert names["runs"] == [] and "mobilefacenet_foamliu" in names["models"]
+    lines = femb("list").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].split() == ["runs", "none"]
+
+
+def test_backbones_have_their_published_numbers_of_parameters_and_operations(femb):
+    entries = {entry["name"]: entry for entry in json.loads(femb("list", "backbones", "--json").out)}
+    # As InsightFace publishes: 43.59 million parameters, 6.31 billion multiply-adds.
+    assert entries["iresnet50"]["parameters"] == pytest.approx(43.59e6, rel=1e-3)
+    assert entries["iresnet50"]["operations"] / 2 == pytest.approx(6.31e9, rel=2e-3)
+    assert entries["iresnet50"]["input_size"] == 112
+
+
+def test_benchmarks_say_whether_their_files_are_here(femb, tmp_path, monkeypatch):
+    monkeypatch.setenv("FEMB_DATA_DIR", str(tmp_path))
+    (tmp_path / "calfw.bin").touch()
+    files = {entry["name"]: entry["files"] for entry in json.loads(femb("list", "benchmarks", "--json").out)}
+    assert files["calfw"] == "here"
+    assert files["cplfw"] == "missing"
+    assert files["synthetic"] == "drawn by femb"
 
 
 def test_headers_and_configs_are_described_by_their_own_first_line(femb):

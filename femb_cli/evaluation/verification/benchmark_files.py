@@ -73,6 +73,16 @@ def find_set_file(benchmark: Benchmark, data_dir: Path | None) -> Path | None:
     return found
 
 
+def is_here(benchmark: Benchmark, data_dir: Path | None) -> bool:
+    """Whether the files of a benchmark are in the folders that `locate` searches, so that nothing is downloaded."""
+    folders = _folders(benchmark, data_dir)
+    files = [file for file in (benchmark.archive, benchmark.pairs) if file]
+    if benchmark.archive is not None and all(_archive_or_folder(folders, file) for file in files):
+        return True
+    set_file = benchmark.set_file
+    return set_file is not None and any((folder / set_file).is_file() for folder in folders)
+
+
 def _download_folder(benchmark: Benchmark, data_dir: Path | None) -> Path:
     """The folder where a missing file goes."""
     return data_dir or cache_folder() / benchmark.name

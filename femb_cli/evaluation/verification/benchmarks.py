@@ -46,6 +46,9 @@ def _insightface_set(name: str, title: str) -> Benchmark:
     )
 
 
+DRAWN = "synthetic"
+"""The benchmark that femb draws itself."""
+
 BENCHMARKS = {
     benchmark.name: benchmark
     for benchmark in (
@@ -84,7 +87,7 @@ BENCHMARKS = {
         _insightface_set("cplfw", "CPLFW (cross-pose LFW)"),
         _insightface_set("vgg2_fp", "VGG2-FP"),
         Benchmark(
-            name="synthetic",
+            name=DRAWN,
             title="femb's procedural faces",
             archive=None,
             pairs="pairs.txt",

@@ -1,0 +1,51 @@
+"""Usage errors in femb's own words: what is wrong with the arguments of a command, and what it takes."""
+
+import re
+from difflib import get_close_matches
+
+from typer.exceptions import TyperException
+
+from femb_cli.errors import UsageError
+
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+def explain_usage_error(error: TyperException) -> UsageError | None:
+    """Return the error of wrong arguments, in one line, with a hint; None if there were no arguments at all.
+
+    Args:
+        error: Typer's error; its class says what it is about, but is not public.
+    """
+    kind, context = type(error).__name__, getattr(error, "ctx", None)
+    if kind == "NoArgsIsHelpError":
+        return None
+    command = "femb" if context is None else context.command_path
+    hint = f"{command} --help shows what it takes"
+    if kind == "NoSuchOption":
+        option, known = getattr(error, "option_name", ""), getattr(error, "possibilities", None)
+        return UsageError(f"{command} has no option {option}", hint=_propose(known) or hint)
+    message, _, proposal = " ".join(error.format_message().split()).partition(" Did you mean ")
+    problem = _as_clause(_in_plain_words(message))
+    return UsageError(problem, hint=f"did you mean {proposal}" if proposal else _nearest(problem) or hint)
+
+
+def _in_plain_words(message: str) -> str:
+    """Remove the phrases of the library that checks values."""
+    plain = message.replace("Value error, ", "").replace("Input should be", "it has to be")
+    return plain.partition(", unable to parse")[0].replace("a valid integer", "an integer").replace("a valid", "a")
+
+
+def _nearest(problem: str) -> str:
+    """Propose the choice that is most like the one given, in `'r50' is not one of 'a', 'b'`."""
+    given, _, choices = problem.partition(" is not one of ")
+    nearest = get_close_matches(given.rpartition(" ")[2].strip("'"), _QUOTED.findall(choices), n=1)
+    return f"did you mean {nearest[0]}?" if nearest else ""
+
+
+def _propose(names: object) -> str:
+    return f"did you mean {' or '.join(sorted(names))}?" if isinstance(names, list) and names else ""
+
+
+def _as_clause(sentence: str) -> str:
+    """Return a sentence without its capital letter and its full stop."""
+    return sentence[:1].lower() + sentence[1:].removesuffix(".")
