@@ -33,4 +33,4 @@ def show_help(
     if command is not None and shown is None:
         raise UsageError(f"femb has no command {command!r}", hint="femb --help lists them")
     with typer.Context(shown, info_name=command, parent=top) if shown is not None else top as own:
-        own.get_help()  # prints it
+        typer.echo(own.get_help())

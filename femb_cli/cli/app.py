@@ -31,6 +31,7 @@ from femb_cli.cli import (
     verify,
 )
 from femb_cli.cli import list as listing
+from femb_cli.cli.help import Command, Group
 from femb_cli.cli.usage import explain_usage_error
 from femb_cli.errors import FembError
 from femb_cli.runtime.allocator import keep_freed_memory
@@ -42,10 +43,10 @@ MOST_OF_MESSAGE = 2000
 
 app = typer.Typer(
     name="femb",
+    cls=Group,
     help="Train, run and verify face embedding networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS = {
@@ -62,7 +63,7 @@ _NAMES = {"list_entries": "list", "show_help": "help"}
 for _purpose, _functions in _COMMANDS.items():
     for _function in _functions:
         _name = _NAMES.get(_function.__name__, _function.__name__.replace("_", "-"))
-        app.command(_name, rich_help_panel=_purpose)(_function)
+        app.command(_name, cls=Command, rich_help_panel=_purpose)(_function)
 
 
 def _print_version(wanted: bool) -> None:
@@ -114,9 +115,12 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def report_usage_error(error: TyperException) -> int:
-    """Print what Typer says about the arguments; of `femb` alone, which is no error, Typer has printed the help."""
+    """Print what is wrong with the arguments; the help if there are none. Return the exit code."""
     explained = explain_usage_error(error)
-    return 0 if explained is None else print_error(explained)
+    if explained is None:
+        typer.echo(error.message)
+        return 0
+    return print_error(explained)
 
 
 def explain_os_error(error: OSError) -> FembError:

@@ -7,18 +7,31 @@ import typer
 
 Choice = Literal["main", "largest", "center", "all"]
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")]
+Json = Annotated[bool, typer.Option("--json", rich_help_panel="Output", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel="Output", help="Print results and errors only.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", rich_help_panel="Output", help="Replace an output that exists.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", rich_help_panel="Output", help="Show what would be done, and do nothing.")
+]
 Device = Annotated[
     str | None,
-    typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1 or mps. Default: a GPU if there is one."),
+    typer.Option(
+        "--device",
+        rich_help_panel="Machine",
+        metavar="DEVICE",
+        help="cpu, cuda, cuda:1 or mps. Default: a GPU if there is one.",
+    ),
 ]
 Model = Annotated[
     Path | None,
     typer.Option(
-        "--model", "-m", metavar="MODEL", help="Run, checkpoint or .onnx file. Default: the newest finished run."
+        "--model",
+        "-m",
+        rich_help_panel="Model",
+        metavar="MODEL",
+        help="Run, checkpoint or .onnx file. Default: the newest finished run.",
     ),
 ]
 AlignChoice = Literal["auto", "never", "always"]
@@ -26,6 +39,7 @@ Align = Annotated[
     AlignChoice,
     typer.Option(
         "--align",
+        rich_help_panel="Photos",
         help="Find and align the faces of images larger than 112 x 112 pixels (auto), of none, or of all.",
     ),
 ]
@@ -33,26 +47,37 @@ Faces = Annotated[
     Choice,
     typer.Option(
         "--faces",
+        rich_help_panel="Photos",
         help="Which faces of a photo: a large one near the middle (main), the largest, the one in the center, or all.",
     ),
 ]
 OneFace = Annotated[
-    Literal["main", "largest", "center"], typer.Option("--faces", help="Which face of a photo; see femb embed --help.")
+    Literal["main", "largest", "center"],
+    typer.Option("--faces", rich_help_panel="Photos", help="Which face of a photo; see femb embed --help."),
 ]
 Detector = Annotated[
     str,
     typer.Option(
-        "--detector", metavar="NAME", help="mtcnn, yunet (faster, downloaded once), or the path of YuNet's ONNX file."
+        "--detector",
+        rich_help_panel="Photos",
+        metavar="NAME",
+        help="mtcnn, yunet (faster, downloaded once), or the path of YuNet's ONNX file.",
     ),
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option("--batch-size", min=1, help="Images in a batch of each process. Default: 64 on a CPU, 128 on a GPU."),
+    typer.Option(
+        "--batch-size",
+        rich_help_panel="Machine",
+        min=1,
+        help="Images in a batch of each process. Default: 64 on a CPU, 128 on a GPU.",
+    ),
 ]
 Exact = Annotated[
     bool,
     typer.Option(
         "--exact",
+        rich_help_panel="Machine",
         help="Compute in plain float32, with the same numbers in every run. Default: faster, cosine at least 0.9998.",
     ),
 ]
@@ -61,6 +86,7 @@ FlipAsStored = Annotated[
     bool | None,
     typer.Option(
         "--flip/--no-flip",
+        rich_help_panel="Model",
         help="Add the embedding of the mirror image. Default: as the stored embeddings, or else as the model.",
     ),
 ]
@@ -69,10 +95,16 @@ Images = Annotated[
     typer.Option("--images", metavar="DIR", help="The images of stored embeddings: a folder, zip or dataset."),
 ]
 Processes = Annotated[
-    int | None, typer.Option("--processes", min=1, help="Processes to start on this machine. Default: 1.")
+    int | None,
+    typer.Option(
+        "--processes", rich_help_panel="Machine", min=1, help="Processes to start on this machine. Default: 1."
+    ),
 ]
 Gpus = Annotated[
-    int | None, typer.Option("--gpus", min=1, help="GPUs to use, one process each. Default: 1 if there is one.")
+    int | None,
+    typer.Option(
+        "--gpus", rich_help_panel="Machine", min=1, help="GPUs to use, one process each. Default: 1 if there is one."
+    ),
 ]
 DataDir = Annotated[
     Path | None,
