@@ -7,6 +7,7 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.output import Output, format_pairs, percent
+from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from femb_cli.training.planning.job import TrainRequest
@@ -78,6 +79,8 @@ def train(
     from femb_cli.training.planning.job import TrainRequest
 
     output = Output(json=json, quiet=quiet)
+    if None not in (steps, epochs):
+        raise UsageError("--steps and --epochs exclude each other", hint="each of them is the length of the run")
     chosen = {
         "data": {"name": "dataset", "path": data} if data not in (None, "synthetic") else data,
         "header": header,
@@ -109,8 +112,11 @@ def train(
 
 def _show_plan(request: "TrainRequest", output: Output) -> None:
     """Print what a training would do."""
+    from femb_cli.runtime.devices import check_devices, pick_device
     from femb_cli.training.session import describe
 
+    check_devices(request.processes or 1, request.gpus, request.device)
+    pick_device(request.device)
     plan = describe(request, say=output.say)
     output.result(plan, plan["config"] + "\n" + format_pairs({k: v for k, v in plan.items() if k != "config"}))
 

@@ -4,6 +4,7 @@ pydantic checks the values. This module turns its errors into UsageErrors that n
 """
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable
@@ -78,20 +79,18 @@ def _explain(error: ErrorDetails, schema: Any, where: str) -> UsageError:
     location, value = error["loc"], with_lists(error["input"])
     if error["type"] in UNKNOWN_KEY:
         path, section = _locate(location[:-1], schema, where)
-        key, known = str(location[-1]), [item.name for item in fields(section)]
+        key = str(location[-1])
         _, union = _locate(location[:-2], schema, where)
-        if is_by_name(union) and key in choices(union):
-            hint = f"write {{name: {key}, ...}}"
-        else:
-            hint = did_you_mean(key, known, path) or f"known here: {', '.join(known)}"
-        return UsageError(f"unknown setting {shown(_join(path, key))}", hint=hint)
+        return UsageError(
+            f"unknown setting {shown(_join(path, key))}", hint=_where_it_belongs(key, path, section, union)
+        )
     path, annotation = _locate(location, schema, where)
     match error["type"]:
         case "union_tag_invalid":
             name, names = value["name"], choices(annotation)
             return UsageError(
                 f"unknown {path or 'entry'} {shown(name)}: known are {', '.join(names)}",
-                hint=did_you_mean(str(name), names),
+                hint=_of_the_same_depth(str(name), names) or did_you_mean(str(name), names),
             )
         case "model_attributes_type":
             return UsageError(f"{path or 'the entry'} must be a name or a mapping, not {shown(value)}")
@@ -104,6 +103,43 @@ def _explain(error: ErrorDetails, schema: Any, where: str) -> UsageError:
         case "dataclass_type":
             return UsageError(f"{path or 'the configuration'} must be a mapping, not {shown(value)}")
     return UsageError(f"{path} = {shown(value)}: {error['msg'].lower()}")
+
+
+def _where_it_belongs(key: str, path: str, section: Any, union: Any) -> str:
+    """Return a hint for a key that a section does not have: another spelling, or where this one is known.
+
+    Args:
+        key: the key.
+        path: key path of the section.
+        section: the dataclass.
+        union: what is around the section: the union of which it is an entry, or another dataclass.
+    """
+    known = [item.name for item in fields(section)]
+    if is_by_name(union):
+        if key in choices(union):
+            return f"write {{name: {key}, ...}}"
+        others = [name for name, entry in choices(union).items() if key in {item.name for item in fields(entry)}]
+        if others:
+            return f"{key} is a setting of {', '.join(others)}"
+    if (spelling := did_you_mean(key, known, path)) is not None:
+        return spelling
+    deeper = [_join(path, f"{name}.{key}") for name, inside in _sections_of(section) if key in inside]
+    return f"did you mean {deeper[0]!r}?" if deeper else f"known here: {', '.join(known)}"
+
+
+def _sections_of(section: Any) -> Iterable[tuple[str, set[str]]]:
+    """Yield the name of each section inside a section, and the keys that it or one of its entries has."""
+    for name, annotation in typing.get_type_hints(section, include_extras=True).items():
+        inside = _without_none(annotation)
+        entries = choices(inside).values() if is_by_name(inside) else [inside] if is_dataclass(inside) else []
+        yield name, {item.name for entry in entries for item in fields(entry)}
+
+
+def _of_the_same_depth(name: str, known: Iterable[str]) -> str | None:
+    """Return a hint that names the networks of the same number of layers: `r50` is what many projects call theirs."""
+    layers = re.search(r"\d+$", name)
+    same = [repr(other) for other in known if layers and re.search(r"\d+$|$", other)[0] == layers[0]]  # type: ignore[index]
+    return f"did you mean {' or '.join(same)}?" if same else None
 
 
 def _locate(location: Iterable[int | str], schema: Any, where: str) -> tuple[str, Any]:

@@ -20,7 +20,7 @@ def pick_device(device: str | torch.device | None) -> torch.device:
     if device is None:
         return torch.device(present[0])
     try:
-        chosen = torch.device(device)
+        chosen = torch.device(torch_name(device))
         if chosen.type in ("cuda", "mps") and chosen.type not in present:
             raise RuntimeError("this machine has none that torch can use")
         torch.empty(0, device=chosen)
@@ -30,6 +30,13 @@ def pick_device(device: str | torch.device | None) -> torch.device:
             f"cannot use the device {str(device)!r}: {cut(reason)}", hint=f"here: {', '.join(present)}"
         ) from error
     return chosen
+
+
+def torch_name(device: str | torch.device) -> str | torch.device:
+    """Return torch's name of a device: `gpu` is `cuda`, and 1 is `cuda:1`."""
+    if isinstance(device, str) and device.isdecimal():
+        return f"cuda:{device}"
+    return "cuda" if device == "gpu" else device
 
 
 def _present() -> list[str]:

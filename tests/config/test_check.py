@@ -68,6 +68,8 @@ def test_an_optional_entry_is_an_entry_or_null(value):
     ("tree", "message", "hint"),
     [
         ({"augmentation": []}, "unknown setting 'augmentation'", "'augmentations'"),
+        ({"degrees": 3}, "unknown setting 'degrees'", "'last.degrees'"),
+        ({"last": {"name": "flip", "degrees": 3}}, "unknown setting 'last.degrees'", "degrees is a setting of rotate"),
         ({"limits": {"cuont": 3}}, "unknown setting 'limits.cuont'", "'limits.count'"),
         ({"limits": {"zzz": 3}}, "unknown setting 'limits.zzz'", "known here: count, sizes"),
         ({3: 4}, "unknown setting '3'", "known here: augmentations"),

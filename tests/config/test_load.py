@@ -361,3 +361,15 @@ def test_a_list_is_set_as_a_whole(tmp_path):
     with pytest.raises(UsageError, match="augment is a list") as caught:
         load_config(tmp_path / "own.yaml", ["augment.flip=0"])
     assert "--set augment=[...]" in caught.value.hint
+
+
+def test_a_backbone_of_another_projects_name_is_proposed_by_its_layers():
+    with pytest.raises(UsageError, match="unknown backbone 'r50'") as caught:
+        load_config("quickstart", [], {"backbone": "r50"})
+    assert caught.value.hint == "did you mean 'iresnet50' or 'ir50'?"
+
+
+def test_a_setting_is_proposed_where_it_is():
+    with pytest.raises(UsageError, match="unknown setting 'lr'") as caught:
+        load_config("quickstart", ["lr=0.1"])
+    assert caught.value.hint == "did you mean 'optimizer.lr'?"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from femb_cli.errors import FembError, UsageError
-from femb_cli.runtime.devices import check_devices, join_process_group, pick_device
+from femb_cli.runtime.devices import check_devices, join_process_group, pick_device, torch_name
 from femb_cli.runtime.launch import launch
 from femb_cli.runtime.ranks import has_joined_group, rank, world_size
 
@@ -17,7 +17,12 @@ def test_a_device_is_what_was_asked_for():
     assert pick_device("cpu") == pick_device(torch.device("cpu")) == torch.device("cpu")
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "gpu", ""])
+@pytest.mark.parametrize(("given", "torchs"), [("gpu", "cuda"), ("1", "cuda:1"), ("mps", "mps"), ("cpu", "cpu")])
+def test_a_gpu_may_be_called_gpu_or_by_its_number(given, torchs):
+    assert torch_name(given) == torchs
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "7", ""])
 def test_a_device_that_is_not_there_is_named(device):
     with pytest.raises(FembError, match=f"cannot use the device '{device}'"):
         pick_device(device)

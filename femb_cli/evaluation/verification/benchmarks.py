@@ -1,6 +1,7 @@
 """The benchmarks that femb knows by name: their files, where they are published, and the protocol of their accuracy."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from femb_cli.errors import UsageError
 
@@ -107,9 +108,11 @@ def find_benchmark(name: str) -> Benchmark:
     """
     known = {_normalise(known): benchmark for known, benchmark in BENCHMARKS.items()}
     if _normalise(name) not in known:
+        nearest = get_close_matches(_normalise(name), known, n=1)
+        other = "a directory with images and pairs.csv or pairs.txt works as well; --pairs scores your own pair list"
         raise UsageError(
             f"unknown benchmark {name!r}: known are {', '.join(BENCHMARKS)}",
-            hint="a directory with images and pairs.csv or pairs.txt works as well; --pairs scores your own pair list",
+            hint=f"did you mean {known[nearest[0]].name!r}?" if nearest else other,
         )
     return known[_normalise(name)]
 
