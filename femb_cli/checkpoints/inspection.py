@@ -10,7 +10,9 @@ from safetensors import SafetensorError, safe_open
 
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.onnx_file import onnx_metadata, read_onnx_model
+from femb_cli.checkpoints.onnx_inspection import OnnxDetails, inspect_onnx
 from femb_cli.checkpoints.runs import CLASSIFIER, CONFIG, RUN_SUMMARY, STATE, checkpoint_step
+from femb_cli.checkpoints.stated_onnx import is_stated
 from femb_cli.checkpoints.store import Checkpoint, empty_backbone, open_checkpoint
 from femb_cli.config.load import read_yaml
 from femb_cli.errors import FembError
@@ -92,10 +94,11 @@ class ModelDetails:
         return details
 
 
-def inspect_model(path: Path) -> ModelDetails:
+def inspect_model(path: Path) -> ModelDetails | OnnxDetails:
     """Read a model's card, and check that its weights match the card.
 
-    A checkpoint is loaded and its fingerprint is checked; of an ONNX file only the metadata is read.
+    A checkpoint is loaded and its fingerprint is checked; of an ONNX file only the metadata is read. One of another
+    program has no card.
 
     Raises:
         FembError: there is no model, or its metadata is missing or damaged.
@@ -103,8 +106,11 @@ def inspect_model(path: Path) -> ModelDetails:
     return _inspect_onnx(path) if path.suffix == ".onnx" else _inspect_checkpoint(path)
 
 
-def _inspect_onnx(path: Path) -> ModelDetails:
-    card = ModelCard.from_metadata(onnx_metadata(read_onnx_model(path)), str(path))
+def _inspect_onnx(path: Path) -> ModelDetails | OnnxDetails:
+    metadata = onnx_metadata(read_onnx_model(path))
+    if is_stated(metadata):
+        return inspect_onnx(path)
+    card = ModelCard.from_metadata(metadata, str(path))
     return ModelDetails(path, "ONNX file", path, _count_parameters(card, path), card, matches_fingerprint=None)
 
 

@@ -43,11 +43,14 @@ def inspect(
     path = model or newest_finished_run()
     output.load_libraries()
     from femb_cli.checkpoints.inspection import inspect_model
+    from femb_cli.checkpoints.onnx_inspection import OnnxDetails
+    from femb_cli.cli.inspect_onnx import describe_onnx
 
     details = inspect_model(path)
-    output.result(details.to_json(), "\n".join(_line(name, text) for name, text in _describe(details).items() if text))
+    facts = describe_onnx(details) if isinstance(details, OnnxDetails) else _describe(details)
+    output.result(details.to_json(), "\n".join(_line(name, text) for name, text in facts.items() if text))
     if details.problem:
-        raise FembError(details.problem)
+        raise FembError(details.problem, hint=details.hint if isinstance(details, OnnxDetails) else None)
 
 
 def _describe(details: "ModelDetails") -> dict[str, str]:

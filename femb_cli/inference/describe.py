@@ -41,7 +41,7 @@ def describe(
         femb_version=__version__,
         model=embedder.name,
         weights=weights,
-        fingerprint=embedder.card.fingerprint if embedder.card is not None else "",
+        fingerprint=embedder.fingerprint,
         flip="sum" if flip else "none",
         normalised=False,
         preprocessing={

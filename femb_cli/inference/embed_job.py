@@ -8,6 +8,7 @@ from typing import Any
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.onnx_file import onnx_metadata, read_onnx_model
 from femb_cli.checkpoints.runs import newest_finished_run
+from femb_cli.checkpoints.stated_onnx import is_stated, read_stated_onnx
 from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.data.files.unread import unread_of
 from femb_cli.data.open import open_sources
@@ -50,7 +51,7 @@ class EmbedJob:
         """
         check_output(self.out, resume=self.resume, overwrite=self.overwrite)
         source = open_sources(self.images)
-        return survey_source(source, self.alignment, input_size=read_card(self.find_model()).preprocessing.input_size)
+        return survey_source(source, self.alignment, input_size=_read_input_size(self.find_model()))
 
     def describe(self, survey: Survey) -> dict[str, Any]:
         """Describe what the job would do, for a dry run; `survey` is what `check` has seen.
@@ -75,15 +76,25 @@ class EmbedJob:
         return f"{note.done:,} of {note.job.num_images:,} images" if note is not None else ""
 
 
-def read_card(model: Path) -> ModelCard:
-    """Return the card of a run, a checkpoint, a safetensors file or an exported ONNX file, without loading the network.
+def read_card(model: Path) -> ModelCard | None:
+    """Return the card of a run, a checkpoint, a safetensors file or an ONNX file, without loading the network.
+
+    Returns:
+        None for an ONNX file of another program, which has no card.
 
     Raises:
         FembError: there is no model, or its card is damaged.
     """
-    if is_onnx(model):
-        return ModelCard.from_metadata(onnx_metadata(read_onnx_model(model)), str(model))
-    return open_checkpoint(model).card
+    if not is_onnx(model):
+        return open_checkpoint(model).card
+    metadata = onnx_metadata(read_onnx_model(model))
+    return None if is_stated(metadata) else ModelCard.from_metadata(metadata, str(model))
+
+
+def _read_input_size(model: Path) -> int:
+    """Return height and width of a model's images, without loading the network; raises as `read_card`."""
+    card = read_card(model)
+    return card.preprocessing.input_size if card is not None else read_stated_onnx(model).input_size
 
 
 def run_embedding(

@@ -1,6 +1,6 @@
 """The embedder: a trained network together with the preprocessing of its images."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast, get_args, overload
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.fingerprint import check_fingerprint
+from femb_cli.checkpoints.onnx_file import onnx_metadata, read_onnx_model
+from femb_cli.checkpoints.stated_onnx import is_stated
 from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
@@ -21,6 +23,7 @@ from femb_cli.inference.face_reader import Align, EmbeddedFace, FaceImage, FaceR
 from femb_cli.inference.fast_network import FastNetwork
 from femb_cli.inference.image_input import OneImage, SeveralImages, is_one_image
 from femb_cli.inference.onnx_runtime import open_onnx
+from femb_cli.inference.stated_network import StatedNetwork, open_stated
 from femb_cli.runtime.devices import pick_device
 
 CPU_BATCH, GPU_BATCH = 64, 128
@@ -44,6 +47,8 @@ class Embedder:
         fast: computes the network's embeddings fast; None computes them exactly, by calling the network.
 
     Attributes:
+        fingerprint: the network's embedding of a fixed image, as text; empty if it is not known.
+        facts: what results say about the model: the card's entries, or what is stated of an ONNX file.
         batch_size: images that go through the network at once, unless the caller says otherwise.
         computation: `exact`, or the precision in which the embeddings are computed fast.
     """
@@ -66,6 +71,8 @@ class Embedder:
         self.reader = FaceReader(preprocessing.input_size, detector)
         self.batch_size = CPU_BATCH if device.type == "cpu" else GPU_BATCH
         self.computation: str = EXACT if fast is None else fast.precision
+        self.fingerprint = card.fingerprint if card is not None else ""
+        self.facts: Mapping[str, str] = card.to_display() if card is not None else {}
         self._fast = fast
 
     def __repr__(self) -> str:
@@ -221,7 +228,9 @@ def load_embedder(
     exact: bool = True,
     detector: str | Path = "mtcnn",
 ) -> Embedder:
-    """Load a run, a checkpoint, a safetensors file, or an exported ONNX file.
+    """Load a run, a checkpoint, a safetensors file, or an ONNX file.
+
+    Of an ONNX file that femb did not write, `model.yaml` beside `model.onnx` states the pixels.
 
     The default is exact, unlike that of the command line: a program that embeds one image at a time gains little, and
     its numbers stay the same on all machines, up to rounding.
@@ -238,6 +247,8 @@ def load_embedder(
     """
     path = Path(path)
     if is_onnx(path):
+        if is_stated(onnx_metadata(read_onnx_model(path))):
+            return _stated_embedder(open_stated(path, device), detector)
         exported = open_onnx(path, device)
         if exported.card.fingerprint:
             check_fingerprint(exported, exported.preprocessing, exported.card.fingerprint, str(path))
@@ -251,6 +262,21 @@ def load_embedder(
     backbone = checkpoint.load_backbone().to(chosen).to(memory_format=torch.channels_last)
     fast = None if exact else FastNetwork(backbone, checkpoint.card, chosen)
     return embedder_of(backbone, checkpoint.card, name=str(path), device=chosen, detector=detector, fast=fast)
+
+
+def _stated_embedder(network: StatedNetwork, detector: str | Path) -> Embedder:
+    """Return the embedder of an ONNX file of another program."""
+    embedder = Embedder(
+        network,
+        network.preprocessing,
+        embedding_dim=network.embedding_dim,
+        name=str(network.stated.path),
+        flip=network.stated.pixels.flip,
+        device=torch.device("cpu"),
+        detector=detector,
+    )
+    embedder.fingerprint, embedder.facts = network.fingerprint, network.stated.to_display()
+    return embedder
 
 
 def is_onnx(path: Path) -> bool:

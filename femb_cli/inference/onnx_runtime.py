@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from femb_cli.checkpoints.card import ModelCard
@@ -66,30 +67,33 @@ def open_onnx(path: Path, device: str | torch.device | None = "cpu") -> Exported
         FembError: the file is missing, damaged or without a model card, onnxruntime is missing, or it cannot use the
             device.
     """
-    session, metadata = _open_session(path, device)
+    session, metadata = open_session(path, device)
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1:
         raise FembError(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs: expected images and embeddings")
 
     def run(images: Tensor) -> Tensor:
-        try:
-            embeddings = session.run(None, {inputs[0].name: images.numpy()})[0]
-        except Exception as error:  # onnxruntime's errors have no base class in common
-            raise FembError(f"{path} cannot be run: {first_line(error)}") from error
+        embeddings = run_session(session, path, images.numpy(), outputs[0].name)
         if not isinstance(embeddings, np.ndarray) or embeddings.dtype.kind != "f" or embeddings.ndim != 2:
             raise FembError(f"{path} gives no embeddings (batch, dim), but {outputs[0].type} {outputs[0].shape}")
         return torch.from_numpy(embeddings)
 
-    if "channel_order" not in metadata:
-        raise FembError(
-            f"{path} does not say which colours and value range it expects",
-            hint=f"femb convert-checkpoint {path} DIR makes a checkpoint of an official network; files of femb export"
-            " say what they expect",
-        )
     return ExportedNetwork(run, metadata, takes_pixels=inputs[0].type == "tensor(uint8)", where=str(path))
 
 
-def _open_session(path: Path, device: str | torch.device | None) -> tuple[Any, dict[str, str]]:
+def run_session(session: Any, path: Path, images: NDArray[Any], output: str) -> Any:
+    """Run the graph of an `onnxruntime.InferenceSession` on its one input and return one output.
+
+    Raises:
+        FembError: the graph cannot be run.
+    """
+    try:
+        return session.run([output], {session.get_inputs()[0].name: images})[0]
+    except Exception as error:  # onnxruntime's errors have no base class in common
+        raise FembError(f"{path} cannot be run: {first_line(error)}") from error
+
+
+def open_session(path: Path, device: str | torch.device | None) -> tuple[Any, dict[str, str]]:
     """Return an `onnxruntime.InferenceSession` and the metadata in the file."""
     with onnx_errors(path):
         import onnxruntime

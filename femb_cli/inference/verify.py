@@ -63,7 +63,7 @@ def verify(
         pairs=pairs,
         embedded=embedded,
         images=pair_set.images,
-        card=embedder.card.to_display() if embedder.card else {},
+        card=embedder.facts,
         warnings=scored.warnings,
         mean_cosine=scored.mean_cosine,
     )

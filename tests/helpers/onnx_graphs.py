@@ -12,6 +12,7 @@ UNFOLDED = {"do_constant_folding": False, "training": torch.onnx.TrainingMode.PR
 NETWORKS = {
     "iresnet18": {"embedding_dim": 16, "input_size": 32, "width": 0.125},
     "iresnet50": {"embedding_dim": 16, "input_size": 48, "width": 0.0625, "bn_eps": 2e-5},
+    "ir18": {"embedding_dim": 16, "input_size": 32, "width": 0.125},
     "mbf": {"embedding_dim": 32, "input_size": 32},
     "mbf_large": {"embedding_dim": 32, "input_size": 16},
 }

@@ -11,7 +11,7 @@ from torch import Tensor
 from femb_cli.checkpoints.card import FORMAT, QUALITY_HEADERS, ModelCard
 from femb_cli.checkpoints.fingerprint import check_fingerprint
 from femb_cli.checkpoints.official.class_weights import class_weights_beside, class_weights_inside, name_beside
-from femb_cli.checkpoints.official.families import INSIGHTFACE
+from femb_cli.checkpoints.official.families import INSIGHTFACE, OTHER_ONNX
 from femb_cli.checkpoints.official.family import Family
 from femb_cli.checkpoints.official.files.checkpoint_files import OfficialFiles, find_files
 from femb_cli.checkpoints.official.files.hub import download_weights, find_hub_id
@@ -20,8 +20,11 @@ from femb_cli.checkpoints.official.files.sidecar import read_channel_order, read
 from femb_cli.checkpoints.official.files.state_dict import refuse_unusual
 from femb_cli.checkpoints.official.networks.ir import reverse_input_channels
 from femb_cli.checkpoints.official.onnx.network import read_onnx_network
+from femb_cli.checkpoints.official.onnx.pixels import describe_pixels, onnx_preprocessing
 from femb_cli.checkpoints.official.published import PublishedModel, find_published
 from femb_cli.checkpoints.official.recognise import Recognised, family_named, recognise
+from femb_cli.checkpoints.onnx_file import onnx_weight_files, read_onnx_model
+from femb_cli.checkpoints.stated_pixels import read_stated_pixels, stated_pixels_file
 from femb_cli.checkpoints.store import assemble_backbone, read_metadata, save_checkpoint
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.data.images.preprocess import Preprocessing
@@ -104,25 +107,32 @@ def _download(hub_id: HubId, published: PublishedModel | None, say: Say) -> Path
 
 def _convert(files: OfficialFiles, family: Family | None, say: Say) -> Converted:
     if files.network.suffix == ".onnx":
-        return _convert_onnx(files.network, family)
+        return _convert_onnx(files.network, family, say)
     if family is None and (card := _read_own_card(files.network)) is not None:
         return _convert_own(files.network, card)
     return _convert_official(files, family, say)
 
 
-def _convert_onnx(file: Path, family: Family | None) -> Converted:
-    """Convert an ONNX file: one of insightface's packs, or one that femb exported, which keeps its card."""
+def _convert_onnx(file: Path, family: Family | None, say: Say) -> Converted:
+    """Convert an ONNX file: one of insightface's packs, another project's, or one that femb exported, with its card."""
     if family not in (None, INSIGHTFACE):
         raise FembError(f"{file} is not of the family {family.name}: it is an ONNX file")
     network = read_onnx_network(file)
+    for text in network.left_out:
+        say(f"the checkpoint leaves out {text}")
     if network.metadata.get("format") == FORMAT:
         card = replace(ModelCard.from_metadata(network.metadata, str(file)), backbone=network.config)
         return Converted(None, network.tensors, card)
-    usual = INSIGHTFACE.preprocessing
-    preprocessing = Preprocessing(
-        input_size=network.config.input_size, mean=network.mean or usual.mean, std=network.std or usual.std
-    )
-    return Converted(INSIGHTFACE, network.tensors, ModelCard(network.config, preprocessing, INSIGHTFACE.flip))
+    stated = read_stated_pixels(file)
+    preprocessing = onnx_preprocessing(network, stated)
+    if stated is None and family is None:
+        say(
+            f"{file} does not state its pixels: taken for one of insightface's, {describe_pixels(preprocessing)};"
+            f" {stated_pixels_file(file).name} beside it can state others, --from insightface that it is one"
+        )
+    flip = INSIGHTFACE.flip if stated is None else stated.flip
+    found = INSIGHTFACE if stated is None or family is not None else OTHER_ONNX
+    return Converted(found, network.tensors, ModelCard(network.config, preprocessing, flip))
 
 
 def _read_own_card(file: Path) -> ModelCard | None:
@@ -237,4 +247,7 @@ def _describe_source(family: Family, files: OfficialFiles) -> dict[str, str]:
         "file": files.network.name,
         "sha256": file_sha256(files.network),
     }
-    return entries | {f"sha256 of {file.name}": file_sha256(file) for file in files.all[1:]}
+    further = files.all[1:]
+    if files.network.suffix == ".onnx":
+        further = onnx_weight_files(read_onnx_model(files.network), files.network)
+    return entries | {f"sha256 of {file.name}": file_sha256(file) for file in further}

@@ -101,6 +101,14 @@ INSIGHTFACE = Family(
 )
 """Its model packs are ONNX files: femb recognises the network by the graph, not by tensor names."""
 
+OTHER_ONNX = Family(
+    name="onnx",
+    repository="not stated",
+    license="not stated: that of the file's authors",
+    architectures=(),
+)
+"""An ONNX file of any project, whose pixels a file beside it states."""
+
 FAMILIES = {
     family.name: family
     for family in (

@@ -14,19 +14,28 @@ from torch import Tensor, fx, nn
 
 from femb_cli.backbones import Backbone
 from femb_cli.backbones.dropout import Dropout
-from femb_cli.checkpoints.official.onnx.graph import Node, OnnxGraph, axes
+from femb_cli.checkpoints.official.onnx.graph import OnnxGraph, axes
+from femb_cli.checkpoints.official.onnx.node import Node
+from femb_cli.checkpoints.official.onnx.tail import read_tail
 from femb_cli.errors import FembError
 
 HINT = "femb reads IResNet, mbf and mbf_large as torch.onnx.export writes them, as in insightface's model packs"
 
 DEFAULTS: dict[str, Any] = {
-    **{"strides": (1, 1), "pads": (0, 0, 0, 0), "dilations": (1, 1), "group": 1, "auto_pad": b"NOTSET"},
+    **{
+        "kernel_shape": (),
+        "strides": (1, 1),
+        "pads": (0, 0, 0, 0),
+        "dilations": (1, 1),
+        "group": 1,
+        "auto_pad": b"NOTSET",
+    },
     **{"transA": 0, "transB": 0, "alpha": 1.0, "beta": 1.0, "training_mode": 0, "spatial": 1, "axis": 1},
 }
 """The value of a setting that a node leaves out."""
 
 
-def match_tensors(graph: OnnxGraph, backbone: Backbone, *, network: str) -> dict[str, Tensor]:
+def match_tensors(graph: OnnxGraph, backbone: Backbone, *, network: str) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Find the backbone in a graph.
 
     Args:
@@ -35,7 +44,8 @@ def match_tensors(graph: OnnxGraph, backbone: Backbone, *, network: str) -> dict
         network: the backbone's name, for messages.
 
     Returns:
-        The backbone's state dict, float32 (counters int64).
+        The backbone's state dict, float32 (counters int64); and a text for each thing that the graph computes of the
+        embedding and femb leaves out.
 
     Raises:
         FembError: the graph differs from the backbone's; the message says where.
@@ -54,8 +64,8 @@ def match_tensors(graph: OnnxGraph, backbone: Backbone, *, network: str) -> dict
             values[step] = match.flatten(inputs[0])
         else:
             assert step.op == "output", f"no ONNX node is known for {step.target}"
-            match.end(inputs[0])
-    return {name: match.tensors[name] for name in backbone.state_dict()}
+            left_out = match.end(inputs[0], backbone.embedding_dim)
+    return {name: match.tensors[name] for name in backbone.state_dict()}, left_out
 
 
 class _Tracer(fx.Tracer):
@@ -110,20 +120,28 @@ class _Match:
         The shape of a Reshape needs no check: the linear layer after it fixes the number of features in a row.
         """
         node = self._reader(value, "Flatten", "Reshape")
-        if node.op == "Flatten":
+        if node.op == "Flatten" and node.attributes.get("axis", 1) != -3:  # of four axes, -3 is 1
             self._check_settings(node, axis=1)
         return node.output
 
-    def end(self, value: str) -> None:
-        """Check that this is the graph's output and that no node is left over."""
-        if value != self.graph.output:
-            raise self._difference(f"after {value!r} comes {self._describe_readers(value)}", "the graph's output")
-        for node in self.graph.nodes:
-            if node.output not in self._matched:
-                raise self._difference(f"{node} takes part in the output", "no such node")
+    def end(self, value: str, embedding_dim: int) -> tuple[str, ...]:
+        """Check that this is the embedding and that no other node of the network is left over.
+
+        Returns:
+            What the graph computes of the embedding, and femb leaves out.
+        """
+        rest = [node for node in self.graph.nodes if node.output not in self._matched]
+        left_out = read_tail(self.graph, value, rest, embedding_dim=embedding_dim)
+        if left_out is not None:
+            return left_out
+        if not any(value in node.inputs for node in rest):
+            raise self._difference(f"after {value!r} comes nothing", "the graph's output")
+        raise self._difference(f"after {value!r} comes {self._describe_readers(value)}", "the graph's output")
 
     def _convolution(self, name: str, module: nn.Conv2d, value: str) -> str:
         assert isinstance(module.padding, tuple), "femb's convolutions state their padding in pixels"
+        if any(node.op == "MaxPool" and node.output not in self._matched for node in self.graph.readers(value)):
+            return self._subsampling(name, module, value)
         node = self._reader(value, "Conv")
         self._check_settings(
             node,
@@ -137,6 +155,16 @@ class _Match:
         has_bias = len(node.inputs) > 2 and node.inputs[2] != ""
         channels = module.out_channels
         self._biases[node.output] = self._constant(node, 2, (channels,)) if has_bias else torch.zeros(channels)
+        return node.output
+
+    def _subsampling(self, name: str, module: nn.Conv2d, value: str) -> str:
+        """Match the shortcut of AdaFace's first block, which takes every second pixel, with a convolution that does."""
+        node = self._reader(value, "MaxPool")
+        self._check_settings(node, kernel_shape=(1, 1), strides=module.stride, pads=(0, 0, 0, 0), auto_pad=b"NOTSET")
+        if module.kernel_size != (1, 1) or module.in_channels != module.out_channels:
+            raise self._difference(f"{node} stands there", "Conv")
+        self.tensors[f"{name}.weight"] = torch.eye(module.out_channels)[:, :, None, None]
+        self._biases[node.output] = torch.zeros(module.out_channels)
         return node.output
 
     def _linear(self, name: str, module: nn.Linear, value: str) -> str:
@@ -203,9 +231,12 @@ class _Match:
         return node.output
 
     def _prelu(self, name: str, module: nn.PReLU, value: str) -> str:
+        """Match a PRelu, whose slopes are one for each channel or one for all."""
         node = self._reader(value, "PRelu")
         channels = module.num_parameters
-        self.tensors[f"{name}.weight"] = self._constant(node, 1, (channels, 1, 1), (1, channels, 1, 1)).flatten()
+        one_for_all = [(1,) * dimensions for dimensions in range(5)]
+        slopes = self._constant(node, 1, (channels, 1, 1), (1, channels, 1, 1), *one_for_all)
+        self.tensors[f"{name}.weight"] = slopes.flatten().expand(channels).contiguous()
         return node.output
 
     def _reader(self, value: str, *operators: str, operand: int = 0) -> Node:

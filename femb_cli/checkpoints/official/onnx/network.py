@@ -7,7 +7,7 @@ nodes, shapes and connections, never by names; `match.py` then compares it with 
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from torch import Tensor
 
 from femb_cli.backbones.iresnet import BLOCKS
 from femb_cli.checkpoints.official.networks.iresnet import width_of
-from femb_cli.checkpoints.official.onnx.graph import Node, OnnxGraph, read_onnx_graph
+from femb_cli.checkpoints.official.onnx.front import Front, cut_front
+from femb_cli.checkpoints.official.onnx.graph import OnnxGraph, read_onnx_graph
 from femb_cli.checkpoints.official.onnx.match import HINT, match_tensors
+from femb_cli.checkpoints.official.onnx.node import Node
 from femb_cli.checkpoints.store import empty_backbone
 from femb_cli.config.registry import make
 from femb_cli.config.schema import BackboneConfig
@@ -40,17 +42,38 @@ class OnnxNetwork:
     Attributes:
         config: the architecture.
         tensors: its state dict under femb's names, float32 (counters int64).
-        mean: the mean per channel that the graph subtracts, for pixels in [0, 1]; None if the graph does not normalise
-            its input.
-        std: what the graph divides the difference by, or None.
+        front: what the graph does with its pixels before the network.
+        is_pixels: whether the graph takes whole numbers from 0 to 255.
+        left_out: what the graph computes of the embedding, and what else the checkpoint does not have; a text for each.
         metadata: the strings in the file; if femb wrote the file, the model card.
     """
 
     config: BackboneConfig
     tensors: dict[str, Tensor]
-    mean: Channels | None
-    std: Channels | None
+    front: Front
+    is_pixels: bool
+    left_out: tuple[str, ...]
     metadata: Mapping[str, str]
+
+    @property
+    def mean(self) -> Channels | None:
+        """The mean per channel that the graph subtracts, for pixels in [0, 1]; None if it does not normalise them."""
+        mean = [-shift / scale for scale, shift in zip(self.front.scale, self.front.shift, strict=True)]
+        return _rounded(np.array(mean) / self._largest) if self._normalises else None
+
+    @property
+    def std(self) -> Channels | None:
+        """What the graph divides the difference by, or None."""
+        return _rounded(1 / np.array(self.front.scale) / self._largest) if self._normalises else None
+
+    @property
+    def _normalises(self) -> bool:
+        return self.front.normalises or self.is_pixels
+
+    @property
+    def _largest(self) -> float:
+        """The largest value of the graph's pixels: a std above 1 is for [0, 255], never for [0, 1]."""
+        return 255 if self.is_pixels or min(self.front.scale) < 1 else 1
 
 
 def read_onnx_network(path: Path) -> OnnxNetwork:
@@ -60,13 +83,16 @@ def read_onnx_network(path: Path) -> OnnxNetwork:
         FembError: the file cannot be read, or its graph is not such a network; the message says where it differs.
     """
     graph = read_onnx_graph(path)
+    is_half = any(array.dtype.name in ("float16", "bfloat16") for array in graph.constants.values())
+    network, front = cut_front(graph)
     try:
-        config = _recognise(graph)
+        config = _recognise(network)
     except UsageError as error:
         raise FembError(f"{path} fits no network: {error}", hint=HINT) from error
-    graph, mean, std = _cut_normalisation(graph)
-    tensors = match_tensors(graph, empty_backbone(config, where=str(path)), network=config.name)
-    return OnnxNetwork(config, tensors, mean, std, graph.metadata)
+    tensors, left_out = match_tensors(network, empty_backbone(config, where=str(path)), network=config.name)
+    if is_half:
+        left_out = (*left_out, "the computation in 16 bits: the weights are kept, and femb computes in float32")
+    return OnnxNetwork(config, tensors, front, graph.is_pixels, left_out, graph.metadata)
 
 
 def _recognise(graph: OnnxGraph) -> BackboneConfig:
@@ -126,8 +152,12 @@ def _iresnet_name(graph: OnnxGraph) -> str:
 
 def _iresnet_width(graph: OnnxGraph, blocks: tuple[int, ...], channels: list[int]) -> float:
     """Return a width that gives the channels of the first convolution and of the last one in each stage."""
-    # A block has two convolutions, and the first block of a stage has one more in its shortcut.
-    last_of_stages = [0, *itertools.accumulate(2 * count + 1 for count in blocks)]
+    # A block has two convolutions, the first one of a stage one more in its shortcut. AdaFace's very first has not.
+    subsamples = any(node.op == "MaxPool" for node in graph.nodes)
+    in_shortcuts = (0 if subsamples else 1, 1, 1, 1)
+    last_of_stages = [
+        *(0, *itertools.accumulate(2 * count + more for count, more in zip(blocks, in_shortcuts, strict=True)))
+    ]
     expected = last_of_stages[-1] + 1
     if len(channels) != expected:
         raise FembError(
@@ -161,56 +191,7 @@ def _epsilon(graph: OnnxGraph) -> float:
     return float(str(np.float32(values[0])))
 
 
-def _cut_normalisation(graph: OnnxGraph) -> tuple[OnnxGraph, Channels | None, Channels | None]:
-    """Remove the normalisation of the pixels from the beginning of the graph.
-
-    Returns:
-        The rest of the graph; mean and std of the removed normalisation, as in `OnnxNetwork`.
-    """
-    value, scale, shift = graph.input, np.ones(3), np.zeros(3)
-    taken: set[str] = set()
-    while (step := _arithmetic(graph, value)) is not None:
-        value, factor, summand = step
-        scale, shift = scale * factor, shift * factor + summand
-        taken.add(value)
-    if not taken:
-        return graph, None, None
-    rest = replace(graph, input=value, nodes=tuple(node for node in graph.nodes if node.output not in taken))
-    mean, std = -shift / scale, 1 / scale
-    # A std above 1 is for pixels in [0, 255]: pixels in [0, 1] never have one.
-    largest = 255 if np.abs(std).max() > 1 else 1
-    return rest, _rounded(mean / largest), _rounded(std / largest)
-
-
-def _arithmetic(graph: OnnxGraph, images: str) -> tuple[str, NDArray[np.float64], NDArray[np.float64]] | None:
-    """Read a Sub, Add, Mul or Div of the images and a constant.
-
-    Returns:
-        The name of the result, and the factor and summand per channel in result = factor * images + summand; None if
-        there is no such node.
-    """
-    node = next(iter(graph.readers(images)), None)
-    if node is None or node.op not in ("Sub", "Add", "Mul", "Div") or len(node.inputs) != 2:
-        return None
-    is_first = node.inputs[0] == images
-    constant = graph.constants.get(node.inputs[1 if is_first else 0])
-    if constant is None or not (is_first or node.op in ("Add", "Mul")) or not _is_per_channel(constant):
-        return None
-    values = np.broadcast_to(constant.astype(np.float64).ravel(), 3)
-    if node.op in ("Sub", "Add"):
-        return node.output, np.ones(3), values if node.op == "Add" else -values
-    if not values.all():
-        return None
-    return node.output, values if node.op == "Mul" else 1 / values, np.zeros(3)
-
-
-def _is_per_channel(constant: NDArray[Any]) -> bool:
-    """Whether a constant is one finite number, or three that broadcast over height and width."""
-    has_shape = constant.size == 1 or (constant.size == 3 and constant.shape[-3:] == (3, 1, 1))
-    return has_shape and constant.dtype.kind == "f" and bool(np.isfinite(constant).all())
-
-
 def _rounded(values: NDArray[np.float64]) -> Channels:
     """Round three numbers to the digits that float32 holds."""
-    red, green, blue = (float(f"{value:.7g}") for value in values)
+    red, green, blue = (float(f"{value:.7g}") + 0.0 for value in values)
     return red, green, blue

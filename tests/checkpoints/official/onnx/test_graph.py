@@ -2,10 +2,11 @@
 
 import random
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from onnx_graphs import difference, insert, nodes_of
+from onnx_graphs import add_constant, difference, insert, nodes_of
 
 from femb_cli.checkpoints.official.onnx.graph import read_onnx_graph
 from femb_cli.checkpoints.official.onnx.network import read_onnx_network
@@ -37,20 +38,55 @@ def test_properties_of_the_file_are_given_back(folded, tmp_path):
     assert read_onnx_network(tmp_path / "stated.onnx").metadata == {"channel_order": "BGR"}
 
 
-def add_output(graph):
-    graph.output.append(helper.make_tensor_value_info(nodes_of(graph, "Gemm")[0].output[0], TensorProto.FLOAT, None))
+def test_a_file_of_two_inputs_is_refused(changed):
+    def add_input(graph):
+        graph.input.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, [1]))
+
+    with pytest.raises(FembError, match="2 inputs and 1 outputs"):
+        read_onnx_network(changed(add_input))
 
 
-def keep_weights_outside(graph):
-    tensor = graph.initializer[0]
-    tensor.data_location = TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="../weights.bin")
+@pytest.mark.parametrize("location", ["../weights.bin", "/etc/passwd", "a/b", "..", "", "C:\\weights", "w\0"])
+def test_weights_in_another_folder_are_refused(changed, location):
+    def keep_weights_outside(graph):
+        tensor = graph.initializer[0]
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=location)
+
+    with pytest.raises(FembError, match="opens only a file in the same folder"):
+        read_onnx_network(changed(keep_weights_outside))
 
 
-@pytest.mark.parametrize(("edit", "message"), [(add_output, "2 outputs"), (keep_weights_outside, "another file")])
-def test_a_file_that_is_no_single_graph_is_refused(changed, edit, message):
-    with pytest.raises(FembError, match=message):
-        read_onnx_network(changed(edit))
+def test_weights_beside_the_file_are_read(small, folded, tmp_path):
+    onnx.save(onnx.load(folded), tmp_path / "n.onnx", save_as_external_data=True, location="n.data", size_threshold=0)
+    assert difference(small, tmp_path / "n.onnx") < 2e-6
+    (tmp_path / "n.data").write_bytes((tmp_path / "n.data").read_bytes()[:-4])
+    with pytest.raises(FembError, match=r"n\.data does not hold the weights"):
+        read_onnx_network(tmp_path / "n.onnx")
+    (tmp_path / "n.data").unlink()
+    with pytest.raises(FembError, match=r"'n\.data', which is not beside it"):
+        read_onnx_network(tmp_path / "n.onnx")
+
+
+def test_constants_that_would_grow_are_not_computed(changed, folded):
+    def grow(graph):
+        add_constant(graph, "sizes", [2**40, 2**20], np.int64)
+        graph.node.insert(0, helper.make_node("ConstantOfShape", ["sizes"], ["huge"]))
+
+    assert "huge" not in read_onnx_graph(changed(grow)).constants
+
+
+def test_a_chain_of_copies_ends_at_the_budget(changed):
+    def copy(graph):
+        last = graph.initializer[0].name
+        for number in range(1000):
+            graph.node.insert(
+                number, helper.make_node("Concat", [last, graph.initializer[0].name], [f"copy{number}"], axis=0)
+            )
+            last = f"copy{number}"
+
+    constants = read_onnx_graph(changed(copy)).constants
+    assert "copy0" in constants and "copy999" not in constants
 
 
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html>", bytes(range(256)) * 40], ids=["empty", "page", "bytes"])

@@ -122,8 +122,8 @@ def train_batch_norm(graph):
     nodes_of(graph, "BatchNormalization")[1].attribute.append(helper.make_attribute("training_mode", 1))
 
 
-def share_slopes(graph):
-    add_constant(graph, "slope", [0.25])
+def cut_slopes(graph):
+    add_constant(graph, "slope", [[[0.25]], [[0.25]]])
     nodes_of(graph, "PRelu")[0].input[1] = "slope"
 
 
@@ -137,9 +137,45 @@ def share_slopes(graph):
         (add_branch, r"Mul \(output 'gated'\)"),
         (change_stride, r"Conv \(output '.*'\) has strides \(2, 2\), expected \(1, 1\)"),
         (train_batch_norm, "training_mode 1, expected 0"),
-        (share_slopes, r"shape \(1,\) as input 1, expected a constant of the shape \(8, 1, 1\)"),
+        (cut_slopes, r"shape \(2, 1, 1\) as input 1, expected a constant of the shape \(8, 1, 1\)"),
     ],
 )
 def test_departure_is_named(changed, edit, message):
     with pytest.raises(FembError, match=message):
         read_onnx_network(changed(edit))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1, 1), (1, 1, 1, 1)])
+def test_one_slope_for_all_channels_is_the_slope_of_each(changed, shape):
+    def share_slopes(graph):
+        add_constant(graph, "slope", np.full(shape, 0.25))
+        nodes_of(graph, "PRelu")[0].input[1] = "slope"
+
+    assert read_onnx_network(changed(share_slopes)).tensors["prelu.weight"].tolist() == [0.25] * 8
+
+
+def test_weights_of_16_bits_are_read_through_their_casts(small, changed):
+    """As converters to float16 write them: all weights and all values in 16 bits, the input and the output in 32."""
+
+    def halve(graph):
+        for item in graph.initializer:
+            item.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(item).astype(np.float16), item.name))
+        first, last = nodes_of(graph, "Conv")[0], nodes_of(graph, "BatchNormalization")[-1]
+        graph.node.insert(0, helper.make_node("Cast", [first.input[0]], ["halved"], to=10))
+        first.input[0] = "halved"
+        graph.node.append(helper.make_node("Cast", [last.output[0]], ["widened"], to=1))
+        graph.output[0].name = "widened"
+
+    file = changed(halve)
+    assert difference(small, file) < 5e-3  # rounding to 11 bits
+    assert "the computation in 16 bits" in read_onnx_network(file).left_out[0]
+
+
+def test_the_shortcut_of_adaface_takes_every_second_pixel(tmp_path):
+    """Its first block has a pooling of one pixel where an IResNet has a convolution."""
+    from onnx_graphs import network, write
+
+    ir = network("ir18")
+    file = write(ir, tmp_path / "ir.onnx")
+    assert read_onnx_network(file).config.name == "iresnet18"
+    assert difference(ir, file) < 2e-6
