@@ -124,7 +124,7 @@ def _nothing_stated(path: Path, images: OnnxValue, outputs: list[OnnxValue]) -> 
     further = {}
     if not _is_size_fixed(images):
         further["input_size: 112"] = "height and width"
-    if None not in _layouts(images).values() and len(_layouts(images)) > 1:
+    if len(_layouts(images)) > 1:
         further["layout: NCHW"] = "or NHWC"
     if len(outputs) > 1:
         further[f"output: {outputs[0].name}"] = f"the embedding, of {', '.join(map(str, outputs))}"
@@ -149,15 +149,15 @@ def _find_images(path: Path, inputs: list[OnnxValue]) -> OnnxValue:
     return images
 
 
-def _layouts(images: OnnxValue) -> dict[str, int | None]:
-    """Return the layouts that the input may have, with the number of channels that the graph states there."""
+def _layouts(images: OnnxValue) -> list[str]:
+    """Return the layouts that the input may have: those with three channels, or else with an unknown number."""
     given = {layout: images.shape[axis] for layout, axis in CHANNEL_AXES.items()}
-    stated = {layout: channels for layout, channels in given.items() if channels == 3}
-    return stated or {layout: channels for layout, channels in given.items() if channels is None}
+    stated = [layout for layout, channels in given.items() if channels == 3]
+    return stated or [layout for layout, channels in given.items() if channels is None]
 
 
 def _find_layout(path: Path, images: OnnxValue, pixels: StatedPixels) -> str:
-    possible = list(_layouts(images))
+    possible = _layouts(images)
     if pixels.layout is not None:
         if pixels.layout not in possible:
             raise FembError(f"{pixels.file} states the layout {pixels.layout}, but {path} takes {images}")
@@ -171,9 +171,8 @@ def _find_layout(path: Path, images: OnnxValue, pixels: StatedPixels) -> str:
 
 
 def _is_size_fixed(images: OnnxValue) -> bool:
-    layouts = list(_layouts(images))
-    sizes = [images.shape[axis] for axis in range(1, 4) if axis != CHANNEL_AXES[layouts[0]]]
-    return None not in sizes
+    channels = CHANNEL_AXES[_layouts(images)[0]]
+    return None not in [images.shape[axis] for axis in range(1, 4) if axis != channels]
 
 
 def _find_size(path: Path, images: OnnxValue, layout: str, pixels: StatedPixels) -> int:

@@ -18,6 +18,7 @@ from femb_cli.checkpoints.stated_onnx import is_stated
 from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics.quality import UNIT_LENGTH
 from femb_cli.evaluation.verification.score import cosine_scores
 from femb_cli.inference.face_reader import Align, EmbeddedFace, FaceImage, FaceReader
 from femb_cli.inference.fast_network import FastNetwork
@@ -275,7 +276,8 @@ def _stated_embedder(network: StatedNetwork, detector: str | Path) -> Embedder:
         device=torch.device("cpu"),
         detector=detector,
     )
-    embedder.fingerprint, embedder.facts = network.fingerprint, network.stated.to_display()
+    embedder.fingerprint = network.fingerprint
+    embedder.facts = {**network.stated.to_display(), UNIT_LENGTH: "yes" if network.is_unit else "no"}
     return embedder
 
 

@@ -17,6 +17,9 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.embeddings.fingerprint import fingerprint_from_text
 from femb_cli.inference.onnx_runtime import open_session, run_session
 
+UNIT_TOLERANCE = 2e-3
+"""How far a length may be off 1: numbers of 16 bits have three digits."""
+
 Run = Callable[[NDArray[np.generic]], NDArray[np.generic]]
 
 
@@ -31,6 +34,7 @@ class StatedNetwork:
         preprocessing: what the network expects of its images.
         fingerprint: its embedding of the fixed image.
         embedding_dim: D.
+        is_unit: whether its embeddings have length 1, so that their magnitude says nothing.
         files: the files with the network.
 
     Raises:
@@ -42,7 +46,9 @@ class StatedNetwork:
         self.preprocessing = stated.preprocessing
         self.files = (stated.path, *stated.weight_files)
         self.fingerprint = fingerprint(self, self.preprocessing)
-        self.embedding_dim = len(fingerprint_from_text(self.fingerprint))
+        embedding_D = fingerprint_from_text(self.fingerprint)
+        self.embedding_dim = len(embedding_D)
+        self.is_unit = abs(float(np.linalg.norm(embedding_D)) - 1) < UNIT_TOLERANCE
 
     def __call__(self, images_B3SS: Tensor) -> Tensor:
         """Map images that went through `preprocessing` to raw embeddings, float32 (B, D)."""

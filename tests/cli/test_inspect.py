@@ -137,3 +137,23 @@ def test_weights_that_do_not_match_their_fingerprint_end_in_an_error(femb, conve
     assert "does not match" in lines(result.out)["fingerprint"]
     assert "does not match its fingerprint" in result.err
     assert json.loads(femb("inspect", "converted", "--json").out)["answers_as_stated"] is False
+
+
+def test_an_onnx_file_of_another_program_is_told_with_what_is_stated(femb, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    value, flat = (
+        onnx.helper.make_tensor_value_info(name, 1, shape) for name, shape in (("x", [1, 3, 4, 4]), ("y", [1, 48]))
+    )
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Flatten", ["x"], ["y"])], "g", [value], [flat])
+    onnx.save(onnx.helper.make_model(graph, producer_name="another"), tmp_path / "model.onnx")
+    result = femb("inspect", "model.onnx")
+    assert result.code == 1 and "write model.yaml with what its authors state" in result.err
+    facts = lines(result.out)
+    assert facts["takes"] == "'x' (float32, shape 1, 3, 4, 4)" and facts["pixels"] == "not known"
+    (tmp_path / "model.yaml").write_text("{channel_order: BGR, pixel_range: 255, mean: 127.5, std: 128}")
+    result = femb("inspect", "model.onnx")
+    facts = lines(result.out)
+    assert result.code == 0, result.err
+    assert facts["stated by"] == "model.yaml" and facts["pixels"] == "BGR, (x - 127.5) / 128, 4 x 4"
+    assert facts["batches"] == "1 at a time"
+    assert json.loads(femb("inspect", "model.onnx", "--json").out)["stated_by"] == "model.yaml"

@@ -31,6 +31,9 @@ _MAGFACE_SHARES = tuple(step / 20 for step in range(20))
 _MAGFACE_FEWEST_IMPOSTORS = 101
 _MAGFACE_IMPOSTORS_PER_FALSE_MATCH = 1000
 
+UNIT_LENGTH = "unit_length"
+"""The entry of a model's facts that says `yes` where its embeddings have length 1."""
+
 
 @dataclass(frozen=True, eq=False)
 class DiscardCurve:

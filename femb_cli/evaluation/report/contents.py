@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from femb_cli.evaluation.metrics.groups import GroupComparison, compare_groups, quantile_bins
 from femb_cli.evaluation.metrics.quality import (
+    UNIT_LENGTH,
     DiscardCurve,
     PartialArea,
     discard_curve,
@@ -110,7 +111,16 @@ def report_contents(result: Verification, confidence: Confidence, quality_file: 
         ],
         hardest=[] if result.images is None else picture_pairs(result, result.images, hardest),
         card=result.card,
-        warnings=result.warnings,
+        warnings=(*result.warnings, *_quality_warnings(result, quality_file)),
+    )
+
+
+def _quality_warnings(result: Verification, quality_file: Path | None) -> tuple[str, ...]:
+    if quality_file is not None or result.card.get(UNIT_LENGTH) != "yes":
+        return ()
+    return (
+        "the model's embeddings have length 1, so their magnitude does not measure quality: --quality FILE gives scores"
+        " for the discard curve",
     )
 
 

@@ -148,3 +148,25 @@ def test_a_file_of_femb_whose_tensors_were_changed_is_refused(own_magface, tmp_p
     save_file(tensors, file, metadata)
     with pytest.raises(FembError, match="does not match its fingerprint"):
         convert_checkpoint(file, tmp_path / "again")
+
+
+@pytest.fixture
+def plain_onnx(tmp_path):
+    """A small network in an ONNX file that states nothing."""
+    pytest.importorskip("onnx")
+    from onnx_graphs import network, write
+
+    return write(network("iresnet18"), tmp_path / "plain.onnx")
+
+
+def test_the_pixels_of_an_onnx_file_are_assumed_aloud_or_stated(plain_onnx, tmp_path):
+    said = []
+    assumed = convert_checkpoint(plain_onnx, tmp_path / "assumed", say=said.append)
+    assert "taken for one of insightface's, RGB, (x / 255 - 0.5) / 0.5; plain.yaml" in said[0]
+    convert_checkpoint(plain_onnx, tmp_path / "named", "insightface", say=said.append)
+    assert len(said) == 1
+    plain_onnx.with_suffix(".yaml").write_text("{channel_order: BGR, pixel_range: 255, mean: 0, std: 255, flip: none}")
+    stated = convert_checkpoint(plain_onnx, tmp_path / "stated", say=said.append)
+    assert (stated.preprocessing.channel_order, stated.preprocessing.mean, stated.flip) == ("BGR", (0, 0, 0), "none")
+    assert stated.preprocessing.std == pytest.approx((1, 1, 1))
+    assert len(said) == 1 and stated.source["family"] == "onnx" and assumed.source["family"] == "insightface"

@@ -1,6 +1,9 @@
 """What the network inside an ONNX graph expects of its images: what the graph does with them, and what is stated."""
 
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import NDArray
 
 from femb_cli.checkpoints.official.onnx.network import OnnxNetwork
 from femb_cli.checkpoints.stated_pixels import StatedPixels
@@ -19,14 +22,15 @@ def onnx_preprocessing(network: OnnxNetwork, stated: StatedPixels | None) -> Pre
     """
     size, front = network.config.input_size, network.front
     if stated is None:
-        order = "BGR" if front.swaps_colours else "RGB"
-        return Preprocessing(size, order, network.mean or USUAL.mean, network.std or USUAL.std)
+        return Preprocessing(
+            size, "BGR" if front.swaps_colours else "RGB", network.mean or USUAL.mean, network.std or USUAL.std
+        )
     given = stated.preprocessing(size)
-    order = given.channel_order if not front.swaps_colours else "RGB" if given.channel_order == "BGR" else "BGR"
+    is_bgr = (given.channel_order == "BGR") != front.swaps_colours
     # The graph computes scale * (x - mean) / std + shift, whose mean is mean - shift * std / scale.
     std = np.array(given.std)[list(front.order)] / front.scale
     mean = np.array(given.mean)[list(front.order)] - np.array(front.shift) * std
-    return Preprocessing(size, order, _three(mean), _three(std))
+    return Preprocessing(size, "BGR" if is_bgr else "RGB", _three(mean), _three(std))
 
 
 def describe_pixels(preprocessing: Preprocessing) -> str:
@@ -38,7 +42,7 @@ def describe_pixels(preprocessing: Preprocessing) -> str:
     return f"{preprocessing.channel_order}, (x / 255 - {mean}) / {std}"
 
 
-def _three(values: np.ndarray) -> tuple[float, float, float]:
+def _three(values: NDArray[Any]) -> tuple[float, float, float]:
     """Return three numbers with the digits that float32 holds."""
     first, second, third = (float(f"{value:.7g}") + 0.0 for value in values)
     return first, second, third
