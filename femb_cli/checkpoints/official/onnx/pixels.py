@@ -1,6 +1,6 @@
 """What the network inside an ONNX graph expects of its images: what the graph does with them, and what is stated."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray

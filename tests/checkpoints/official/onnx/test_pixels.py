@@ -1,4 +1,4 @@
-"""The pixels of the network inside a graph, from what is stated of the graph's input and what the graph does with it."""
+"""The pixels of the network inside a graph, from what is stated of its input and what the graph does with it."""
 
 from pathlib import Path
 from types import SimpleNamespace
