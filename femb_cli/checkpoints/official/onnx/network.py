@@ -90,7 +90,7 @@ def read_onnx_network(path: Path) -> OnnxNetwork:
     except UsageError as error:
         raise FembError(f"{path} fits no network: {error}", hint=HINT) from error
     tensors, left_out = match_tensors(network, empty_backbone(config, where=str(path)), network=config.name)
-    if is_half:
+    if is_half and "format" not in graph.metadata:  # femb stores 16 bits, and computes in 32 in any case
         left_out = (*left_out, "the computation in 16 bits: the weights are kept, and femb computes in float32")
     return OnnxNetwork(config, tensors, front, graph.is_pixels, left_out, graph.metadata)
 
