@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from femb_cli.backbones.iresnet import BLOCKS
+from femb_cli.checkpoints.card import FORMAT
 from femb_cli.checkpoints.official.networks.iresnet import width_of
 from femb_cli.checkpoints.official.onnx.front import Front, cut_front
 from femb_cli.checkpoints.official.onnx.graph import OnnxGraph, read_onnx_graph
@@ -90,7 +91,7 @@ def read_onnx_network(path: Path) -> OnnxNetwork:
     except UsageError as error:
         raise FembError(f"{path} fits no network: {error}", hint=HINT) from error
     tensors, left_out = match_tensors(network, empty_backbone(config, where=str(path)), network=config.name)
-    if is_half and "format" not in graph.metadata:  # femb stores 16 bits, and computes in 32 in any case
+    if is_half and graph.metadata.get("format") != FORMAT:  # femb stores 16 bits, and computes in 32 in any case
         left_out = (*left_out, "the computation in 16 bits: the weights are kept, and femb computes in float32")
     return OnnxNetwork(config, tensors, front, graph.is_pixels, left_out, graph.metadata)
 
