@@ -1,6 +1,6 @@
-"""Recognise the family of weights and the kind of network by the names of the tensors, never by the file's name."""
+"""Recognise the family of weights by the names of the tensors, never by the file's name."""
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,27 @@ from torch import Tensor
 
 from femb_cli.checkpoints.official.families import ARCFACE_TORCH, FAMILIES
 from femb_cli.checkpoints.official.family import Family
-from femb_cli.checkpoints.official.files.state_dict import StateDict, find_state_dict, refuse_unusual, without_prefix
+from femb_cli.checkpoints.official.files.state_dict import find_state_dicts, refuse_unusual
 from femb_cli.checkpoints.official.networks.architecture import Architecture
+from femb_cli.checkpoints.official.networks_in_file import NetworkInFile, choose_network, find_networks
 from femb_cli.errors import FembError, UsageError
 from femb_cli.progress import Say
 
-SQUEEZE_AND_EXCITATION = re.compile(r".*(se_block|res_layer\.\d+\.fc1)\..*")
+RESUME_KEY = "state_dict_backbone"
+"""The key of the network in arcface_torch's resume files."""
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What the files beside a network's say about its family.
+
+    Attributes:
+        class_weights: names of the tensors in the file of class weights; None if there is no such file.
+        has_colours: whether a settings file of CVLface states the colour order.
+    """
+
+    class_weights: Sequence[str] | None = None
+    has_colours: bool = False
 
 
 @dataclass(frozen=True)
@@ -25,7 +40,7 @@ class Recognised:
         family: the project that it comes from.
         architecture: the kind of network.
         network: its tensors, without their prefix.
-        others: the tensors beside it, under their full names.
+        others: the tensors beside it.
     """
 
     family: Family
@@ -41,96 +56,116 @@ def family_named(name: str) -> Family:
         UsageError: there is no such family, or there are several.
     """
     matches = [family for key, family in FAMILIES.items() if key.lower().startswith(name.lower())]
-    if len(matches) != 1:
+    exact = [family for family in matches if family.name.lower() == name.lower()]
+    if len(exact or matches) != 1:
         raise UsageError(f"unknown family {name!r}: known are {', '.join(FAMILIES)}")
-    return matches[0]
+    return (exact or matches)[0]
 
 
-def recognise(content: Any, family: Family | None, class_weights: str | None, where: Path, say: Say) -> Recognised:
-    """Find the network in a file's contents.
+def recognise(
+    content: Any, family: Family | None, network: str | None, signs: Signs, where: Path, say: Say
+) -> Recognised:
+    """Find the network in a file's contents, and its family.
 
     Args:
         content: what `read_plain` returned.
-        family: the only family to try; None tries all.
-        class_weights: the name of the tensor in the file of class weights beside it; None if there is no such file.
+        family: the family that the user names; None to recognise it.
+        network: the network that the user names, for a file of several; None for the only one.
+        signs: what other files say about the family.
         where: the file, for messages.
-        say: called with a warning where the tensors fit several families.
+        say: called with a remark where the family is only likely.
 
     Raises:
         FembError: no family has such tensors, `family` does not have them, or several families have them.
+        UsageError: there is no network of this name.
     """
-    tensors = find_state_dict(content)
-    architecture, prefix = _find_network(tensors) if tensors else (None, "")
-    if tensors is None or architecture is None:
-        holds = list(content)[:3] if isinstance(content, dict) else type(content).__name__
+    networks = find_networks(content)
+    if not networks:
         known = family.name if family else ", ".join(FAMILIES)
-        raise FembError(f"{where} is of no family that femb knows ({known}): it holds {holds}")
-    refuse_unusual(tensors, str(where))
-    if excitation := next((name for name in tensors if SQUEEZE_AND_EXCITATION.fullmatch(name)), None):
-        raise FembError(f"{where} has squeeze-and-excitation layers ({excitation}), which femb's IResNet does not have")
-    candidates = _candidates(architecture, prefix)
-    if family is None and not candidates:
-        raise FembError(f"{where} is of no family that femb knows: no {architecture.title} has the prefix {prefix!r}")
+        raise FembError(f"{where} is of no family that femb knows ({known}): it holds {_describe(content)}")
+    found = choose_network(networks, network, where)
+    own = {f"{found.prefix}{name}": tensor for name, tensor in found.tensors.items()}
+    refuse_unusual({**found.beside, **own}, str(where))
+    candidates = [candidate for candidate in FAMILIES.values() if found.architecture in candidate.architectures]
     if family is None:
-        has_resume_keys = isinstance(content, dict) and "state_dict_backbone" in content
-        family = _choose(candidates, class_weights, architecture, where, say, is_certain=has_resume_keys)
+        family = _choose(candidates, found, signs, where, say)
     elif family not in candidates:
         raise FembError(
-            f"{where} is not of the family {family.name}: it holds an {architecture.title} under the prefix {prefix!r}"
+            f"{where} is not of the family {family.name}: it holds {found.architecture.with_article} under the prefix"
+            f" {found.prefix!r}",
+            hint=f"such networks are of {', '.join(candidate.name for candidate in candidates)}",
         )
-    return _split(tensors, family, architecture, prefix)
+    return _split(found, family)
 
 
-def _find_network(tensors: StateDict) -> tuple[Architecture | None, str]:
-    """Find the architecture whose marker is among the tensors, and the prefix before the marker."""
-    for architecture in dict.fromkeys(one for family in FAMILIES.values() for one in family.architectures):
-        for name in tensors:
-            if name == architecture.marker or name.endswith(f".{architecture.marker}"):
-                return architecture, name.removesuffix(architecture.marker)
-    return None, ""
+def _describe(content: Any) -> str:
+    """Describe what a file holds, for a message: its first tensors' names, its keys or its type."""
+    groups = find_state_dicts(content)
+    if groups:
+        keys, tensors = max(groups.items(), key=lambda group: len(group[1]))
+        under = f" under {'.'.join(keys)}" if keys else ""
+        return f"{list(tensors)[:3]}{under}"
+    return str(list(content)[:3]) if isinstance(content, dict) else type(content).__name__
 
 
-def _candidates(architecture: Architecture, prefix: str) -> list[Family]:
-    return [
-        family for family in FAMILIES.values() if architecture in family.architectures and prefix in family.prefixes
-    ]
-
-
-def _choose(
-    candidates: list[Family],
-    class_weights: str | None,
-    architecture: Architecture,
-    where: Path,
-    say: Say,
-    *,
-    is_certain: bool,
-) -> Family:
-    """Return the only candidate, or the one with this name of class weights; for a plain IResNet arcface_torch."""
-    if class_weights is not None:
-        fitting = [f for f in candidates if class_weights in (weights.name for weights in f.class_weights_beside)]
-        candidates = fitting or candidates
-    if len(candidates) == 1:
-        return candidates[0]
-    names = [family.name for family in candidates]
-    if ARCFACE_TORCH not in candidates:
+def _choose(candidates: list[Family], found: NetworkInFile, signs: Signs, where: Path, say: Say) -> Family:
+    """Return the family: the only one, the one of which something in the files is proof, or the likely one."""
+    proven = [family for family in candidates if _is_proven(family, found, signs)]
+    if len(proven) == 1 or len(candidates) == 1:
+        return (proven or candidates)[0]
+    remaining = proven or candidates
+    usual = [family for family in remaining if family.name == found.architecture.usual_family]
+    own = [family for family in remaining if found.prefix and found.prefix in family.prefixes]
+    likely = [family for family in remaining if found.prefix in family.likely_prefixes]
+    chosen = next((guess[0] for guess in (own, usual, likely) if len(guess) == 1), None)
+    if chosen is None:
+        names = [family.name for family in remaining]
+        pixels = "; ".join(f"{family.name} {family.pixels}" for family in remaining)
         raise FembError(
-            f"{where} holds an {architecture.title} that can be of several families: {' or '.join(names)}",
-            hint=f"name the family, because their colours differ: --from {' or --from '.join(names)}",
+            f"{where} holds {found.architecture.with_article} that can be of several families: {' or '.join(names)}",
+            hint=f"name the family, because their pixels differ ({pixels}): --from {' or --from '.join(names)}",
         )
-    if not is_certain:
-        say(
+    say(_remark(chosen, remaining, found, where))
+    return chosen
+
+
+def _is_proven(family: Family, found: NetworkInFile, signs: Signs) -> bool:
+    """Whether the class weights' name, the settings or the key of a resume file say that it is this family."""
+    if family is ARCFACE_TORCH and found.keys == (RESUME_KEY,):
+        return True
+    if family.has_colour_settings and signs.has_colours:
+        return True
+    names = [*found.beside, *found.tensors]
+    if any(weights.is_at(name) for weights in family.class_weights for name in names):
+        return True
+    beside = signs.class_weights or ()
+    return any(weights.is_at(name) for weights in family.class_weights_beside for name in beside)
+
+
+def _remark(chosen: Family, candidates: Sequence[Family], found: NetworkInFile, where: Path) -> str:
+    """Say which family is assumed, and how to name another one."""
+    if chosen is ARCFACE_TORCH:
+        return (
             f"assuming that {where} is of the family arcface_torch. ElasticFace's files have the same tensors and"
             " settings. Files of magface and seed without their prefixes have the same tensors, but other pixel values"
             " or another epsilon of batch norm: for one of these, pass --from magface or --from seed"
         )
-    return ARCFACE_TORCH
+    others = [family for family in candidates if family is not chosen and family.conventions != chosen.conventions]
+    reason = (
+        f" for the prefix {found.prefix!r} of its tensors"
+        if found.prefix in (*filter(None, chosen.prefixes), *chosen.likely_prefixes)
+        else ""
+    )
+    return (
+        f"assuming that {where} is of the family {chosen.name} ({chosen.pixels}){reason}. Files of"
+        f" {', '.join(f'{family.name} ({family.pixels})' for family in others)} can have the same tensors: for one of"
+        f" these, pass {' or '.join(f'--from {family.name}' for family in others)}"
+    )
 
 
-def _split(tensors: StateDict, family: Family, architecture: Architecture, prefix: str) -> Recognised:
-    """Separate the network's tensors from those beside it."""
-    network = without_prefix(tensors, prefix)
-    others = {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
-    # Without a prefix, only the names show which tensors are not the network's.
+def _split(found: NetworkInFile, family: Family) -> Recognised:
+    """Move the family's class weights, and the tensors that femb ignores, from the network to the others."""
+    network, others = dict(found.tensors), dict(found.beside)
     beside = {*family.ignored, *(weights.name for weights in family.class_weights)} & network.keys()
     others |= {name: network.pop(name) for name in beside}
-    return Recognised(family, architecture, network, others)
+    return Recognised(family, found.architecture, network, others)
