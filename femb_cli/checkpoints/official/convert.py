@@ -16,7 +16,7 @@ from femb_cli.checkpoints.official.class_weights import (
     is_like_class_weights,
     names_beside,
 )
-from femb_cli.checkpoints.official.families import INSIGHTFACE
+from femb_cli.checkpoints.official.families import CVLFACE, INSIGHTFACE
 from femb_cli.checkpoints.official.family import Family
 from femb_cli.checkpoints.official.files.checkpoint_files import OfficialFiles, find_files
 from femb_cli.checkpoints.official.files.hub import download_weights, find_hub_id
@@ -154,7 +154,7 @@ def _convert_official(files: OfficialFiles, family: Family | None, network: str 
     """Convert a file that an official program wrote with torch.save, safetensors or MXNet."""
     where = files.network
     content = read_plain(where)
-    signs = Signs(names_beside(files.class_weights), read_channel_order(files.settings) is not None)
+    signs = Signs(names_beside(files.class_weights), files.settings)
     found = recognise(content, family, network, signs, where, say)
     preprocessing = _read_preprocessing(found, files, say)
     config, tensors, others = _rename(found, where)
@@ -184,6 +184,8 @@ def _convert_official(files: OfficialFiles, family: Family | None, network: str 
 def _read_preprocessing(found: Recognised, files: OfficialFiles, say: Say) -> Preprocessing:
     """Return the family's preprocessing; the colour order comes from the settings file, if the family has one."""
     preprocessing = found.family.preprocessing
+    if found.family.assumed:
+        say(f"assuming of {files.network}: {found.family.assumed}")
     if not found.family.has_colour_settings:
         return preprocessing
     channel_order = read_channel_order(files.settings)
@@ -244,6 +246,11 @@ def _read_class_weights(
     family: Family, others: Mapping[str, Tensor], files: OfficialFiles, embedding_dim: int, say: Say
 ) -> Tensor | None:
     if files.class_weights:
+        if family is CVLFACE and (processes := len(files.class_weights)) > 1:
+            say(
+                f"CVLface fills its class weights up to a multiple of its {processes} processes: up to {processes - 1}"
+                " at the end may belong to nobody"
+            )
         return class_weights_beside(files.class_weights, embedding_dim, family.class_weights_beside)
     return class_weights_inside(others, family, embedding_dim, files.network, say)
 

@@ -148,10 +148,10 @@ INSIGHTFACE_MXNET = Family(
     license="non-commercial research",
     architectures=(MXNET_IRESNET,),
     class_weights=(ClassWeights("fc7_weight"),),
-    preprocessing=Preprocessing(mean=(127.5 / 255,) * 3, std=(128 / 255,) * 3),
+    preprocessing=Preprocessing(mean=(0.5, 0.5, 0.5), std=(128 / 255, 128 / 255, 128 / 255)),
+    assumed="its graph, which is not in this file, takes RGB and begins with (x - 127.5) * 0.0078125",
     bn_eps=2e-5,
 )
-"""Its networks subtract 127.5 and multiply by 0.0078125 inside their graph, which is not in the file of weights."""
 
 FAMILIES = {
     family.name: family

@@ -44,6 +44,7 @@ class Family:
         class_weights_beside: the class weights in a separate file.
         ignored: other tensors in its files, which femb does not convert.
         preprocessing: what its networks expect of their images.
+        assumed: what femb assumes of its networks, for a remark; empty if the project states it.
         has_colour_settings: whether a settings file beside each network states its colour order.
         bn_eps: epsilon of the batch norms of its networks.
         flip: its convention for mirror images in verification, `none` or `sum`.
@@ -60,6 +61,7 @@ class Family:
     class_weights_beside: tuple[ClassWeights, ...] = ()
     ignored: tuple[str, ...] = ()
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    assumed: str = ""
     has_colour_settings: bool = False
     bn_eps: float = 1e-5
     flip: str = "sum"

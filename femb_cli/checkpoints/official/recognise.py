@@ -9,6 +9,7 @@ from torch import Tensor
 
 from femb_cli.checkpoints.official.families import ARCFACE_TORCH, FAMILIES
 from femb_cli.checkpoints.official.family import Family
+from femb_cli.checkpoints.official.files.sidecar import read_channel_order
 from femb_cli.checkpoints.official.files.state_dict import find_state_dicts, refuse_unusual
 from femb_cli.checkpoints.official.networks.architecture import Architecture
 from femb_cli.checkpoints.official.networks_in_file import NetworkInFile, choose_network, find_networks
@@ -25,11 +26,11 @@ class Signs:
 
     Attributes:
         class_weights: names of the tensors in the file of class weights; None if there is no such file.
-        has_colours: whether a settings file of CVLface states the colour order.
+        settings: a settings file, which may be CVLface's and state the colour order; None if there is none.
     """
 
     class_weights: Sequence[str] | None = None
-    has_colours: bool = False
+    settings: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ def _choose(candidates: list[Family], found: NetworkInFile, signs: Signs, where:
         return (proven or candidates)[0]
     remaining = proven or candidates
     usual = [family for family in remaining if family.name == found.architecture.usual_family]
-    own = [family for family in remaining if found.prefix and found.prefix in family.prefixes]
-    likely = [family for family in remaining if found.prefix in family.likely_prefixes]
+    own = [family for family in remaining if _has_prefix(found, family.prefixes)]
+    likely = [family for family in remaining if _has_prefix(found, family.likely_prefixes)]
     chosen = next((guess[0] for guess in (own, usual, likely) if len(guess) == 1), None)
     if chosen is None:
         names = [family.name for family in remaining]
@@ -133,13 +134,19 @@ def _is_proven(family: Family, found: NetworkInFile, signs: Signs) -> bool:
     """Whether the class weights' name, the settings or the key of a resume file say that it is this family."""
     if family is ARCFACE_TORCH and found.keys == (RESUME_KEY,):
         return True
-    if family.has_colour_settings and signs.has_colours:
+    is_likely = _has_prefix(found, family.likely_prefixes)
+    if family.has_colour_settings and is_likely and read_channel_order(signs.settings) is not None:
         return True
     names = [*found.beside, *found.tensors]
     if any(weights.is_at(name) for weights in family.class_weights for name in names):
         return True
     beside = signs.class_weights or ()
     return any(weights.is_at(name) for weights in family.class_weights_beside for name in beside)
+
+
+def _has_prefix(found: NetworkInFile, prefixes: Sequence[str]) -> bool:
+    """Whether the network's prefix is one of these, or ends in one."""
+    return any(prefix and f".{found.prefix}".endswith(f".{prefix}") for prefix in prefixes)
 
 
 def _remark(chosen: Family, candidates: Sequence[Family], found: NetworkInFile, where: Path) -> str:
@@ -150,16 +157,15 @@ def _remark(chosen: Family, candidates: Sequence[Family], found: NetworkInFile, 
             " settings. Files of magface and seed without their prefixes have the same tensors, but other pixel values"
             " or another epsilon of batch norm: for one of these, pass --from magface or --from seed"
         )
-    others = [family for family in candidates if family is not chosen and family.conventions != chosen.conventions]
-    reason = (
-        f" for the prefix {found.prefix!r} of its tensors"
-        if found.prefix in (*filter(None, chosen.prefixes), *chosen.likely_prefixes)
-        else ""
-    )
+    assumed = f"assuming that {where} is of the family {chosen.name} ({chosen.pixels})"
+    if _has_prefix(found, (*chosen.prefixes, *chosen.likely_prefixes)):
+        assumed += f" for the prefix {found.prefix!r} of its tensors"
+    if _has_prefix(found, chosen.prefixes):
+        return f"{assumed}; --from names another one"
+    others = [family for family in candidates if family.conventions != chosen.conventions]
     return (
-        f"assuming that {where} is of the family {chosen.name} ({chosen.pixels}){reason}. Files of"
-        f" {', '.join(f'{family.name} ({family.pixels})' for family in others)} can have the same tensors: for one of"
-        f" these, pass {' or '.join(f'--from {family.name}' for family in others)}"
+        f"{assumed}. Files of {', '.join(f'{family.name} ({family.pixels})' for family in others)} can have the same"
+        f" tensors: for one of these, pass {' or '.join(f'--from {family.name}' for family in others)}"
     )
 
 
