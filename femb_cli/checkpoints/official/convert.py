@@ -205,7 +205,7 @@ def _rename(found: Recognised, where: Path) -> tuple[BackboneConfig, dict[str, T
         config = architecture.config(tensors, bn_eps)
     except KeyError as error:
         raise FembError(f"{where} looks like {family.name}'s weights, but has no tensor {error}") from error
-    except (ValueError, IndexError, UsageError) as error:
+    except (ValueError, IndexError, FembError) as error:
         raise FembError(f"{where} looks like {family.name}'s weights, but fits no network: {error}") from error
     tensors = _with_counters(tensors)
     header = _find_header(tensors, empty_backbone(config, where=str(where)).state_dict(), config.embedding_dim)

@@ -121,6 +121,7 @@ SEED = Family(
     repository="https://github.com/alexkrz/face-embeddings",
     license="none stated",
     architectures=(IRESNET,),
+    likely_prefixes=("backbone.",),
     class_weights=(ClassWeights("header.weight"), ClassWeights("header.kernel", is_transposed=True)),
     bn_eps=2e-5,
     flip="none",

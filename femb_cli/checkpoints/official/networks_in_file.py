@@ -1,7 +1,7 @@
 """Find the networks in a file by the names of its tensors, under any keys and any prefix, and choose one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,16 @@ class NetworkInFile:
         prefix: what stands before each of its tensors' names there.
         architecture: the kind of network.
         tensors: its tensors, without the prefix.
-        beside: the tensors that belong to no network of the file, by their names in the same state dict, or by their
-            keys and their name in another one.
+        beside: the tensors in the same state dict that belong to no network.
+        elsewhere: the tensors in other state dicts that belong to no network, by their keys and their names.
     """
 
     keys: tuple[str, ...]
     prefix: str
     architecture: Architecture
     tensors: Mapping[str, Tensor]
-    beside: Mapping[str, Tensor] = field(default_factory=dict)
+    beside: Mapping[str, Tensor]
+    elsewhere: Mapping[str, Tensor]
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -58,8 +59,19 @@ def find_networks(content: Any) -> list[NetworkInFile]:
         for keys, tensors in groups.items()
         for prefix, architecture in _find_prefixes(tensors).items()
     }
+    beside = {keys: _of_no_network(tensors, keys, places) for keys, tensors in groups.items()}
     return [
-        NetworkInFile(keys, prefix, architecture, _own(groups[keys], prefix, places), _beside(groups, places, keys))
+        NetworkInFile(
+            *(keys, prefix, architecture),
+            tensors=_own(groups[keys], prefix, places),
+            beside=beside[keys],
+            elsewhere={
+                ".".join((*others, name)): tensor
+                for others, tensors in beside.items()
+                if others != keys
+                for name, tensor in tensors.items()
+            },
+        )
         for (keys, prefix), architecture in places.items()
     ]
 
@@ -107,16 +119,12 @@ def _own(tensors: StateDict, prefix: str, places: Mapping[Place, Architecture]) 
     return without_prefix({name: one for name, one in tensors.items() if not name.startswith(longer)}, prefix)
 
 
-def _beside(
-    groups: Mapping[tuple[str, ...], StateDict], places: Mapping[Place, Architecture], own_keys: tuple[str, ...]
+def _of_no_network(
+    tensors: StateDict, keys: tuple[str, ...], places: Mapping[Place, Architecture]
 ) -> dict[str, Tensor]:
-    """Return the tensors that belong to no network."""
-    beside = {}
-    for keys, tensors in groups.items():
-        prefixes = tuple(prefix for group, prefix in places if group == keys)
-        path = "" if keys == own_keys else "".join(f"{key}." for key in keys)
-        beside |= {f"{path}{name}": tensor for name, tensor in tensors.items() if not name.startswith(prefixes)}
-    return beside
+    """Return the tensors of one state dict that are under no network's prefix."""
+    prefixes = tuple(prefix for group, prefix in places if group == keys)
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(prefixes)}
 
 
 def _short_names(networks: Sequence[NetworkInFile]) -> list[str]:

@@ -82,11 +82,13 @@ def recognise(
     """
     networks = find_networks(content)
     if not networks:
-        known = family.name if family else ", ".join(FAMILIES)
-        raise FembError(f"{where} is of no family that femb knows ({known}): it holds {_describe(content)}")
+        raise FembError(
+            f"{where} is of no family that femb knows: it holds {_describe(content)}",
+            hint="femb list families lists the families whose networks femb reads",
+        )
     found = choose_network(networks, network, where)
     own = {f"{found.prefix}{name}": tensor for name, tensor in found.tensors.items()}
-    refuse_unusual({**found.beside, **own}, str(where))
+    refuse_unusual({**found.elsewhere, **found.beside, **own}, str(where))
     candidates = [candidate for candidate in FAMILIES.values() if found.architecture in candidate.architectures]
     if family is None:
         family = _choose(candidates, found, signs, where, say)
@@ -110,38 +112,45 @@ def _describe(content: Any) -> str:
 
 
 def _choose(candidates: list[Family], found: NetworkInFile, signs: Signs, where: Path, say: Say) -> Family:
-    """Return the family: the only one, the one of which something in the files is proof, or the likely one."""
-    proven = [family for family in candidates if _is_proven(family, found, signs)]
-    if len(proven) == 1 or len(candidates) == 1:
-        return (proven or candidates)[0]
-    remaining = proven or candidates
-    usual = [family for family in remaining if family.name == found.architecture.usual_family]
-    own = [family for family in remaining if _has_prefix(found, family.prefixes)]
-    likely = [family for family in remaining if _has_prefix(found, family.likely_prefixes)]
-    chosen = next((guess[0] for guess in (own, usual, likely) if len(guess) == 1), None)
+    """Return the only family, or the one that the files prove, or else the likeliest one with a remark."""
+    proven = candidates if len(candidates) == 1 else [one for one in candidates if _is_proven(one, found, signs)]
+    if len(proven) == 1:
+        return proven[0]
+    guesses = {
+        "class weights": [family for family in candidates if _has_class_weights(family, found)],
+        "own prefix": [family for family in candidates if _has_prefix(found, family.prefixes)],
+        "": [family for family in candidates if family.name == found.architecture.usual_family],
+        "likely prefix": [family for family in candidates if _has_prefix(found, family.likely_prefixes)],
+    }
+    reason, chosen = next(((why, guess[0]) for why, guess in guesses.items() if len(guess) == 1), ("", None))
     if chosen is None:
-        names = [family.name for family in remaining]
-        pixels = "; ".join(f"{family.name} {family.pixels}" for family in remaining)
+        names = [family.name for family in candidates]
+        pixels = "; ".join(f"{family.name} {family.pixels}" for family in candidates)
         raise FembError(
             f"{where} holds {found.architecture.with_article} that can be of several families: {' or '.join(names)}",
             hint=f"name the family, because their pixels differ ({pixels}): --from {' or --from '.join(names)}",
         )
-    say(_remark(chosen, remaining, found, where))
+    has_prefix = _has_prefix(found, (*chosen.prefixes, *chosen.likely_prefixes))
+    if reason != "class weights" or not has_prefix:  # both together are the family's own layout
+        say(_remark(chosen, candidates, reason, found, where))
     return chosen
 
 
 def _is_proven(family: Family, found: NetworkInFile, signs: Signs) -> bool:
-    """Whether the class weights' name, the settings or the key of a resume file say that it is this family."""
+    """Whether a file of class weights, CVLface's settings or the key of a resume file say that it is this family."""
     if family is ARCFACE_TORCH and found.keys == (RESUME_KEY,):
         return True
     is_likely = _has_prefix(found, family.likely_prefixes)
     if family.has_colour_settings and is_likely and read_channel_order(signs.settings) is not None:
         return True
-    names = [*found.beside, *found.tensors]
-    if any(weights.is_at(name) for weights in family.class_weights for name in names):
-        return True
     beside = signs.class_weights or ()
     return any(weights.is_at(name) for weights in family.class_weights_beside for name in beside)
+
+
+def _has_class_weights(family: Family, found: NetworkInFile) -> bool:
+    """Whether the family's class weights are in the same state dict as the network."""
+    names = [*found.beside, *found.tensors]
+    return any(weights.is_at(name) for weights in family.class_weights for name in names)
 
 
 def _has_prefix(found: NetworkInFile, prefixes: Sequence[str]) -> bool:
@@ -149,8 +158,8 @@ def _has_prefix(found: NetworkInFile, prefixes: Sequence[str]) -> bool:
     return any(prefix and f".{found.prefix}".endswith(f".{prefix}") for prefix in prefixes)
 
 
-def _remark(chosen: Family, candidates: Sequence[Family], found: NetworkInFile, where: Path) -> str:
-    """Say which family is assumed, and how to name another one."""
+def _remark(chosen: Family, candidates: Sequence[Family], reason: str, found: NetworkInFile, where: Path) -> str:
+    """Say which family is assumed and why, and how to name another one."""
     if chosen is ARCFACE_TORCH:
         return (
             f"assuming that {where} is of the family arcface_torch. ElasticFace's files have the same tensors and"
@@ -158,20 +167,23 @@ def _remark(chosen: Family, candidates: Sequence[Family], found: NetworkInFile, 
             " or another epsilon of batch norm: for one of these, pass --from magface or --from seed"
         )
     assumed = f"assuming that {where} is of the family {chosen.name} ({chosen.pixels})"
-    if _has_prefix(found, (*chosen.prefixes, *chosen.likely_prefixes)):
-        assumed += f" for the prefix {found.prefix!r} of its tensors"
-    if _has_prefix(found, chosen.prefixes):
+    if reason == "class weights":
+        assumed += f" because of its class weights, {' or '.join(one.name for one in chosen.class_weights)}"
+    elif reason:
+        assumed += f" because of the prefix {found.prefix!r}"
+    if reason == "own prefix":
         return f"{assumed}; --from names another one"
     others = [family for family in candidates if family.conventions != chosen.conventions]
     return (
-        f"{assumed}. Files of {', '.join(f'{family.name} ({family.pixels})' for family in others)} can have the same"
-        f" tensors: for one of these, pass {' or '.join(f'--from {family.name}' for family in others)}"
+        f"{assumed}. The same tensors can be of"
+        f" {', '.join(f'{family.name} ({family.pixels})' for family in others)}: for one of these, pass"
+        f" {' or '.join(f'--from {family.name}' for family in others)}"
     )
 
 
 def _split(found: NetworkInFile, family: Family) -> Recognised:
     """Move the family's class weights, and the tensors that femb ignores, from the network to the others."""
-    network, others = dict(found.tensors), dict(found.beside)
+    network, others = dict(found.tensors), {**found.beside, **found.elsewhere}
     beside = {*family.ignored, *(weights.name for weights in family.class_weights)} & network.keys()
     others |= {name: network.pop(name) for name in beside}
     return Recognised(family, found.architecture, network, others)

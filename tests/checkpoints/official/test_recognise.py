@@ -74,7 +74,7 @@ def test_a_prefix_that_a_family_often_has_is_a_guess_that_is_said(tmp_path):
     remarks = []
     card = convert(tmp_path, ir("model."), say=remarks.append)
     assert card.source["family"] == "adaface"
-    assert "for the prefix 'model.'" in remarks[0]
+    assert "because of the prefix 'model.'" in remarks[0]
     assert "--from cvlface or --from tface" in remarks[0]
     assert convert(tmp_path, ir("model."), family_name="tface", overwrite=True).source["family"] == "tface"
 
@@ -86,6 +86,17 @@ def test_a_header_is_proof_of_the_seed(tmp_path, class_weights):
     remarks = []
     card = convert(tmp_path, {"state_dict": {**content, class_weights: torch.ones(shape)}}, say=remarks.append)
     assert (card.source["family"], card.backbone.bn_eps, card.num_identities, remarks) == ("seed", 2e-5, 5, [])
+
+
+def test_class_weights_of_a_familys_name_elsewhere_are_a_guess_that_is_said(tmp_path):
+    remarks = []
+    card = convert(tmp_path, {**iresnet(), "header.weight": torch.ones(5, 8)}, say=remarks.append)
+    assert card.source["family"] == "seed"
+    assert "because of its class weights, header.weight" in remarks[0]
+    remarks.clear()
+    content = {"backbone": iresnet(), "header": {"weight": torch.ones(5, 8)}}
+    assert convert(tmp_path, content, say=remarks.append, overwrite=True).source["family"] == "arcface_torch"
+    assert "--from seed" in remarks[0]
 
 
 def test_an_unknown_family_lists_the_known(tmp_path):
