@@ -38,9 +38,9 @@ def _rename(tensors: StateDict, bn_eps: float) -> dict[str, Tensor]:
 
 
 def _wide_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
-    usual = "mbf_small" if length(tensors, "layers.0.layers.0.weight") == 64 else "mbf"
+    is_small = length(tensors, "layers.0.layers.0.weight") == 64
     return MobileFaceNetConfig(
-        "mbf_large" if FIRST_RESIDUAL in tensors else usual,
+        "mbf_large" if FIRST_RESIDUAL in tensors else "mbf_small" if is_small else "mbf",
         embedding_dim=length(tensors, "features.layers.3.running_mean"),
         input_size=16 * tensors["features.layers.0.layers.0.weight"].shape[-1],
         bn_eps=bn_eps,
