@@ -1,5 +1,6 @@
 """Find the networks in a file by the names of its tensors, under any keys and any prefix, and choose one."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from femb_cli.checkpoints.official.families import ARCHITECTURES
 from femb_cli.checkpoints.official.files.state_dict import StateDict, find_state_dicts, without_prefix
 from femb_cli.checkpoints.official.networks.architecture import Architecture
 from femb_cli.errors import FembError, UsageError
+
+MOST_NETWORKS = 20
+"""How many networks of a file are looked at; a hostile file could name a million."""
 
 Place = tuple[tuple[str, ...], str]
 """Where a network is: the keys that lead to its state dict, and the prefix of its tensors there."""
@@ -48,17 +52,18 @@ class NetworkInFile:
 
 
 def find_networks(content: Any) -> list[NetworkInFile]:
-    """Return every network among a file's tensors, in the file's order.
+    """Return the networks among a file's tensors, in the file's order, up to `MOST_NETWORKS`.
 
     Args:
         content: what `read_plain` returned.
     """
     groups = find_state_dicts(content)
-    places = {
-        (keys, prefix): architecture
+    found = (
+        ((keys, prefix), architecture)
         for keys, tensors in groups.items()
         for prefix, architecture in _find_prefixes(tensors).items()
-    }
+    )
+    places = dict(itertools.islice(found, MOST_NETWORKS))
     beside = {keys: _of_no_network(tensors, keys, places) for keys, tensors in groups.items()}
     return [
         NetworkInFile(
@@ -108,7 +113,7 @@ def _find_prefixes(tensors: StateDict) -> dict[str, Architecture]:
             prefix = name.removesuffix(architecture.marker)
             if name == prefix or (prefix and not prefix.endswith(".")) or prefix in found:
                 continue
-            if architecture.fits(without_prefix(tensors, prefix)):
+            if len(found) < MOST_NETWORKS and architecture.fits(without_prefix(tensors, prefix)):
                 found[prefix] = architecture
     return found
 

@@ -7,7 +7,7 @@ import torch
 from official_files import convert, iresnet
 from safetensors.torch import load_file
 
-from femb_cli.checkpoints.official.networks_in_file import choose_network, find_networks
+from femb_cli.checkpoints.official.networks_in_file import MOST_NETWORKS, choose_network, find_networks
 from femb_cli.errors import FembError, UsageError
 
 FILE = Path("last.pth")
@@ -66,3 +66,8 @@ def test_the_chosen_network_is_converted(tmp_path):
     convert(tmp_path, {"model": iresnet(), "ema": ema}, network="ema")
     converted = load_file(tmp_path / "converted" / "model.safetensors")
     assert torch.equal(converted["conv1.weight"], ema["conv1.weight"])
+
+
+def test_a_file_that_names_thousands_of_networks_is_looked_at_in_part():
+    markers = {f"a{number}.feature.0.weight": torch.ones(1) for number in range(5000)}
+    assert len(find_networks(markers)) == MOST_NETWORKS

@@ -65,7 +65,7 @@ def _count_blocks(tensors: StateDict, stage: int) -> int:
 IRESNET = Architecture(
     "IResNet",
     marker="layer1.0.bn1.weight",
-    backbones=tuple(BLOCKS),
+    backbones=tuple(name for name in BLOCKS if name != "iresnet152"),  # only IR-152 is published
     config=iresnet_config,
     usual_family="arcface_torch",
 )
