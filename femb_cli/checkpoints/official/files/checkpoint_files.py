@@ -113,17 +113,13 @@ def _class_weights(network: str, names: list[str], *, is_only_network: bool) -> 
 def _shards(network: str, names: list[str], *, is_only_network: bool) -> dict[int, str]:
     """Return the shards of the network's step, or all where their names have none and there is no other network."""
     for pattern in SHARDS:
-        matches = {name: match for name in names if (match := pattern.fullmatch(name))}
-        steps = {match["step"] for match in matches.values()}
-        own = [step for step in steps if re.search(rf"(?i:epoch)_{step}_", network)] if steps != {""} else []
-        if steps == {""} and (is_only_network or network in ("backbone.pth", "model.pt")):
-            own = [""]
-        if not own and len(steps) == 1 and is_only_network:
-            own = list(steps)
+        matches = [match for name in names if (match := pattern.fullmatch(name))]
+        steps = {match["step"] for match in matches}
+        own = {step for step in steps if step and re.search(rf"(?i:epoch)_{step}_", network)}
+        if not own and (is_only_network or network in ("backbone.pth", "model.pt")):
+            own = steps
         if len(own) == 1:
-            return dict(
-                sorted((int(match["rank"]), name) for name, match in matches.items() if match["step"] == own[0])
-            )
+            return dict(sorted((int(match["rank"]), match[0]) for match in matches if match["step"] in own))
     return {}
 
 
