@@ -5,13 +5,17 @@ BN-Conv-BN-PReLU-Conv-BN, and BN-Dropout-FC-BN to the embedding. Tensor names ar
 (arcface_torch, MagFace, ElasticFace).
 
 The names that begin with `ir` are AdaFace's variant. The shortcut of its first block takes every second pixel, where
-IResNet has a 1x1 convolution and a batch norm; all else is the same.
+IResNet has a 1x1 convolution and a batch norm; all else is the same. The names that begin with `irse` are this variant
+with a squeeze-and-excitation gate at the end of each block:
+
+Hu, Shen, Sun: Squeeze-and-Excitation Networks, CVPR 2018, https://arxiv.org/abs/1709.01507, equations 2 to 4.
 
 Shapes: B images, D embedding dimension; a stage halves height and width, rounding up.
 """
 
 import math
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -23,6 +27,7 @@ BLOCKS = {
     "iresnet34": (3, 4, 6, 3),
     "iresnet50": (3, 4, 14, 3),
     "iresnet100": (3, 13, 30, 3),
+    "iresnet152": (3, 8, 36, 3),
     "iresnet200": (6, 26, 60, 6),
 }
 """Blocks of each of the four stages."""
@@ -33,6 +38,14 @@ IR_BLOCKS = {
     "ir101": (3, 13, 30, 3),
 }
 """Those of AdaFace's variants."""
+IRSE_BLOCKS = {
+    "irse18": (2, 2, 2, 2),
+    "irse34": (3, 4, 6, 3),
+    "irse50": (3, 4, 14, 3),
+    "irse101": (3, 13, 30, 3),
+    "irse152": (3, 8, 36, 3),
+}
+"""Those of the variants with gates."""
 
 CHANNELS = (64, 64, 128, 256, 512)
 """Output channels of the first convolution and of the four stages, at width 1."""
@@ -52,6 +65,24 @@ class PointwiseConv(nn.Conv2d):
         return F.conv2d(input[:, :, :: self.stride[0], :: self.stride[1]], self.weight)
 
 
+class Gate(nn.Module):
+    """Squeeze and excitation: a factor between 0 and 1 for each channel, computed from the channels' means.
+
+    Args:
+        channels: channels of the input; a sixteenth of them are between the two layers.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        hidden = max(1, channels // 16)
+        self.fc1 = nn.Conv2d(channels, hidden, 1, bias=False)
+        self.fc2 = nn.Conv2d(hidden, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Keep the shape (B, channels, H, W)."""
+        return x * torch.sigmoid(self.fc2(F.relu(self.fc1(F.adaptive_avg_pool2d(x, 1)))))
+
+
 class Block(nn.Module):
     """Two 3x3 convolutions with a shortcut; the second one has the stride.
 
@@ -61,9 +92,12 @@ class Block(nn.Module):
         stride: 1 or 2.
         bn_eps: epsilon of the batch norms.
         subsamples: whether the shortcut takes every `stride`-th pixel where the number of channels stays the same.
+        is_gated: whether a gate follows the last batch norm.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int, bn_eps: float, subsamples: bool) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, bn_eps: float, *, subsamples: bool, is_gated: bool
+    ) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels, eps=bn_eps)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
@@ -71,6 +105,7 @@ class Block(nn.Module):
         self.prelu = nn.PReLU(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, stride=stride, padding=1, bias=False)
         self.bn3 = nn.BatchNorm2d(out_channels, eps=bn_eps)
+        self.gate = Gate(out_channels) if is_gated else None
         self.downsample: nn.Module | None = None
         if subsamples and stride != 1 and in_channels == out_channels:
             self.downsample = nn.MaxPool2d(1, stride)
@@ -82,14 +117,15 @@ class Block(nn.Module):
         """Map (B, in, H, W) to (B, out, H / stride, W / stride)."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.prelu(self.bn2(self.conv1(self.bn1(x))))
-        return self.bn3(self.conv2(x)) + shortcut
+        x = self.bn3(self.conv2(x))
+        return (x if self.gate is None else self.gate(x)) + shortcut
 
 
 class IResNet(Backbone):
     """The residual network, by depth and width.
 
     Args:
-        name: the depth, a key of `BLOCKS` or `IR_BLOCKS`.
+        name: the depth, a key of `BLOCKS`, `IR_BLOCKS` or `IRSE_BLOCKS`.
         embedding_dim: D.
         input_size: height and width of the images.
         width: factor on the channels of every stage.
@@ -117,15 +153,15 @@ class IResNet(Backbone):
         super().__init__()
         self.embedding_dim, self.input_size, self.initial_weights = embedding_dim, input_size, initial_weights
         stem, *stages = (max(1, round(width * channels)) for channels in CHANNELS)
-        subsamples = name in IR_BLOCKS
+        shape = {"subsamples": name not in BLOCKS, "is_gated": name in IRSE_BLOCKS}
         self.conv1 = nn.Conv2d(3, stem, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(stem, eps=bn_eps)
         self.prelu = nn.PReLU(stem)
-        blocks1, blocks2, blocks3, blocks4 = {**BLOCKS, **IR_BLOCKS}[name]
-        self.layer1 = _stage(stem, stages[0], blocks1, bn_eps, subsamples)
-        self.layer2 = _stage(stages[0], stages[1], blocks2, bn_eps, subsamples)
-        self.layer3 = _stage(stages[1], stages[2], blocks3, bn_eps, subsamples)
-        self.layer4 = _stage(stages[2], stages[3], blocks4, bn_eps, subsamples)
+        blocks1, blocks2, blocks3, blocks4 = {**BLOCKS, **IR_BLOCKS, **IRSE_BLOCKS}[name]
+        self.layer1 = _stage(stem, stages[0], blocks1, bn_eps, **shape)
+        self.layer2 = _stage(stages[0], stages[1], blocks2, bn_eps, **shape)
+        self.layer3 = _stage(stages[1], stages[2], blocks3, bn_eps, **shape)
+        self.layer4 = _stage(stages[2], stages[3], blocks4, bn_eps, **shape)
         self.bn2 = nn.BatchNorm2d(stages[3], eps=bn_eps)
         self.dropout = Dropout(dropout, channels=dropout_of == "channels")
         self.fc = nn.Linear(stages[3] * math.ceil(input_size / 16) ** 2, embedding_dim)
@@ -155,7 +191,7 @@ class IResNet(Backbone):
         return self.features(self.fc(self.dropout(self.bn2(x)).flatten(1)))
 
 
-def _stage(in_channels: int, out_channels: int, num_blocks: int, bn_eps: float, subsamples: bool) -> nn.Sequential:
-    first = Block(in_channels, out_channels, 2, bn_eps, subsamples)
-    rest = [Block(out_channels, out_channels, 1, bn_eps, subsamples) for _ in range(num_blocks - 1)]
+def _stage(in_channels: int, out_channels: int, num_blocks: int, bn_eps: float, **shape: bool) -> nn.Sequential:
+    first = Block(in_channels, out_channels, 2, bn_eps, **shape)
+    rest = [Block(out_channels, out_channels, 1, bn_eps, **shape) for _ in range(num_blocks - 1)]
     return nn.Sequential(first, *rest)

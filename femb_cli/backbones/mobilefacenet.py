@@ -1,11 +1,12 @@
-"""MobileFaceNet, in the two layouts of published weights.
+"""MobileFaceNet, in two layouts of published weights.
 
 Chen, Liu, Gao, Han: MobileFaceNets: Efficient CNNs for Accurate Real-Time Face Verification on Mobile Devices,
 CCBR 2018, https://arxiv.org/abs/1804.07573, table 1: inverted residual bottlenecks, then a global depthwise
 convolution instead of pooling.
 
 - `mobilefacenet` is the paper's table 1 with ReLU6 instead of PReLU, as in foamliu/MobileFaceNet.
-- `mbf` and `mbf_large` are the wider variants of arcface_torch, with PReLU.
+- `mbf_small` is that table with PReLU, as in InsightFace_Pytorch; `mbf` and `mbf_large` are arcface_torch's wider
+  variants of it.
 
 Tensor names are those of the published weights.
 """
@@ -21,11 +22,12 @@ BOTTLENECKS = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2
 
 
 def build_mobilefacenet(name: str, embedding_dim: int, input_size: int, bn_eps: float) -> Backbone:
-    """Build a variant by name: `mobilefacenet`, `mbf` or `mbf_large`."""
+    """Build a variant by name: `mobilefacenet`, `mbf_small`, `mbf` or `mbf_large`."""
     if name == "mobilefacenet":
         backbone: Backbone = MobileFaceNet(embedding_dim, input_size)
-    elif name == "mbf":
-        backbone = WideMobileFaceNet(embedding_dim, input_size, blocks=(1, 4, 6, 2), scale=2)
+    elif name in ("mbf_small", "mbf"):
+        scale = 1 if name == "mbf_small" else 2
+        backbone = WideMobileFaceNet(embedding_dim, input_size, blocks=(1, 4, 6, 2), scale=scale)
     else:
         backbone = WideMobileFaceNet(embedding_dim, input_size, blocks=(2, 8, 12, 4), scale=4)
     for module in backbone.modules():

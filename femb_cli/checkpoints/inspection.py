@@ -103,7 +103,7 @@ def inspect_model(path: Path) -> ModelDetails | OnnxDetails:
     Raises:
         FembError: there is no model, or its metadata is missing or damaged.
     """
-    return _inspect_onnx(path) if path.suffix == ".onnx" else _inspect_checkpoint(path)
+    return _inspect_onnx(path) if path.suffix == ".onnx" and not path.is_dir() else _inspect_checkpoint(path)
 
 
 def _inspect_onnx(path: Path) -> ModelDetails | OnnxDetails:

@@ -24,6 +24,12 @@ def convert_checkpoint(
             "--from", help="Family of the weights (femb list families). Default: recognised by the tensors' names."
         ),
     ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY", help="Which network of a file that holds several, by its key or prefix, such as ema."
+        ),
+    ] = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -39,12 +45,14 @@ def convert_checkpoint(
       femb convert-checkpoint magface_epoch_00025.pth magface_r100
       femb convert-checkpoint ms1mv3_arcface_r50_fp16 arcface_r50
       femb convert-checkpoint minchul/cvlface_adaface_ir50_webface4m adaface_r50
+      femb convert-checkpoint model_ir_se50.pth ir_se50 --from InsightFace_Pytorch
+      femb convert-checkpoint last.pth student --network student
     """
     from femb_cli.checkpoints.official import convert_checkpoint as convert_files
 
     output = Output(json=json, quiet=quiet)
     output.load_libraries()
-    card = convert_files(source, destination, family, overwrite=overwrite, say=output.say)
+    card = convert_files(source, destination, family, network=network, overwrite=overwrite, say=output.say)
     result = {
         "path": str(destination),
         "backbone": card.backbone.name,

@@ -211,10 +211,24 @@ HeaderConfig = Annotated[
 
 @dataclass(frozen=True)
 class IResNetConfig(Section):
-    """ArcFace's improved residual network, with 18 to 200 layers; `ir`: AdaFace's variant of it."""
+    """ArcFace's improved residual network, with 18 to 200 layers; `ir`: AdaFace's variant; `irse`: that with gates."""
 
     name: Literal[
-        "iresnet18", "iresnet34", "iresnet50", "iresnet100", "iresnet200", "ir18", "ir34", "ir50", "ir101"
+        "iresnet18",
+        "iresnet34",
+        "iresnet50",
+        "iresnet100",
+        "iresnet152",
+        "iresnet200",
+        "ir18",
+        "ir34",
+        "ir50",
+        "ir101",
+        "irse18",
+        "irse34",
+        "irse50",
+        "irse101",
+        "irse152",
     ] = "iresnet50"
     embedding_dim: EmbeddingDim = 512
     input_size: Annotated[int, Ge(16), Le(2048)] = 112
@@ -239,9 +253,9 @@ class IResNetConfig(Section):
 
 @dataclass(frozen=True)
 class MobileFaceNetConfig(Section):
-    """MobileFaceNet: as in the paper (`mobilefacenet`), or arcface_torch's variants `mbf` and `mbf_large`."""
+    """MobileFaceNet with ReLU6 (`mobilefacenet`) or PReLU (`mbf_small`); `mbf`, `mbf_large`: arcface_torch's, wider."""
 
-    name: Literal["mobilefacenet", "mbf", "mbf_large"] = "mbf"
+    name: Literal["mobilefacenet", "mbf_small", "mbf", "mbf_large"] = "mbf"
     embedding_dim: EmbeddingDim = 512
     input_size: Annotated[int, Ge(16), Le(2048)] = 112
     bn_eps: Positive = 1e-5
@@ -250,15 +264,17 @@ class MobileFaceNetConfig(Section):
 
 @dataclass(frozen=True)
 class ViTConfig(Section):
-    """arcface_torch's vision transformer, from tiny to huge: patches of 9 x 9 pixels, no class token."""
+    """arcface_torch's vision transformer, tiny to huge, without a class token; `_p8`: CVLface's, of smaller patches."""
 
-    name: Literal["vit_t", "vit_s", "vit_b", "vit_l", "vit_h"] = "vit_t"
+    name: Literal["vit_t", "vit_s", "vit_b", "vit_l", "vit_h", "vit_s_p8", "vit_b_p8"] = "vit_t"
     embedding_dim: EmbeddingDim = 512
     input_size: Annotated[int, Ge(9), Le(2048)] = 112
     drop_path: Annotated[float, Ge(0), Le(0.95)] = 0.1
     """Probability that an image skips a half of the last block (stochastic depth); it grows from 0 at the first."""
     mask_ratio: Annotated[float, Ge(0), Le(0.95)] = 0.1
     """Share of the tokens that are left out of a training step."""
+    weighs_tokens: bool = False
+    """Multiply each token by a factor between 0 and 1 before the head, as TransFace does."""
     bn_eps: Positive = 2e-5
     implementation: ClassVar[str] = "femb_cli.backbones.vit:ViT"
 

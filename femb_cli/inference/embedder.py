@@ -282,7 +282,7 @@ def _stated_embedder(network: StatedNetwork, detector: str | Path) -> Embedder:
 
 
 def is_onnx(path: Path) -> bool:
-    """Whether a path ends in `.onnx`.
+    """Whether a path ends in `.onnx` and is no directory.
 
     Raises:
         FembError: the path ends in `.pt2` (torch.export) or `.ts` (TorchScript).
@@ -293,7 +293,7 @@ def is_onnx(path: Path) -> bool:
             " it",
             hint="give femb the checkpoint or an .onnx file; torch.jit.load opens .ts, torch.export.load .pt2",
         )
-    return path.suffix == ".onnx"
+    return path.suffix == ".onnx" and not path.is_dir()
 
 
 def embedder_of(

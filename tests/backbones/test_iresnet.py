@@ -1,10 +1,10 @@
-"""IResNet: width and dropout."""
+"""IResNet: width, dropout and gates."""
 
 import pytest
 import torch
 
 from femb_cli.backbones import build_backbone
-from femb_cli.backbones.iresnet import PointwiseConv
+from femb_cli.backbones.iresnet import Gate, PointwiseConv
 
 
 def small_iresnet(**parameters):
@@ -46,3 +46,27 @@ def test_the_gradient_of_a_narrow_shortcut_in_channels_last_order_is_that_of_a_c
         results.append((output.detach(), inputs.grad, weight.grad))
     for actual, expected in zip(*results, strict=True):
         torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_gate_weighs_each_channel_by_a_factor_from_the_means_of_all():
+    torch.manual_seed(0)
+    gate, x = Gate(32), torch.randn(2, 32, 5, 4)
+    hidden = (x.mean((2, 3)) @ gate.fc1.weight[:, :, 0, 0].T).clamp(min=0)
+    factors = 1 / (1 + torch.exp(-hidden @ gate.fc2.weight[:, :, 0, 0].T))
+    torch.testing.assert_close(gate(x), x * factors[:, :, None, None])
+    assert gate.fc1.weight.shape == (2, 32, 1, 1)
+
+
+def test_a_gated_block_is_open_halfway_where_its_gate_has_weights_of_zero():
+    parameters = {"embedding_dim": 16, "width": 0.125, "input_size": 32}
+    gated, plain = build_backbone("irse18", **parameters).eval(), build_backbone("ir18", **parameters).eval()
+    tensors = gated.state_dict()
+    for name in tensors:
+        if ".gate." in name:
+            tensors[name].zero_()
+    plain.load_state_dict({name: tensor for name, tensor in tensors.items() if ".gate." not in name})
+    for block in (block for stage in (plain.layer1, plain.layer2, plain.layer3, plain.layer4) for block in stage):
+        block.bn3.weight.data /= 2
+        block.bn3.bias.data /= 2
+    images = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(gated(images), plain(images))

@@ -8,19 +8,19 @@ import pytest
 import torch
 
 from femb_cli.backbones import build_backbone
-from femb_cli.backbones.vit import SIZES, Attention, Mlp, ViT
+from femb_cli.backbones.vit import SIZES, Attention, Mlp, Size, ViT
 from femb_cli.errors import UsageError
 
 
 @pytest.fixture(autouse=True)
 def _size_for_tests(monkeypatch):
-    monkeypatch.setitem(SIZES, "four_narrow_blocks", (64, 4))
+    monkeypatch.setitem(SIZES, "four_narrow_blocks", Size(64, 4))
 
 
 def small(**parameters):
     """A network of four narrow blocks for images of four tokens."""
     torch.manual_seed(0)
-    published = {"drop_path": 0.1, "mask_ratio": 0.1, "bn_eps": 2e-5}
+    published = {"drop_path": 0.1, "mask_ratio": 0.1, "weighs_tokens": False, "bn_eps": 2e-5}
     backbone = ViT("four_narrow_blocks", **{"embedding_dim": 16, "input_size": 18} | published | parameters)
     backbone.init_weights()
     return backbone
@@ -48,13 +48,25 @@ def test_tensors_have_the_official_names_shapes_and_order(shared):
 
 @pytest.mark.parametrize("name", SIZES)
 def test_parameters_of_every_size_follow_from_features_and_depth(name):
-    features, depth = SIZES[name]
+    size = SIZES[name]
+    features, hidden, tokens = size.features, size.expansion * size.features, {9: 144, 8: 196}[size.patch]
     with torch.device("meta"):
         backbone = build_backbone(name)
-    block = 12 * features**2 + 10 * features
-    around = 243 * features + features + 144 * features + features + 2 * features
-    head = 144 * features**2 + 2 * features + 512 * features + 2 * 512
-    assert sum(parameter.numel() for parameter in backbone.parameters()) == depth * block + around + head
+    block = 4 * features**2 + 2 * hidden * features + hidden + 6 * features
+    around = 3 * size.patch**2 * features + features + tokens * features + features + 2 * features
+    head = tokens * features**2 + 2 * features + 512 * features + 2 * 512
+    assert sum(parameter.numel() for parameter in backbone.parameters()) == size.depth * block + around + head
+
+
+def test_a_gate_weighs_each_token_by_a_factor_that_depends_on_all():
+    gated, plain = small(weighs_tokens=True).eval(), small().eval()
+    plain.load_state_dict({name: tensor for name, tensor in gated.state_dict().items() if not name.startswith("senet")})
+    tokens_BNF = plain.norm(plain.blocks(plain.patch_embed(images(2)) + plain.pos_embed))
+    first, second = gated.senet[0].weight, gated.senet[2].weight
+    factors_BN = torch.sigmoid(torch.relu(tokens_BNF.flatten(1) @ first.T) @ second.T)
+    expected = plain.feature((tokens_BNF * factors_BN[:, :, None]).flatten(1))
+    torch.testing.assert_close(gated(images(2)), expected)
+    assert not torch.allclose(gated(images(2)), plain(images(2)))
 
 
 @pytest.mark.parametrize(("size", "tokens"), [(9, 1), (17, 1), (18, 4), (112, 144), (224, 576)])

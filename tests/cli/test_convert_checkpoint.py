@@ -29,3 +29,23 @@ def test_an_unknown_family_is_a_wrong_option(femb):
     result = femb("convert-checkpoint", "official.pth", "converted", "--from", "facenet")
     assert result.code == 2
     assert "known are arcface_torch" in result.err
+
+
+def test_several_networks_are_named_and_an_option_chooses(femb):
+    torch.save({"model": iresnet(), "ema": iresnet()}, "last.pth")
+    refused = femb("convert-checkpoint", "last.pth", "converted")
+    assert refused.code == 1
+    assert "last.pth holds several networks: model, ema" in refused.err
+    assert "--network model or --network ema" in refused.err
+    assert femb("convert-checkpoint", "last.pth", "converted", "--network", "ema").code == 0
+    wrong = femb("convert-checkpoint", "converted/model.safetensors", "again", "--network", "ema")
+    assert wrong.code == 2
+    assert "holds one network only" in wrong.err
+
+
+def test_a_folder_whose_name_ends_in_onnx_is_a_folder(femb):
+    torch.save(iresnet(), "official.pth")
+    assert femb("convert-checkpoint", "official.pth", "a.onnx", "--quiet").code == 0
+    shown = femb("inspect", "a.onnx")
+    assert shown.code == 0, shown.err
+    assert "iresnet18" in shown.out

@@ -89,7 +89,7 @@ def test_a_setting_that_cannot_be_read_is_quoted(setting):
         ("checkpoint: {evry: 3}", "'checkpoint.evry'", "'checkpoint.every'"),
         ("header: arcfase", "header 'arcfase'", "'arcface'"),
         ("schedule: cosin", "schedule 'cosin'", "'cosine'"),
-        ("backbone: {name: iresnet52}", "backbone 'iresnet52'", "iresnet50"),
+        ("backbone: {name: irsenet50}", "backbone 'irsenet50'", "iresnet50"),
     ],
 )
 def test_a_misspelt_key_is_named_and_the_right_one_suggested(tmp_path, text, key, suggestion):

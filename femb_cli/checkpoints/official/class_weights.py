@@ -9,8 +9,9 @@ from torch import Tensor
 
 from femb_cli.checkpoints.official.family import ClassWeights, Family
 from femb_cli.checkpoints.official.files.reading import read_plain
-from femb_cli.checkpoints.official.files.state_dict import refuse_unusual
+from femb_cli.checkpoints.official.files.state_dict import find_state_dicts, refuse_unusual
 from femb_cli.errors import FembError
+from femb_cli.progress import Say
 
 RESUME_KEY = "state_dict_softmax_fc"
 """The key of the class weights in arcface_torch's resume files."""
@@ -21,12 +22,58 @@ SAME_IN_ALL = ("epoch", "global_step")
 HINT = "to convert the network without class weights, copy only its file into a new directory"
 
 
-def class_weights_inside(family: Family, others: Mapping[str, Tensor]) -> Tensor | None:
-    """Return the class weights (C, D) from the other tensors in the network's file; None if there are none."""
-    for weights in family.class_weights:
-        if weights.name in others:
-            return weights.transpose(others[weights.name])
-    return None
+def class_weights_inside(
+    others: Mapping[str, Tensor], family: Family, embedding_dim: int, where: Path, say: Say
+) -> Tensor | None:
+    """Return the class weights (C, D) among the tensors beside the network in its file; None if there are none.
+
+    They are the tensor of the family's name, or else the only matrix with D rows or columns.
+
+    Args:
+        others: the tensors beside the network.
+        family: the family of the network.
+        embedding_dim: D.
+        where: the file, for messages.
+        say: called with a remark about class weights under a name that the family does not have, and about tensors
+            that are not converted.
+
+    Raises:
+        FembError: the family's tensor does not have D rows or columns.
+    """
+    stated = {name: one for name in others for one in family.class_weights if one.is_at(name)}
+    matrices = {name: tensor for name, tensor in others.items() if is_like_class_weights(tensor, embedding_dim)}
+    name = next(iter(stated or (matrices if len(matrices) == 1 else {})), None)
+    left = [key for key, tensor in others.items() if key != name and key not in family.ignored and tensor.ndim]
+    if left:
+        shown = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
+        say(f"not converted, because they are beside the network in {where}: {shown}")
+    if name is None:
+        return None
+    if name in stated and name not in matrices and others[name].shape != (embedding_dim,) * 2:
+        raise FembError(
+            f"{where} has class weights of the shape {tuple(others[name].shape)}: expected (identities,"
+            f" {embedding_dim})"
+        )
+    weights = _oriented(others[name], embedding_dim, stated.get(name))
+    if name not in stated:
+        say(f"taking {name} {tuple(others[name].shape)} in {where} for the class weights of {len(weights)} identities")
+    return weights
+
+
+def is_like_class_weights(tensor: Tensor, embedding_dim: int) -> bool:
+    """Whether this is a matrix of floating-point numbers with D rows or D columns, but not both."""
+    return (
+        tensor.is_floating_point()
+        and tensor.ndim == 2
+        and (tensor.shape[0] == embedding_dim) != (tensor.shape[1] == embedding_dim)
+    )
+
+
+def _oriented(weights: Tensor, embedding_dim: int, stated: ClassWeights | None) -> Tensor:
+    """Return class weights as (C, D): by their shape, or by the family's order where they are square."""
+    if is_like_class_weights(weights, embedding_dim):
+        return weights if weights.shape[1] == embedding_dim else weights.T
+    return stated.transpose(weights) if stated else weights
 
 
 def class_weights_beside(files: Mapping[int, Path], embedding_dim: int, known: Sequence[ClassWeights]) -> Tensor:
@@ -48,7 +95,7 @@ def class_weights_beside(files: Mapping[int, Path], embedding_dim: int, known: S
         )
     contents = {file: read_plain(file) for file in files.values()}
     _refuse_different_steps(contents)
-    parts = [_read_part(file, content, known) for file, content in contents.items()]
+    parts = [_read_part(file, content, embedding_dim, known) for file, content in contents.items()]
     for file, part in zip(files.values(), parts, strict=True):
         if part.shape[1] != embedding_dim:
             raise FembError(
@@ -58,28 +105,32 @@ def class_weights_beside(files: Mapping[int, Path], embedding_dim: int, known: S
     return torch.cat([part.float() for part in parts]) if len(parts) > 1 else parts[0]
 
 
-def name_beside(files: Mapping[int, Path]) -> str | None:
-    """Return the tensor's name in the class weights' files: empty for a bare tensor, None without files."""
-    if not files:
-        return None
-    content = read_plain(next(iter(files.values())))
+def names_beside(files: Mapping[int, Path]) -> list[str] | None:
+    """Return the tensors' names in the class weights' files; None without files."""
+    return list(_named(read_plain(next(iter(files.values()))))) if files else None
+
+
+def _named(content: Any) -> dict[str, Tensor]:
+    """Return the tensors in a file of class weights by their names: an empty one for a bare tensor."""
     if isinstance(content, Tensor):
-        return ""
+        return {"": content}
     if isinstance(content, Mapping):
         content = content.get(RESUME_KEY, content)
-    return next(iter(content), None) if isinstance(content, Mapping) else None
+    groups = find_state_dicts(content)
+    return {".".join((*keys, name)): tensor for keys, group in groups.items() for name, tensor in group.items()}
 
 
-def _read_part(file: Path, content: Any, known: Sequence[ClassWeights]) -> Tensor:
-    if isinstance(content, Mapping):
-        content = content.get(RESUME_KEY, content)
-    for weights in known:
-        found = content.get(weights.name) if isinstance(content, Mapping) else content if not weights.name else None
-        if isinstance(found, Tensor) and found.ndim == 2:
-            refuse_unusual({weights.name or "the class weights": found}, str(file))
-            return weights.transpose(found)
-    names = " or ".join(weights.name or "a bare matrix" for weights in known) or "it has none in a separate file"
-    raise FembError(f"{file} has no class weights of this family ({names})", hint=HINT)
+def _read_part(file: Path, content: Any, embedding_dim: int, known: Sequence[ClassWeights]) -> Tensor:
+    """Return a file's class weights (C, D): the family's tensor, or the only matrix."""
+    matrices = {name: tensor for name, tensor in _named(content).items() if tensor.ndim == 2}
+    stated = {name: weights for name in matrices for weights in known if weights.is_at(name)}
+    name = next(iter(stated or (matrices if len(matrices) == 1 else {})), None)
+    if name is None:
+        names = ", ".join(repr(weights.name) for weights in known if weights.name)
+        expected = f"a matrix {names}, or only one" if names else "one matrix"
+        raise FembError(f"{file} has no class weights of this family ({expected})", hint=HINT)
+    refuse_unusual({name or "the class weights": matrices[name]}, str(file))
+    return _oriented(matrices[name], embedding_dim, stated.get(name))
 
 
 def _refuse_different_steps(contents: Mapping[Path, Any]) -> None:

@@ -10,22 +10,26 @@ from torch import Tensor
 
 from femb_cli.checkpoints.card import FORMAT, QUALITY_HEADERS, ModelCard
 from femb_cli.checkpoints.fingerprint import check_fingerprint
-from femb_cli.checkpoints.official.class_weights import class_weights_beside, class_weights_inside, name_beside
-from femb_cli.checkpoints.official.families import INSIGHTFACE, OTHER_ONNX
+from femb_cli.checkpoints.official.class_weights import (
+    class_weights_beside,
+    class_weights_inside,
+    is_like_class_weights,
+    names_beside,
+)
+from femb_cli.checkpoints.official.families import CVLFACE, INSIGHTFACE, OTHER_ONNX
 from femb_cli.checkpoints.official.family import Family
 from femb_cli.checkpoints.official.files.checkpoint_files import OfficialFiles, find_files
 from femb_cli.checkpoints.official.files.hub import download_weights, find_hub_id
 from femb_cli.checkpoints.official.files.reading import read_plain
 from femb_cli.checkpoints.official.files.sidecar import read_channel_order, read_settings
 from femb_cli.checkpoints.official.files.state_dict import refuse_unusual
-from femb_cli.checkpoints.official.networks.ir import reverse_input_channels
 from femb_cli.checkpoints.official.onnx.network import read_onnx_network
 from femb_cli.checkpoints.official.onnx.pixels import describe_pixels, onnx_preprocessing
 from femb_cli.checkpoints.official.published import PublishedModel, find_published
-from femb_cli.checkpoints.official.recognise import Recognised, family_named, recognise
+from femb_cli.checkpoints.official.recognise import Recognised, Signs, family_named, recognise
 from femb_cli.checkpoints.onnx_file import onnx_weight_files, read_onnx_model
 from femb_cli.checkpoints.stated_pixels import read_stated_pixels, stated_pixels_file
-from femb_cli.checkpoints.store import assemble_backbone, read_metadata, save_checkpoint
+from femb_cli.checkpoints.store import assemble_backbone, empty_backbone, read_metadata, save_checkpoint
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
@@ -56,6 +60,7 @@ def convert_checkpoint(
     destination: Path,
     family_name: str | None = None,
     *,
+    network: str | None = None,
     overwrite: bool = False,
     say: Say = warnings.warn,
 ) -> ModelCard:
@@ -66,6 +71,7 @@ def convert_checkpoint(
             which is fetched. A file that femb itself wrote keeps its card.
         destination: the checkpoint directory to make.
         family_name: a key of `FAMILIES` or the beginning of one; None to recognise the family by the tensors.
+        network: which network of a file that holds several, by its key or prefix, such as `ema`.
         overwrite: replace an existing directory.
         say: called with a warning if the files do not state a setting and femb assumes it.
 
@@ -81,7 +87,7 @@ def convert_checkpoint(
     hub_id = find_hub_id(str(source))
     files = find_files(_download(hub_id, published, say) if hub_id else Path(source))
     where = str(files.network)
-    converted = _convert(files, family, say)
+    converted = _convert(files, family, network, say)
     _refuse_non_finite(converted, where)
     # Parse the card as loading does, so that femb never writes a card that it refuses to read.
     card = ModelCard.from_metadata(converted.card.to_metadata(), where)
@@ -105,12 +111,16 @@ def _download(hub_id: HubId, published: PublishedModel | None, say: Say) -> Path
         raise error if published is None else FembError(error.message, hint=published.by_hand) from error
 
 
-def _convert(files: OfficialFiles, family: Family | None, say: Say) -> Converted:
-    if files.network.suffix == ".onnx":
+def _convert(files: OfficialFiles, family: Family | None, network: str | None, say: Say) -> Converted:
+    is_onnx = files.network.suffix == ".onnx"
+    own_card = None if is_onnx or family else _read_own_card(files.network)
+    if network is not None and (is_onnx or own_card):
+        raise UsageError(f"--network {network}: {files.network} holds one network only")
+    if is_onnx:
         return _convert_onnx(files.network, family, say)
-    if family is None and (card := _read_own_card(files.network)) is not None:
-        return _convert_own(files.network, card)
-    return _convert_official(files, family, say)
+    if own_card is not None:
+        return _convert_own(files.network, own_card)
+    return _convert_official(files, family, network, say)
 
 
 def _convert_onnx(file: Path, family: Family | None, say: Say) -> Converted:
@@ -150,16 +160,18 @@ def _convert_own(file: Path, card: ModelCard) -> Converted:
     return Converted(None, tensors, card)
 
 
-def _convert_official(files: OfficialFiles, family: Family | None, say: Say) -> Converted:
-    """Convert a file that an official program wrote with torch.save or safetensors."""
+def _convert_official(files: OfficialFiles, family: Family | None, network: str | None, say: Say) -> Converted:
+    """Convert a file that an official program wrote with torch.save, safetensors or MXNet."""
     where = files.network
     content = read_plain(where)
-    found = recognise(content, family, name_beside(files.class_weights), where, say)
+    signs = Signs(names_beside(files.class_weights), files.settings)
+    found = recognise(content, family, network, signs, where, say)
     preprocessing = _read_preprocessing(found, files, say)
-    config, tensors = _rename(found, where)
-    if found.architecture.folds_colours and preprocessing.channel_order == "BGR":
-        tensors, preprocessing = reverse_input_channels(tensors), replace(preprocessing, channel_order="RGB")
-    class_weights = _read_class_weights(found, files, config.embedding_dim)
+    config, tensors, others = _rename(found, where)
+    if found.architecture.first_layer and preprocessing.channel_order == "BGR":
+        tensors = _reverse_input_channels(tensors, found.architecture.first_layer)
+        preprocessing = replace(preprocessing, channel_order="RGB")
+    class_weights = _read_class_weights(found.family, others, files, config.embedding_dim, say)
     settings = read_settings(content)
     num_identities = settings.num_identities if class_weights is None else len(class_weights)
     if settings.num_identities not in (None, num_identities):
@@ -182,6 +194,8 @@ def _convert_official(files: OfficialFiles, family: Family | None, say: Say) -> 
 def _read_preprocessing(found: Recognised, files: OfficialFiles, say: Say) -> Preprocessing:
     """Return the family's preprocessing; the colour order comes from the settings file, if the family has one."""
     preprocessing = found.family.preprocessing
+    if found.family.assumed:
+        say(f"assuming of {files.network}: {found.family.assumed}")
     if not found.family.has_colour_settings:
         return preprocessing
     channel_order = read_channel_order(files.settings)
@@ -192,8 +206,8 @@ def _read_preprocessing(found: Recognised, files: OfficialFiles, say: Say) -> Pr
     return replace(preprocessing, channel_order=channel_order or "RGB")
 
 
-def _rename(found: Recognised, where: Path) -> tuple[BackboneConfig, dict[str, Tensor]]:
-    """Return the network's configuration, and its tensors under femb's names."""
+def _rename(found: Recognised, where: Path) -> tuple[BackboneConfig, dict[str, Tensor], dict[str, Tensor]]:
+    """Return the network's configuration, its tensors under femb's names, and the tensors beside it."""
     family, architecture = found.family, found.architecture
     bn_eps = family.bn_eps_of(architecture)
     try:
@@ -201,11 +215,33 @@ def _rename(found: Recognised, where: Path) -> tuple[BackboneConfig, dict[str, T
         config = architecture.config(tensors, bn_eps)
     except KeyError as error:
         raise FembError(f"{where} looks like {family.name}'s weights, but has no tensor {error}") from error
-    except (ValueError, IndexError, UsageError) as error:
+    except (ValueError, IndexError, FembError) as error:
         raise FembError(f"{where} looks like {family.name}'s weights, but fits no network: {error}") from error
-    known = {*family.ignored, *(weights.name for weights in family.class_weights)}
-    left_over = {name: tensor for name, tensor in found.others.items() if name not in known}
-    return config, _with_counters({**tensors, **left_over})
+    tensors = _with_counters(tensors)
+    header = _find_header(tensors, empty_backbone(config, where=str(where)).state_dict(), config.embedding_dim)
+    others = {**found.others, **{name: tensors.pop(name) for name in header}}
+    return config, tensors, others
+
+
+def _find_header(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor], embedding_dim: int) -> list[str]:
+    """Return the names of a header among a network's tensors: one matrix that fits class weights, with what is its own.
+
+    Any other tensor that the network does not have is left, so that it is refused.
+    """
+    left_over = [name for name in tensors if name not in own]
+    matrices = [name for name in left_over if is_like_class_weights(tensors[name], embedding_dim)]
+    if len(matrices) != 1:
+        return []
+    module = matrices[0].rpartition(".")[0]
+    return [name for name in left_over if name == matrices[0] or (module and name.startswith(f"{module}."))]
+
+
+def _reverse_input_channels(tensors: Mapping[str, Tensor], first_layer: str) -> dict[str, Tensor]:
+    """Reverse the first layer's input channels, so that a network for BGR images takes RGB images.
+
+    This is exact where mean and std are the same for the three colours.
+    """
+    return {**tensors, first_layer: tensors[first_layer].flip(1)}
 
 
 def _with_counters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -216,16 +252,17 @@ def _with_counters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {**tensors, **{f"{norm}num_batches_tracked": torch.tensor(0) for norm in norms}}
 
 
-def _read_class_weights(found: Recognised, files: OfficialFiles, embedding_dim: int) -> Tensor | None:
+def _read_class_weights(
+    family: Family, others: Mapping[str, Tensor], files: OfficialFiles, embedding_dim: int, say: Say
+) -> Tensor | None:
     if files.class_weights:
-        return class_weights_beside(files.class_weights, embedding_dim, found.family.class_weights_beside)
-    weights = class_weights_inside(found.family, found.others)
-    if weights is not None and weights.shape[1:] != (embedding_dim,):
-        raise FembError(
-            f"{files.network} has class weights of the shape {tuple(weights.shape)}: expected (identities,"
-            f" {embedding_dim})"
-        )
-    return weights
+        if family is CVLFACE and (processes := len(files.class_weights)) > 1:
+            say(
+                f"CVLface fills its class weights up to a multiple of its {processes} processes: up to {processes - 1}"
+                " at the end may belong to nobody"
+            )
+        return class_weights_beside(files.class_weights, embedding_dim, family.class_weights_beside)
+    return class_weights_inside(others, family, embedding_dim, files.network, say)
 
 
 def _refuse_non_finite(converted: Converted, where: str) -> None:

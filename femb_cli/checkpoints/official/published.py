@@ -179,6 +179,17 @@ PUBLISHED = {
         PublishedModel(
             "magface_r100", "magface", "iresnet100", "MS1MV2", "magface_epoch_00025.pth", lfw=99.83, ijbc=96.11
         ),
+        PublishedModel(
+            *("insightface_pytorch_ir_se50", "InsightFace_Pytorch", "irse50", "MS1MV2", "model_ir_se50.pth"), lfw=99.52
+        ),
+        PublishedModel(
+            *("insightface_pytorch_mobilefacenet", "InsightFace_Pytorch", "mbf_small", "MS1MV2"),
+            file="model_mobilefacenet.pth",
+            lfw=99.18,
+        ),
+        PublishedModel(
+            *("topofr_r100_glint360k", "TopoFR", "iresnet100", "Glint360K", "Glint360K_R100_TopoFR_9760.pt"), ijbc=97.60
+        ),
         PublishedModel("magface_r50", "magface", "iresnet50", "MS1MV2", "magface_iresnet50_MS1MV2_ddp_fp32.pth"),
         _elasticface("Arc"),
         _elasticface("Cos"),

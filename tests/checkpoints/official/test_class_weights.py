@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 from official_files import convert as convert_content
-from official_files import iresnet, magface
+from official_files import ir, iresnet, magface
 from safetensors.torch import load_file
 
 from femb_cli.checkpoints.official import convert_checkpoint
@@ -101,6 +101,80 @@ def test_magfaces_class_weights_become_one_row_an_identity(tmp_path):
     weight = load_file(tmp_path / "converted/classifier.safetensors")["weight"]
     assert torch.equal(weight, torch.arange(40.0).reshape(8, 5).T)
     assert (card.num_identities, card.magnitude_is_quality) == (5, True)
+
+
+def test_topofrs_class_weights_are_among_the_networks_tensors(tmp_path):
+    plain = convert_content(tmp_path, iresnet())
+    card = convert_content(tmp_path, {**iresnet(), "weight": CLASS_WEIGHTS}, overwrite=True)
+    assert (card.source["family"], card.num_identities, card.fingerprint) == ("TopoFR", 5, plain.fingerprint)
+    assert torch.equal(load_file(tmp_path / "converted/classifier.safetensors")["weight"], CLASS_WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"fc7.weight": CLASS_WEIGHTS, "fc7.bias": torch.zeros(5)},
+        {"head": {"kernel": CLASS_WEIGHTS.T.contiguous(), "t": torch.zeros(1)}},
+    ],
+    ids=["in the same mapping", "under a key of its own"],
+)
+def test_one_matrix_of_the_right_size_is_taken_for_class_weights_with_a_remark(tmp_path, beside):
+    remarks = []
+    card = convert_content(tmp_path, {**iresnet(), **beside}, family_name="arcface", say=remarks.append)
+    assert card.num_identities == 5
+    assert torch.equal(load_file(tmp_path / "converted/classifier.safetensors")["weight"], CLASS_WEIGHTS)
+    assert remarks[0].endswith(("fc7.bias", "head.t"))
+    assert "for the class weights of 5 identities" in remarks[1]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"head.a": CLASS_WEIGHTS, "head.b": CLASS_WEIGHTS},
+        {"head.a": torch.zeros(8, 8)},
+        {"head.a": CLASS_WEIGHTS.T[:3]},
+    ],
+)
+def test_matrices_that_may_be_anything_are_left_with_a_remark(tmp_path, beside):
+    remarks, prefixed = [], {f"net.{name}": tensor for name, tensor in iresnet().items()}
+    card = convert_content(tmp_path, {**prefixed, **beside}, family_name="arcface", say=remarks.append)
+    assert card.num_identities is None
+    assert "not converted, because they are beside the network" in remarks[0]
+    assert not (tmp_path / "converted/classifier.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "network, shard, content",
+    [
+        (
+            "model.pt",
+            "classifier_rank{}.pt",
+            lambda part: {"partial_fc.weight": part, "partial_fc.batch_mean": torch.ones(1)},
+        ),
+        ("Backbone_Epoch_2_checkpoint.pth", "HEAD_Epoch_2_Split_{}_checkpoint.pth", lambda part: {"task": part.T}),
+        (
+            "Backbone_Epoch_2_checkpoint.pth",
+            "HEAD_Epoch_2_Split_{}_checkpoint.pth",
+            lambda part: {"task": {"kernel": part.T}},
+        ),
+    ],
+    ids=["CVLface", "TFace", "TFace, of modules"],
+)
+def test_the_shards_of_cvlface_and_tface_are_joined_by_rank(folder, network, shard, content):
+    torch.save(ir("net." if network == "model.pt" else ""), folder / network)
+    for rank, part in enumerate((CLASS_WEIGHTS[:3], CLASS_WEIGHTS[3:])):
+        torch.save(content(part), folder / shard.format(rank))
+    card = convert(folder, family_name="cvlface" if network == "model.pt" else "tface")
+    assert card.num_identities == 5
+    assert torch.equal(converted_weights(folder), CLASS_WEIGHTS)
+
+
+def test_tfaces_class_weights_of_another_epoch_are_left_alone(folder):
+    torch.save(ir(), folder / "Backbone_Epoch_2_checkpoint.pth")
+    torch.save(ir(), folder / "Backbone_Epoch_3_checkpoint.pth")
+    torch.save({"task": CLASS_WEIGHTS.T}, folder / "HEAD_Epoch_3_Split_0_checkpoint.pth")
+    source = folder / "Backbone_Epoch_2_checkpoint.pth"
+    assert convert(source, family_name="tface").num_identities is None
 
 
 def test_class_weights_that_repeat_a_row_are_refused(tmp_path):

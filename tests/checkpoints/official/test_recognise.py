@@ -6,6 +6,8 @@ from official_files import convert, ir, iresnet, magface
 from safetensors.torch import save_file
 
 from femb_cli.checkpoints.official import convert_checkpoint
+from femb_cli.checkpoints.official.networks.ir import WITHOUT_INNER_NORM
+from femb_cli.checkpoints.official.recognise import family_named
 from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.errors import FembError, UsageError
 
@@ -40,15 +42,61 @@ def test_a_plain_iresnet_is_whose_one_says(tmp_path, name, bn_eps):
     assert card.backbone.bn_eps == bn_eps
 
 
-def test_a_plain_ir_could_be_of_two_families_and_asks(tmp_path):
-    with pytest.raises(FembError, match="adaface or tface") as caught:
+def test_a_plain_ir_could_be_of_several_families_and_asks(tmp_path):
+    with pytest.raises(FembError, match="adaface or cvlface or tface") as caught:
         convert(tmp_path, ir())
-    assert "--from adaface or --from tface" in caught.value.hint
+    assert "--from adaface or --from cvlface or --from tface" in caught.value.hint
+    assert "adaface BGR" in caught.value.hint
 
 
-def test_a_prefix_of_parallel_training_is_taken_off(tmp_path):
-    card = convert(tmp_path, ir("module."))
-    assert card.source["family"] == "tface"
+def test_an_ir_without_inner_norms_is_not_taken_for_face_evolves_in_silence(tmp_path):
+    """InsightFace_Pytorch's file has the same tensors, but wants BGR."""
+    with pytest.raises(FembError, match="face.evoLVe or CurricularFace or InsightFace_Pytorch or FaceX-Zoo"):
+        convert(tmp_path, ir(layers=WITHOUT_INNER_NORM))
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "encoder.", "backbone.", "module.backbone.", "a.b.c."])
+def test_a_network_under_any_prefix_is_that_without_it(tmp_path, prefix):
+    remarks, plain_remarks = [], []
+    plain = convert(tmp_path, iresnet(), say=plain_remarks.append)
+    named = {f"{prefix}{name}": tensor for name, tensor in iresnet().items()}
+    card = convert(tmp_path, named, say=remarks.append, overwrite=True)
+    assert card.fingerprint == plain.fingerprint
+    assert remarks == plain_remarks
+
+
+def test_the_prefix_of_a_training_wrapper_names_no_family(tmp_path):
+    with pytest.raises(FembError, match="adaface or cvlface or tface"):
+        convert(tmp_path, ir("module."))
+
+
+def test_a_prefix_that_a_family_often_has_is_a_guess_that_is_said(tmp_path):
+    remarks = []
+    card = convert(tmp_path, ir("model."), say=remarks.append)
+    assert card.source["family"] == "adaface"
+    assert "because of the prefix 'model.'" in remarks[0]
+    assert "--from cvlface or --from tface" in remarks[0]
+    assert convert(tmp_path, ir("model."), family_name="tface", overwrite=True).source["family"] == "tface"
+
+
+@pytest.mark.parametrize("class_weights", ["header.weight", "header.kernel"])
+def test_a_header_is_proof_of_the_seed(tmp_path, class_weights):
+    content = {f"backbone.{name}": tensor for name, tensor in iresnet().items()}
+    shape = (5, 8) if class_weights == "header.weight" else (8, 5)
+    remarks = []
+    card = convert(tmp_path, {"state_dict": {**content, class_weights: torch.ones(shape)}}, say=remarks.append)
+    assert (card.source["family"], card.backbone.bn_eps, card.num_identities, remarks) == ("seed", 2e-5, 5, [])
+
+
+def test_class_weights_of_a_familys_name_elsewhere_are_a_guess_that_is_said(tmp_path):
+    remarks = []
+    card = convert(tmp_path, {**iresnet(), "header.weight": torch.ones(5, 8)}, say=remarks.append)
+    assert card.source["family"] == "seed"
+    assert "because of its class weights, header.weight" in remarks[0]
+    remarks.clear()
+    content = {"backbone": iresnet(), "header": {"weight": torch.ones(5, 8)}}
+    assert convert(tmp_path, content, say=remarks.append, overwrite=True).source["family"] == "arcface_torch"
+    assert "--from seed" in remarks[0]
 
 
 def test_an_unknown_family_lists_the_known(tmp_path):
@@ -56,15 +104,13 @@ def test_an_unknown_family_lists_the_known(tmp_path):
         convert(tmp_path, iresnet(), family_name="facenet")
 
 
-def test_a_family_that_is_asked_for_is_not_guessed(tmp_path):
+def test_a_whole_name_is_no_beginning_of_another():
+    assert family_named("insightface").name == "insightface"
+    assert family_named("InsightFace_P").name == "InsightFace_Pytorch"
+
+
+def test_a_family_that_is_asked_for_must_have_such_networks(tmp_path):
     content = {f"backbone.{name}": tensor for name, tensor in iresnet().items()}
-    with pytest.raises(FembError, match=r"not of the family magface: .* prefix 'backbone\.'"):
-        convert(tmp_path, content, family_name="magface")
-    with pytest.raises(FembError, match="not of the family tface"):
-        convert(tmp_path, content, family_name="tface")
-
-
-def test_a_prefix_that_no_family_has_is_named(tmp_path):
-    content = {f"encoder.{name}": tensor for name, tensor in iresnet().items()}
-    with pytest.raises(FembError, match=r"no family .*no IResNet has the prefix 'encoder\.'"):
-        convert(tmp_path, content)
+    assert convert(tmp_path, content, family_name="magface").preprocessing.channel_order == "BGR"
+    with pytest.raises(FembError, match=r"not of the family tface: it holds an IResNet under the prefix 'backbone\.'"):
+        convert(tmp_path, content, family_name="tface", overwrite=True)

@@ -7,23 +7,29 @@ from pathlib import Path
 
 from femb_cli.errors import FembError
 
-ENDINGS = (".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".bin")
+ENDINGS = (".pt", ".pth", ".pth.tar", ".ckpt", ".safetensors", ".onnx", ".bin", ".params")
 """The endings of files with weights."""
 
 RESUME = re.compile(r"checkpoint_gpu_(\d+)\.pt")
 """arcface_torch's resume files, one per process: each has the network and its shard of the class weights."""
 
-SHARD = re.compile(r"rank[_:](\d+)_softmax_weight\.pt")
-"""arcface_torch's class weights until 2021, one shard per process."""
+SHARDS = (
+    re.compile(r"(?P<step>)rank[_:](?P<rank>\d+)_softmax_weight\.pt"),
+    re.compile(r"(?P<step>)classifier_rank(?P<rank>\d+)\.pt"),
+    re.compile(r"HEAD_Epoch_(?P<step>\d+)_Split_(?P<rank>\d+)_checkpoint\.pth"),
+)
+"""Class weights, one file per process: of arcface_torch until 2021, of CVLface, and of TFace, which adds the step."""
 
-HEADERS = (re.compile(r"(\d*)header\.pth"), re.compile(r"Head_.*?(?i:epoch)_?(\d+.*)"))
-"""ElasticFace's and face.evoLVe's class weights; the group is the step, which the network's file name has, too."""
+HEADERS = (re.compile(r"(\d*)header\.pth"), re.compile(r"(?:Head|HEAD)_.*?(?i:epoch)_?(\d+.*)"))
+"""ElasticFace's, face.evoLVe's and TFace's class weights; the group is the step, which the network's name has, too."""
 
 STEPS = (re.compile(r"(\d*)backbone\.pth"), re.compile(r".*?(?i:epoch)_?(\d+.*)"))
-"""The networks of ElasticFace and face.evoLVe; the group is the step."""
+"""The networks of ElasticFace, face.evoLVe and TFace; the group is the step."""
 
-NOT_NETWORKS = re.compile(r"rank[_:]\d+_softmax_weight_mom\.pt|.*_rank\d+\.pt|optimizer\.pt|(Optimizer|HEAD)_.*")
-"""Files that are not networks: momenta of class weights, CVLface's and TFace's class weights, optimizer states."""
+NOT_NETWORKS = re.compile(
+    r"rank[_:]\d+_softmax_weight_mom\.pt|.*_rank\d+\.pt|(optimizer|lr_scheduler|pipeline)\.pt|(Optimizer|META)_.*"
+)
+"""Files that are not networks: momenta of class weights, states of optimizers and schedules."""
 
 SETTINGS = ("model.yaml", "config.json")
 """CVLface's settings files: of a training run, and of a repository on the Hub."""
@@ -76,7 +82,7 @@ def find_files(source: Path) -> OfficialFiles:
 
 
 def _is_companion(name: str) -> bool:
-    return any(pattern.fullmatch(name) for pattern in (SHARD, *HEADERS, NOT_NETWORKS))
+    return any(pattern.fullmatch(name) for pattern in (*SHARDS, *HEADERS, NOT_NETWORKS))
 
 
 def _choose(directory: Path, networks: list[str]) -> str:
@@ -94,7 +100,7 @@ def _choose(directory: Path, networks: list[str]) -> str:
 def _class_weights(network: str, names: list[str], *, is_only_network: bool) -> dict[int, str]:
     if RESUME.fullmatch(network):
         return _by_rank(RESUME, names)
-    if (is_only_network or network == "backbone.pth") and (shards := _by_rank(SHARD, names)):
+    if shards := _shards(network, names, is_only_network=is_only_network):
         return shards
     headers = {name: match[1] for pattern in HEADERS for name in names if (match := pattern.fullmatch(name))}
     steps = {match[1] for pattern in STEPS if (match := pattern.fullmatch(network))}
@@ -102,6 +108,19 @@ def _class_weights(network: str, names: list[str], *, is_only_network: bool) -> 
     if len(same_step) != 1 and is_only_network:
         same_step = list(headers)
     return {0: same_step[0]} if len(same_step) == 1 else {}
+
+
+def _shards(network: str, names: list[str], *, is_only_network: bool) -> dict[int, str]:
+    """Return the shards of the network's step, or all where their names have none and there is no other network."""
+    for pattern in SHARDS:
+        matches = [match for name in names if (match := pattern.fullmatch(name))]
+        steps = {match["step"] for match in matches}
+        own = {step for step in steps if step and re.search(rf"(?i:epoch)_{step}_", network)}
+        if not own and (is_only_network or network in ("backbone.pth", "model.pt")):
+            own = steps
+        if len(own) == 1:
+            return dict(sorted((int(match["rank"]), match[0]) for match in matches if match["step"] in own))
+    return {}
 
 
 def _by_rank(pattern: re.Pattern[str], names: list[str]) -> dict[int, str]:

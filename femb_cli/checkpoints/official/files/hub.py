@@ -36,7 +36,7 @@ def download_weights(hub_id: HubId, say: Say) -> Path:
         patterns = [*(f"*{ending}" for ending in endings), *SETTINGS]
         with hub_errors(hub_id.name, hub_id.revision, "model"):
             folder = Path(snapshot_download(hub_id.name, revision=hub_id.revision, allow_patterns=patterns))
-        if any(file.suffix in endings for file in folder.iterdir()):
+        if any(file.name.endswith(endings) for file in folder.iterdir()):
             return folder
     raise FembError(
         f"{hub_id.name} has no weights on the Hugging Face Hub", hint=f"femb looks for {', '.join(ENDINGS)}"

@@ -12,6 +12,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from femb_cli.checkpoints.official.files.mxnet_params import MAGIC, read_mxnet_params
+from femb_cli.checkpoints.official.files.other_kinds import other_kind, refuse_other_archives
 from femb_cli.checkpoints.official.files.pickle_stubs import pickle_stubs
 from femb_cli.errors import FembError
 
@@ -26,7 +28,7 @@ UNREADABLE = (
 
 
 def read_plain(file: Path) -> Any:
-    """Read a file of torch.save (also of its old format) or of safetensors.
+    """Read a file of torch.save (also of its old format), of safetensors or of MXNet.
 
     Where the format allows it, tensors are mapped from the file, so that unused ones, such as an optimizer's, take no
     memory. All tensors are on the CPU.
@@ -37,11 +39,14 @@ def read_plain(file: Path) -> Any:
     if not file.is_file():
         raise FembError(f"no file at {file}")
     with file.open("rb") as stream:
-        head = stream.read(9)
+        head = stream.read(16)
+    if head == MAGIC:
+        return read_mxnet_params(file)
     try:
-        if head[8:] == b"{":
+        if head[8:9] == b"{":
             return load_file(file)
         if head.startswith(b"PK"):
+            refuse_other_archives(file)
             mmap = _check_archive(file)
             with torch.serialization.safe_globals(pickle_stubs(file)):
                 return torch.load(file, map_location="cpu", weights_only=True, mmap=mmap)
@@ -49,10 +54,7 @@ def read_plain(file: Path) -> Any:
             return torch.load(file, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
         raise _refusal(file, error) from error
-    raise FembError(
-        f"{file} is not a checkpoint: {_appearance(head)}",
-        hint="femb reads what torch.save and safetensors write, and .onnx files; download it again",
-    )
+    raise other_kind(file)
 
 
 def _check_archive(file: Path) -> bool:
@@ -64,14 +66,6 @@ def _check_archive(file: Path) -> bool:
         if damaged := archive.testzip():
             raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
         return all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
-
-
-def _appearance(head: bytes) -> str:
-    if not head:
-        return "it is empty"
-    if head.lstrip().startswith(b"<"):
-        return "it is a web page, probably from a failed download"
-    return f"it starts with {head!r}"
 
 
 def _refusal(file: Path, error: Exception) -> FembError:

@@ -1,4 +1,4 @@
-"""State dicts in official files: inside a wrapper, or with a prefix on every name."""
+"""State dicts in official files: inside other mappings, or with a prefix on every name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,25 +10,24 @@ from femb_cli.errors import FembError
 
 StateDict = Mapping[str, Tensor]
 
-WRAPPERS = ("state_dict_backbone", "state_dict")
-"""The keys under which training programs store their network beside counters and an optimizer's state."""
+MOST_KEYS = 2
+"""How many keys may lead to a state dict, as in `content["checkpoint"]["model"]`."""
 
 
-def find_state_dict(content: Any) -> StateDict | None:
-    """Return the state dict in a file's content: the content itself or the value of one of `WRAPPERS`, or None."""
+def find_state_dicts(content: Any, keys: tuple[str, ...] = ()) -> dict[tuple[str, ...], dict[str, Tensor]]:
+    """Return the named tensors of a file's content, and of the mappings in it, by the keys that lead to them.
+
+    Counters, settings and optimizers, which stand beside the tensors in files of training programs, are left out.
+    """
     if not isinstance(content, Mapping):
-        return None
-    candidates = [content, *(content[key] for key in WRAPPERS if key in content)]
-    return next((candidate for candidate in candidates if is_state_dict(candidate)), None)
-
-
-def is_state_dict(content: Any) -> bool:
-    """Whether this is a mapping of names to tensors with at least one entry."""
-    return (
-        isinstance(content, Mapping)
-        and bool(content)
-        and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items())
-    )
+        return {}
+    named = {name: value for name, value in content.items() if isinstance(name, str)}
+    tensors = {name: value for name, value in named.items() if isinstance(value, Tensor)}
+    found = {keys: tensors} if tensors else {}
+    if len(keys) < MOST_KEYS:
+        for name, value in named.items():
+            found |= find_state_dicts(value, (*keys, name))
+    return found
 
 
 def refuse_unusual(tensors: StateDict, where: str) -> None:

@@ -20,8 +20,11 @@ class Architecture:
         config: derives the backbone's configuration from tensors with femb's names and the epsilon of the batch norms.
         rename: gives official tensors femb's names, also with the epsilon; None if the names are the same.
         bn_eps: epsilon of its batch norms in every family; None: `Family.bn_eps`.
-        folds_colours: whether femb turns a BGR network into an RGB one by reversing its first layer. Networks that
-            femb can export under their official names keep their first layer.
+        first_layer: under femb's name, the convolution whose input channels femb reverses to turn a BGR network into an
+            RGB one; empty for networks that femb can export under their official names, which stay as they are.
+        fits: whether tensors with the marker are this network, where only shapes tell.
+        usual_family: the family that femb assumes, with a remark, if several have such networks and nothing else says
+            which; empty if femb asks.
     """
 
     title: str
@@ -30,4 +33,11 @@ class Architecture:
     config: Callable[[StateDict, float], BackboneConfig]
     rename: Callable[[StateDict, float], dict[str, Tensor]] | None = None
     bn_eps: float | None = None
-    folds_colours: bool = False
+    first_layer: str = ""
+    fits: Callable[[StateDict], bool] = lambda _: True
+    usual_family: str = ""
+
+    @property
+    def with_article(self) -> str:
+        """The title after `a` or `an`."""
+        return f"{'an' if self.title.startswith('I') else 'a'} {self.title}"

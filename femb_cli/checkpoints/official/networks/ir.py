@@ -1,25 +1,26 @@
-"""IR, the residual network of AdaFace, CVLface, TFace and face.evoLVe, turned into an IResNet.
+"""IR and IR-SE, the residual networks of AdaFace, CVLface, TFace, face.evoLVe and InsightFace_Pytorch.
 
-Both compute the same function. Their tensors differ in three points:
+An IR becomes an IResNet, an IR-SE the backbone `irse`. Both compute the same function. Their tensors differ:
 
 - The blocks of an IR are one list, `body`. The first block, and every block with a convolution in its shortcut, begins
   a stage.
 - The first block's shortcut has no tensors: it takes every second pixel. IResNet has a 1x1 convolution with stride 2
   and a batch norm there. The convolution becomes the identity matrix, and the norm becomes an identity.
-- The last batch norm may have no weight and bias: they become 1 and 0. face.evoLVe has no norm between a block's first
-  convolution and its PReLU: it becomes an identity.
+- The last batch norm may have no weight and bias: they become 1 and 0. face.evoLVe, CurricularFace and
+  InsightFace_Pytorch have no norm between a block's first convolution and its PReLU: it becomes an identity.
+- A block of an IR-SE ends in a gate, and the backbone `irse` has the IR's first shortcut.
 
 A batch norm computes weight (x - mean) / sqrt(variance + eps) + bias: it is the identity for a mean and bias of 0, a
 weight of 1 and a variance of 1 - eps.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from femb_cli.backbones.iresnet import BLOCKS
+from femb_cli.backbones.iresnet import BLOCKS, IRSE_BLOCKS
 from femb_cli.checkpoints.official.files.state_dict import StateDict, length
 from femb_cli.checkpoints.official.networks.architecture import Architecture
 from femb_cli.checkpoints.official.networks.iresnet import iresnet_config
@@ -36,6 +37,9 @@ SHORTCUT = {"shortcut_layer.0": "downsample.0", "shortcut_layer.1": "downsample.
 WITH_INNER_NORM = ("bn1", "conv1", "bn2", "prelu", "conv2", "bn3")
 WITHOUT_INNER_NORM = ("bn1", "conv1", "prelu", "conv2", "bn3")
 """The names of `res_layer.0`, `res_layer.1` and so on in an IResNet's block."""
+GATE_AFTER_INNER_NORM = "res_layer.se_block"
+GATE_WITHOUT_INNER_NORM = "res_layer.5"
+"""The name of a block's gate in AdaFace and TFace, and in face.evoLVe and InsightFace_Pytorch."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,12 @@ def ir_to_iresnet(tensors: StateDict, bn_eps: float, layers: Sequence[str]) -> d
     for block in blocks:
         modules |= {f"{block.official}.res_layer.{index}": f"{block.own}.{name}" for index, name in enumerate(layers)}
         modules |= {f"{block.official}.{theirs}": f"{block.own}.{ours}" for theirs, ours in SHORTCUT.items()}
+        gate = GATE_AFTER_INNER_NORM if layers == WITH_INNER_NORM else GATE_WITHOUT_INNER_NORM
+        modules |= {f"{block.official}.{gate}.{layer}": f"{block.own}.gate.{layer}" for layer in ("fc1", "fc2")}
     renamed = {_rename(name, modules): tensor for name, tensor in tensors.items()}
-    renamed |= _identity_shortcut(_first_channels(tensors), bn_eps)
+    first_channels = _first_channels(tensors)
+    if "layer1.0.gate.fc1.weight" not in renamed:
+        renamed |= _identity_shortcut(first_channels, bn_eps)
     if "features.running_mean" in renamed:
         embedding_dim = length(renamed, "features.running_mean")
         renamed.setdefault("features.weight", torch.ones(embedding_dim))
@@ -74,14 +82,6 @@ def ir_to_iresnet(tensors: StateDict, bn_eps: float, layers: Sequence[str]) -> d
             channels = length(tensors, f"{block.official}.res_layer.1.weight")
             renamed |= _identity_norm(f"{block.own}.bn2", channels, bn_eps)
     return renamed
-
-
-def reverse_input_channels(tensors: StateDict) -> dict[str, Tensor]:
-    """Reverse the first layer's input channels, so that a network for BGR images takes RGB images.
-
-    This is exact where mean and std are the same for the three colours.
-    """
-    return {**tensors, "conv1.weight": tensors["conv1.weight"].flip(1)}
 
 
 def _blocks(tensors: StateDict) -> list[_Block]:
@@ -139,13 +139,19 @@ IR = Architecture(
     backbones=tuple(BLOCKS),
     config=iresnet_config,
     rename=lambda tensors, bn_eps: ir_to_iresnet(tensors, bn_eps, WITH_INNER_NORM),
-    folds_colours=True,
+    first_layer="conv1.weight",
 )
-IR_WITHOUT_INNER_NORM = Architecture(
-    "IR without a batch norm inside its blocks",
+IR_WITHOUT_INNER_NORM = replace(
+    IR,
+    title="IR without a batch norm inside its blocks",
     marker="body.0.res_layer.4.running_mean",
-    backbones=tuple(BLOCKS),
-    config=iresnet_config,
     rename=lambda tensors, bn_eps: ir_to_iresnet(tensors, bn_eps, WITHOUT_INNER_NORM),
-    folds_colours=True,
+)
+IRSE = replace(IR, title="IR-SE", marker=f"body.0.{GATE_AFTER_INNER_NORM}.fc1.weight", backbones=tuple(IRSE_BLOCKS))
+IRSE_WITHOUT_INNER_NORM = replace(
+    IR_WITHOUT_INNER_NORM,
+    title="IR-SE without a batch norm inside its blocks",
+    marker=f"body.0.{GATE_WITHOUT_INNER_NORM}.fc1.weight",
+    backbones=tuple(IRSE_BLOCKS),
+    usual_family="InsightFace_Pytorch",  # its IR-SE50 is the one that is published
 )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from femb_cli.backbones.iresnet import BLOCKS, CHANNELS
+from femb_cli.backbones.iresnet import BLOCKS, CHANNELS, IRSE_BLOCKS
 from femb_cli.checkpoints.official.files.state_dict import StateDict, length
 from femb_cli.checkpoints.official.networks.architecture import Architecture
 from femb_cli.config.schema import BackboneConfig, IResNetConfig
@@ -22,7 +22,8 @@ def iresnet_config(tensors: StateDict, bn_eps: float) -> BackboneConfig:
         FembError: no IResNet has these blocks or channels.
     """
     blocks = tuple(_count_blocks(tensors, stage) for stage in (1, 2, 3, 4))
-    names: dict[tuple[int, ...], Any] = {counts: name for name, counts in BLOCKS.items()}
+    known = IRSE_BLOCKS if "layer1.0.gate.fc1.weight" in tensors else BLOCKS
+    names: dict[tuple[int, ...], Any] = {counts: name for name, counts in known.items()}
     if blocks not in names:
         raise FembError(f"no IResNet has {blocks} blocks: known are {', '.join(map(str, names))}")
     if tensors["fc.weight"].ndim != 2:
@@ -61,4 +62,10 @@ def _count_blocks(tensors: StateDict, stage: int) -> int:
     return 1 + max((int(match[1]) for match in matches if match), default=-1)
 
 
-IRESNET = Architecture("IResNet", marker="layer1.0.bn1.weight", backbones=tuple(BLOCKS), config=iresnet_config)
+IRESNET = Architecture(
+    "IResNet",
+    marker="layer1.0.bn1.weight",
+    backbones=tuple(name for name in BLOCKS if name != "iresnet152"),  # only IR-152 is published
+    config=iresnet_config,
+    usual_family="arcface_torch",
+)

@@ -49,10 +49,12 @@ def test_hyper_parameters_that_say_nothing_are_passed_over(hyper_parameters, tmp
     assert card.header in ({}, {"name": "adaface"})
 
 
-def test_cvlface_without_settings_is_taken_for_rgb_with_a_remark(tmp_path):
+def test_a_network_named_net_is_likely_cvlfaces_and_rgb_with_remarks(tmp_path):
     warnings = []
     convert(tmp_path, ir("net."), say=warnings.append)
-    assert "assuming RGB" in warnings[0]
+    assert "is of the family cvlface" in warnings[0]
+    assert "--from adaface or --from tface" in warnings[0]
+    assert "assuming RGB" in warnings[1]
 
 
 def test_another_order_of_colours_is_refused(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from official_files import convert, iresnet
 
-from femb_cli.checkpoints.official.files.state_dict import find_state_dict, length, without_prefix
+from femb_cli.checkpoints.official.files.state_dict import find_state_dicts, length, without_prefix
 from femb_cli.errors import FembError
 
 WEIGHT = "layer2.0.conv1.weight"
@@ -14,17 +14,19 @@ ONE = {"weight": torch.ones(1)}
 @pytest.mark.parametrize(
     "content, expected",
     [
-        (ONE, ONE),
-        ({"epoch": 1, "state_dict": ONE}, ONE),
-        ({"state_dict_backbone": ONE, "state_dict": {}}, ONE),
-        ({"epoch": 1}, None),
-        ({}, None),
-        ([1, 2], None),
-        ({7: torch.ones(1)}, None),
+        (ONE, {(): ONE}),
+        ({"epoch": 1, **ONE}, {(): ONE}),
+        ({"epoch": 1, "state_dict": ONE, "optimizer": {"state": {0: ONE}}}, {("state_dict",): ONE}),
+        ({"model": ONE, "ema": ONE}, {("model",): ONE, ("ema",): ONE}),
+        ({"checkpoint": {"net": ONE}}, {("checkpoint", "net"): ONE}),
+        ({"one": {"two": {"three": ONE}}}, {}),
+        ({"epoch": 1}, {}),
+        ([1, 2], {}),
+        ({7: torch.ones(1)}, {}),
     ],
 )
-def test_the_state_dict_is_found_in_its_wrapper(content, expected):
-    assert find_state_dict(content) is expected
+def test_state_dicts_are_found_by_the_keys_that_lead_to_them(content, expected):
+    assert find_state_dicts(content) == expected
 
 
 def test_a_prefix_is_cut_once():
