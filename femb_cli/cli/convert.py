@@ -13,6 +13,7 @@ from femb_cli.cli.unread_output import warn_of_unread
 from femb_cli.data.conversion.choices import Format, OnError
 
 if TYPE_CHECKING:
+    from femb_cli.data.read_as import ReadAs
     from femb_cli.data.source import ImageSource
     from femb_cli.inference.align import AlignedImages, Alignment
 
@@ -44,6 +45,9 @@ def convert(
     images: Annotated[
         Path | None, typer.Option("--images", help="Folder with the images of a list. Default: beside the list.")
     ] = None,
+    label: options.Label = None,
+    image_column: options.ImageColumn = None,
+    person_folder: options.PersonFolder = None,
     align: Annotated[
         Literal["never", "auto", "always"],
         typer.Option(
@@ -78,6 +82,7 @@ def convert(
       femb convert lfw_aligned_112.zip lfw_dev --identities peopleDevTrain.txt
       femb convert ms1m.list ms1m --images /data/ms1m --on-error skip
       femb convert photos/ people --min-images 3 --dry-run
+      femb convert celeba.parquet celeba --label celeb_id
       femb convert photos/ people --align auto --on-error skip
       femb convert webface/ hub/ --format parquet
       femb convert agedb_30.bin agedb_30
@@ -85,6 +90,7 @@ def convert(
     # A conversion needs no BLAS threads; starting them would take a fifth of its time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from femb_cli.data.conversion.journal import remove_published
+    from femb_cli.data.read_as import ReadAs
     from femb_cli.files import refuse_existing
 
     output = Output(json=json, quiet=quiet)
@@ -96,8 +102,10 @@ def convert(
         _refuse_for_pairs(**selection, split=split, images=images)
         _convert_pairs(Path(source), destination, output, writing, dry_run=dry_run)
         return
-    opened = _open_source(source, split, images, output)
+    read_as = ReadAs(label, image_column, person_folder)
+    opened = _open_source(source, split, images, read_as, output)
     warn_of_unread(output, opened)
+    _tell_of_people(opened, output)
     selection["identities"] = _read_identities(identities)
     if dry_run:
         _print_plan(opened, destination, output, selection)
@@ -120,12 +128,24 @@ def _holds_pairs(path: Path) -> bool:
     return exists(path) and path.is_file() and (path.suffix == ".bin" or is_verification_set(path))
 
 
-def _open_source(source: str, split: str | None, images: Path | None, output: Output) -> "ImageSource":
+def _open_source(
+    source: str, split: str | None, images: Path | None, read_as: "ReadAs", output: Output
+) -> "ImageSource":
     from femb_cli.data.huggingface.hub import download_dataset, is_hub_id
     from femb_cli.data.open import open_source
 
     path = download_dataset(source, split=split, say=output.say) if is_hub_id(source) else source
-    return open_source(path, split=split, images=images)
+    return open_source(path, split=split, images=images, read_as=read_as)
+
+
+def _tell_of_people(source: "ImageSource", output: Output) -> None:
+    """Say what femb took for people, and warn if that tells nobody from anybody."""
+    from femb_cli.data.people_remarks import doubt_of, guess_of
+
+    if guess := guess_of(source):
+        output.say(guess)
+    if doubt := doubt_of(source):
+        output.warn(doubt)
 
 
 def _read_identities(path: Path | None) -> list[str] | None:

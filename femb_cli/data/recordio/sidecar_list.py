@@ -38,8 +38,10 @@ def sidecar_columns(records: Path, keys_N: np.ndarray, identities: Identities | 
         return None
     listed = ListFileSource(lists[0])
     order_N = np.argsort(keys_N, kind="stable")
-    is_same = listed.identities.names == identities.names and np.array_equal(
-        listed.identities.labels_N, identities.labels_N[order_N]
+    is_same = (
+        listed.identities is not None
+        and listed.identities.names == identities.names
+        and np.array_equal(listed.identities.labels_N, identities.labels_N[order_N])
     )
     if not is_same:
         warnings.warn(

@@ -230,7 +230,6 @@ def test_lines_beyond_one_block_are_numbered_on(tmp_path, monkeypatch):
         b"Ada\t1\t2\n",
         b"a.jpg b.jpg 1\n",
         b"a.jpg,b.jpg,1\n",
-        b"path,quality\n1.jpg,3\n",
         b"\xff\xd8\xff\xe0 1.jpg 1\n",
         b"\0\0\0 1.jpg 1\n",
         bytes(range(256)) * 1000,
