@@ -34,4 +34,6 @@ def _advice(source: ImageSource) -> str:
         return f": --label COLUMN says who is on an image; the columns are {source.described_columns}"
     if isinstance(source, HasLooseFiles) or source.kind == "zip":
         return ": --person-folder N says which folders are people, a list with paths and people can do so, too"
+    if source.kind == "recordio":
+        return ": a list of images and people beside the file, such as train.lst, can say who is on them"
     return ""

@@ -56,6 +56,7 @@ class ListFileSource:
 
     Attributes:
         found: Who is on the images, and what femb guessed of it.
+        keys_N: The number that each line begins with, int64; None if it does not.
 
     Raises:
         FembError: The list cannot be read or has an unknown format; or a line has another format than the first, names
@@ -81,6 +82,7 @@ class ListFileSource:
         self._names, self._paths, self._lines_N = names, rows.paths, rows.lines_N
         self._twins = _rows_in_two_forms(names)
         self._extra = _with_numbers(rows.extra)
+        self.keys_N = rows.keys_N
         self.described_columns = rows.described
         self.identities = None if rows.identities is None else identities_from_values(rows.identities)
         self.found = FoundPeople(self.identities, "; ".join(filter(None, (rows.guess, form.guess))))
@@ -196,6 +198,7 @@ class _Rows:
         extra: The extra columns, large_string.
         described: The names of all columns, for error messages.
         guess: Which column femb took for people, where others could be meant; else empty.
+        keys_N: The number that each line begins with, int64; None if it does not.
     """
 
     paths: "pa.Array"
@@ -204,6 +207,7 @@ class _Rows:
     extra: "pa.Table"
     described: str
     guess: str
+    keys_N: np.ndarray | None
 
     def take(self, rows_U: np.ndarray) -> "_Rows":
         return replace(
@@ -212,6 +216,7 @@ class _Rows:
             identities=None if self.identities is None else self.identities.take(rows_U),
             lines_N=self.lines_N[rows_U],
             extra=self.extra.take(rows_U),
+            keys_N=None if self.keys_N is None else self.keys_N[rows_U],
         )
 
 
@@ -238,7 +243,18 @@ def _read_rows(path: Path, root: Path | None, read_as: ReadAs) -> _Rows:
         table.select(extra).rename_columns([names[column] for column in extra]),
         ", ".join(names),
         guess,
+        _keys(table.column(list_format.keys[0])) if list_format.keys else None,
     )
+
+
+def _keys(column: "pa.ChunkedArray") -> np.ndarray | None:
+    """Return the numbers of lines, int64; None if one is none."""
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.int64()).to_numpy()
+    except pa.ArrowInvalid:
+        return None
 
 
 def _open_list(path: Path, root: Path, read_as: ReadAs) -> tuple[ListFormat, Iterator[tuple[int, str]]]:
