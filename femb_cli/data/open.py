@@ -3,6 +3,7 @@
 import os
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from femb_cli.data.source import HasColumns, ImageSource
 from femb_cli.data.verification_bin.verification_set import is_verification_set
 from femb_cli.errors import FembError
 from femb_cli.files import exists
+
+_LIST_ENDINGS = (".csv", ".jsonl", ".tsv", ".txt", ".lst", ".list")
 
 
 class NotASourceError(FembError):
@@ -118,7 +121,17 @@ def _open_folder(path: Path, split: str | None, read_as: ReadAs) -> ImageSource:
         )
     if not records and (nested := sorted(path.glob("*/*.rec"))):
         raise FembError(f"{path} holds record files in its folders", hint=f"name one of them, as in {nested[0]}")
-    return RecordSource(records[0]) if records else FolderSource(path, read_as.person_folder)
+    return RecordSource(records[0]) if records else _open_images(path, read_as)
+
+
+def _open_images(path: Path, read_as: ReadAs) -> FolderSource:
+    """Open a folder of images; if it does not say who is on them, name the list beside them that may do so."""
+    source = FolderSource(path, read_as.person_folder)
+    if source.identities is None:
+        texts = (file for ending in _LIST_ENDINGS for file in sorted(path.glob(f"*{ending}")))
+        if found := next((file for file in texts if is_list_file(file)), None):
+            source.found = replace(source.found, hint=f"{found} may say who is on them: name it instead of the folder")
+    return source
 
 
 def _fitting(source: ImageSource, read_as: ReadAs) -> ImageSource:

@@ -1,8 +1,8 @@
 """The formats of lists of images, recognised by their first lines.
 
 femb reads MagFace's `path 0 identity 0`; `path identity` and `identity path`; InsightFace's `aligned<TAB>path<TAB>
-identity`; im2rec's `key<TAB>label<TAB>path`; tables, separated by tabs, commas or semicolons, with a header or without;
-and JSON lines, as Hugging Face's `metadata.jsonl`.
+identity`; im2rec's `key<TAB>label<TAB>path`; tables, separated by tabs, commas, semicolons or bars, with
+a header or without; and JSON lines, as Hugging Face's `metadata.jsonl`.
 """
 
 import csv
@@ -24,7 +24,7 @@ PATH_COLUMNS = (
 )
 """Names of columns of paths without case and punctuation, the likeliest first."""
 
-_TABLE_SEPARATORS = {"tabs": "\t", "commas": ",", "semicolons": ";"}
+_TABLE_SEPARATORS = {"tabs": "\t", "commas": ",", "semicolons": ";", "bars": "|"}
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
 _MAGFACE = re.compile(r"(.*\S)\s+0\s+(\S+)\s+0")
 _PATH_AND_IDENTITY = re.compile(r"(.*\S)\s+(\S+)")

@@ -37,13 +37,19 @@ class PathForm:
 
     def of_all(self, written: "pa.Array") -> "pa.Array":
         """Return the paths of many files, large_string."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
         paths = pc.replace_substring(written, "\\", "/") if self.has_backslashes else written
         if self.beginning:
             starts = pc.starts_with(paths, self.beginning)
             paths = pc.if_else(starts, pc.utf8_slice_codeunits(paths, start=len(self.beginning)), paths)
-        return pc.binary_join_element_wise(paths, self.ending, "") if self.ending else paths
+        text = paths.type
+        return (
+            pc.binary_join_element_wise(paths, pa.scalar(self.ending, text), pa.scalar("", text))
+            if self.ending
+            else paths
+        )
 
     @property
     def guess(self) -> str:

@@ -47,7 +47,7 @@ class DatasetSource:
     def __init__(self, path: str | Path, read_as: ReadAs = AS_FOUND) -> None:
         self.path, self._read_as = Path(path), read_as
         check_dataset(self.path)
-        self._table, self._shards, self._shard_starts = _map_table(self.path)
+        self._table, self._shards, self._shard_starts = map_table(self.path)
         self._columns = find_columns(self._table.schema, self.path, with_own_label(read_as, self.path))
         images = [chunk for chunk in self._table[self._columns.image].chunks if len(chunk)]
         if not images:
@@ -103,7 +103,7 @@ class DatasetSource:
         return chunks[chunk][index - self._starts[chunk]].as_py()
 
 
-def _map_table(path: Path) -> "tuple[pa.Table, list[Path], list[int]]":
+def map_table(path: Path) -> "tuple[pa.Table, list[Path], list[int]]":
     """Map all shards into memory as one table, with the column descriptions of the JSON file beside them.
 
     Returns:

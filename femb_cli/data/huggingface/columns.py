@@ -85,10 +85,10 @@ def find_columns(schema: "pa.Schema", place: object, read_as: ReadAs = AS_FOUND)
                 f"the column {read_as.label!r} of {place} holds {schema.field(read_as.label).type}, which names nobody",
                 hint=f"numbers and text do; its columns are {_describe(schema)}",
             )
-    class_names = _class_names(schema, people, place)
-    people = tuple(sorted(people, key=lambda name: name not in class_names))
+    names = class_names(schema, people, place)
+    people = tuple(sorted(people, key=lambda name: name not in names))
     is_struct = _is_image_struct(schema.field(image).type)
-    return Columns(image, is_struct, people, class_names, others, _describe(schema), guess)
+    return Columns(image, is_struct, people, names, others, _describe(schema), guess)
 
 
 def with_own_label(read_as: ReadAs, folder: Path) -> ReadAs:
@@ -264,7 +264,7 @@ def _decode_names(kind: "pa.DataType") -> None:
         _decode_names(inner.type)
 
 
-def _class_names(schema: "pa.Schema", columns: tuple[str, ...], place: object) -> dict[str, tuple[str, ...]]:
+def class_names(schema: "pa.Schema", columns: tuple[str, ...], place: object) -> dict[str, tuple[str, ...]]:
     """Return the names of the labels in Hugging Face's metadata, for each of some columns that has them."""
     metadata = (schema.metadata or {}).get(b"huggingface")
     if metadata is None or not columns:

@@ -52,6 +52,12 @@ def find_files(path: str, split: str | None, filesystem: "AbstractFileSystem | N
     return [names[name] for name in _choose_files(seen, split, path)]
 
 
+def splits_of(path: str) -> list[str]:
+    """Return the splits of a folder of Parquet files on this machine, sorted; one without a name is `default`."""
+    names = [file.removeprefix(path).lstrip("/") for file in _list_files(path, None)]
+    return sorted({_parse(name)[1] for name in names if not any(map(is_hidden, PurePosixPath(name).parts))})
+
+
 def _choose_files(names: list[str], split: str | None, place: str) -> list[str]:
     """Return the names, relative to `place`, that belong to a split, sorted."""
     sets: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
