@@ -177,10 +177,9 @@ def _without_header(
         return None
     last = len(table.columns) - 1
     has_key = last > 1 and path > 0 and all(_NUMBER.fullmatch(row[0]) for row in rows)
-    if has_key:
-        people = (1, 0) if path == last else (path + 1, 0)
-    else:
-        people = tuple(column for column in (path - 1, path + 1) if 0 <= column <= last)
+    neighbours = tuple(column for column in (path - 1, path + 1) if 0 <= column <= last)
+    keyed = (1,) if path == last else (path + 1, 0)
+    people: tuple[int, ...] = keyed if has_key else neighbours
     keys = (0,) if has_key else ()
     return _with_label(replace(table, path=path, people=people, keys=keys, is_numbered=has_key), read_as)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _ENDINGS = (".jpg", ".png", ".jpeg", ".JPG", ".JPEG", ".PNG", ".webp", ".bmp")
 _MOST_FOLDERS = 50
+_MOST_LEVELS = 16
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def _forms(first: str) -> Iterator[PathForm]:
         for has_backslashes in backslashes:
             path = first.replace("\\", "/") if has_backslashes else first
             yield PathForm(has_backslashes, "", ending)
-            for place, letter in enumerate(path[:-1]):
-                if letter == "/":
-                    yield PathForm(has_backslashes, path[: place + 1], ending)
+            beginning = ""
+            for folder in path.split("/", _MOST_LEVELS)[:-1]:
+                beginning += f"{folder}/"
+                yield PathForm(has_backslashes, beginning, ending)

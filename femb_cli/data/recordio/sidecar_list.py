@@ -47,7 +47,7 @@ def sidecar_columns(records: Path, keys_N: np.ndarray, identities: Identities | 
         and listed.identities.names == identities.names
         and np.array_equal(listed.identities.labels_N[lines_N], identities.labels_N)
     )
-    if not is_same:
+    if lines_N is None or not is_same:
         warnings.warn(
             f"{lists[0]} does not name the identities of {records.name} in their order; its columns are ignored",
             stacklevel=2,
@@ -111,8 +111,9 @@ def _line_of_each_image(listed: ListFileSource, keys_N: np.ndarray) -> np.ndarra
         return None
     order_N = np.argsort(keys_N, kind="stable")
     rows_N = np.empty(len(keys_N), dtype=np.int64)
-    by_key_N = None if listed.keys_N is None else np.argsort(listed.keys_N, kind="stable")
-    if by_key_N is None or not np.array_equal(listed.keys_N[by_key_N], keys_N[order_N]):
-        by_key_N = np.arange(len(keys_N))
-    rows_N[order_N] = by_key_N
+    rows_N[order_N] = np.arange(len(keys_N))
+    if listed.keys_N is not None:
+        by_key_N = np.argsort(listed.keys_N, kind="stable")
+        if np.array_equal(listed.keys_N[by_key_N], keys_N[order_N]):
+            rows_N[order_N] = by_key_N
     return rows_N
