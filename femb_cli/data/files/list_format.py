@@ -178,8 +178,8 @@ def _without_header(
     last = len(table.columns) - 1
     has_key = last > 1 and path > 0 and all(_NUMBER.fullmatch(row[0]) for row in rows)
     neighbours = tuple(column for column in (path - 1, path + 1) if 0 <= column <= last)
-    keyed = (1,) if path == last else (path + 1, 0)
-    people: tuple[int, ...] = keyed if has_key else neighbours
+    keyed: tuple[int, ...] = (1,) if path == last else (path + 1, 0)
+    people = keyed if has_key else neighbours
     keys = (0,) if has_key else ()
     return _with_label(replace(table, path=path, people=people, keys=keys, is_numbered=has_key), read_as)
 
