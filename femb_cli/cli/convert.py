@@ -1,6 +1,7 @@
 """`femb convert`."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from femb_cli.cli.unread_output import warn_of_unread
 from femb_cli.data.conversion.choices import Format, OnError
 
 if TYPE_CHECKING:
+    from femb_cli.data.conversion.pair_table import PairTable
     from femb_cli.data.source import ImageSource
     from femb_cli.inference.align import AlignedImages, Alignment
 
@@ -44,6 +46,9 @@ def convert(
     images: Annotated[
         Path | None, typer.Option("--images", help="Folder with the images of a list. Default: beside the list.")
     ] = None,
+    label: options.Label = None,
+    image_column: options.ImageColumn = None,
+    person_folder: options.PersonFolder = None,
     align: Annotated[
         Literal["never", "auto", "always"],
         typer.Option(
@@ -78,6 +83,7 @@ def convert(
       femb convert lfw_aligned_112.zip lfw_dev --identities peopleDevTrain.txt
       femb convert ms1m.list ms1m --images /data/ms1m --on-error skip
       femb convert photos/ people --min-images 3 --dry-run
+      femb convert celeba.parquet celeba --label celeb_id
       femb convert photos/ people --align auto --on-error skip
       femb convert webface/ hub/ --format parquet
       femb convert agedb_30.bin agedb_30
@@ -85,6 +91,9 @@ def convert(
     # A conversion needs no BLAS threads; starting them would take a fifth of its time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from femb_cli.data.conversion.journal import remove_published
+    from femb_cli.data.conversion.pair_table import find_pair_tables
+    from femb_cli.data.open import open_source
+    from femb_cli.data.read_as import ReadAs
     from femb_cli.files import refuse_existing
 
     output = Output(json=json, quiet=quiet)
@@ -92,12 +101,19 @@ def convert(
     refuse_existing(destination, overwrite=overwrite)
     selection: dict[str, Any] = {"identities": identities, "limit": limit, "min_images": min_images}
     writing = {"on_error": on_error, "verify": verify, "overwrite": overwrite}
-    if _holds_pairs(Path(source)):
-        _refuse_for_pairs(**selection, split=split, images=images)
-        _convert_pairs(Path(source), destination, output, writing, dry_run=dry_run)
+    read_as = ReadAs(label, image_column, person_folder)
+    path = _fetch(source, split, output)
+    if _holds_pairs(path):
+        _refuse_for_pairs(**selection, split=split, images=images, label=label)
+        _convert_pairs({"": path}, destination, output, writing, source, dry_run=dry_run)
         return
-    opened = _open_source(source, split, images, output)
+    if tables := find_pair_tables(path, split, read_as):
+        _refuse_for_pairs(**selection)
+        _convert_pairs(tables, destination, output, writing, source, images, dry_run=dry_run)
+        return
+    opened = open_source(path, split=split, images=images, read_as=read_as)
     warn_of_unread(output, opened)
+    _tell_of_people(opened, output)
     selection["identities"] = _read_identities(identities)
     if dry_run:
         _print_plan(opened, destination, output, selection)
@@ -120,12 +136,21 @@ def _holds_pairs(path: Path) -> bool:
     return exists(path) and path.is_file() and (path.suffix == ".bin" or is_verification_set(path))
 
 
-def _open_source(source: str, split: str | None, images: Path | None, output: Output) -> "ImageSource":
+def _fetch(source: str, split: str | None, output: Output) -> Path:
+    """Return the path of a source, downloaded if it is on the Hub."""
     from femb_cli.data.huggingface.hub import download_dataset, is_hub_id
-    from femb_cli.data.open import open_source
 
-    path = download_dataset(source, split=split, say=output.say) if is_hub_id(source) else source
-    return open_source(path, split=split, images=images)
+    return download_dataset(source, split=split, say=output.say) if is_hub_id(source) else Path(source)
+
+
+def _tell_of_people(source: "ImageSource", output: Output) -> None:
+    """Say what femb took for people, and warn if that tells nobody from anybody."""
+    from femb_cli.data.people_remarks import doubt_of, guess_of
+
+    if guess := guess_of(source):
+        output.say(guess)
+    if doubt := doubt_of(source):
+        output.warn(doubt)
 
 
 def _read_identities(path: Path | None) -> list[str] | None:
@@ -228,28 +253,64 @@ def _show(output: Output, source: "ImageSource", fields: dict[str, Any]) -> None
     output.result({**fields, "unread": dict(unread_of(source))}, format_pairs(fields))
 
 
-def _convert_pairs(source: Path, destination: Path, output: Output, settings: dict[str, Any], *, dry_run: bool) -> None:
+def _convert_pairs(
+    sources: "Mapping[str, PairTable | Path]",
+    destination: Path,
+    output: Output,
+    settings: dict[str, Any],
+    name: str,
+    images: Path | None = None,
+    *,
+    dry_run: bool,
+) -> None:
+    """Write a benchmark of each verification set or table of pairs, in a folder of its own if there are several."""
+    results = []
+    for split, source in sources.items():
+        place = destination / split if split else destination
+        title = f"{Path(name).name}{f', {split}' if split else ''}"
+        results.append(_convert_pair_set(source, place, output, settings, title, images, dry_run=dry_run))
+    if len(results) == 1:
+        output.fields(results[0])
+    else:
+        output.result(results, "\n\n".join(map(format_pairs, results)))
+    if not dry_run:
+        output.next(*(f"femb verify --dataset {result['path']}" for result in results))
+
+
+def _convert_pair_set(
+    source: "PairTable | Path",
+    destination: Path,
+    output: Output,
+    settings: dict[str, Any],
+    title: str,
+    images: Path | None,
+    *,
+    dry_run: bool,
+) -> dict[str, Any]:
+    """Write one benchmark, and return what it holds."""
     from femb_cli.data.conversion.benchmark import write_benchmark
+    from femb_cli.data.conversion.pair_table import read_pair_table
     from femb_cli.data.verification_bin.verification_set import read_verification_set
 
-    pairs = read_verification_set(source)
+    if isinstance(source, Path):
+        pairs = read_verification_set(source)
+    else:
+        output.say(source.columns.description)
+        pairs = read_pair_table(source, images)
     if dry_run:
-        counts = {"source_kind": "bin", "num_pairs": len(pairs), "num_genuine": int(pairs.genuine_N.sum())}
-        output.fields(counts | {"path": str(destination)})
-        return
+        kind = "bin" if isinstance(source, Path) else "pairs"
+        counts = {"source_kind": kind, "num_pairs": len(pairs), "num_genuine": int(pairs.genuine_N.sum())}
+        return counts | {"path": str(destination)}
     with output.progress("converting") as progress:
-        done = write_benchmark(pairs, destination, source=source.name, **settings, progress=progress)
+        done = write_benchmark(pairs, destination, source=title, **settings, progress=progress)
     _warn_of_skipped(output, done.skipped, done.path)
-    output.fields(
-        {
-            "num_pairs": done.num_pairs,
-            "num_genuine": done.num_genuine,
-            "num_images": done.num_images,
-            "num_skipped": done.num_skipped,
-            "path": str(done.path),
-        }
-    )
-    output.next(f"femb verify --dataset {destination}")
+    return {
+        "num_pairs": done.num_pairs,
+        "num_genuine": done.num_genuine,
+        "num_images": done.num_images,
+        "num_skipped": done.num_skipped,
+        "path": str(done.path),
+    }
 
 
 def _refuse_for_pairs(**chosen: object) -> None:
@@ -257,7 +318,7 @@ def _refuse_for_pairs(**chosen: object) -> None:
 
     given = [f"--{name.replace('_', '-')}" for name, value in chosen.items() if value is not None]
     if given:
-        raise UsageError(f"femb converts all pairs of a verification set: {', '.join(given)} does not apply to it")
+        raise UsageError(f"femb converts all pairs of a benchmark: {', '.join(given)} does not apply to it")
 
 
 def _warn_of_skipped(output: Output, skipped: list[tuple[str, str]], path: Path) -> None:

@@ -64,6 +64,23 @@ Detector = Annotated[
         help="mtcnn, yunet (faster, downloaded once), or the path of YuNet's ONNX file.",
     ),
 ]
+Label = Annotated[
+    str | None, typer.Option("--label", metavar="COLUMN", help="Column of a table or list that names the person.")
+]
+ImageColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--image-column", metavar="COLUMN", help="Column of the images of a table, or of the paths of a list."
+    ),
+]
+PersonFolder = Annotated[
+    str | None,
+    typer.Option(
+        "--person-folder",
+        metavar="N",
+        help="Level of the folders that are people: 1 is the first below the source, -1 holds the image; 1/2: both.",
+    ),
+]
 BatchSize = Annotated[
     int | None,
     typer.Option(

@@ -22,6 +22,8 @@ def train(
         str | None,
         typer.Option("--data", metavar="DIR", help="Training set, such as the output of femb convert; or synthetic."),
     ] = None,
+    label: options.Label = None,
+    person_folder: options.PersonFolder = None,
     header: Annotated[
         str | None, typer.Option("--header", help="Header: arcface, magface ...", autocompletion=options.header_names)
     ] = None,
@@ -82,7 +84,9 @@ def train(
     if None not in (steps, epochs):
         raise UsageError("--steps and --epochs exclude each other", hint="each of them is the length of the run")
     chosen = {
-        "data": {"name": "dataset", "path": data} if data not in (None, "synthetic") else data,
+        **_data_settings(data),
+        "data.label": label,
+        "data.person_folder": person_folder,
         "header": header,
         "backbone": backbone,
         "init.checkpoint": None if init is None else str(init),
@@ -108,6 +112,11 @@ def train(
         _show_plan(request, output)
     else:
         _train(request, output)
+
+
+def _data_settings(data: str | None) -> dict[str, str | None]:
+    """Return the settings of `--data`; the columns and folders that a configuration names for its dataset stay."""
+    return {"data": data} if data in (None, "synthetic") else {"data": "dataset", "data.path": data}
 
 
 def _show_plan(request: "TrainRequest", output: Output) -> None:

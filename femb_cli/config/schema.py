@@ -300,6 +300,13 @@ class DatasetConfig(Section):
 
     name: Literal["dataset"] = "dataset"
     path: str = ""
+    label: str | None = None
+    """Column of a table or list that names the person; null: found by its name and its values."""
+    image_column: str | None = None
+    """Column of the images of a table, or of the paths of a list; null: found by its kind and its name."""
+    person_folder: int | str | None = None
+    """Level of the folders that are people: 1 is the first below `path`, -1 holds the image, "1/2" both; null: the
+    folders that hold the images."""
 
 
 DataConfig = Annotated[SyntheticConfig | DatasetConfig, ByName()]

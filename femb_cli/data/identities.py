@@ -25,6 +25,24 @@ class Identities:
     labels_N: np.ndarray
 
 
+@dataclass(frozen=True)
+class FoundPeople:
+    """What a source says about who is on its images.
+
+    Attributes:
+        identities: None if it does not say.
+        guess: What femb took for people, where that could be something else, and the option that changes it; else
+            empty.
+        problem: Why there are no identities; empty if there is no more to say.
+        hint: What settles the problem; empty if there is only the general advice.
+    """
+
+    identities: Identities | None
+    guess: str = ""
+    problem: str = ""
+    hint: str = ""
+
+
 def identities_from_values(values_N: "pa.Array | pa.ChunkedArray") -> Identities:
     """Make one identity of each distinct value; null means that the identity is unknown.
 

@@ -3,6 +3,7 @@
 import os
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -20,34 +21,42 @@ from femb_cli.data.huggingface.parquet import ParquetSource
 from femb_cli.data.huggingface.parquet_files import is_parquet
 from femb_cli.data.images.heic import INSTALL, can_read_heic
 from femb_cli.data.images.signature import image_format
+from femb_cli.data.read_as import AS_FOUND, ReadAs
 from femb_cli.data.recordio.record_source import RecordSource
-from femb_cli.data.source import ImageSource
+from femb_cli.data.source import HasColumns, ImageSource
 from femb_cli.data.verification_bin.verification_set import is_verification_set
 from femb_cli.errors import FembError
 from femb_cli.files import exists
+
+_LIST_ENDINGS = (".csv", ".jsonl", ".tsv", ".txt", ".lst", ".list")
 
 
 class NotASourceError(FembError):
     """A file is not a source of images."""
 
 
-def open_source(path: str | Path, *, split: str | None = None, images: Path | None = None) -> ImageSource:
+def open_source(
+    path: str | Path, *, split: str | None = None, images: Path | None = None, read_as: ReadAs = AS_FOUND
+) -> ImageSource:
     """Open RecordIO, a zip, a folder, a list, a Hugging Face dataset or Parquet files, on this machine or on the Hub.
 
     Args:
         path: A file, a folder, or the id of a dataset on the Hub, which is streamed.
         split: The split to read, if the dataset has several.
         images: The folder that the paths in a list start from, if it is not beside the list.
+        read_as: Where the source says who is on its images, if femb is not to find that itself.
 
     Raises:
-        FembError: `path` does not exist, has a format that femb does not read, or holds no image.
+        FembError: `path` does not exist, has a format that femb does not read, or holds no image; or
+            `read_as` does not fit it.
     """
     if not exists(Path(path)):
         if is_hub_id(str(path)):
-            return stream_dataset(str(path), split=split)
+            return _fitting(stream_dataset(str(path), split=split, read_as=read_as), read_as)
         raise FembError(f"{path} does not exist")
     path = Path(path)
-    return _open_folder(path, split) if path.is_dir() else _open_file(path, split, images)
+    source = _open_folder(path, split, read_as) if path.is_dir() else _open_file(path, split, images, read_as)
+    return _fitting(source, read_as)
 
 
 def open_sources(paths: Sequence[Path]) -> ImageSource:
@@ -97,13 +106,13 @@ def _open_one_of_several(path: Path) -> ImageSource:
     return open_source(path)
 
 
-def _open_folder(path: Path, split: str | None) -> ImageSource:
+def _open_folder(path: Path, split: str | None, read_as: ReadAs) -> ImageSource:
     if split is not None and (path / split).is_dir():
         path = path / split
     if is_dataset(path):
-        return DatasetSource(path)
+        return DatasetSource(path, read_as)
     if is_parquet(path):
-        return ParquetSource(path, split=split)
+        return ParquetSource(path, split=split, read_as=read_as)
     records = sorted(path.glob("*.rec"))
     if len(records) > 1:
         raise FembError(
@@ -112,25 +121,50 @@ def _open_folder(path: Path, split: str | None) -> ImageSource:
         )
     if not records and (nested := sorted(path.glob("*/*.rec"))):
         raise FembError(f"{path} holds record files in its folders", hint=f"name one of them, as in {nested[0]}")
-    return RecordSource(records[0]) if records else FolderSource(path)
+    return RecordSource(records[0]) if records else _open_images(path, read_as)
 
 
-def _open_file(path: Path, split: str | None, images: Path | None) -> ImageSource:
+def _open_images(path: Path, read_as: ReadAs) -> FolderSource:
+    """Open a folder of images; if it does not say who is on them, name the list beside them that may do so."""
+    source = FolderSource(path, read_as.person_folder)
+    if source.identities is None:
+        texts = (file for ending in _LIST_ENDINGS for file in sorted(path.glob(f"*{ending}")))
+        if found := next((file for file in texts if is_list_file(file)), None):
+            source.found = replace(source.found, hint=f"{found} may say who is on them: name it instead of the folder")
+    return source
+
+
+def _fitting(source: ImageSource, read_as: ReadAs) -> ImageSource:
+    """Refuse a source that has no columns or no folders where the user names one."""
+    if read_as.names_columns and not isinstance(source, HasColumns):
+        raise FembError(
+            f"{source.path} has no columns to choose from: it is a source of the kind {source.kind!r}",
+            hint="leave out the name of the column",
+        )
+    if read_as.person_folder is not None and not isinstance(source, FolderSource | ZipSource):
+        raise FembError(
+            f"{source.path} has no folders of people: it is a source of the kind {source.kind!r}",
+            hint="leave out the level of the folders",
+        )
+    return source
+
+
+def _open_file(path: Path, split: str | None, images: Path | None, read_as: ReadAs) -> ImageSource:
     if path.suffix == ".rec":
         return RecordSource(path)
     if is_parquet(path):
-        return ParquetSource(path, split=split)
+        return ParquetSource(path, split=split, read_as=read_as)
     with path.open("rb") as file:
         starts_as_zip = file.read(4) == b"PK\x03\x04"
     if starts_as_zip or path.suffix == ".zip" or zipfile.is_zipfile(path):
-        return ZipSource(path)
+        return ZipSource(path, read_as.person_folder)
     if path.suffix == ".bin" or is_verification_set(path):
         raise FembError(
             f"{path} looks like a verification set (pairs of images), which has no identities",
             hint="femb convert makes a benchmark of it; a training set is a .rec file, a zip, a list or a folder",
         )
-    if is_list_file(path, images):
-        return ListFileSource(path, images)
+    if is_list_file(path, images, read_as):
+        return ListFileSource(path, images, read_as)
     if image_format(start_of_file(path) or b"") == "HEIC" and not can_read_heic():
         raise NotASourceError(f"{path} is a HEIC image, which femb does not read yet", hint=INSTALL)
     raise NotASourceError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, overload, runtime_checkable
 
 import numpy as np
 
-from femb_cli.data.identities import Identities
+from femb_cli.data.identities import FoundPeople, Identities
 from femb_cli.data.images.encoded import Encoded
 from femb_cli.errors import FembError
 
@@ -126,6 +126,17 @@ class HasColumns(Protocol):
     """
 
     described_columns: str
+
+
+@runtime_checkable
+class HasFoundPeople(Protocol):
+    """A source that had to find out where it says who is on its images.
+
+    Attributes:
+        found: What was found; `identities` are those of the source.
+    """
+
+    found: FoundPeople
 
 
 @dataclass(frozen=True)
@@ -249,19 +260,15 @@ def check_identities(source: ImageSource) -> None:
         )
 
 
-def lacks_identities(source: ImageSource, reason: str = "") -> FembError:
-    """Return the error for a source without identities where they are needed; of a table it names the columns.
-
-    Args:
-        source: The source.
-        reason: Why it has none, if that is known.
-    """
-    if source.identities is None and isinstance(source, HasColumns):
+def lacks_identities(source: ImageSource) -> FembError:
+    """Return the error for a source without identities where they are needed; it names the columns of a table."""
+    found = source.found if isinstance(source, HasFoundPeople) else FoundPeople(None)
+    if not found.problem and isinstance(source, HasColumns):
         return FembError(
             f"{source.path} has no column of identities; its columns are {source.described_columns}",
-            hint="name the column of identities, integers or text, label",
+            hint="--label COLUMN names the column of people",
         )
     return FembError(
-        f"{source.path} has no identities{f': {reason}' if reason else ''}",
-        hint="use one folder for each identity, NAME/IMAGE.jpg, or RecordIO with labels",
+        f"{source.path} has no identities{f': {found.problem}' if found.problem else ''}",
+        hint=found.hint or "use one folder for each identity, NAME/IMAGE.jpg, or RecordIO with labels",
     )

@@ -16,6 +16,7 @@ from femb_cli.config.load import dump_config
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.files.unread import describe_unread
 from femb_cli.data.open import open_source
+from femb_cli.data.people_remarks import doubt_of, guess_of
 from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.data.survey import warn_of_photos
 from femb_cli.errors import FembError, UsageError
@@ -94,12 +95,15 @@ def _decide(
         The configuration, the training set (None if it is still to be drawn), what is held out of it, and the plan.
 
     Warns:
-        UserWarning: files of the training set are no images.
+        UserWarning: files of the training set are no images, or its identities tell nobody from anybody.
     """
     config, source = resolve(request, resumed, say)
     source = source or open_dataset(config, request, resumed)
-    if source is not None and (unread := describe_unread(source)):
-        warnings.warn(unread, stacklevel=2)
+    if source is not None:
+        if guess := guess_of(source):
+            say(guess)
+        for warning in filter(None, (describe_unread(source), doubt_of(source))):
+            warnings.warn(warning, stacklevel=2)
     config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
     plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
     if longer := longer_warmup(config.schedule, plan.steps, plan.steps_per_epoch):

@@ -5,6 +5,7 @@ import pickle
 import shutil
 from pathlib import Path
 
+import parquets
 import pytest
 import records
 from pictures import encode, people, tree
@@ -310,3 +311,62 @@ def test_images_of_every_format_keep_their_bytes(femb, tmp_path):
     assert json.loads(result.out)["num_images"] == 2 * len(forms)
     source = open_source("out")
     assert {source.names[row]: source.read(row) for row in range(len(source))} == tree(tmp_path / "faces")
+
+
+def table(path: Path, columns: dict) -> Path:
+    return parquets.write(path / "data.parquet", {"image": parquets.images(range(4)), **columns})
+
+
+def test_what_is_taken_for_people_is_said_and_can_be_changed(femb, tmp_path):
+    source = table(tmp_path, {"id": [0, 1, 2, 3], "name": list("aabb")})
+    result = femb("convert", source, "out", "--dry-run")
+    assert "num_identities   2\n" in result.out
+    assert "people are the 2 values of the column name, not of id (another value in each row)" in result.err
+    assert "warning" not in result.err
+    result = femb("convert", source, "out", "--dry-run", "--label", "id", "--quiet")
+    assert "num_identities   4\n" in result.out
+    assert "warning: each of the 4 images has a person of its own: --label COLUMN" in result.err
+
+
+def test_the_level_of_the_folders_that_are_people_is_said_and_can_be_changed(femb, tmp_path):
+    for group in ("asian", "indian"):
+        people(tmp_path / "faces" / group, {f"{group}{number}": 2 for number in range(2)})
+    result = femb("convert", "faces", "out", "--dry-run")
+    assert "num_identities   4\n" in result.out
+    assert "people are the 4 names of folders at level 2, such as asian/asian0 (--person-folder 1" in result.err
+    assert "num_identities   2\n" in femb("convert", "faces", "out", "--dry-run", "--person-folder", "1").out
+
+
+@pytest.mark.parametrize(
+    ("make", "option", "message"),
+    [
+        (folder, ("--label", "who"), "faces has no columns"),
+        (record_directory, ("--person-folder", "1"), "has no folders of people"),
+        (folder, ("--person-folder", "up"), "'up' is not a level"),
+        (parquet, ("--label", "who"), "no column 'who'; its columns are image"),
+    ],
+)
+def test_an_option_that_a_source_has_no_use_for_is_refused(femb, tmp_path, make, option, message):
+    result = femb("convert", make(tmp_path), "out", *option)
+    assert result.code in (1, 2)
+    assert message in result.err
+    assert "hint: " in result.err
+
+
+def test_a_table_of_pairs_becomes_a_benchmark_for_each_split(femb, tmp_path):
+    encoded = [{"bytes": encode(20 * number), "path": None} for number in range(4)]
+    for split in ("lfw", "cplfw"):
+        pairs = {"image1": encoded[:2], "image2": encoded[2:], "label": [1, 0]}
+        parquets.write(tmp_path / "pairs" / "data" / f"{split}-00000-of-00001.parquet", pairs)
+    result = femb("convert", "pairs", "out", "--json")
+    assert result.code == 0, result.err
+    assert [(found["path"], found["num_pairs"]) for found in json.loads(result.out)] == [
+        ("out/cplfw", 2),
+        ("out/lfw", 2),
+    ]
+    assert "pairs of image1 and image2, genuine as label says" in result.err
+    assert (tmp_path / "out" / "lfw" / "pairs.csv").read_text().splitlines()[1:] == [
+        "000001.jpg,000002.jpg,1,0",
+        "000003.jpg,000004.jpg,0,1",
+    ]
+    assert femb("convert", "pairs", "one", "--split", "lfw", "--limit", "1").code == 2

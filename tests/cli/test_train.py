@@ -5,6 +5,7 @@ import os
 from collections import defaultdict
 
 import numpy as np
+import parquets
 import pytest
 
 from femb_cli.cli.output import Output
@@ -77,3 +78,19 @@ def test_files_of_the_training_set_that_are_not_read_are_named(femb, people):
         film.unlink()
     assert result.code == 0, result.err
     assert "warning: 1 file not read: 1 .mp4\n" in result.err
+
+
+def test_the_column_of_people_is_a_setting_of_the_run(femb, tmp_path):
+    columns = {"image": parquets.images(range(6)), "sex": [0, 0, 0, 0, 1, 1], "name": list("aabbcc")}
+    path = parquets.write(tmp_path / "a.parquet", columns)
+    plan = json.loads(femb("train", "--data", path, "--batch-size", 2, "--dry-run", "--json", "--label", "sex").out)
+    assert plan["identities"] == 2
+    assert "label: sex" in plan["config"]
+    result = femb("train", "--data", path, "--batch-size", 2, "--dry-run", "--json")
+    assert json.loads(result.out)["identities"] == 3
+
+
+def test_one_person_for_each_image_is_warned_of(femb, tmp_path):
+    path = parquets.write(tmp_path / "a.parquet", {"image": parquets.images(range(4)), "id": [4, 5, 6, 7]})
+    result = femb("train", "--data", path, "--batch-size", 2, "--dry-run", "--quiet")
+    assert "warning: each of the 4 images has a person of its own: --label COLUMN" in result.err

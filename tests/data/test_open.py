@@ -9,6 +9,7 @@ from pictures import HEIC_STUB, encode
 from femb_cli.data.files.unread import unread_of
 from femb_cli.data.open import open_source, open_sources
 from femb_cli.data.recordio.record_source import RecordSource
+from femb_cli.data.source import lacks_identities
 from femb_cli.errors import FembError
 
 
@@ -60,6 +61,14 @@ def test_a_folder_of_record_folders_says_which_to_name(tmp_path):
     with pytest.raises(FembError, match="holds record files in its folders") as caught:
         open_source(tmp_path)
     assert "testing.rec" in caught.value.hint
+
+
+def test_a_folder_without_people_names_the_list_beside_its_images(tmp_path):
+    make(tmp_path, "1.jpg", "2.jpg")
+    (tmp_path / "notes.txt").write_text("taken in June\n")
+    (tmp_path / "metadata.csv").write_text("file_name,label\n1.jpg,ada\n2.jpg,ada\n")
+    error = lacks_identities(open_source(tmp_path))
+    assert f"{tmp_path}/metadata.csv may say who is on them" in error.hint
 
 
 def test_a_zip_is_recognised_by_its_content(tmp_path):

@@ -4,6 +4,7 @@ Shapes: N pairs of the set, P pairs written.
 """
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def write_benchmark(
 class _ImageWriter:
     """Writes the images of pairs. Identical images are written once, named by their first position, from 1."""
 
-    def __init__(self, directory: Path, images: list[bytes]) -> None:
+    def __init__(self, directory: Path, images: Sequence[bytes]) -> None:
         directory.mkdir()
         self._directory = directory
         self._images = images
@@ -120,12 +121,17 @@ class _ImageWriter:
         return self._write(left), self._write(right)
 
     def _check(self, index: int, decode: bool) -> None:
-        if self._images[index] in self._names:
+        place = f"image {index} (from 0), of pair {index // 2},"
+        try:
+            image = self._images[index]
+        except FembError as error:
+            raise ValueError(f"{place} cannot be read: {error.message}") from error
+        if image in self._names:
             return
         try:
-            check_image(self._images[index], decode=decode)
+            check_image(image, decode=decode)
         except ValueError as error:
-            raise ValueError(f"image {index} (from 0), of pair {index // 2}, {error}") from error
+            raise ValueError(f"{place} {error}") from error
 
     def _write(self, index: int) -> str:
         image = self._images[index]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from femb_cli.data.files.layout import first_outside_layout
 from femb_cli.data.identities import Identities
 from femb_cli.data.names import PlacesOfNames
 from femb_cli.data.source import ImageSource, lacks_identities
@@ -103,8 +102,7 @@ def read_identity_list(path: str | Path) -> list[str]:
 def _identities_of(source: ImageSource) -> Identities:
     if source.identities is not None and source.identities.names:
         return source.identities
-    loose = first_outside_layout(source.names) if source.kind in ("folder", "zip") else None
-    raise lacks_identities(source, f"{loose!r} is not in an identity's folder" if loose else "")
+    raise lacks_identities(source)
 
 
 def _are_wanted(names: list[str], wanted: Collection[str], path: Path) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from femb_cli.data.files.images_among_files import images_among, start_of_file
-from femb_cli.data.files.layout import identities_from_layout
+from femb_cli.data.files.layout import read_layout
 from femb_cli.data.files.naming import check_text, is_hidden
 from femb_cli.data.files.unread import unread_sentence
 from femb_cli.data.images.encoded import MAX_IMAGE_BYTES
@@ -17,10 +17,15 @@ from femb_cli.errors import FembError
 class FolderSource:
     """The images below a folder, sorted by path in code-point order.
 
-    The identity of an image is the folder that it lies in; see `identities_from_layout`. Images are known by their
-    endings or their first bytes, see `images_among`. Hidden files and thumbnails are skipped.
+    The identity of an image is the folder that it lies in; see `read_layout`. Images are known by their endings or
+    their first bytes, see `images_among`. Hidden files and thumbnails are skipped.
+
+    Args:
+        path: The folder.
+        person_folder: The level of the folders that are people, see `read_layout`.
 
     Attributes:
+        found: Who is on the images, and what femb guessed of it.
         unread: Number of other files, by ending.
 
     Raises:
@@ -29,7 +34,7 @@ class FolderSource:
 
     kind = "folder"
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, person_folder: str | None = None) -> None:
         self.path = self.root = Path(path)
         names = sorted(_file_names(self.path))
         self.names, self.unread = images_among(zip(names, names, strict=True), self._start)
@@ -37,7 +42,8 @@ class FolderSource:
             raise FembError(f"no images below {self.path}", hint=unread_sentence(self.unread) or None)
         for name in self.names:
             check_text(name, path)
-        self.identities = identities_from_layout(self.names)
+        self.found = read_layout(self.names, person_folder)
+        self.identities = self.found.identities
 
     def __len__(self) -> int:
         return len(self.names)

@@ -1,12 +1,13 @@
-"""Images named by a list: a text file with a path and an identity on each line.
+"""Images named by a list: a text file with a path and an identity on each line, or JSON lines.
 
 Shapes: N lines, U distinct images, R lines that repeat an image.
 """
 
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,13 @@ import numpy as np
 
 from femb_cli.data.files.folder import common_folder, read_file
 from femb_cli.data.files.images_among_files import is_image_file
-from femb_cli.data.files.list_format import ListFormat, check_header, recognise, split_line, with_identity_kind
-from femb_cli.data.files.naming import has_image_ending
+from femb_cli.data.files.list_format import ListFormat, check_header, recognise, split_line
+from femb_cli.data.files.list_paths import find_images, is_file
+from femb_cli.data.files.naming import check_text, has_image_ending
 from femb_cli.data.files.unicode_paths import UnicodePaths
-from femb_cli.data.identities import identities_from_values
+from femb_cli.data.identities import FoundPeople, identities_from_values
+from femb_cli.data.person_columns import choose_person_column
+from femb_cli.data.read_as import AS_FOUND, ReadAs
 from femb_cli.data.source import ComputedNames
 from femb_cli.errors import FembError
 
@@ -26,20 +30,33 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ABSOLUTE_OR_CLIMBING = r"^/|(^|/)\.\.(/|$)"
-_FIRST_LINE_BYTES = 2**16
+_FIRST_BYTES = 2**16
+_FIRST_LINES = 20
 _BLOCK_LINES = 2**16
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
+_IDENTITY_NUMBER = r"^[0-9]{1,18}(\.0*)?$"
+_NOT_TEXT = r"[\x00-\x1f\x7f-\x{9f}]"
 
 
 class ListFileSource:
     """The images that a list names, in its order, and their identities.
 
     Identities that are numbers are sorted as numbers, others by code point. Relative paths start from `root`. Without
-    `root` they start from the list's folder, or from the only folder in it that contains the first image. `names` are
-    the paths as written, if all are relative and none contains '..'; otherwise they are relative to the deepest folder
-    that contains all images.
+    `root` they start from the list's folder, or from the only folder in it that contains the first image; `PathForm`
+    says in which other forms paths are found. `names` are the paths, if all are relative and none contains '..';
+    otherwise they are relative to the deepest folder that contains all images.
 
     Opening a list does not check that its images exist. A file whose name has another Unicode form than in the list is
     found, unless the list names both forms: then each is an image of its own.
+
+    Args:
+        path: The list.
+        root: The folder that relative paths start from.
+        read_as: The columns that the user names.
+
+    Attributes:
+        found: Who is on the images, and what femb guessed of it.
+        keys_N: The number that each line begins with, int64; None if it does not.
 
     Raises:
         FembError: The list cannot be read or has an unknown format; or a line has another format than the first, names
@@ -51,11 +68,12 @@ class ListFileSource:
 
     kind = "list"
 
-    def __init__(self, path: str | Path, root: Path | None = None) -> None:
+    def __init__(self, path: str | Path, root: Path | None = None, read_as: ReadAs = AS_FOUND) -> None:
         self.path = Path(path)
-        self._given_root = root
-        rows = _read_rows(self.path, root)
-        self.root = root or _find_root(self.path.parent, rows.paths[0].as_py())
+        self._given = root, read_as
+        rows = _read_rows(self.path, root, read_as)
+        self.root, form = find_images(self.path.parent, root, rows.paths[0].as_py())
+        rows = replace(rows, paths=form.of_all(rows.paths))
         self._files = UnicodePaths(self.root)
         names = _names_of(rows.paths, self.root)
         rows_U = _first_mentions(names, rows, self.path)
@@ -64,13 +82,16 @@ class ListFileSource:
         self._names, self._paths, self._lines_N = names, rows.paths, rows.lines_N
         self._twins = _rows_in_two_forms(names)
         self._extra = _with_numbers(rows.extra)
-        self.identities = identities_from_values(rows.identities)
+        self.keys_N = rows.keys_N
+        self.described_columns = rows.described
+        self.identities = None if rows.identities is None else identities_from_values(rows.identities)
+        self.found = FoundPeople(self.identities, "; ".join(filter(None, (rows.guess, form.guess))))
 
     def __len__(self) -> int:
         return len(self._names)
 
-    def __reduce__(self) -> tuple[type["ListFileSource"], tuple[Path, Path | None]]:
-        return ListFileSource, (self.path, self._given_root)
+    def __reduce__(self) -> tuple[type["ListFileSource"], tuple[Path, Path | None, ReadAs]]:
+        return ListFileSource, (self.path, *self._given)
 
     @property
     def names(self) -> Sequence[str]:
@@ -105,43 +126,65 @@ class ListFileSource:
         return self._extra.take(rows_N) if self._extra.num_columns else None
 
 
-def is_list_file(path: Path, root: Path | None = None) -> bool:
-    """Whether `path` is a text file, and its first line with text has a format that femb knows.
+def is_list_file(path: Path, root: Path | None = None, read_as: ReadAs = AS_FOUND) -> bool:
+    """Whether `path` is a text file, and its first lines have a format that femb knows.
 
     Args:
         path: The file.
         root: The folder that relative paths in it start from; None for its own.
+        read_as: The columns that the user names.
+
+    Raises:
+        FembError: The list lacks a column that the user names.
     """
-    return _format_of(path, root) is not None
+    return _format_of(path, root, read_as) is not None
 
 
 def has_extra_columns(path: Path) -> bool:
     """Whether `path` is a list with more columns than path and identity."""
     list_format = _format_of(path)
-    return list_format is not None and bool(list_format.extra)
+    return list_format is not None and len(list_format.others) > 1
 
 
-def _format_of(path: Path, root: Path | None = None) -> ListFormat | None:
+def _format_of(path: Path, root: Path | None = None, read_as: ReadAs = AS_FOUND) -> ListFormat | None:
     if not path.is_file():
         return None
     with path.open("rb") as file:
-        lines = file.read(_FIRST_LINE_BYTES).splitlines()
+        start = file.read(_FIRST_BYTES)
+    lines = start.splitlines()
+    if len(start) == _FIRST_BYTES and len(lines) > 1:
+        lines = lines[:-1]  # the last one is cut
     try:
-        texts = (line.decode("utf-8-sig") for line in lines)
-        first = next((text for text in texts if text.strip()), "")
+        texts = [line.decode("utf-8-sig") for line in lines]
     except UnicodeDecodeError:
         return None
-    return None if "\0" in first else _recognise(first, root or path.parent)
+    first = [text for text in texts if text.strip() and not _is_comment(text)][:_FIRST_LINES]
+    return None if not first or "\0" in first[0] else _recognise(first, root or path.parent, read_as)
 
 
-def _recognise(line: str, root: Path) -> ListFormat | None:
+def _recognise(lines: Sequence[str], root: Path, read_as: ReadAs) -> ListFormat | None:
     """Return the format of a list whose paths end as images do, or else lead to images of other endings."""
 
-    def is_image(cell: str) -> bool:
-        path = UnicodePaths(root).find(cell)
-        return has_image_ending(cell) or (_is_file(path) and is_image_file(Path(path)))
+    def exists(cell: str) -> bool:
+        return cell != "" and is_file(_found(root, cell))
 
-    return recognise(line) or recognise(line, is_image)
+    def is_image(cell: str) -> bool:
+        path = _found(root, cell) if cell else ""
+        return has_image_ending(cell) or (is_file(path) and is_image_file(Path(path)))
+
+    return recognise(lines, has_image_ending, exists, read_as) or recognise(lines, is_image, exists, read_as)
+
+
+def _found(root: Path, cell: str) -> str:
+    """Return where the image of a cell is, in whatever form the cell writes its path."""
+    place, form = find_images(root, None, cell)
+    return UnicodePaths(place).find(form.of(cell))
+
+
+def _is_comment(line: str) -> bool:
+    """Whether a line starts with '#' and names no image: a file may be called #1.jpg."""
+    text = line.lstrip()
+    return text.startswith("#") and (text[1:2].isspace() or not any(map(has_image_ending, re.split(r"[\s,;]+", text))))
 
 
 @dataclass(frozen=True)
@@ -150,54 +193,86 @@ class _Rows:
 
     Attributes:
         paths: As written; large_string, (N,).
-        identities: int64 or large_string, (N,).
+        identities: int64 or large_string, (N,); None if no column says who is on an image.
         lines_N: Number of each line, from 1; int64.
         extra: The extra columns, large_string.
+        described: The names of all columns, for error messages.
+        guess: Which column femb took for people, where others could be meant; else empty.
+        keys_N: The number that each line begins with, int64; None if it does not.
     """
 
     paths: "pa.Array"
-    identities: "pa.Array"
+    identities: "pa.Array | None"
     lines_N: np.ndarray
     extra: "pa.Table"
+    described: str
+    guess: str
+    keys_N: np.ndarray | None
 
     def take(self, rows_U: np.ndarray) -> "_Rows":
-        return _Rows(
-            self.paths.take(rows_U), self.identities.take(rows_U), self.lines_N[rows_U], self.extra.take(rows_U)
+        return replace(
+            self,
+            paths=self.paths.take(rows_U),
+            identities=None if self.identities is None else self.identities.take(rows_U),
+            lines_N=self.lines_N[rows_U],
+            extra=self.extra.take(rows_U),
+            keys_N=None if self.keys_N is None else self.keys_N[rows_U],
         )
 
 
-def _read_rows(path: Path, root: Path | None) -> _Rows:
+def _read_rows(path: Path, root: Path | None, read_as: ReadAs) -> _Rows:
     import pyarrow as pa
 
-    list_format, lines = _open_list(path, root or path.parent)
+    list_format, lines = _open_list(path, root or path.parent, read_as)
     batches = []
     while block := list(islice(lines, _BLOCK_LINES)):
         batches.append(_read_block(block, list_format, path))
     table = pa.Table.from_batches(batches).combine_chunks()
-    paths, identities, lines_N = (table.column(column).chunk(0) for column in range(3))
-    return _Rows(paths, identities, lines_N.to_numpy(), table.select(range(3, table.num_columns)))
+    lines_N = table.column(len(list_format.columns)).to_numpy()
+    names, people = list_format.columns, list_format.people
+    candidates = {names[column]: table.column(column) for column in people}
+    chosen, guess = choose_person_column(candidates) if people else (None, "")
+    label = next((column for column in people if names[column] == chosen), None)
+    values = None if label is None else table.column(label).chunk(0)
+    extra = [column for column in list_format.others if column != label]
+    check_header([names[column] for column in extra], path)
+    return _Rows(
+        table.column(list_format.path).chunk(0),
+        None if values is None else _identity_values(values, lines_N, path, is_numbered=list_format.is_numbered),
+        lines_N,
+        table.select(extra).rename_columns([names[column] for column in extra]),
+        ", ".join(names),
+        guess,
+        _keys(table.column(list_format.keys[0])) if list_format.keys else None,
+    )
 
 
-def _open_list(path: Path, root: Path) -> tuple[ListFormat, Iterator[tuple[int, str]]]:
+def _keys(column: "pa.ChunkedArray") -> np.ndarray | None:
+    """Return the numbers of lines, int64; None if one is none."""
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.int64()).to_numpy()
+    except pa.ArrowInvalid:
+        return None
+
+
+def _open_list(path: Path, root: Path, read_as: ReadAs) -> tuple[ListFormat, Iterator[tuple[int, str]]]:
     """Return the format of a list and its numbered lines, without the header."""
     lines = _read_lines(path)
-    first = next(lines, None)
-    if first is None:
+    first = list(islice(lines, _FIRST_LINES))
+    if not first:
         raise FembError(f"the list {path} is empty")
-    list_format = _recognise(first[1], root)
+    list_format = _recognise([text for _, text in first], root, read_as)
     if list_format is None:
         raise FembError(
-            f"line {first[0]} of {path} does not have the format of a list that femb reads: {first[1]!r}",
+            f"line {first[0][0]} of {path} does not have the format of a list that femb reads: {first[0][1]!r}",
             hint="write 'path identity', where path ends as in a.jpg or leads to an image, or a table with the columns"
             " path and identity",
         )
-    if list_format.has_header:
-        check_header(list_format, path)
-        first = next(lines, None)
-        if first is None:
-            raise FembError(f"the list {path} has a header and nothing below it")
-    identity = split_line(*first, list_format, path)[list_format.identity]
-    return with_identity_kind(list_format, identity), chain([first], lines)
+    if list_format.has_header and len(first) == 1:
+        raise FembError(f"the list {path} has a header and nothing below it")
+    return list_format, chain(first[list_format.has_header :], lines)
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -206,7 +281,7 @@ def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                if text.strip():
+                if text.strip() and not _is_comment(text):
                     yield number, text
     except OSError as error:
         raise FembError(f"cannot read the list {path}: {error.strerror}") from error
@@ -217,34 +292,43 @@ def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _read_block(block: list[tuple[int, str]], list_format: ListFormat, path: Path) -> "pa.RecordBatch":
-    """Turn numbered lines into the columns path, identity, line number and the extra columns."""
+    """Turn numbered lines into the columns of the list, large_string, and the number of each line, int64."""
     import pyarrow as pa
 
-    columns = list(zip(*(split_line(*line, list_format, path) for line in block), strict=True))
-    texts = {column: pa.array(columns[column], pa.large_string()) for column in (list_format.path, *list_format.extra)}
-    names = columns[list_format.identity]
-    if list_format.is_numbered:
-        identities = pa.array([int(name.partition(".")[0]) for name in names], pa.int64())
-    else:
-        identities = pa.array(names, pa.large_string())
+    cells = zip(*(split_line(*line, list_format, path) for line in block), strict=True)
+    columns = [pa.array(column, pa.large_string()) for column in cells]
     numbers = pa.array([number for number, _ in block], pa.int64())
-    return pa.record_batch(
-        [texts[list_format.path], identities, numbers, *(texts[column] for column in list_format.extra)],
-        names=["path", "identity", "line", *list_format.extra.values()],
+    return pa.record_batch([*columns, numbers], names=[str(place) for place in range(len(columns) + 1)])
+
+
+def _identity_values(
+    values: "pa.LargeStringArray", lines_N: np.ndarray, path: Path, *, is_numbered: bool
+) -> "pa.Array":
+    """Return the identities of lines: int64 if the first is a number, else large_string.
+
+    Raises:
+        FembError: An identity is missing, is not valid text, or is no number although the first is one.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def refuse_first(is_bad: "pa.BooleanArray", reason: str, hint: str | None = None) -> None:
+        if pc.any(is_bad).as_py():
+            row = pc.index(is_bad, True).as_py()
+            place, value = f"line {lines_N[row]} of {path}", values[row].as_py()
+            check_text(value, place)
+            raise FembError(f"{place} {reason.format(value=value)}", hint=hint)
+
+    refuse_first(pc.equal(values, ""), "lacks a path or an identity")
+    refuse_first(pc.match_substring_regex(values, _NOT_TEXT), "has the identity {value!r}")
+    if not is_numbered and not _NUMBER.fullmatch(values[0].as_py()):
+        return values
+    refuse_first(
+        pc.invert(pc.match_substring_regex(values, _IDENTITY_NUMBER)),
+        "has the identity {value!r}, which is not a whole number from 0 up",
+        "if the first identity is a number, all must be numbers",
     )
-
-
-def _find_root(folder: Path, first: str) -> Path:
-    """Return the folder that the paths start from: the list's, or the only one in it that contains the first image."""
-    if _is_file(UnicodePaths(folder).find(first)):
-        return folder
-    fitting = [inner for inner in folder.iterdir() if _is_file(UnicodePaths(inner).find(first))]
-    return fitting[0] if len(fitting) == 1 else folder
-
-
-def _is_file(path: str) -> bool:
-    """Whether `path` is a file; false also where access is denied."""
-    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file() raises PermissionError
+    return pc.replace_substring_regex(values, r"\..*", "").cast(pa.int64())
 
 
 def _names_of(paths: "pa.Array", root: Path) -> "pa.Array":
@@ -284,7 +368,7 @@ def _first_mentions(names: "pa.Array", rows: _Rows, path: Path) -> np.ndarray:
     rows_U = np.unique(codes_N, return_index=True)[1]
     again_R = np.setdiff1d(np.arange(len(names)), rows_U, assume_unique=True)
     for again, first in zip(again_R, rows_U[codes_N[again_R]], strict=True):
-        if rows.identities[again] != rows.identities[first]:
+        if rows.identities is not None and rows.identities[again] != rows.identities[first]:
             raise FembError(
                 f"{path} gives {names[again].as_py()!r} the identity {rows.identities[first]} in line"
                 f" {rows.lines_N[first]} and {rows.identities[again]} in line {rows.lines_N[again]}",

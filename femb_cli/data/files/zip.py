@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from femb_cli.data.files.images_among_files import images_among
-from femb_cli.data.files.layout import identities_from_layout
+from femb_cli.data.files.layout import read_layout
 from femb_cli.data.files.naming import check_text, is_hidden
 from femb_cli.data.files.unread import unread_sentence
 from femb_cli.data.images.encoded import MAX_IMAGE_BYTES
@@ -35,7 +35,12 @@ class ZipSource:
     `names` are the full names of the members. Which members are images, and who is on them, is known as in
     `FolderSource`.
 
+    Args:
+        path: The archive.
+        person_folder: The level of the folders that are people, see `read_layout`.
+
     Attributes:
+        found: Who is on the images, and what femb guessed of it.
         unread: Number of visible members that are not images, by ending.
 
     Raises:
@@ -45,8 +50,9 @@ class ZipSource:
 
     kind = "zip"
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, person_folder: str | None = None) -> None:
         self.path = Path(path)
+        self._person_folder = person_folder
         members = sorted(_read_contents(self.path), key=lambda member: member.filename)
         with self.path.open("rb") as file:
             self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -57,13 +63,14 @@ class ZipSource:
         for member in self._members:
             _check_image(member, self.path)
         self.names = [member.filename for member in self._members]
-        self.identities = identities_from_layout(self.names)
+        self.found = read_layout(self.names, person_folder)
+        self.identities = self.found.identities
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def __reduce__(self) -> tuple[type["ZipSource"], tuple[Path]]:
-        return ZipSource, (self.path,)
+    def __reduce__(self) -> tuple[type["ZipSource"], tuple[Path, str | None]]:
+        return ZipSource, (self.path, self._person_folder)
 
     def read(self, index: int) -> bytes:
         """Return one encoded image."""

@@ -17,7 +17,8 @@ import numpy as np
 
 from femb_cli.data.checksums import checksum_of, read_checksums
 from femb_cli.data.dataset_info import INFO_FILE, STATE_FILE, check_dataset, read_json
-from femb_cli.data.huggingface.columns import are_unique, find_columns, identities_of
+from femb_cli.data.huggingface.columns import are_unique, as_labels, find_columns, find_people, with_own_label
+from femb_cli.data.read_as import AS_FOUND, ReadAs
 from femb_cli.data.source import ComputedNames, changed_image, row_names
 from femb_cli.errors import FembError
 
@@ -30,17 +31,24 @@ class DatasetSource:
 
     `names` are the stored paths, if every image has one and all are different; otherwise they are the row numbers.
 
+    Args:
+        path: The directory.
+        read_as: The columns that the user names.
+
+    Attributes:
+        found: Who is on the images, and what femb guessed of it.
+
     Raises:
-        FembError: The directory is not a dataset, is damaged, or lacks images.
+        FembError: The directory is not a dataset, is damaged, or lacks images or a column that the user names.
     """
 
     kind = "dataset"
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, read_as: ReadAs = AS_FOUND) -> None:
+        self.path, self._read_as = Path(path), read_as
         check_dataset(self.path)
-        self._table, self._shards, self._shard_starts = _map_table(self.path)
-        self._columns = find_columns(self._table.schema, self.path)
+        self._table, self._shards, self._shard_starts = map_table(self.path)
+        self._columns = find_columns(self._table.schema, self.path, with_own_label(read_as, self.path))
         images = [chunk for chunk in self._table[self._columns.image].chunks if len(chunk)]
         if not images:
             raise FembError(f"{self.path} holds no images")
@@ -50,16 +58,16 @@ class DatasetSource:
         self._starts = np.cumsum([0] + [len(chunk) for chunk in images]).tolist()
         self._checksums = read_checksums(self.path, len(self))
         self.described_columns = self._columns.described
-        label = self._columns.label
-        self.identities = (
-            None if label is None else identities_of(self._table[label], self._columns.label_names, self.path)
-        )
+        labels = {name: as_labels(self._table[name]) for name in self._columns.people}
+        label, self.found = find_people(labels, self._columns, self.path)
+        self.identities = self.found.identities
+        self._extra = [name for name in self._columns.others if name != label]
 
     def __len__(self) -> int:
         return self._starts[-1]
 
-    def __reduce__(self) -> tuple[type["DatasetSource"], tuple[Path]]:
-        return DatasetSource, (self.path,)
+    def __reduce__(self) -> tuple[type["DatasetSource"], tuple[Path, ReadAs]]:
+        return DatasetSource, (self.path, self._read_as)
 
     def read(self, index: int) -> bytes:
         """Return one encoded image."""
@@ -84,9 +92,7 @@ class DatasetSource:
 
     def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
         """Return all columns except images and labels, for some rows; None if there are none."""
-        if not self._columns.extra:
-            return None
-        return self._table.select(list(self._columns.extra)).take(rows_N)
+        return self._table.select(self._extra).take(rows_N) if self._extra else None
 
     def _shard_of(self, index: int) -> Path:
         """Return the file that stores a row."""
@@ -97,7 +103,7 @@ class DatasetSource:
         return chunks[chunk][index - self._starts[chunk]].as_py()
 
 
-def _map_table(path: Path) -> "tuple[pa.Table, list[Path], list[int]]":
+def map_table(path: Path) -> "tuple[pa.Table, list[Path], list[int]]":
     """Map all shards into memory as one table, with the column descriptions of the JSON file beside them.
 
     Returns:

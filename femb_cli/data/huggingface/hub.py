@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from femb_cli.data.huggingface.parquet_files import ENDING, SPLIT_WORDS
+from femb_cli.data.files.split_names import SPLIT_WORDS
+from femb_cli.data.huggingface.parquet_files import ENDING
+from femb_cli.data.read_as import AS_FOUND, ReadAs
 from femb_cli.errors import FembError
 from femb_cli.files import exists
 from femb_cli.hub import HubId, MissingRevisionError, hub_errors
@@ -59,7 +61,7 @@ def download_dataset(text: str, *, split: str | None = None, say: Say) -> Path:
     raise _no_parquet(hub_id, split)
 
 
-def stream_dataset(text: str, *, split: str | None = None) -> "ParquetSource":
+def stream_dataset(text: str, *, split: str | None = None, read_as: ReadAs = AS_FOUND) -> "ParquetSource":
     """Open a dataset on the Hub without downloading it; row groups are read when they are needed.
 
     Raises:
@@ -78,7 +80,7 @@ def stream_dataset(text: str, *, split: str | None = None) -> "ParquetSource":
         with _dataset_errors(hub_id, revision):
             files = filesystem.find(root)
         if any(file.endswith(ENDING) for file in files):
-            return ParquetSource(root, split=split, filesystem=filesystem)
+            return ParquetSource(root, split=split, filesystem=filesystem, read_as=read_as)
     raise _no_parquet(hub_id, split)
 
 

@@ -18,8 +18,17 @@ import numpy as np
 
 from femb_cli.data.checksums import checksum_of, read_checksums
 from femb_cli.data.huggingface.byte_cache import ByteCache
-from femb_cli.data.huggingface.columns import Columns, are_unique, find_columns, identities_of, is_text
+from femb_cli.data.huggingface.columns import (
+    Columns,
+    are_unique,
+    as_labels,
+    concatenate_labels,
+    find_columns,
+    find_people,
+    with_own_label,
+)
 from femb_cli.data.huggingface.parquet_files import find_files
+from femb_cli.data.read_as import AS_FOUND, ReadAs
 from femb_cli.data.source import ComputedNames, RowGroups, changed_image, row_names
 from femb_cli.errors import FembError
 
@@ -35,12 +44,12 @@ _FILES_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class _Opened:
-    """What opening a file reads: its columns, the number of rows in each row group, and its labels."""
+    """What opening a file reads: its columns, the number of rows in each row group, and what may be its labels."""
 
     columns: Columns
     group_rows: list[int]
     largest_group: int
-    labels: "pa.ChunkedArray | None"
+    labels: "dict[str, pa.ChunkedArray | None]"
 
 
 class ParquetSource:
@@ -54,8 +63,10 @@ class ParquetSource:
         split: The split to read; None takes the only one.
         filesystem: Where `path` is; None for this machine.
         cache_bytes: Memory for the encoded images of the last row groups.
+        read_as: The columns that the user names.
 
     Attributes:
+        found: Who is on the images, and what femb guessed of it.
         groups: The row groups of all files, in the order of their rows.
 
     Raises:
@@ -71,9 +82,13 @@ class ParquetSource:
         split: str | None = None,
         filesystem: "AbstractFileSystem | None" = None,
         cache_bytes: int = CACHE_BYTES,
+        read_as: ReadAs = AS_FOUND,
     ) -> None:
         self.path = Path(path)
-        self._reopen = partial(ParquetSource, path, split=split, filesystem=filesystem, cache_bytes=cache_bytes)
+        self._reopen = partial(
+            ParquetSource, path, split=split, filesystem=filesystem, cache_bytes=cache_bytes, read_as=read_as
+        )
+        self._read_as = with_own_label(read_as, self.path) if filesystem is None else read_as
         self._filesystem = filesystem
         self._footers: ByteCache[pq.FileMetaData] = ByteCache(_FOOTER_BYTES, lambda footer: footer.serialized_size)
         self._groups: ByteCache[pa.ChunkedArray] = ByteCache(cache_bytes, lambda images: images.nbytes)
@@ -89,8 +104,10 @@ class ParquetSource:
             raise FembError(f"{self.path} holds no images")
         self._checksums = read_checksums(self.path, len(self)) if filesystem is None else None
         self.described_columns = self._columns.described
-        labels = [file.labels for file in opened if file.labels is not None]
-        self.identities = identities_of(_concatenate(labels), self._columns.label_names, self.path) if labels else None
+        labels = {name: _common([file.labels[name] for file in opened]) for name in self._columns.people}
+        label, self.found = find_people(labels, self._columns, self.path)
+        self.identities = self.found.identities
+        self._extra = [name for name in self._columns.others if name != label]
 
     def __len__(self) -> int:
         return int(self.groups.starts[-1])
@@ -126,14 +143,14 @@ class ParquetSource:
         """Return all columns except images and labels, for at least one row; None if there are none."""
         import pyarrow as pa
 
-        if not self._columns.extra:
+        if not self._extra:
             return None
         order_N = np.argsort(rows_N, kind="stable")
         sorted_N = rows_N[order_N]
         group_N = np.searchsorted(self.groups.starts, sorted_N, side="right") - 1
         groups, firsts = np.unique(group_N, return_index=True)
         tables = [
-            self._read_group(int(group), list(self._columns.extra)).take(rows - self.groups.starts[group])
+            self._read_group(int(group), self._extra).take(rows - self.groups.starts[group])
             for group, rows in zip(groups, np.split(sorted_N, firsts[1:]), strict=True)
         ]
         return pa.concat_tables(tables, promote_options="permissive").take(np.argsort(order_N))
@@ -150,7 +167,7 @@ class ParquetSource:
 
     def _read_file(self, file: str) -> _Opened:
         with self._open(file) as parquet:
-            columns = find_columns(parquet.schema_arrow, file)
+            columns = find_columns(parquet.schema_arrow, file, self._read_as)
             footer = parquet.metadata
             groups = [footer.row_group(group) for group in range(footer.num_row_groups)]
             largest = max((group.total_byte_size for group in groups), default=0)
@@ -158,7 +175,7 @@ class ParquetSource:
                 columns=columns,
                 group_rows=[group.num_rows for group in groups],
                 largest_group=largest,
-                labels=None if columns.label is None else _read_labels(parquet, columns.label, file),
+                labels={name: _read_labels(parquet, name, file) for name in columns.people},
             )
 
     def _read_paths(self, file: str) -> "pa.ChunkedArray":
@@ -229,10 +246,15 @@ def _number_groups(rows_of_files: list[list[int]]) -> tuple[np.ndarray, np.ndarr
     return groups_G3[:, :2].astype(np.int32), np.cumsum([0, *groups_G3[:, 2]], dtype=np.int64)
 
 
-def _read_labels(parquet: "pq.ParquetFile", column: str, file: str) -> "pa.ChunkedArray":
+def _read_labels(parquet: "pq.ParquetFile", column: str, file: str) -> "pa.ChunkedArray | None":
     table = parquet.read([column], use_threads=False)
-    labels = _checked(table, _num_rows(parquet.metadata), file).column(0)
-    return labels if is_text(labels.type) else labels.cast("int64")
+    return as_labels(_checked(table, _num_rows(parquet.metadata), file).column(0))
+
+
+def _common(labels: "list[pa.ChunkedArray | None]") -> "pa.ChunkedArray | None":
+    """Return the labels of all files as one column; None if those of a file are none."""
+    parts = [part for part in labels if part is not None]
+    return concatenate_labels(parts) if len(parts) == len(labels) else None
 
 
 def _num_rows(footer: "pq.FileMetaData") -> int:

@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING
 
 from femb_cli.data.dataset_info import STATE_FILE
 from femb_cli.data.files.naming import is_hidden
+from femb_cli.data.files.split_names import SPLIT_OF_WORD
 from femb_cli.errors import FembError
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 ENDING = ".parquet"
-SPLIT_WORDS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing", "eval", "evaluation"),
-}
 NO_SPLIT = "default"
-_SPLIT_OF_WORD = {word: split for split, words in SPLIT_WORDS.items() for word in words}
 _NUMBERED_SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?")
 _CONVERTED_SHARD = re.compile(r"(.+)/(?:partial-)?([^/]+)/\d{4}\.parquet")  # as the Hub's own conversion names them
 
@@ -57,6 +52,12 @@ def find_files(path: str, split: str | None, filesystem: "AbstractFileSystem | N
     return [names[name] for name in _choose_files(seen, split, path)]
 
 
+def splits_of(path: str) -> list[str]:
+    """Return the splits of a folder of Parquet files on this machine, sorted; one without a name is `default`."""
+    names = [file.removeprefix(path).lstrip("/") for file in _list_files(path, None)]
+    return sorted({_parse(name)[1] for name in names if not any(map(is_hidden, PurePosixPath(name).parts))})
+
+
 def _choose_files(names: list[str], split: str | None, place: str) -> list[str]:
     """Return the names, relative to `place`, that belong to a split, sorted."""
     sets: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -80,7 +81,7 @@ def _choose_split(splits: list[str], split: str | None, place: str) -> str:
         return splits[0]
     if split is None:
         raise FembError(f"{place} holds several splits: {', '.join(splits)}", hint=f"choose one: --split {splits[-1]}")
-    wanted = _SPLIT_OF_WORD.get(split, split)
+    wanted = SPLIT_OF_WORD.get(split, split)
     if wanted not in splits:
         raise FembError(
             f"{place} has no split {split!r}; its splits are {', '.join(splits)}", hint=f"try --split {splits[-1]}"
@@ -98,13 +99,13 @@ def _parse(name: str) -> tuple[str, str]:
     *folders, file = PurePosixPath(name).parts
     stem = file.removesuffix(ENDING)
     if match := _NUMBERED_SHARD.fullmatch(stem):
-        return "/".join(folders), _SPLIT_OF_WORD.get(match[1], match[1])
+        return "/".join(folders), SPLIT_OF_WORD.get(match[1], match[1])
     for word in re.split("[^a-z]+", stem.lower()):
-        if word in _SPLIT_OF_WORD:
-            return "/".join(folders), _SPLIT_OF_WORD[word]
+        if word in SPLIT_OF_WORD:
+            return "/".join(folders), SPLIT_OF_WORD[word]
     for depth, folder in reversed(list(enumerate(folders))):
-        if folder in _SPLIT_OF_WORD:
-            return "/".join(folders[:depth]), _SPLIT_OF_WORD[folder]
+        if folder in SPLIT_OF_WORD:
+            return "/".join(folders[:depth]), SPLIT_OF_WORD[folder]
     return "", NO_SPLIT
 
 

@@ -26,7 +26,7 @@ from femb_cli.data.recordio.format import (
     scan,
 )
 from femb_cli.data.recordio.headers import RecordHeaders, image_bounds, read_headers, read_image
-from femb_cli.data.recordio.sidecar_list import sidecar_columns
+from femb_cli.data.recordio.sidecar_list import listed_people, sidecar_columns
 from femb_cli.data.source import ComputedNames, read_or_error
 from femb_cli.errors import FembError
 
@@ -61,6 +61,10 @@ class RecordSource:
 
     Identities are named by their number and sorted by it. A label that is not a whole number from 0 up means that the
     identity is unknown. A damaged record stays among the images, without an identity; reading it raises `RecordError`.
+    If the labels tell nobody from anybody, a list beside the file says who is on the images, see `listed_people`.
+
+    Attributes:
+        found: Who is on the images, and where that is said.
 
     Raises:
         FembError: The file is not RecordIO or holds no intact image, or its index cannot be read.
@@ -137,7 +141,8 @@ class RecordSource:
         self.names = ComputedNames(len(keys_N), self._name, self._names_of)
         if not (damage_N == Damage.NONE).any():
             raise self._no_image()
-        self.identities = _identities(labels_N, damage_N == Damage.NONE)
+        self.found = listed_people(self.path, keys_N, _identities(labels_N, damage_N == Damage.NONE))
+        self.identities = self.found.identities
 
     def _name(self, index: int) -> str:
         key = self._keys_N[index]

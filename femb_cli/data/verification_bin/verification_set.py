@@ -34,7 +34,7 @@ class VerificationSet:
         sha256: SHA-256 of the file, in hexadecimal.
     """
 
-    images: list[bytes]
+    images: Sequence[bytes]
     genuine_N: NDArray[np.bool_]
     sha256: str
 

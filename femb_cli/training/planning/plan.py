@@ -7,6 +7,7 @@ from pathlib import Path
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
 from femb_cli.data.dataset_info import has_dataset_info, read_dataset_info
 from femb_cli.data.open import open_source
+from femb_cli.data.read_as import ReadAs
 from femb_cli.data.source import ImageSource, lacks_identities
 from femb_cli.errors import FembError, UsageError
 from femb_cli.training.planning.softmax_plan import SoftmaxPlan, plan_softmax
@@ -91,11 +92,21 @@ def count_data(data: SyntheticConfig | DatasetConfig) -> tuple[int, int]:
     """
     if isinstance(data, SyntheticConfig):
         return data.num_identities * data.images_per_identity, data.num_identities
-    if has_dataset_info(Path(data.path)):
+    if has_dataset_info(Path(data.path)) and data.label is None:
         info = read_dataset_info(data.path)
         if info.num_images is not None and info.num_identities is not None:
             return info.num_images, info.num_identities
-    return count_source(open_source(data.path))
+    return count_source(open_training_set(data))
+
+
+def open_training_set(data: DatasetConfig) -> ImageSource:
+    """Open the dataset of a configuration, with the columns and folders that it names.
+
+    Raises:
+        FembError: it is not there, cannot be read, or has no such column or folder.
+    """
+    person_folder = None if data.person_folder is None else str(data.person_folder)
+    return open_source(data.path, read_as=ReadAs(data.label, data.image_column, person_folder))
 
 
 def count_source(source: ImageSource) -> tuple[int, int]:

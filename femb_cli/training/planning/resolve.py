@@ -7,12 +7,12 @@ from pathlib import Path
 from femb_cli.checkpoints.runs import CONFIG, read_config
 from femb_cli.config.load import load_config, shipped_configs
 from femb_cli.config.schema import DatasetConfig, TrainConfig
-from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError, UsageError
 from femb_cli.progress import Say
 from femb_cli.training.planning.default_recipe import MANY_IMAGES, QUICKSTART, DefaultRecipe, default_recipe
 from femb_cli.training.planning.job import TrainRequest
+from femb_cli.training.planning.plan import open_training_set
 from femb_cli.training.planning.resume import run_to_resume
 
 
@@ -81,7 +81,7 @@ def open_dataset(config: TrainConfig, request: TrainRequest, resumed: Path | Non
     if not isinstance(config.data, DatasetConfig):
         return None
     try:
-        return open_source(config.data.path)
+        return open_training_set(config.data)
     except FembError as error:
         if not os.path.lexists(config.data.path):
             if resumed is not None and "data" not in request.overrides:

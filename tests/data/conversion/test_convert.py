@@ -86,7 +86,7 @@ def test_a_source_without_identities_is_refused_with_the_layout_that_is_wanted(f
     (faces.path / "loose.jpg").write_bytes(encode(0))
     with pytest.raises(FembError, match=r"'loose\.jpg'") as caught:
         convert(FolderSource(faces.path), tmp_path / "set")
-    assert "NAME/IMAGE.jpg" in caught.value.hint
+    assert "--person-folder 1 --on-error skip" in caught.value.hint
 
 
 def test_a_damaged_image_stops_the_conversion_and_leaves_nothing(faces, tmp_path):

@@ -15,6 +15,8 @@ from properties import quick, temporary_folder
 
 from femb_cli.data.files import list_file
 from femb_cli.data.files.list_file import ListFileSource, is_list_file
+from femb_cli.data.read_as import ReadAs
+from femb_cli.data.source import lacks_identities
 from femb_cli.errors import FembError
 
 GOLDEN_FORMS = ["im2rec.lst", "insightface.lst", "magface.list", "magface_tabs.list", "magface_two_columns.list"]
@@ -230,7 +232,6 @@ def test_lines_beyond_one_block_are_numbered_on(tmp_path, monkeypatch):
         b"Ada\t1\t2\n",
         b"a.jpg b.jpg 1\n",
         b"a.jpg,b.jpg,1\n",
-        b"path,quality\n1.jpg,3\n",
         b"\xff\xd8\xff\xe0 1.jpg 1\n",
         b"\0\0\0 1.jpg 1\n",
         bytes(range(256)) * 1000,
@@ -345,3 +346,37 @@ def test_a_list_may_name_images_without_an_ending_that_are_there(tmp_path, line)
     assert who_is_on_what(ListFileSource(path, tmp_path / "images")) == {"a/my face": "7"}
     write(tmp_path / "images" / "a", b"text", "my face")
     assert not is_list_file(path, tmp_path / "images")
+
+
+@pytest.mark.parametrize(
+    ("written", "stored", "guess"),
+    [
+        ("faces\\{}.jpg", "faces/{}.jpg", ""),
+        ("C:\\data\\faces\\{}.jpg", "faces/{}.jpg", "paths are read without 'C:/data/' at their beginning"),
+        ("/home/ada/ms1m/{}.jpg", "{}.jpg", "paths are read without '/home/ada/ms1m/' at their beginning"),
+        ("{}", "{}.png", "paths are read with '.png' at their end"),
+    ],
+)
+def test_paths_written_for_another_place_are_found_and_a_change_of_them_is_said(tmp_path, written, stored, guess):
+    for number in range(2):
+        (tmp_path / stored.format(number)).parent.mkdir(exist_ok=True)
+        (tmp_path / stored.format(number)).write_bytes(encode(number))
+    lines = "".join(f"{written.format(number)},{number}\n" for number in range(2))
+    source = ListFileSource(write(tmp_path, f"id,label\n{lines}"))
+    assert who_is_on_what(source) == {stored.format(number): str(number) for number in range(2)}
+    assert [source.read(number) for number in range(2)] == [encode(0), encode(1)]
+    assert source.found.guess.startswith(guess)
+    assert bool(source.found.guess) == bool(guess)
+
+
+def test_comments_are_left_out_and_a_file_may_start_as_one(tmp_path):
+    text = "# faces of 2020\n#by Ada\n1.jpg ada\n# more\n#2.jpg bob\n"
+    assert who_is_on_what(ListFileSource(write(tmp_path, text))) == {"1.jpg": "ada", "#2.jpg": "bob"}
+
+
+def test_a_list_without_people_has_images_and_names_its_columns_where_people_are_needed(tmp_path):
+    source = ListFileSource(write(tmp_path, "path,quality\n1.jpg,3\n"))
+    assert (list(source.names), source.identities) == (["1.jpg"], None)
+    assert source.extra(np.array([0])).to_pydict() == {"quality": [3]}
+    assert "its columns are path, quality" in lacks_identities(source).message
+    assert ListFileSource(source.path, read_as=ReadAs(label="quality")).identities.names == ["3"]

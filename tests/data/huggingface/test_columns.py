@@ -1,12 +1,16 @@
 """The columns of images and labels, found by their types and names."""
 
+import pickle
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from parquets import image_bytes, images, write
 
 from femb_cli.data.conversion.plan import plan_conversion
+from femb_cli.data.dataset_info import DatasetInfo, write_dataset_info
 from femb_cli.data.huggingface.parquet import ParquetSource
+from femb_cli.data.read_as import ReadAs
 from femb_cli.errors import FembError
 
 
@@ -26,19 +30,68 @@ def test_structs_go_before_plain_bytes_and_label_before_id(tmp_path):
     assert source.identities.labels_N.tolist() == [1, 0, 1, 0, 1]
 
 
-@pytest.mark.parametrize("kind", [pa.uint8(), pa.int16(), pa.uint64()])
-def test_labels_of_any_integer_type_are_read(tmp_path, kind):
+@pytest.mark.parametrize("kind", [pa.uint8(), pa.int16(), pa.uint64(), pa.float32(), pa.float64()])
+def test_labels_of_any_type_of_numbers_are_read(tmp_path, kind):
     labels = pa.array([0, None, 2], kind)
     source = ParquetSource(write(tmp_path / "a.parquet", {"image": images(range(3)), "label": labels}))
-    assert source.identities.labels_N.tolist() == [0, -1, 2]
-    assert source.identities.names == ["0", "1", "2"]
+    assert source.identities.labels_N.tolist() == [0, -1, 1]
+    assert source.identities.names == ["0", "2"]
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
+)
+def test_labels_of_any_type_of_text_are_read(tmp_path, kind):
+    labels = pa.array(["eve", None, "adam"], pa.string()).cast(kind)
+    source = ParquetSource(write(tmp_path / "a.parquet", {"image": images(range(3)), "label": labels}))
+    assert source.identities.labels_N.tolist() == [1, -1, 0]
+    assert source.identities.names == ["adam", "eve"]
+
+
+def test_negative_labels_and_those_that_are_no_number_mean_that_nobody_is_known(tmp_path):
+    labels = pa.array([-1.0, float("nan"), 3.0, 3.0])
+    source = ParquetSource(write(tmp_path / "a.parquet", {"image": images(range(4)), "label": labels}))
+    assert source.identities.labels_N.tolist() == [-1, -1, 0, 0]
+
+
+def test_a_column_of_fractions_is_a_measure_and_no_label(tmp_path):
+    path = write(tmp_path / "a.parquet", {"image": images(range(2)), "target": [0.5, 1.0]})
+    with pytest.raises(FembError, match="'target' has numbers that are not whole") as caught:
+        plan_conversion(ParquetSource(path))
+    assert "--label" in caught.value.hint
+
+
+def test_the_user_names_the_columns(tmp_path):
+    columns = {"left": images(range(4)), "right": images(range(4, 8)), "who": list("aabb"), "label": [0, 1, 2, 3]}
+    path = write(tmp_path / "a.parquet", columns)
+    source = ParquetSource(path, read_as=ReadAs(label="who", image_column="right"))
+    assert (source.read(0), source.identities.names) == (image_bytes(4), ["a", "b"])
+    assert source.extra(np.array([0])).column_names == ["left", "label"]
+    assert pickle.loads(pickle.dumps(source)).identities.names == ["a", "b"]
+    for named, message in (
+        (ReadAs(label="nobody", image_column="left"), "no column 'nobody'; its columns are left"),
+        (ReadAs(label="right", image_column="left"), "'right' of .* which names nobody"),
+        (ReadAs(image_column="who"), "'who' of .* no encoded images"),
+    ):
+        with pytest.raises(FembError, match=message):
+            ParquetSource(path, read_as=named)
+
+
+def test_a_dataset_that_femb_wrote_keeps_its_labels_whatever_the_other_columns_are_called(tmp_path):
+    write(
+        tmp_path / "data" / "train-00000-of-00001.parquet",
+        {"image": images(range(4)), "name": list("aabb"), "label": [0, 1, 2, 2]},
+    )
+    assert ParquetSource(tmp_path).identities.names == ["a", "b"]
+    write_dataset_info(tmp_path, DatasetInfo())
+    assert ParquetSource(tmp_path).identities.names == ["0", "1", "2"]
 
 
 def test_several_columns_of_images_are_listed_unless_one_is_called_image(tmp_path):
     columns = {"left": images(range(3)), "right": images(range(3)), "label": [0, 1, 2]}
     with pytest.raises(FembError, match=r"2 columns of images; its columns are left \(struct<.*>\), right") as caught:
         ParquetSource(write(tmp_path / "a.parquet", columns))
-    assert "name it image" in caught.value.hint
+    assert "--image-column left" in caught.value.hint
     columns["image"] = columns.pop("right")
     assert ParquetSource(write(tmp_path / "b.parquet", columns)).read(2) == image_bytes(2)
 
@@ -57,8 +110,9 @@ def test_a_table_without_people_has_images_and_names_its_columns_where_people_ar
     assert "label" in caught.value.hint
 
 
-@pytest.mark.parametrize("label", [10**12, 2**23])
-def test_a_label_too_large_to_count_up_to_is_an_error(tmp_path, label):
-    columns = {"image": images(range(2)), "id": [0, label]}
-    with pytest.raises(FembError, match=f"label {label}, which is too large"):
-        ParquetSource(write(tmp_path / "a.parquet", columns))
+@pytest.mark.parametrize("label", [10**12, 2**23, 2**64 - 1])
+def test_huge_labels_are_numbers_of_people_like_others(tmp_path, label):
+    labels = pa.array([5, label, label], pa.uint64())
+    source = ParquetSource(write(tmp_path / "a.parquet", {"image": images(range(3)), "id": labels}))
+    assert source.identities.names == ["5", str(label)]
+    assert source.identities.labels_N.tolist() == [0, 1, 1]

@@ -13,7 +13,9 @@ def test_a_pickled_job_opens_its_training_set_again(tmp_path, monkeypatch):
     job = make_job(tmp_path / "run", zip_people(tmp_path / "people.zip", people))
     opened = []
     original = ZipSource.__init__
-    monkeypatch.setattr(ZipSource, "__init__", lambda self, path: (opened.append(path), original(self, path))[1])
+    monkeypatch.setattr(
+        ZipSource, "__init__", lambda self, path, *more: (opened.append(path), original(self, path, *more))[1]
+    )
     received = pickle.loads(pickle.dumps(job))
     assert opened == [tmp_path / "people.zip"]
     assert (received.config, received.plan, received.run) == (job.config, job.plan, job.run)
