@@ -44,6 +44,14 @@ def convert(
     images: Annotated[
         Path | None, typer.Option("--images", help="Folder with the images of a list. Default: beside the list.")
     ] = None,
+    channels: Annotated[
+        Literal["rgb", "bgr"] | None,
+        typer.Option(
+            "--channels",
+            help="bgr: red and blue are swapped in the images; the dataset states it, and femb swaps them back."
+            " Default: as SRC states, else rgb.",
+        ),
+    ] = None,
     align: Annotated[
         Literal["never", "auto", "always"],
         typer.Option(
@@ -91,13 +99,14 @@ def convert(
     remove_published(destination)
     refuse_existing(destination, overwrite=overwrite)
     selection: dict[str, Any] = {"identities": identities, "limit": limit, "min_images": min_images}
-    writing = {"on_error": on_error, "verify": verify, "overwrite": overwrite}
+    writing: dict[str, Any] = {"on_error": on_error, "verify": verify, "overwrite": overwrite}
     if _holds_pairs(Path(source)):
         _refuse_for_pairs(**selection, split=split, images=images)
-        _convert_pairs(Path(source), destination, output, writing, dry_run=dry_run)
+        _convert_pairs(Path(source), destination, output, {**writing, "channels": channels or "rgb"}, dry_run=dry_run)
         return
-    opened = _open_source(source, split, images, output)
+    opened = _open_source(source, split, images, channels, output)
     warn_of_unread(output, opened)
+    _warn_of_colours(opened, output)
     selection["identities"] = _read_identities(identities)
     if dry_run:
         _print_plan(opened, destination, output, selection)
@@ -120,12 +129,14 @@ def _holds_pairs(path: Path) -> bool:
     return exists(path) and path.is_file() and (path.suffix == ".bin" or is_verification_set(path))
 
 
-def _open_source(source: str, split: str | None, images: Path | None, output: Output) -> "ImageSource":
+def _open_source(
+    source: str, split: str | None, images: Path | None, channels: str | None, output: Output
+) -> "ImageSource":
     from femb_cli.data.huggingface.hub import download_dataset, is_hub_id
     from femb_cli.data.open import open_source
 
     path = download_dataset(source, split=split, say=output.say) if is_hub_id(source) else source
-    return open_source(path, split=split, images=images)
+    return open_source(path, split=split, images=images, channels=channels)
 
 
 def _read_identities(path: Path | None) -> list[str] | None:
@@ -138,6 +149,16 @@ def _warn_of_photos(source: "ImageSource", output: Output) -> None:
     from femb_cli.data.survey import warn_of_photos
 
     if warning := warn_of_photos(source, advice="they are kept as they are; --align auto writes their aligned faces"):
+        output.warn(warning)
+
+
+def _warn_of_colours(source: "ImageSource", output: Output) -> None:
+    from femb_cli.data.channels import channels_of
+    from femb_cli.data.colours import describe_swapped, survey_colours
+
+    other = "rgb" if channels_of(source) == "bgr" else "bgr"
+    advice = f"--channels {other} puts them right, and leaves the bytes of the images as they are"
+    if warning := describe_swapped(survey_colours(source), advice):
         output.warn(warning)
 
 

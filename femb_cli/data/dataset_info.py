@@ -25,6 +25,7 @@ class DatasetInfo:
         source_kind: Its kind, as in `ImageSource`.
         checksum: XXH3 (128 bits, hexadecimal) of the encoded bytes of all images, in order.
         alignment: How femb cut the faces out of photos; None if the images are those of the source.
+        channels: "bgr" if red and blue are swapped in the stored images; None or "rgb" if they are not.
     """
 
     num_images: int | None = None
@@ -35,6 +36,7 @@ class DatasetInfo:
     source_kind: str | None = None
     checksum: str | None = None
     alignment: str | None = None
+    channels: str | None = None
 
 
 _KINDS = {
@@ -46,6 +48,7 @@ _KINDS = {
     "source_kind": str,
     "checksum": str,
     "alignment": str,
+    "channels": str,
 }
 
 
@@ -84,6 +87,8 @@ def _parse_dataset_info(stated: dict[str, Any], path: Path) -> DatasetInfo:
     for name, kind in _KINDS.items():
         if not isinstance(values[name], kind | None):
             raise FembError(f"{path} states {name} as {values[name]!r}", hint="the dataset is damaged: make it again")
+    if values["channels"] not in (None, "rgb", "bgr"):
+        raise FembError(f"{path} states channels as {values['channels']!r}", hint="it may be rgb or bgr")
     return DatasetInfo(**values)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from femb_cli.data.channels import with_channels
 from femb_cli.data.dataset_info import is_dataset
 from femb_cli.data.files.folder import FileListSource, FolderSource, common_top, names_below
 from femb_cli.data.files.images_among_files import count_unread, is_image_file, start_of_file
@@ -31,23 +32,28 @@ class NotASourceError(FembError):
     """A file is not a source of images."""
 
 
-def open_source(path: str | Path, *, split: str | None = None, images: Path | None = None) -> ImageSource:
+def open_source(
+    path: str | Path, *, split: str | None = None, images: Path | None = None, channels: str | None = None
+) -> ImageSource:
     """Open RecordIO, a zip, a folder, a list, a Hugging Face dataset or Parquet files, on this machine or on the Hub.
 
     Args:
         path: A file, a folder, or the id of a dataset on the Hub, which is streamed.
         split: The split to read, if the dataset has several.
         images: The folder that the paths in a list start from, if it is not beside the list.
+        channels: "bgr" if red and blue are swapped in the stored images, which puts them right; "rgb" if they are not;
+            None for what the dataset states.
 
     Raises:
         FembError: `path` does not exist, has a format that femb does not read, or holds no image.
     """
     if not exists(Path(path)):
         if is_hub_id(str(path)):
-            return stream_dataset(str(path), split=split)
+            return with_channels(stream_dataset(str(path), split=split), channels)
         raise FembError(f"{path} does not exist")
     path = Path(path)
-    return _open_folder(path, split) if path.is_dir() else _open_file(path, split, images)
+    source = _open_folder(path, split) if path.is_dir() else _open_file(path, split, images)
+    return with_channels(source, channels)
 
 
 def open_sources(paths: Sequence[Path]) -> ImageSource:

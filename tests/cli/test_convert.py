@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import records
 from pictures import encode, people, tree
+from PIL import Image
 
 from femb_cli.data.conversion import batch_reader
 from femb_cli.data.conversion.convert import convert as convert_source
@@ -310,3 +311,20 @@ def test_images_of_every_format_keep_their_bytes(femb, tmp_path):
     assert json.loads(result.out)["num_images"] == 2 * len(forms)
     source = open_source("out")
     assert {source.names[row]: source.read(row) for row in range(len(source))} == tree(tmp_path / "faces")
+
+
+def test_colours_that_look_swapped_are_warned_of_and_put_right(femb, tmp_path):
+    for number in range(24):
+        file = tmp_path / f"faces/person{number // 2}/{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (112, 112), (120, 150, 190 + number)).save(file)
+    warned = femb("convert", "faces", "plain")
+    assert "red and blue look swapped: mean red minus blue at the face centre is -82 over 24 images" in warned.err
+    assert "--channels bgr puts them right" in warned.err
+    assert "red and blue" not in femb("convert", "faces", "swapped", "--channels", "bgr").err
+    assert "red and blue" not in femb("convert", "swapped", "again", "--format", "parquet").err
+    assert open_source("again").read(0)[-3:] == bytes((190, 150, 120))
+    training = ("train", "--dry-run", "--batch-size", "8", "--data")
+    assert "--set data.channels=bgr swaps them" in femb(*training, "plain").err
+    assert "red and blue" not in femb(*training, "again").err
+    assert "red and blue" not in femb(*training, "plain", "--set", "data.channels=bgr").err

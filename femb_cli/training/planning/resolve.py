@@ -81,7 +81,7 @@ def open_dataset(config: TrainConfig, request: TrainRequest, resumed: Path | Non
     if not isinstance(config.data, DatasetConfig):
         return None
     try:
-        return open_source(config.data.path)
+        return open_source(config.data.path, channels=config.data.channels)
     except FembError as error:
         if not os.path.lexists(config.data.path):
             if resumed is not None and "data" not in request.overrides:
