@@ -14,9 +14,9 @@ from femb_cli import __version__
 from femb_cli.checkpoints.runs import HELD_OUT, SAMPLES, checkpoint_path, checkpoint_step, run_path, write_summary
 from femb_cli.config.load import dump_config
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
-from femb_cli.data.files.unread import describe_unread
 from femb_cli.data.channels import channels_of
 from femb_cli.data.colours import describe_swapped, survey_colours
+from femb_cli.data.files.unread import describe_unread
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.data.survey import warn_of_photos
