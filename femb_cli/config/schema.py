@@ -285,7 +285,7 @@ class DatasetConfig(Section):
     name: Literal["dataset"] = "dataset"
     path: str = ""
     channels: Literal["rgb", "bgr"] | None = None
-    """`bgr`: red and blue are swapped in the stored images, and training puts them right; null: as the dataset states."""
+    """`bgr`: red and blue are swapped in the stored images; training puts them right. null: as the dataset states."""
 
 
 DataConfig = Annotated[SyntheticConfig | DatasetConfig, ByName()]

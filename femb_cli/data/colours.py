@@ -2,9 +2,9 @@
 
 Skin of every tone reflects more red than blue. In the middle half of LFW's 13,188 coloured faces, red minus blue has a
 mean of 66 and a standard deviation of 19; 6 faces are below 0, and 2 below -10. Among the people of at least five
-images the lowest mean is 39, and among 2,000 draws of 20 faces it is 50. femb's drawn faces have a mean of 52. Swapped faces
-have the same numbers with a minus sign. The limit of -10 for the mean of at least 20 faces is far from both, so that
-neither dark skin nor a few faces in blue light cross it.
+images the lowest mean is 39, and among 2,000 draws of 20 faces it is 50. femb's drawn faces have a mean of 52. Swapped
+faces have the same numbers with a minus sign. The limit of -10 for the mean of at least 20 faces is far from both, so
+that neither dark skin nor a few faces in blue light cross it.
 
 Shapes: N images.
 """

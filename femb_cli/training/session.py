@@ -255,9 +255,7 @@ def _warn_of_photos(source: ImageSource, config: TrainConfig, say: Say) -> None:
 def _warn_of_colours(source: ImageSource, say: Say) -> None:
     """Warn if red and blue look swapped in the images as training sees them."""
     other = "rgb" if channels_of(source) == "bgr" else "bgr"
-    advice = (
-        f"--set data.channels={other} swaps them in this run, and femb convert --channels {other} for every command"
-    )
+    advice = f"--set data.channels={other} puts them right here, and femb convert --channels {other} for every command"
     if warning := describe_swapped(survey_colours(source), advice):
         say(f"warning: {warning}")
 

@@ -325,6 +325,6 @@ def test_colours_that_look_swapped_are_warned_of_and_put_right(femb, tmp_path):
     assert "red and blue" not in femb("convert", "swapped", "again", "--format", "parquet").err
     assert open_source("again").read(0)[-3:] == bytes((190, 150, 120))
     training = ("train", "--dry-run", "--batch-size", "8", "--data")
-    assert "--set data.channels=bgr swaps them" in femb(*training, "plain").err
+    assert "--set data.channels=bgr puts them right" in femb(*training, "plain").err
     assert "red and blue" not in femb(*training, "again").err
     assert "red and blue" not in femb(*training, "plain", "--set", "data.channels=bgr").err
