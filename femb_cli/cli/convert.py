@@ -250,10 +250,13 @@ def _show(output: Output, source: "ImageSource", fields: dict[str, Any]) -> None
 
 
 def _convert_pairs(source: Path, destination: Path, output: Output, settings: dict[str, Any], *, dry_run: bool) -> None:
+    from femb_cli.data.channels import with_channels
     from femb_cli.data.conversion.benchmark import write_benchmark
+    from femb_cli.data.inspection.pairs import PairImages
     from femb_cli.data.verification_bin.verification_set import read_verification_set
 
     pairs = read_verification_set(source)
+    _warn_of_colours(with_channels(PairImages(source, pairs), settings["channels"]), output)
     if dry_run:
         counts = {"source_kind": "bin", "num_pairs": len(pairs), "num_genuine": int(pairs.genuine_N.sum())}
         output.fields(counts | {"path": str(destination)})

@@ -1,5 +1,6 @@
 """`femb convert`: one command for every source, and counts that add up."""
 
+import io
 import json
 import pickle
 import shutil
@@ -328,3 +329,18 @@ def test_colours_that_look_swapped_are_warned_of_and_put_right(femb, tmp_path):
     assert "--set data.channels=bgr puts them right" in femb(*training, "plain").err
     assert "red and blue" not in femb(*training, "again").err
     assert "red and blue" not in femb(*training, "plain", "--set", "data.channels=bgr").err
+
+
+def test_a_verification_set_of_swapped_colours_is_warned_of(femb, tmp_path):
+    images = [encode_colour((120, 150, 190 + number)) for number in range(24)]
+    (tmp_path / "pairs.bin").write_bytes(pickle.dumps((images, [True, False] * 6)))
+    assert "red and blue look swapped" in femb("convert", "pairs.bin", "plain", "--dry-run").err
+    result = femb("convert", "pairs.bin", "swapped", "--channels", "bgr")
+    assert "red and blue" not in result.err
+    assert json.loads((tmp_path / "swapped/femb.json").read_text())["channels"] == "bgr"
+
+
+def encode_colour(colour: tuple[int, int, int]) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (112, 112), colour).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -20,6 +20,8 @@ FIRST_NAMES = 5
 
 MOST_SIZES = 4
 LONGEST_BAR = 30
+MOST_BLUE = 0.1
+"""Share of blue images that is nothing special: it is 0.0002 in LFW."""
 
 _Key = TypeVar("_Key")
 
@@ -162,6 +164,8 @@ def _describe_colours(details: ImagesDetails) -> str:
     seen = f"mean red minus blue at the face centre is {colours.mean:+.0f} over {number}"
     if colours.look_swapped:
         return f"red and blue look swapped: {seen}{stated}"
+    if colours.num_blue > MOST_BLUE * len(colours.differences_N):
+        return f"{seen}; {colours.num_blue:,} are more blue than red: are a part of the images swapped?{stated}"
     return f"{seen}{stated}"
 
 

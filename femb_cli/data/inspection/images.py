@@ -122,6 +122,7 @@ class ImagesDetails:
             "channels": self.channels,
             "mean_red_minus_blue": None if colours.mean is None else round(colours.mean, 2),
             "num_coloured": len(colours.differences_N),
+            "num_more_blue_than_red": colours.num_blue,
             "num_grey": colours.num_grey,
             "colours_look_swapped": colours.look_swapped,
             "unread": dict(self.unread),

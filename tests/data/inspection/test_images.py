@@ -112,3 +112,12 @@ def test_the_bytes_of_a_swapped_dataset_are_inspected_as_they_are_stored(tmp_pat
         "mean red minus blue at the face centre is +90 over 20 images; the dataset states bgr, and femb swaps them"
     )
     assert inspect_images(open_source(source.path, channels="rgb")).colours.look_swapped
+
+
+def test_a_dataset_of_which_a_part_is_swapped_is_said(tmp_path):
+    for number in range(24):
+        colour = (190, 150, 120 + number) if number % 4 else (120, 150, 190)
+        Image.new("RGB", (112, 112), colour).save(tmp_path / f"{number}.png")
+    source = open_source(tmp_path)
+    words = "over 24 images; 6 are more blue than red: are a part of the images swapped?"
+    assert describe_images(inspect_images(source), source)["colours"].endswith(words)
