@@ -8,10 +8,14 @@ the source inside.
 from collections.abc import Sequence
 from pathlib import Path
 
-from femb_cli.data.dataset_info import has_dataset_info, read_dataset_info
+from femb_cli.data.dataset_info import stated_info
 from femb_cli.data.identities import Identities
 from femb_cli.data.images.channels import ChannelOrder, swap_red_and_blue
-from femb_cli.data.source import HasColumns, HasExtraColumns, HasRowGroups, HasUnread, ImageName, ImageSource
+from femb_cli.data.source import ImageName, ImageSource
+
+_CAPABILITIES = ("groups", "unread", "described_columns", "extra", "found", "files")
+"""What a source may have besides its images, see `source.py`. Its images as files or in batches are left out: whoever
+reads them that way would get swapped colours."""
 
 
 class SwappedChannels:
@@ -27,14 +31,9 @@ class SwappedChannels:
     def __init__(self, source: ImageSource) -> None:
         self.source = source
         self.kind, self.path = source.kind, source.path
-        if isinstance(source, HasRowGroups):
-            self.groups = source.groups
-        if isinstance(source, HasUnread):
-            self.unread = source.unread
-        if isinstance(source, HasColumns):
-            self.described_columns = source.described_columns
-        if isinstance(source, HasExtraColumns):
-            self.extra = source.extra
+        for name in _CAPABILITIES:
+            if hasattr(source, name):
+                setattr(self, name, getattr(source, name))
 
     @property
     def names(self) -> Sequence[str]:
@@ -73,7 +72,8 @@ def with_channels(source: ImageSource, channels: str | None) -> ImageSource:
 
 def stated_channels(path: Path) -> str | None:
     """Return the order of the channels that a dataset of femb states; None for everything else."""
-    return read_dataset_info(path).channels if has_dataset_info(path) else None
+    info = stated_info(path)
+    return None if info is None else info.channels
 
 
 def as_stored(source: ImageSource) -> ImageSource:

@@ -78,6 +78,17 @@ def read_dataset_info(path: str | Path) -> DatasetInfo:
     return DatasetInfo(num_identities=None if names is None else len(names))
 
 
+def stated_info(path: Path) -> DatasetInfo | None:
+    """Return what femb's JSON file in a directory states; it is hidden in a folder of images. None if there is none.
+
+    Raises:
+        FembError: The file is damaged.
+    """
+    files = (path / name for name in (FEMB_INFO_FILE, f".{FEMB_INFO_FILE}"))
+    file = next((file for file in files if file.is_file()), None)
+    return None if file is None else _parse_dataset_info(read_json(file), file)
+
+
 def _parse_dataset_info(stated: dict[str, Any], path: Path) -> DatasetInfo:
     """Check the types of the values in femb's JSON file."""
     values = {name: stated.get(name) for name in _KINDS}

@@ -86,6 +86,12 @@ def test_a_benchmark_states_the_order(tmp_path):
     assert first_pixel(opened.images.read(0)) == [200, 140, 110]
 
 
+def test_a_folder_states_the_order_in_a_hidden_file(swapped):
+    (swapped / ".femb.json").write_text('{"channels": "bgr"}')
+    assert first_pixel(open_source(swapped).read(0)) == [200, 140, 110]
+    assert first_pixel(open_source(swapped, channels="rgb").read(0)) == [110, 140, 200]
+
+
 def test_another_order_is_another_training_set(swapped):
     stored, put_right = (data_identity(open_source(swapped, channels=channels)) for channels in ("rgb", "bgr"))
     assert {**stored, "channels": "bgr"} == put_right
