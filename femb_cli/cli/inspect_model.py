@@ -26,11 +26,14 @@ def inspect_model(path: Path | None, output: Output) -> None:
     path = path or newest_finished_run()
     output.load_libraries()
     from femb_cli.checkpoints.inspection import inspect_model as inspect
+    from femb_cli.checkpoints.onnx_inspection import OnnxDetails
+    from femb_cli.cli.inspect_onnx import describe_onnx
 
     details = inspect(path)
-    output.result(details.to_json(), format_facts(_describe(details)))
+    facts = describe_onnx(details) if isinstance(details, OnnxDetails) else _describe(details)
+    output.result(details.to_json(), format_facts(facts))
     if details.problem:
-        raise FembError(details.problem)
+        raise FembError(details.problem, hint=details.hint if isinstance(details, OnnxDetails) else None)
 
 
 def _describe(details: "ModelDetails") -> dict[str, str]:
