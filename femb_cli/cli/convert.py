@@ -49,6 +49,14 @@ def convert(
     label: options.Label = None,
     image_column: options.ImageColumn = None,
     person_folder: options.PersonFolder = None,
+    channels: Annotated[
+        Literal["rgb", "bgr"] | None,
+        typer.Option(
+            "--channels",
+            help="bgr: red and blue are swapped in the images; the dataset states it, and femb swaps them back."
+            " Default: as SRC states, else rgb.",
+        ),
+    ] = None,
     align: Annotated[
         Literal["never", "auto", "always"],
         typer.Option(
@@ -100,20 +108,22 @@ def convert(
     remove_published(destination)
     refuse_existing(destination, overwrite=overwrite)
     selection: dict[str, Any] = {"identities": identities, "limit": limit, "min_images": min_images}
-    writing = {"on_error": on_error, "verify": verify, "overwrite": overwrite}
+    writing: dict[str, Any] = {"on_error": on_error, "verify": verify, "overwrite": overwrite}
     read_as = ReadAs(label, image_column, person_folder)
     path = _fetch(source, split, output)
+    writing_pairs = {**writing, "channels": channels or "rgb"}
     if _holds_pairs(path):
         _refuse_for_pairs(**selection, split=split, images=images, label=label)
-        _convert_pairs({"": path}, destination, output, writing, source, dry_run=dry_run)
+        _convert_pairs({"": path}, destination, output, writing_pairs, source, dry_run=dry_run)
         return
     if tables := find_pair_tables(path, split, read_as):
         _refuse_for_pairs(**selection)
-        _convert_pairs(tables, destination, output, writing, source, images, dry_run=dry_run)
+        _convert_pairs(tables, destination, output, writing_pairs, source, images, dry_run=dry_run)
         return
-    opened = open_source(path, split=split, images=images, read_as=read_as)
+    opened = open_source(path, split=split, images=images, read_as=read_as, channels=channels)
     warn_of_unread(output, opened)
     _tell_of_people(opened, output)
+    _warn_of_colours(opened, output)
     selection["identities"] = _read_identities(identities)
     if dry_run:
         _print_plan(opened, destination, output, selection)
@@ -163,6 +173,16 @@ def _warn_of_photos(source: "ImageSource", output: Output) -> None:
     from femb_cli.data.survey import warn_of_photos
 
     if warning := warn_of_photos(source, advice="they are kept as they are; --align auto writes their aligned faces"):
+        output.warn(warning)
+
+
+def _warn_of_colours(source: "ImageSource", output: Output) -> None:
+    from femb_cli.data.channels import channels_of
+    from femb_cli.data.colours import describe_swapped, survey_colours
+
+    other = "rgb" if channels_of(source) == "bgr" else "bgr"
+    advice = f"--channels {other} puts them right, and leaves the bytes of the images as they are"
+    if warning := describe_swapped(survey_colours(source), advice):
         output.warn(warning)
 
 
@@ -288,8 +308,10 @@ def _convert_pair_set(
     dry_run: bool,
 ) -> dict[str, Any]:
     """Write one benchmark, and return what it holds."""
+    from femb_cli.data.channels import with_channels
     from femb_cli.data.conversion.benchmark import write_benchmark
     from femb_cli.data.conversion.pair_table import read_pair_table
+    from femb_cli.data.inspection.pairs import PairImages
     from femb_cli.data.verification_bin.verification_set import read_verification_set
 
     if isinstance(source, Path):
@@ -297,6 +319,8 @@ def _convert_pair_set(
     else:
         output.say(source.columns.description)
         pairs = read_pair_table(source, images)
+    path = source if isinstance(source, Path) else Path(title)
+    _warn_of_colours(with_channels(PairImages(path, pairs), settings["channels"]), output)
     if dry_run:
         kind = "bin" if isinstance(source, Path) else "pairs"
         counts = {"source_kind": kind, "num_pairs": len(pairs), "num_genuine": int(pairs.genuine_N.sum())}

@@ -1,166 +1,122 @@
 """`femb inspect`."""
 
-import textwrap
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Literal
 
 import typer
 
 from femb_cli.cli import options
+from femb_cli.cli.inspect_embeddings import inspect_embeddings
+from femb_cli.cli.inspect_images import inspect_benchmark, inspect_images, inspect_verification_set
+from femb_cli.cli.inspect_model import inspect_model
 from femb_cli.cli.output import Output
-from femb_cli.cli.stored_thresholds import describe
-from femb_cli.errors import FembError
-from femb_cli.text import rate_text
+from femb_cli.errors import FembError, UsageError
 
-if TYPE_CHECKING:
-    from femb_cli.checkpoints.inspection import ModelDetails
-    from femb_cli.checkpoints.threshold import Threshold
-
-SCREEN = 80
-INDENT = 14
+WEIGHTS = (".onnx", ".safetensors", ".pt", ".pth", ".ckpt", ".params")
 
 
 def inspect(
-    model: Annotated[
+    path: Annotated[
         Path | None,
         typer.Argument(
-            help="Run, checkpoint, .safetensors or .onnx file. Default: the newest finished run.", show_default=False
+            metavar="[PATH]",
+            help="Model; folder, zip, list, RecordIO or dataset of images; benchmark or .bin; or embeddings."
+            " Default: the newest finished run.",
+            show_default=False,
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Write a page (.html) or picture (.png) with a contact sheet, too."
+        ),
+    ] = None,
+    doubles: Annotated[
+        Path | None,
+        typer.Option("--doubles", metavar="FILE", help="Write the images that are there twice to a .csv file."),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Decode all images, to find all damage. Default: 1,000 of them.")
+    ] = False,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Split to inspect, if there are several: train, test ...")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Folder with the images of a list. Default: beside the list.")
+    ] = None,
     json: options.Json = False,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
 ) -> None:
-    """Show what a model is: network, pixels, training, source, licence, and whether its weights match its fingerprint.
+    """Show what a model, a set of images, a benchmark or a file of embeddings is, and what is wrong with it.
+
+    \b
+    Of a model: network, pixels, training, source, licence, and whether its weights match its fingerprint.
+    Of images: people, sizes, kinds of files, damage, images that are there twice, colours that look swapped.
+    Of embeddings: their number, magnitudes, network, and rows of zeros or NaN.
 
     \b
     Examples:
       femb inspect runs/arcface_iresnet18_synthetic_1
       femb inspect mobilefacenet --json
+      femb inspect faces/ -o faces.html
+      femb inspect webface/ --verify --doubles doubles.csv
+      femb inspect agedb_30.bin
+      femb inspect faces.npy
     """
-    from femb_cli.checkpoints.runs import newest_finished_run
-
-    output = Output(json=json)
-    path = model or newest_finished_run()
-    output.load_libraries()
-    from femb_cli.checkpoints.inspection import inspect_model
-    from femb_cli.checkpoints.onnx_inspection import OnnxDetails
-    from femb_cli.cli.inspect_onnx import describe_onnx
-
-    details = inspect_model(path)
-    facts = describe_onnx(details) if isinstance(details, OnnxDetails) else _describe(details)
-    output.result(details.to_json(), "\n".join(_line(name, text) for name, text in facts.items() if text))
-    if details.problem:
-        raise FembError(details.problem, hint=details.hint if isinstance(details, OnnxDetails) else None)
-
-
-def _describe(details: "ModelDetails") -> dict[str, str]:
-    """Describe the model in words, one entry a line; an empty text is left out."""
-    card, source = details.card, details.card.source
-    return {
-        details.kind: str(details.path),
-        "network": _describe_network(details),
-        "pixels": _describe_pixels(details),
-        "mirror images": "their embeddings are added" if card.flip == "sum" else "not used",
-        "magnitude": "measures the image's quality" if card.magnitude_is_quality else "",
-        "header": _describe_header(card.header),
-        "trained on": _describe_training_data(details),
-        "started from": source.get("init", ""),
-        "weights from": source.get("repository", ""),
-        "original file": _describe_original_file(source),
-        "licence": source.get("license", ""),
-        "fingerprint": _describe_fingerprint(details),
-        **_describe_thresholds(card.thresholds),
-        "training": _describe_training(details),
-        **_describe_results(details.summary),
-    }
+    output = Output(json=json, quiet=quiet)
+    kind = "model" if path is None else kind_of(path)
+    given = {"--doubles": doubles, "--verify": verify, "--split": split, "--images": images}
+    unused = [name for name, value in given.items() if value]
+    if kind == "model" or path is None:
+        _refuse(["--out"] * (out is not None) + unused, "a model")
+        inspect_model(path, output)
+        return
+    if kind == "embeddings":
+        _refuse(unused, "embeddings")
+        inspect_embeddings(path, output, out=out, overwrite=overwrite)
+        return
+    writing = {"out": out, "doubles": doubles, "overwrite": overwrite}
+    if kind == "images":
+        inspect_images(path, output, split=split, images=images, verify=verify, **writing)
+        return
+    _refuse([name for name in unused if name in ("--split", "--images")], "a benchmark")
+    inspect_pairs = inspect_verification_set if kind == "verification set" else inspect_benchmark
+    inspect_pairs(path, output, verify=verify, **writing)
 
 
-def _describe_network(details: "ModelDetails") -> str:
-    backbone = details.card.backbone
-    width = getattr(backbone, "width", 1)
-    return (
-        f"{backbone.name}{'' if width == 1 else f' of width {width:g}'}:"
-        f" {details.num_parameters / 1e6:.1f} million parameters, {details.num_bytes / 1e6:.1f} MB,"
-        f" embeddings of {backbone.embedding_dim}"
-    )
+def kind_of(path: Path) -> Literal["model", "embeddings", "images", "benchmark", "verification set"]:
+    """Return what a path holds, by its name and the beginning of its content.
+
+    Raises:
+        FembError: there is no such file or folder.
+    """
+    from femb_cli.checkpoints.runs import CHECKPOINTS, CONFIG, MODEL
+    from femb_cli.data.verification_bin.verification_set import is_verification_set
+    from femb_cli.evaluation.embeddings.recognise import holds_embeddings
+    from femb_cli.evaluation.embeddings.safetensors import has_embeddings
+    from femb_cli.evaluation.verification.benchmark_files import is_benchmark
+    from femb_cli.files import exists
+
+    if not exists(path):
+        raise FembError(f"{path} does not exist", hint="give a model, images, a benchmark or embeddings")
+    if path.is_dir():
+        if any((path / name).exists() for name in (CHECKPOINTS, CONFIG, MODEL)):
+            return "model"
+        return "benchmark" if is_benchmark(path) else "images"
+    ending = path.suffix.lower()
+    if ending in WEIGHTS and not (ending == ".safetensors" and has_embeddings(path)):
+        return "model"
+    if holds_embeddings(path):
+        return "embeddings"
+    return "verification set" if ending == ".bin" or is_verification_set(path) else "images"
 
 
-def _describe_pixels(details: "ModelDetails") -> str:
-    """Say the order of colours, the formula of the values and the size; x is a pixel's value, 0 to 255."""
-    pixels = details.card.preprocessing
-    mean, std = _one_or_three(pixels.mean), _one_or_three(pixels.std)
-    value = "x / 255"
-    if mean != "0":
-        value = f"({value} - {mean})"
-    if std != "1":
-        value = f"{value} / {std}"
-    return f"{pixels.channel_order}, {value}, {pixels.input_size} x {pixels.input_size}"
+def _refuse(options: list[str], what: str) -> None:
+    """Refuse options that do not apply.
 
-
-def _one_or_three(values: Sequence[float]) -> str:
-    texts = [f"{value:g}" for value in values]
-    return texts[0] if len(set(texts)) == 1 else f"({', '.join(texts)})"
-
-
-def _describe_header(header: Mapping[str, Any]) -> str:
-    """Return the header's name and parameters, without options that are off."""
-    parameters = [
-        f"{key} {value:g}" if isinstance(value, float) else key if value is True else f"{key} {value}"
-        for key, value in header.items()
-        if key != "name" and value not in (None, False)
-    ]
-    return f"{header['name']} ({', '.join(parameters)})" if parameters else header.get("name", "")
-
-
-def _describe_training_data(details: "ModelDetails") -> str:
-    card, data = details.card, (details.training and details.training.data) or {}
-    name = data if isinstance(data, str) else data.get("path") or data.get("name")
-    name = name or card.source.get("training_data", "")
-    people = f"{card.num_identities:,} identities".replace(",", " ") if card.num_identities else ""
-    return ", ".join(text for text in (name, people) if text)
-
-
-def _describe_original_file(source: Mapping[str, str]) -> str:
-    digest = f"SHA-256 {source['sha256'][:12]}..." if source.get("sha256") else ""
-    return ", ".join(text for text in (source.get("file", ""), digest) if text)
-
-
-def _describe_fingerprint(details: "ModelDetails") -> str:
-    if details.matches_fingerprint is None:
-        return "checked when the model is used" if details.card.fingerprint else "none"
-    return "ok" if details.matches_fingerprint else "does not match: the weights or the settings were changed"
-
-
-def _describe_thresholds(thresholds: "Sequence[Threshold]") -> dict[str, str]:
-    """Describe the stored thresholds, one entry for each FMR."""
-    return {f"at FMR {rate_text(threshold.fmr)}": describe(threshold) for threshold in thresholds}
-
-
-def _describe_training(details: "ModelDetails") -> str:
-    """Say how far the model was trained, and whether the training can continue."""
-    training = details.training
-    if training is None or details.problem:
-        return ""
-    done = f"{training.step} steps done, " if training.step is not None else ""
-    number = training.class_weights
-    weights = f"with class weights of {number} identities" if number else "without class weights"
-    return f"{done}{'can be resumed' if training.can_be_resumed else 'femb train --init starts from it'}, {weights}"
-
-
-def _describe_results(summary: Mapping[str, Any] | None) -> dict[str, str]:
-    """Describe the metrics of a finished run."""
-    if summary is None:
-        return {}
-    from femb_cli.cli.output import percent
-
-    verification = summary["verification"] or {"results": []}
-    return {"loss": f"{summary['loss']:.4f}"} | {
-        item["benchmark"]: f"{percent(item['accuracy'])} of pairs right (eer {percent(item['eer'])})"
-        for item in verification.get("results", [verification])
-    }
-
-
-def _line(name: str, text: str) -> str:
-    """Format one entry, its text wrapped beside its name."""
-    wrapped = textwrap.wrap(text, SCREEN - INDENT - 1, break_long_words=False, break_on_hyphens=False)
-    return f"{name.ljust(INDENT)} " + f"\n{' ' * (INDENT + 1)}".join(wrapped)
+    Raises:
+        UsageError: there is one.
+    """
+    if options:
+        raise UsageError(f"{', '.join(options)} does not apply to {what}")

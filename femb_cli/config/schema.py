@@ -307,6 +307,8 @@ class DatasetConfig(Section):
     person_folder: int | str | None = None
     """Level of the folders that are people: 1 is the first below `path`, -1 holds the image, "1/2" both; null: the
     folders that hold the images."""
+    channels: Literal["rgb", "bgr"] | None = None
+    """`bgr`: red and blue are swapped in the stored images; training puts them right. null: as the dataset states."""
 
 
 DataConfig = Annotated[SyntheticConfig | DatasetConfig, ByName()]

@@ -25,6 +25,7 @@ class DatasetInfo:
         source_kind: Its kind, as in `ImageSource`.
         checksum: XXH3 (128 bits, hexadecimal) of the encoded bytes of all images, in order.
         alignment: How femb cut the faces out of photos; None if the images are those of the source.
+        channels: "bgr" if red and blue are swapped in the stored images; None or "rgb" if they are not.
     """
 
     num_images: int | None = None
@@ -35,6 +36,7 @@ class DatasetInfo:
     source_kind: str | None = None
     checksum: str | None = None
     alignment: str | None = None
+    channels: str | None = None
 
 
 _KINDS = {
@@ -46,6 +48,7 @@ _KINDS = {
     "source_kind": str,
     "checksum": str,
     "alignment": str,
+    "channels": str,
 }
 
 
@@ -75,6 +78,17 @@ def read_dataset_info(path: str | Path) -> DatasetInfo:
     return DatasetInfo(num_identities=None if names is None else len(names))
 
 
+def stated_info(path: Path) -> DatasetInfo | None:
+    """Return what femb's JSON file in a directory states; it is hidden in a folder of images. None if there is none.
+
+    Raises:
+        FembError: The file is damaged.
+    """
+    files = (path / name for name in (FEMB_INFO_FILE, f".{FEMB_INFO_FILE}"))
+    file = next((file for file in files if file.is_file()), None)
+    return None if file is None else _parse_dataset_info(read_json(file), file)
+
+
 def _parse_dataset_info(stated: dict[str, Any], path: Path) -> DatasetInfo:
     """Check the types of the values in femb's JSON file."""
     values = {name: stated.get(name) for name in _KINDS}
@@ -84,6 +98,8 @@ def _parse_dataset_info(stated: dict[str, Any], path: Path) -> DatasetInfo:
     for name, kind in _KINDS.items():
         if not isinstance(values[name], kind | None):
             raise FembError(f"{path} states {name} as {values[name]!r}", hint="the dataset is damaged: make it again")
+    if values["channels"] not in (None, "rgb", "bgr"):
+        raise FembError(f"{path} states channels as {values['channels']!r}", hint="it may be rgb or bgr")
     return DatasetInfo(**values)
 
 

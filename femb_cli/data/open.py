@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+from femb_cli.data.channels import with_channels
 from femb_cli.data.dataset_info import is_dataset
 from femb_cli.data.files.folder import FileListSource, FolderSource, common_top, names_below
 from femb_cli.data.files.images_among_files import count_unread, is_image_file, start_of_file
@@ -36,7 +37,12 @@ class NotASourceError(FembError):
 
 
 def open_source(
-    path: str | Path, *, split: str | None = None, images: Path | None = None, read_as: ReadAs = AS_FOUND
+    path: str | Path,
+    *,
+    split: str | None = None,
+    images: Path | None = None,
+    read_as: ReadAs = AS_FOUND,
+    channels: str | None = None,
 ) -> ImageSource:
     """Open RecordIO, a zip, a folder, a list, a Hugging Face dataset or Parquet files, on this machine or on the Hub.
 
@@ -45,6 +51,8 @@ def open_source(
         split: The split to read, if the dataset has several.
         images: The folder that the paths in a list start from, if it is not beside the list.
         read_as: Where the source says who is on its images, if femb is not to find that itself.
+        channels: "bgr" if red and blue are swapped in the stored images, which puts them right; "rgb" if they are not;
+            None for what the dataset states.
 
     Raises:
         FembError: `path` does not exist, has a format that femb does not read, or holds no image; or
@@ -52,11 +60,12 @@ def open_source(
     """
     if not exists(Path(path)):
         if is_hub_id(str(path)):
-            return _fitting(stream_dataset(str(path), split=split, read_as=read_as), read_as)
+            streamed = stream_dataset(str(path), split=split, read_as=read_as)
+            return with_channels(_fitting(streamed, read_as), channels)
         raise FembError(f"{path} does not exist")
     path = Path(path)
     source = _open_folder(path, split, read_as) if path.is_dir() else _open_file(path, split, images, read_as)
-    return _fitting(source, read_as)
+    return with_channels(_fitting(source, read_as), channels)
 
 
 def open_sources(paths: Sequence[Path]) -> ImageSource:

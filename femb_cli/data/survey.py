@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from femb_cli.data.channels import as_stored
 from femb_cli.data.images.decode import ALIGNED_SIZE
 from femb_cli.data.images.encoded import quick_size
 from femb_cli.data.images.picture import open_picture
@@ -49,6 +50,7 @@ def image_sizes(source: ImageSource, rows_N: NDArray[np.int64] | None = None) ->
         source: the images.
         rows_N: which of them to look at; None for all.
     """
+    source = as_stored(source)  # whose headers are read without decoding
     rows_N = np.arange(len(source)) if rows_N is None else rows_N
     sizes: list[tuple[int, int]] = []
     with ThreadPoolExecutor(_THREADS) as pool:

@@ -14,6 +14,8 @@ from femb_cli import __version__
 from femb_cli.checkpoints.runs import HELD_OUT, SAMPLES, checkpoint_path, checkpoint_step, run_path, write_summary
 from femb_cli.config.load import dump_config
 from femb_cli.config.schema import DatasetConfig, SyntheticConfig, TrainConfig
+from femb_cli.data.channels import channels_of
+from femb_cli.data.colours import describe_swapped, survey_colours
 from femb_cli.data.files.unread import describe_unread
 from femb_cli.data.open import open_source
 from femb_cli.data.people_remarks import doubt_of, guess_of
@@ -104,6 +106,7 @@ def _decide(
             say(guess)
         for warning in filter(None, (describe_unread(source), doubt_of(source))):
             warnings.warn(warning, stacklevel=2)
+        _warn_of_colours(source, say)
     config, held_out = hold_out(config, source, resumed=resumed is not None, say=say)
     plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
     if longer := longer_warmup(config.schedule, plan.steps, plan.steps_per_epoch):
@@ -249,6 +252,14 @@ def _warn_of_photos(source: ImageSource, config: TrainConfig, say: Say) -> None:
     """Warn if the training set holds photos instead of aligned faces."""
     advice = "they are resized; femb convert --align auto makes a training set of their aligned faces"
     if warning := warn_of_photos(source, other_sizes=[config.backbone.input_size], advice=advice):
+        say(f"warning: {warning}")
+
+
+def _warn_of_colours(source: ImageSource, say: Say) -> None:
+    """Warn if red and blue look swapped in the images as training sees them."""
+    other = "rgb" if channels_of(source) == "bgr" else "bgr"
+    advice = f"--set data.channels={other} puts them right here, and femb convert --channels {other} for every command"
+    if warning := describe_swapped(survey_colours(source), advice):
         say(f"warning: {warning}")
 
 

@@ -1,5 +1,6 @@
 """`femb convert`: one command for every source, and counts that add up."""
 
+import io
 import json
 import pickle
 import shutil
@@ -9,6 +10,7 @@ import parquets
 import pytest
 import records
 from pictures import encode, people, tree
+from PIL import Image
 
 from femb_cli.data.conversion import batch_reader
 from femb_cli.data.conversion.convert import convert as convert_source
@@ -370,3 +372,35 @@ def test_a_table_of_pairs_becomes_a_benchmark_for_each_split(femb, tmp_path):
         "000003.jpg,000004.jpg,0,1",
     ]
     assert femb("convert", "pairs", "one", "--split", "lfw", "--limit", "1").code == 2
+
+
+def test_colours_that_look_swapped_are_warned_of_and_put_right(femb, tmp_path):
+    for number in range(24):
+        file = tmp_path / f"faces/person{number // 2}/{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (112, 112), (120, 150, 190 + number)).save(file)
+    warned = femb("convert", "faces", "plain")
+    assert "red and blue look swapped: mean red minus blue at the face centre is -82 over 24 images" in warned.err
+    assert "--channels bgr puts them right" in warned.err
+    assert "red and blue" not in femb("convert", "faces", "swapped", "--channels", "bgr").err
+    assert "red and blue" not in femb("convert", "swapped", "again", "--format", "parquet").err
+    assert open_source("again").read(0)[-3:] == bytes((190, 150, 120))
+    training = ("train", "--dry-run", "--batch-size", "8", "--data")
+    assert "--set data.channels=bgr puts them right" in femb(*training, "plain").err
+    assert "red and blue" not in femb(*training, "again").err
+    assert "red and blue" not in femb(*training, "plain", "--set", "data.channels=bgr").err
+
+
+def test_a_verification_set_of_swapped_colours_is_warned_of(femb, tmp_path):
+    images = [encode_colour((120, 150, 190 + number)) for number in range(24)]
+    (tmp_path / "pairs.bin").write_bytes(pickle.dumps((images, [True, False] * 6)))
+    assert "red and blue look swapped" in femb("convert", "pairs.bin", "plain", "--dry-run").err
+    result = femb("convert", "pairs.bin", "swapped", "--channels", "bgr")
+    assert "red and blue" not in result.err
+    assert json.loads((tmp_path / "swapped/femb.json").read_text())["channels"] == "bgr"
+
+
+def encode_colour(colour: tuple[int, int, int]) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (112, 112), colour).save(buffer, "PNG")
+    return buffer.getvalue()

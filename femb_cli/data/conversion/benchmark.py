@@ -12,6 +12,8 @@ import numpy as np
 
 from femb_cli.data.conversion.choices import OnError
 from femb_cli.data.conversion.skipped import SKIPPED_FILE, skipped_text
+from femb_cli.data.dataset_info import DatasetInfo, write_dataset_info
+from femb_cli.data.images.channels import ChannelOrder
 from femb_cli.data.images.encoded import JPEG_START, check_image
 from femb_cli.data.verification_bin.verification_set import VerificationSet
 from femb_cli.errors import FembError
@@ -51,6 +53,7 @@ def write_benchmark(
     source: str,
     on_error: OnError = "stop",
     verify: bool = False,
+    channels: ChannelOrder = "rgb",
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> BenchmarkConversion:
@@ -62,6 +65,7 @@ def write_benchmark(
         source: Name of the file, for the directory's README.
         on_error: What to do at a damaged image: stop, or leave its pair out.
         verify: Decode every image instead of checking only its header and its end.
+        channels: The order of the channels in the stored images, which the directory states.
         overwrite: Replace an existing directory.
         progress: Called with the number of pairs done and in all.
 
@@ -93,6 +97,8 @@ def write_benchmark(
         )
         _write_pairs(directory / "pairs.csv", kept)
         _write_notes(directory, conversion, source, verification_set.sha256)
+        if channels == "bgr":
+            write_dataset_info(directory, DatasetInfo(channels=channels))
     return conversion
 
 

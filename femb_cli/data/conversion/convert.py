@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from femb_cli.data.channels import as_stored, channels_of
 from femb_cli.data.conversion.batch_reader import read_batches
 from femb_cli.data.conversion.choices import Format, OnError
 from femb_cli.data.conversion.dataset_writer import SHARD_BYTES, DatasetWriter
@@ -66,6 +67,8 @@ def convert(
 ) -> Conversion:
     """Write the images of `source` to a training set at `destination`.
 
+    Of a source in which red and blue are swapped the bytes stay as they are stored, and the dataset states it.
+
     An interrupted conversion resumes after its last complete file, with the same result.
 
     Args:
@@ -88,6 +91,7 @@ def convert(
         FembError: The source has no identities, no image is selected or intact, `destination` exists, or, with
             `on_error` "stop", an image is damaged; or, with `verify`, a dataset has changed since femb wrote it.
     """
+    channels, source = channels_of(source), as_stored(source)
     plan = plan_conversion(source, identities=identities, limit=limit, min_images=min_images)
     if on_error == "stop" and len(plan.unlabeled_M):
         raise _with_skip_hint(_why_unlabeled(source, int(plan.unlabeled_M[0])))
@@ -97,10 +101,14 @@ def convert(
         source=source.path.name,
         source_kind=source.kind,
         alignment=source.alignment if isinstance(source, DerivedSource) else None,
+        channels=channels,
         format=format,
         shard_bytes=shard_bytes,
         overwrite=overwrite,
-        job={"verify": verify, "format": format, "shard_bytes": shard_bytes, **_describe(source, plan)},
+        job={
+            **{"verify": verify, "format": format, "shard_bytes": shard_bytes, "channels": channels},
+            **_describe(source, plan),
+        },
     ) as writer:
         skipped = [*left_out]
         skipped += [(source.names[row], _why_unlabeled(source, row).message) for row in plan.unlabeled_M.tolist()]
@@ -210,8 +218,9 @@ def _describe(source: ImageSource, plan: ConversionPlan) -> dict[str, Any]:
     times of the files, to detect that one has changed.
     """
     if isinstance(source, DerivedSource):
-        origin = _describe(source.source, replace(plan, rows_N=source.rows_N[plan.rows_N]))
-        return {**origin, "derivation": source.derivation}
+        photos = source.source
+        origin = _describe(as_stored(photos), replace(plan, rows_N=source.rows_N[plan.rows_N]))
+        return {**origin, "derivation": source.derivation, "photos": channels_of(photos)}
     names = source.names if isinstance(source, HasLooseFiles) else ()
     content = xxhash.xxh3_128(f"{plan.identity_names} {list(names)}".encode())
     content.update(plan.rows_N.data)

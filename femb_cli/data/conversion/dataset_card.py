@@ -43,6 +43,11 @@ The data keep the licence of their source, and the people in the images keep the
 
 
 def _of_images(info: DatasetInfo) -> str:
+    if info.channels == "bgr":
+        return (
+            "The encoded images are those of the source, byte for byte: red and blue are swapped in them"
+            " (`channels` is `bgr` in `femb.json`), and femb swaps them back."
+        )
     if info.alignment is None:
         return "The encoded images are those of the source, byte for byte."
     return f"The faces of photos were cut out and aligned ({info.alignment}); aligned images are unchanged."

@@ -31,6 +31,7 @@ from femb_cli.data.dataset_info import (
     write_dataset_info,
     write_json,
 )
+from femb_cli.data.images.channels import ChannelOrder
 from femb_cli.data.images.encoded import EncodedImages, quick_sizes
 from femb_cli.errors import FembError
 from femb_cli.files import exists, refuse_existing
@@ -53,6 +54,7 @@ class DatasetWriter:
         source: Name of what the images come from, for the dataset info.
         source_kind: Its kind, as in `ImageSource`.
         alignment: How the faces were cut out of photos, as in `DatasetInfo`.
+        channels: The order of the channels in the stored images.
         format: Arrow or Parquet.
         shard_bytes: Bytes of images after which a new file starts.
         overwrite: Replace an existing dataset, once the new one is complete.
@@ -77,6 +79,7 @@ class DatasetWriter:
         source: str | None = None,
         source_kind: str | None = None,
         alignment: str | None = None,
+        channels: ChannelOrder = "rgb",
         format: Format = "arrow",
         shard_bytes: int = SHARD_BYTES,
         overwrite: bool = False,
@@ -85,7 +88,7 @@ class DatasetWriter:
         self.path = Path(path)
         self._identity_names = list(identity_names)
         self._source, self._source_kind, self._alignment = source, source_kind, alignment
-        self._overwrite = overwrite
+        self._channels, self._overwrite = channels, overwrite
         self._format, self._shard_bytes = format, shard_bytes
         self._unfinished = UnfinishedDirectory(self.path, job)
         self.directory = self._unfinished.directory
@@ -274,6 +277,7 @@ class DatasetWriter:
             source_kind=self._source_kind,
             checksum=self.checksum,
             alignment=self._alignment,
+            channels=self._channels,
         )
 
     def _relabel_shards(self, new_label_C: np.ndarray, names: list[str]) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from femb_cli.data.dataset_info import FEMB_INFO_FILE
 from femb_cli.data.files.split_names import SPLIT_WORDS
 from femb_cli.data.huggingface.parquet_files import ENDING
 from femb_cli.data.read_as import AS_FOUND, ReadAs
@@ -27,7 +28,7 @@ def is_hub_id(text: str) -> bool:
 
 
 def download_dataset(text: str, *, split: str | None = None, say: Say) -> Path:
-    """Download the Parquet files and the README of a dataset into the Hub's cache, unless they are there already.
+    """Download the Parquet files, the README and femb's info of a dataset into the Hub's cache, unless they are there.
 
     If a dataset has no Parquet files, download those that the Hub has converted.
 
@@ -46,7 +47,7 @@ def download_dataset(text: str, *, split: str | None = None, say: Say) -> Path:
 
     hub_id = _require_id(text)
     words = SPLIT_WORDS.get(split, (split,)) if split else ("",)
-    patterns = [*(f"*{word}*{ENDING}" for word in words), "README.md"]
+    patterns = [*(f"*{word}*{ENDING}" for word in words), "README.md", FEMB_INFO_FILE]
     for revision in _revisions(hub_id):
         say(f"fetching {hub_id.name} ({revision}) from the Hugging Face Hub")
         with _dataset_errors(hub_id, revision):

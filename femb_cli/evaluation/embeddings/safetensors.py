@@ -30,6 +30,17 @@ def read(path: Path) -> Contents:
         raise ValueError(str(error)) from error
 
 
+def has_embeddings(path: Path) -> bool:
+    """Whether a file has a tensor of embeddings; a damaged file has none."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return "embeddings" in set(file.keys())
+    except (OSError, SafetensorError):
+        return False
+
+
 def write(
     path: Path, rows_ND: NDArray[np.float32], names: Sequence[str], description: Description, further: Columns
 ) -> None:

@@ -30,6 +30,14 @@ def files_in(directory: Path) -> BenchmarkFiles:
     )
 
 
+def is_benchmark(directory: Path) -> bool:
+    """Whether a directory holds the images and the pair list of a benchmark."""
+    return all(
+        any((directory / name).exists() for name in names)
+        for names in (("images", "images.zip"), ("pairs.csv", "pairs.txt"))
+    )
+
+
 def locate(
     benchmark: Benchmark, data_dir: Path | None, *, say: Say, progress: Progress | None = None
 ) -> BenchmarkFiles:

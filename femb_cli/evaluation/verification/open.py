@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from femb_cli.data.channels import stated_channels
 from femb_cli.data.conversion.benchmark import write_benchmark
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource
@@ -100,4 +101,5 @@ def _unpack(path: Path, say: Say) -> Path:
 def _open_directory(directory: Path, name: str, protocol: str) -> PairSet:
     """Open a benchmark directory."""
     files = files_in(directory)
-    return PairSet(name, name, read_pairs(files.pairs), open_source(files.images), protocol)
+    images = open_source(files.images, channels=stated_channels(directory))
+    return PairSet(name, name, read_pairs(files.pairs), images, protocol)

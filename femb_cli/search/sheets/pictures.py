@@ -64,11 +64,24 @@ class Pictures:
     def thumbnail(self, name: str) -> str:
         """Return an image as a data URI of JPEG; empty if there is none of this name, or if it cannot be read."""
         try:
-            image_HW3 = decode_image(self.read(name), size=None, name=name, upright=True)
+            return data_uri(thumbnail(self.read(name), name))
         except FembError:
             return ""
-        image = Image.fromarray(image_HW3)
-        image.thumbnail((4 * SIZE, SIZE), Image.Resampling.LANCZOS)
-        encoded = BytesIO()
-        image.save(encoded, "JPEG", quality=_JPEG_QUALITY)
-        return f"data:image/jpeg;base64,{b64encode(encoded.getvalue()).decode()}"
+
+
+def thumbnail(encoded: bytes, name: str) -> Image.Image:
+    """Return a small copy of an encoded image, turned upright, at most `SIZE` pixels high and four times as wide.
+
+    Raises:
+        FembError: it cannot be decoded.
+    """
+    image = Image.fromarray(decode_image(encoded, size=None, name=name, upright=True))
+    image.thumbnail((4 * SIZE, SIZE), Image.Resampling.LANCZOS)
+    return image
+
+
+def data_uri(image: Image.Image) -> str:
+    """Return an image as a data URI of JPEG."""
+    encoded = BytesIO()
+    image.save(encoded, "JPEG", quality=_JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{b64encode(encoded.getvalue()).decode()}"

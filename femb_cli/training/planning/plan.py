@@ -106,7 +106,8 @@ def open_training_set(data: DatasetConfig) -> ImageSource:
         FembError: it is not there, cannot be read, or has no such column or folder.
     """
     person_folder = None if data.person_folder is None else str(data.person_folder)
-    return open_source(data.path, read_as=ReadAs(data.label, data.image_column, person_folder))
+    read_as = ReadAs(data.label, data.image_column, person_folder)
+    return open_source(data.path, read_as=read_as, channels=data.channels)
 
 
 def count_source(source: ImageSource) -> tuple[int, int]:

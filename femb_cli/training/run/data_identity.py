@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from femb_cli.data.channels import channels_of
 from femb_cli.data.dataset_info import has_dataset_info, read_dataset_info
 from femb_cli.data.source import ImageSource
 
@@ -24,9 +25,10 @@ def data_identity(source: ImageSource) -> dict[str, Any]:
     labels = xxhash.xxh3_128(np.ascontiguousarray(identities.labels_N, np.int64).tobytes())
     labels.update("\0".join(identities.names).encode("utf-8", "surrogatepass"))
     images = read_dataset_info(source.path).checksum if has_dataset_info(source.path) else None
-    return {
+    identity = {
         "num_images": len(source),
         "num_identities": len(identities.names),
         "labels_xxh3_128": labels.hexdigest(),
         "images_xxh3_128": images,
     }
+    return identity | ({"channels": "bgr"} if channels_of(source) == "bgr" else {})
