@@ -33,6 +33,8 @@ class PairList:
         groups: for each grouping by name (such as `sex`) the group of each pair (`female`, or `female × male` if the
             two images differ).
         stated_subjects: who the left and the right image of each pair show; None if the file does not say.
+        is_labelled: whether the file says which pairs are genuine; `genuine_N` means nothing if it does not.
+        note: how the file was understood, if that was guessed; else empty.
     """
 
     left: tuple[str, ...]
@@ -43,6 +45,8 @@ class PairList:
     path: Path
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stated_subjects: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    is_labelled: bool = True
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.left)
