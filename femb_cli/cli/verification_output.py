@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from femb_cli.cli.output import Output, percent
+from femb_cli.cli.scores import say_thresholds
 
 if TYPE_CHECKING:
     from femb_cli.evaluation.metrics.intervals import Interval
@@ -45,6 +46,7 @@ def show_verifications(
     _warn(output, results)
     confidences = _confidences(results) if intervals or report is not None else []
     _show_table(output, results, confidences if intervals else [])
+    say_thresholds(results, output)
     if report is not None:
         _write_report(report, results, confidences, quality, overwrite=overwrite)
         output.say(f"report: {report / 'report.html'}")
