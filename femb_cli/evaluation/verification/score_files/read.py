@@ -66,12 +66,12 @@ def read_score_table(path: Path, layout: TableLayout) -> ScoreTable:
     try:
         for batch in _batches(path, layout):
             columns = {role: batch.column(f"{place}") for role, place in roles.items()}
-            scores.append(columns["score"].to_numpy(zero_copy_only=False).astype(np.float64, copy=False))
+            scores.append(_with_nan(columns["score"]))
             of_batch = _genuine(columns, flags)
             if of_batch is not None:
                 genuine.append(of_batch)
             if "fold" in roles:
-                folds.append(pc.cast(columns["fold"], pa.int64()).to_numpy(zero_copy_only=False))
+                folds.append(_numbers(pc.cast(columns["fold"], pa.int64())))
             count += len(batch)
             names = _with_names(names, columns) if count <= MOST_NAMED else {}
     except (pa.ArrowInvalid, _BadCell) as error:
@@ -161,11 +161,24 @@ def _genuine(columns: dict[str, Any], flags: set[str]) -> NDArray[np.bool_] | No
             raise _BadCell
         flags.update(words)
         is_genuine = np.array(values, dtype=bool) != (role == "impostor")
-        return is_genuine[columns[role].indices.to_numpy()]
+        return is_genuine[_numbers(columns[role].indices)]
     if "ref_subject" in columns and "probe_subject" in columns:
         left, right = (columns[role].dictionary_decode() for role in ("ref_subject", "probe_subject"))
-        return np.asarray(pc.equal(left, right).to_numpy(zero_copy_only=False), dtype=bool)
+        return _numbers(pc.cast(pc.equal(left, right), pa.uint8())).astype(bool)
     return None
+
+
+def _with_nan(array: pa.Array) -> NDArray[np.float64]:
+    """An array of float64 as NumPy's, with NaN where there is no number."""
+    values = np.frombuffer(array.buffers()[1], dtype=np.float64)[array.offset : array.offset + len(array)].copy()
+    if array.null_count:
+        values[_numbers(pc.cast(pc.is_null(array), pa.uint8())).astype(bool)] = np.nan
+    return values
+
+
+def _numbers(array: pa.Array) -> NDArray[Any]:
+    """An array of numbers as NumPy's; `Array.to_numpy` would import pandas, which takes longer than the file."""
+    return np.from_dlpack(array)
 
 
 def _with_names(names: dict[str, list[str]], columns: dict[str, Any]) -> dict[str, list[str]]:
