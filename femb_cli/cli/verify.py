@@ -10,12 +10,12 @@ from femb_cli.cli.gates import FnmrLimit, end_if_missed, missed_accuracy, missed
 from femb_cli.cli.output import Output
 from femb_cli.cli.scores import column_choice, read_score_files, say_notes, with_figures
 from femb_cli.cli.stored_thresholds import check_model, check_rates, store
+from femb_cli.cli.templates_input import TemplateRequest
 from femb_cli.cli.verification_output import show_templates, show_verifications
 from femb_cli.cli.verify_usage import check_usage
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from femb_cli.evaluation.templates.verify import TemplateVerification
     from femb_cli.evaluation.verification.result import ScoredPairs
     from femb_cli.inference.verify_job import VerifyJob
 
@@ -62,9 +62,7 @@ def verify(
     ] = None,
     impostor_scores: Annotated[
         Path | None,
-        typer.Option(
-            "--impostor-scores", metavar="FILE", help="The impostor scores, if --scores are genuine ones."
-        ),
+        typer.Option("--impostor-scores", metavar="FILE", help="The impostor scores, if --scores are genuine ones."),
     ] = None,
     distances: Annotated[
         bool, typer.Option("--distances", help="The scores are distances: a small one means alike.")
@@ -82,7 +80,7 @@ def verify(
     ] = None,
     templates: Annotated[
         Path | None,
-        typer.Option("--templates", metavar="DIR", help="Lists of IJB-B or IJB-C, to score templates of --embeddings."),
+        typer.Option("--templates", metavar="DIR", help="Lists of IJB-B or IJB-C, to score templates of their images."),
     ] = None,
     ijb_mode: Annotated[
         str | None,
@@ -169,6 +167,7 @@ def verify(
       femb verify --pairs pairs.csv --images photos/ --on-missing nan --write-scores scores.csv
       femb verify --scores scores.csv --report report/
       femb verify --scores genuine.txt --impostor-scores impostor.txt --distances
+      femb verify --templates IJBC --model a
       femb verify --templates IJBC --embeddings features.npy --ijb-mode N1D1F1
       femb verify --dataset lfw --model a --store-threshold 1e-3
     """
@@ -177,11 +176,14 @@ def verify(
     output = Output(json=json, quiet=quiet)
     check_usage({name for name, value in context.params.items() if value not in (None, (), [], False)})
     fnmr_limit = None if max_fnmr is None else FnmrLimit.parse(max_fnmr)
-    if templates is not None and embeddings is not None:
-        result = _verify_templates(templates, embeddings, ijb_mode)
-        _say_if_unknown(result, output)
-        show_templates(output, result)
-        end_if_missed(missed_fnmr([result], fnmr_limit), output)
+    if templates is not None:
+        request = TemplateRequest(templates, embeddings, images, ijb_mode, flip, processes, gpus)
+        if embeddings is None:
+            output.load_libraries()
+        result = request.verify(model, device, output, batch_size=batch_size, exact=exact, use_cache=use_cache)
+        if result is not None:
+            show_templates(output, result)
+            end_if_missed(missed_fnmr([result], fnmr_limit), output)
         return
     check_rates(store_threshold, models=model, datasets=pairs or dataset)
     for path in (report, write_scores):
@@ -236,15 +238,6 @@ def verify(
         end_if_missed([*missed_accuracy(results, min_accuracy), *missed_fnmr(results, fnmr_limit)], output)
 
 
-def _verify_templates(directory: Path, embeddings: Path, ijb_mode: str | None) -> "TemplateVerification":
-    """Verify templates from a file of embeddings."""
-    from femb_cli.evaluation.templates.mode import TemplateMode
-    from femb_cli.evaluation.templates.verify import verify_templates
-
-    mode = None if ijb_mode is None else TemplateMode.parse(ijb_mode)
-    return verify_templates(directory, embeddings, mode)
-
-
 def _score_embeddings(
     lists: list[Path], embeddings: Path, protocol: Protocol | None, columns: str | None, *, allow_missing: bool
 ) -> "list[ScoredPairs]":
@@ -259,7 +252,7 @@ def _score_embeddings(
     return [score_embeddings(pairs, embeddings, protocol or DEFAULT_PROTOCOL, allow_missing=allow_missing)]
 
 
-def _say_if_unknown(result: "ScoredPairs | TemplateVerification", output: Output) -> None:
+def _say_if_unknown(result: "ScoredPairs", output: Output) -> None:
     """Say so if a file of embeddings does not say which model they come from."""
     if result.description is None:
         output.say(f"nothing is known about the model of {result.embeddings_file}")

@@ -39,8 +39,10 @@ def check_usage(given: Set[str]) -> None:
 
 
 def _check_templates(given: Set[str]) -> None:
-    if {"embeddings", "model"} <= given:
-        raise UsageError("--embeddings and --model exclude each other", hint="a model embeds the images of --templates")
+    if ("embeddings" in given) == ("model" in given):
+        raise UsageError(
+            "--templates needs either --model or --embeddings", hint="a model embeds the loose crops of the benchmark"
+        )
     if "embeddings" in given and given & {"images", "flip"}:
         raise UsageError("--images and --flip need a model", hint="--model MODEL embeds the images of --templates")
     if given & {
