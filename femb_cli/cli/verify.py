@@ -200,7 +200,6 @@ def verify(
     elif pairs and embeddings is not None:
         scored = _score_embeddings(pairs, embeddings, protocol, columns, allow_missing=on_missing == "nan")
         say_notes([each.pairs for each in scored], output)
-        _say_if_unknown(scored[0], output)
     else:
         output.load_libraries()
         from femb_cli.checkpoints.runs import runs_folder
@@ -231,6 +230,8 @@ def verify(
     if not scored:
         return
     results = with_figures(scored, write_scores, output, overwrite=overwrite)
+    if embeddings is not None:
+        _say_if_unknown(scored[0], output)
     if results:
         show_verifications(output, results, intervals=intervals, report=report, quality=quality, overwrite=overwrite)
         if measured is not None and store_threshold:

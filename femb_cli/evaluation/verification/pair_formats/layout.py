@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from femb_cli.data.files.naming import has_image_ending
 from femb_cli.evaluation.verification.pair_formats.columns import (
@@ -69,10 +69,9 @@ def find_layout(lines: Sequence[str], needed: Collection[str], choice: ColumnCho
     tables = [(delimiter, rows) for delimiter, rows in tables if len(rows[0]) > 1]
     for read in (_with_header, _without_header):
         for delimiter, rows in tables:
-            layout = read(delimiter, rows, choice)
+            layout = read(delimiter, rows, choice, needs_score="score" in needed)
             if layout is not None and set(needed) <= set(layout.roles):
-                wanted = {role: place for role, place in layout.roles.items() if role != "score" or role in needed}
-                return replace(layout, roles=wanted)
+                return layout
     for _, rows in tables:
         if choice.columns and len(rows) > 1:
             # The user has named columns: say which of them are missing.
@@ -92,7 +91,9 @@ def split_lines(lines: Sequence[str], delimiter: str) -> Iterator[list[str]]:
             yield [line]
 
 
-def _with_header(delimiter: str, rows: Sequence[Sequence[str]], choice: ColumnChoice) -> TableLayout | None:
+def _with_header(
+    delimiter: str, rows: Sequence[Sequence[str]], choice: ColumnChoice, *, needs_score: bool
+) -> TableLayout | None:
     written = [cell.lstrip("#").strip() for cell in rows[0]]
     if rows[0][0] == "#":
         written = written[1:]
@@ -101,12 +102,14 @@ def _with_header(delimiter: str, rows: Sequence[Sequence[str]], choice: ColumnCh
     names = [name.lower() for name in written]
     samples = _columns(rows[1:], len(names))
     roles, both = roles_by_name(names, written, samples)
+    if not needs_score:
+        roles.pop("score", None)
     free = [place for place in range(len(names)) if place not in roles.values()]
     by_contents = roles_by_contents(samples, [place for place in free if not _is_one_of_two(place, both)])
     widths = {*map(len, rows[1:])}
     if not (roles or choice.columns) or ("ref" not in names and len(widths) == 1 and widths != {len(names)}):
         return None
-    for role in ("mated", "score"):
+    for role in ("mated", "score") if needs_score else ("mated",):
         if role in by_contents and not {role, "impostor"} & set(roles):
             roles[role] = by_contents[role]
     own = all(names[place] == role for role, place in roles.items())
@@ -114,13 +117,17 @@ def _with_header(delimiter: str, rows: Sequence[Sequence[str]], choice: ColumnCh
     return TableLayout(delimiter, tuple(names), 1, roles, tuple(both), is_guessed=not own or bool(choice.columns))
 
 
-def _without_header(delimiter: str, rows: Sequence[Sequence[str]], choice: ColumnChoice) -> TableLayout | None:
+def _without_header(
+    delimiter: str, rows: Sequence[Sequence[str]], choice: ColumnChoice, *, needs_score: bool
+) -> TableLayout | None:
     width = len(rows[0])
     if len(rows) > 1 and len({len(row) for row in rows}) > 1 and delimiter == WHITE_SPACE:
         return None
     names = [f"column {place + 1}" for place in range(width)]
     samples = _columns(rows, width)
     roles = roles_by_contents(samples, range(width))
+    if not needs_score:
+        roles.pop("score", None)
     if "ref" not in roles:
         roles |= _two_names(delimiter, samples, roles)
     header_lines = 0
