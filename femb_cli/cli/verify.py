@@ -185,7 +185,7 @@ def verify(
             show_templates(output, result)
             end_if_missed(missed_fnmr([result], fnmr_limit), output)
         return
-    check_rates(store_threshold, models=model, datasets=pairs or dataset)
+    check_rates(store_threshold, models=model, datasets=[*(dataset or ()), *map(str, pairs or ())])
     for path in (report, write_scores):
         if path is not None:
             refuse_existing(path, overwrite=overwrite)

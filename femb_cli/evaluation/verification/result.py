@@ -100,22 +100,23 @@ class ScoredPairs:
 
     def to_json(self) -> dict[str, Any]:
         """Return the benchmark, the model, its flip and the file, as plain values."""
-        file = {} if self.embeddings_file is None else {"embeddings": str(self.embeddings_file)}
+        file: dict[str, Any] = {} if self.embeddings_file is None else {"embeddings": str(self.embeddings_file)}
         if self.embedded is None:
             file = {"scores": str(self.embeddings_file), "are_distances": self.are_distances}
         missing = {"num_missing": self.num_missing} if self.listed is not None else {}
         return {"benchmark": self.benchmark, "model": self.model, "flip": self.flip, **file, **missing}
 
     def _part(self, name: str, rows: NDArray[np.int64]) -> "ScoredPairs":
-        embedded = self.embedded
+        embedded, pairs = self.embedded, self.pairs.subset(rows)
         if embedded is not None:
             embedded = EmbeddedPairs(embedded.embeddings_ND, embedded.left_P[rows], embedded.right_P[rows])
+        groups = {group: labels for group, labels in pairs.groups.items() if group != LISTS}
         return replace(
             self,
             benchmark=name,
             title=name,
             scores_N=self.scores_N[rows],
-            pairs=self.pairs.subset(rows),
+            pairs=replace(pairs, groups=groups, files=()),
             embedded=embedded,
             mean_cosine=None,
             listed=None,

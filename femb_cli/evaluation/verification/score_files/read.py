@@ -56,8 +56,9 @@ def read_score_table(path: Path, layout: TableLayout) -> ScoreTable:
         FembError: a line is damaged; the message names it.
     """
     roles = layout.roles
-    kept = {role: [] for role in ("ref", "probe", "ref_subject", "probe_subject") if role in roles}
-    names: dict[str, list[str]] = kept
+    names: dict[str, list[str]] = {
+        role: [] for role in ("ref", "probe", "ref_subject", "probe_subject") if role in roles
+    }
     scores: list[NDArray[np.float64]] = []
     genuine: list[NDArray[np.bool_]] = []
     folds: list[NDArray[np.int64]] = []
