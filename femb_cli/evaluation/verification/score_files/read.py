@@ -23,6 +23,7 @@ from femb_cli.text import shown
 
 MOST_NAMED = 1_000_000
 """With more scores than this, the names of the images are not kept: only intervals over subjects need them."""
+_NAMES = ("ref", "probe", "ref_subject", "probe_subject")
 _BLOCK_BYTES = 1 << 22
 _MISSING = ("", "nan", "NaN", "NAN", "NA", "N/A", "null", "None")
 
@@ -72,10 +73,12 @@ def read_score_table(path: Path, layout: TableLayout) -> ScoreTable:
             if of_batch is not None:
                 genuine.append(of_batch)
             if "fold" in roles:
+                if columns["fold"].null_count:
+                    raise _BadCell
                 folds.append(_numbers(pc.cast(columns["fold"], pa.int64())))
             count += len(batch)
             names = _with_names(names, columns) if count <= MOST_NAMED else {}
-    except (pa.ArrowInvalid, _BadCell) as error:
+    except (pa.ArrowException, _BadCell) as error:
         raise _damaged_line(path, layout) from error
     if not count:
         raise FembError(f"{path} has no scores")
@@ -96,7 +99,7 @@ def read_score_table(path: Path, layout: TableLayout) -> ScoreTable:
 
 
 class _BadCell(Exception):
-    """A flag is none."""
+    """A flag or a fold is none."""
 
 
 def _batches(path: Path, layout: TableLayout) -> Iterator[pa.RecordBatch]:
