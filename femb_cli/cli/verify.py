@@ -36,7 +36,9 @@ def verify(
     pairs: Annotated[
         list[Path] | None,
         typer.Option(
-            "--pairs", help="Your own pair list: LFW's format, or a table of two images and a flag; repeatable."
+            "--pairs",
+            metavar="FILE",
+            help="Your own list: LFW's, or a table of two images and a flag; repeatable.",
         ),
     ] = None,
     images: Annotated[
@@ -46,33 +48,45 @@ def verify(
         str | None,
         typer.Option(
             "--columns",
-            metavar="ROLE=COLUMN,...",
-            help="Which columns of --pairs or --scores are what, by name or number: ref=img1,probe=img2,mated=same.",
+            metavar="ROLE=COLUMN",
+            help="Columns of --pairs or --scores: ref=img1,probe=img2,mated=4.",
         ),
     ] = None,
     on_missing: Annotated[
         Literal["error", "nan"] | None,
-        typer.Option("--on-missing", help="A missing image is an error, or its pairs are left out and counted (nan)."),
+        typer.Option("--on-missing", help="nan: leave out and count the pairs of missing images."),
     ] = None,
     scores: Annotated[
         list[Path] | None,
         typer.Option(
-            "--scores", metavar="FILE", help="Scores of another program, instead of pairs and images; repeatable."
+            "--scores",
+            rich_help_panel="Scores",
+            metavar="FILE",
+            help="Scores of another program; repeatable.",
         ),
     ] = None,
     impostor_scores: Annotated[
         Path | None,
-        typer.Option("--impostor-scores", metavar="FILE", help="The impostor scores, if --scores are genuine ones."),
+        typer.Option(
+            "--impostor-scores",
+            rich_help_panel="Scores",
+            metavar="FILE",
+            help="The impostor scores, if --scores are genuine ones.",
+        ),
     ] = None,
     distances: Annotated[
-        bool, typer.Option("--distances", help="The scores are distances: a small one means alike.")
+        bool,
+        typer.Option(
+            "--distances", rich_help_panel="Scores", help="The scores are distances: a small one means alike."
+        ),
     ] = False,
     write_scores: Annotated[
         Path | None,
         typer.Option(
             "--write-scores",
+            rich_help_panel="Scores",
             metavar="FILE",
-            help="Write the score of each pair as ref;probe;mated;score, also of a list without labels.",
+            help="Write ref;probe;mated;score for each pair.",
         ),
     ] = None,
     embeddings: Annotated[
@@ -80,12 +94,18 @@ def verify(
     ] = None,
     templates: Annotated[
         Path | None,
-        typer.Option("--templates", metavar="DIR", help="Lists of IJB-B or IJB-C, to score templates of their images."),
+        typer.Option(
+            "--templates",
+            rich_help_panel="Templates",
+            metavar="DIR",
+            help="IJB-B or IJB-C: its lists and loose crops.",
+        ),
     ] = None,
     ijb_mode: Annotated[
         str | None,
         typer.Option(
             "--ijb-mode",
+            rich_help_panel="Templates",
             metavar="NxDxFx",
             help="Norm, detector and flip of --templates, 1 or 0 each: N1D1F1 adds the two halves of each row,"
             " N1D1 takes rows of one embedding. Default: N1D1 if femb embed wrote the embeddings, else N1D1F1.",
@@ -168,7 +188,6 @@ def verify(
       femb verify --scores scores.csv --report report/
       femb verify --scores genuine.txt --impostor-scores impostor.txt --distances
       femb verify --templates IJBC --model a
-      femb verify --templates IJBC --embeddings features.npy --ijb-mode N1D1F1
       femb verify --dataset lfw --model a --store-threshold 1e-3
     """
     from femb_cli.files import refuse_existing

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from femb_cli.data.files.naming import has_image_ending
 from femb_cli.evaluation.verification.pair_formats.columns import (
@@ -30,6 +30,7 @@ class TableLayout:
         roles: the column of each role that the table has, see `ROLES`.
         both: columns that say the same of both images: what they say, and both columns.
         is_guessed: whether the columns have other names than femb's own, so that the user should be told.
+        is_unlabelled: whether the user says that no column is a flag.
     """
 
     delimiter: str
@@ -38,6 +39,7 @@ class TableLayout:
     roles: Mapping[str, int]
     both: tuple[tuple[str, int, int], ...] = ()
     is_guessed: bool = False
+    is_unlabelled: bool = False
 
     @property
     def others(self) -> list[int]:
@@ -71,7 +73,7 @@ def find_layout(lines: Sequence[str], needed: Collection[str], choice: ColumnCho
         for delimiter, rows in tables:
             layout = read(delimiter, rows, choice, needs_score="score" in needed)
             if layout is not None and set(needed) <= set(layout.roles):
-                return layout
+                return replace(layout, is_unlabelled=choice.columns.get("mated") == "")
     for _, rows in tables:
         if choice.columns and len(rows) > 1:
             # The user has named columns: say which of them are missing.

@@ -64,10 +64,10 @@ def read_table(lines: Sequence[str], layout: TableLayout, paths: ImagePaths) -> 
     numbers = [number for number, _ in rows]
     sides = [[*map(paths.read, numbers, cells[role])] for role in ("ref", "probe")]
     subjects, contradiction = _subjects(path, numbers, cells, layout)
-    by_folder = not {"mated", "impostor"} & set(roles) and subjects is None and not layout.header_lines
+    by_folder = len(layout.columns) == 2 and not layout.header_lines and not layout.is_unlabelled
     genuine = _genuine(path, numbers, cells, subjects)
-    if genuine is None and by_folder and len(layout.columns) == 2:
-        genuine = [_folder(path, *one) == _folder(path, *two) for one, two in _with_numbers(numbers, sides)]
+    if genuine is None and by_folder and all("/" in name for side in sides for name in side):
+        genuine = [_folder(left) == _folder(right) for left, right in zip(*sides, strict=True)]
     folds = _folds(path, numbers, cells["fold"]) if "fold" in cells else None
     pairs = [
         PairLine(
@@ -81,7 +81,7 @@ def read_table(lines: Sequence[str], layout: TableLayout, paths: ImagePaths) -> 
         for index, (left, right) in enumerate(zip(*sides, strict=True))
     ]
     groups = _groups([row for _, row in rows], layout)
-    note = _note(layout, groups, contradiction, by_folder=genuine is not None and "mated" not in roles and by_folder)
+    note = _note(layout, groups, contradiction, by_folder=genuine is not None and by_folder)
     return Table(pairs, groups, genuine is not None, note)
 
 
@@ -162,21 +162,9 @@ def _folds(path: Path, numbers: Sequence[int], cells: Sequence[str]) -> list[int
     return [int(cell.partition(".")[0]) for cell in cells]
 
 
-def _with_numbers(
-    numbers: Sequence[int], sides: Sequence[Sequence[str]]
-) -> Iterator[tuple[tuple[int, str], tuple[int, str]]]:
-    for number, left, right in zip(numbers, *sides, strict=True):
-        yield (number, left), (number, right)
-
-
-def _folder(path: Path, line: int, name: str) -> str:
+def _folder(name: str) -> str:
     """The folder of an image, which is taken as the person."""
-    folder, slash, _ = name.rpartition("/")
-    if not slash:
-        raise damaged(
-            path, line, f"no third column says whether the pair is genuine, and {shorten(name)} has no folder"
-        )
-    return folder
+    return name.rpartition("/")[0]
 
 
 def _groups(rows: Sequence[Sequence[str]], layout: TableLayout) -> dict[str, tuple[str, ...]]:
