@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from femb_cli.cli.output import Output, percent
+from femb_cli.cli.output import Output, format_table, percent
+from femb_cli.cli.scores import say_thresholds
 
 if TYPE_CHECKING:
     from femb_cli.evaluation.metrics.intervals import Interval
@@ -45,6 +46,7 @@ def show_verifications(
     _warn(output, results)
     confidences = _confidences(results) if intervals or report is not None else []
     _show_table(output, results, confidences if intervals else [])
+    say_thresholds(results, output)
     if report is not None:
         _write_report(report, results, confidences, quality, overwrite=overwrite)
         output.say(f"report: {report / 'report.html'}")
@@ -59,7 +61,31 @@ def show_templates(output: Output, result: "TemplateVerification") -> None:
         ("TPR at the nearest FPR", *(percent(rate) for rate in metrics.official_tpr_at_fpr.values())),
         ("TAR at FAR", *(percent(rate) for rate in metrics.tar_at_far.values())),
     ]
-    output.table(result.to_json(), columns, rows)
+    tables = [format_table(columns, rows)]
+    if result.identification:
+        tables.append(format_table(*_identification_table(result)))
+    output.result(result.to_json(), "\n\n".join(tables))
+
+
+def _identification_table(result: "TemplateVerification") -> tuple[Sequence[str], list[Sequence[str]]]:
+    """The columns and rows of the search of probes in galleries."""
+    first = result.identification[0]
+    columns = (
+        "gallery",
+        *("probes", "mated", "templates"),
+        *(f"rank {rank}" for rank in first.rank_rate),
+        *(f"TPIR@FPIR {rate}" for rate in first.tpir_at_fpir),
+    )
+    rows: list[Sequence[str]] = [
+        (
+            each.gallery,
+            *(f"{number:,}" for number in (each.num_probes, each.num_mated, each.num_gallery)),
+            *map(percent, each.rank_rate.values()),
+            *(percent(each.tpir_at_fpir[rate]) if rate in each.tpir_at_fpir else "" for rate in first.tpir_at_fpir),
+        )
+        for each in result.identification
+    ]
+    return columns, rows
 
 
 def _confidences(results: "Sequence[Verification]") -> "list[Confidence]":

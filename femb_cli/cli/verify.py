@@ -1,6 +1,5 @@
 """`femb verify`."""
 
-from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,13 +8,15 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.gates import FnmrLimit, end_if_missed, missed_accuracy, missed_fnmr
 from femb_cli.cli.output import Output
+from femb_cli.cli.scores import column_choice, read_score_files, say_notes, with_figures
 from femb_cli.cli.stored_thresholds import check_model, check_rates, store
+from femb_cli.cli.templates_input import TemplateRequest
 from femb_cli.cli.verification_output import show_templates, show_verifications
+from femb_cli.cli.verify_usage import check_usage
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from femb_cli.evaluation.templates.verify import TemplateVerification
-    from femb_cli.evaluation.verification.result import Verification
+    from femb_cli.evaluation.verification.result import ScoredPairs
     from femb_cli.inference.verify_job import VerifyJob
 
 Flip = Literal["none", "sum"]
@@ -33,22 +34,78 @@ def verify(
         ),
     ] = None,
     pairs: Annotated[
-        Path | None, typer.Option("--pairs", help="Your own pair list: LFW's format, or CSV ref,probe,mated.")
+        list[Path] | None,
+        typer.Option(
+            "--pairs",
+            metavar="FILE",
+            help="Your own list: LFW's, or a table of two images and a flag; repeatable.",
+        ),
     ] = None,
     images: Annotated[
         Path | None, typer.Option("--images", help="Folder, zip or dataset with the images of --pairs.")
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            metavar="ROLE=COLUMN",
+            help="Columns of --pairs or --scores: ref=img1,probe=img2,mated=4.",
+        ),
+    ] = None,
+    on_missing: Annotated[
+        Literal["error", "nan"] | None,
+        typer.Option("--on-missing", help="nan: leave out and count the pairs of missing images."),
+    ] = None,
+    scores: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--scores",
+            rich_help_panel="Scores",
+            metavar="FILE",
+            help="Scores of another program; repeatable.",
+        ),
+    ] = None,
+    impostor_scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--impostor-scores",
+            rich_help_panel="Scores",
+            metavar="FILE",
+            help="The impostor scores, if --scores are genuine ones.",
+        ),
+    ] = None,
+    distances: Annotated[
+        bool,
+        typer.Option(
+            "--distances", rich_help_panel="Scores", help="The scores are distances: a small one means alike."
+        ),
+    ] = False,
+    write_scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-scores",
+            rich_help_panel="Scores",
+            metavar="FILE",
+            help="Write ref;probe;mated;score for each pair.",
+        ),
     ] = None,
     embeddings: Annotated[
         Path | None, typer.Option("--embeddings", help="A file that femb embed wrote, instead of images.")
     ] = None,
     templates: Annotated[
         Path | None,
-        typer.Option("--templates", metavar="DIR", help="Lists of IJB-B or IJB-C, to score templates of --embeddings."),
+        typer.Option(
+            "--templates",
+            rich_help_panel="Templates",
+            metavar="DIR",
+            help="IJB-B or IJB-C: its lists and loose crops.",
+        ),
     ] = None,
     ijb_mode: Annotated[
         str | None,
         typer.Option(
             "--ijb-mode",
+            rich_help_panel="Templates",
             metavar="NxDxFx",
             help="Norm, detector and flip of --templates, 1 or 0 each: N1D1F1 adds the two halves of each row,"
             " N1D1 takes rows of one embedding. Default: N1D1 if femb embed wrote the embeddings, else N1D1F1.",
@@ -127,30 +184,41 @@ def verify(
       femb verify --dataset cfp_fp --dataset agedb_30 --data-dir faces_emore/
       femb verify --pairs pairs.csv --images photos/ --intervals --report report/
       femb verify --pairs pairs.txt --embeddings embeddings.npy --protocol exact --max-fnmr 0.05@1e-3
-      femb verify --templates IJBC --embeddings features.npy --ijb-mode N1D1F1
+      femb verify --pairs pairs.csv --images photos/ --on-missing nan --write-scores scores.csv
+      femb verify --scores scores.csv --report report/
+      femb verify --scores genuine.txt --impostor-scores impostor.txt --distances
+      femb verify --templates IJBC --model a
       femb verify --dataset lfw --model a --store-threshold 1e-3
     """
     from femb_cli.files import refuse_existing
 
     output = Output(json=json, quiet=quiet)
-    check_usage({name for name, value in context.params.items() if value not in (None, (), [])})
+    check_usage({name for name, value in context.params.items() if value not in (None, (), [], False)})
     fnmr_limit = None if max_fnmr is None else FnmrLimit.parse(max_fnmr)
-    if templates is not None and embeddings is not None:
-        result = _verify_templates(templates, embeddings, ijb_mode)
-        _say_if_unknown(result, output)
-        show_templates(output, result)
-        end_if_missed(missed_fnmr([result], fnmr_limit), output)
+    if templates is not None:
+        request = TemplateRequest(templates, embeddings, images, ijb_mode, flip, processes, gpus)
+        if embeddings is None:
+            output.load_libraries()
+        result = request.verify(model, device, output, batch_size=batch_size, exact=exact, use_cache=use_cache)
+        if result is not None:
+            show_templates(output, result)
+            end_if_missed(missed_fnmr([result], fnmr_limit), output)
         return
-    check_rates(store_threshold, models=model, datasets=dataset)
-    if report is not None:
-        refuse_existing(report, overwrite=overwrite)
+    check_rates(store_threshold, models=model, datasets=[*(dataset or ()), *map(str, pairs or ())])
+    for path in (report, write_scores):
+        if path is not None:
+            refuse_existing(path, overwrite=overwrite)
     num_processes = processes or gpus or 1
     if num_processes > 1 and not use_cache:
         raise UsageError("--no-cache needs one process", hint="several processes share embeddings through the cache")
+    if write_scores is not None and max(len(model or ()), len(dataset or ()), len(scores or ())) > 1:
+        raise UsageError("--write-scores takes one model and one list", hint="call femb verify once for each")
     measured = None
-    if pairs is not None and embeddings is not None:
-        results = [_verify_embeddings(pairs, embeddings, protocol)]
-        _say_if_unknown(results[0], output)
+    if scores:
+        scored = read_score_files(scores, impostor_scores, columns, protocol, output, are_distances=distances)
+    elif pairs and embeddings is not None:
+        scored = _score_embeddings(pairs, embeddings, protocol, columns, allow_missing=on_missing == "nan")
+        say_notes([each.pairs for each in scored], output)
     else:
         output.load_libraries()
         from femb_cli.checkpoints.runs import runs_folder
@@ -160,7 +228,7 @@ def verify(
 
         job = VerifyJob(
             datasets=tuple(dataset or (DEFAULT_BENCHMARK,)),
-            pairs=pairs,
+            pairs=tuple(pairs or ()),
             images=images,
             data_dir=data_dir,
             models=tuple(model or ()),
@@ -172,10 +240,17 @@ def verify(
             exact=exact,
             use_cache=use_cache,
             device=device,
+            columns=column_choice(columns),
+            allow_missing=on_missing == "nan",
         )
         if store_threshold:
             measured = check_model(job, store_threshold, overwrite=overwrite)
-        results = _verify_images(job, num_processes, gpus, output)
+        scored = _score_images(job, num_processes, gpus, output, needs_labels=write_scores is None)
+    if not scored:
+        return
+    results = with_figures(scored, write_scores, output, overwrite=overwrite)
+    if embeddings is not None:
+        _say_if_unknown(scored[0], output)
     if results:
         show_verifications(output, results, intervals=intervals, report=report, quality=quality, overwrite=overwrite)
         if measured is not None and store_threshold:
@@ -183,71 +258,35 @@ def verify(
         end_if_missed([*missed_accuracy(results, min_accuracy), *missed_fnmr(results, fnmr_limit)], output)
 
 
-def check_usage(given: Set[str]) -> None:
-    """Refuse options that exclude each other.
-
-    Args:
-        given: names of the parameters of `verify` that have a value.
-
-    Raises:
-        UsageError: two options exclude each other, or one lacks the other that it needs.
-    """
-    if "templates" in given:
-        _check_template_usage(given)
-        return
-    if {"dataset", "pairs"} <= given:
-        raise UsageError("--dataset and --pairs exclude each other", hint="choose a benchmark or your own pair list")
-    if "pairs" in given and ("images" in given) == ("embeddings" in given):
-        raise UsageError("--pairs needs either --images or --embeddings")
-    if "pairs" not in given and given & {"images", "embeddings"}:
-        raise UsageError("--images and --embeddings need --pairs", hint="--pairs FILE names the pair list")
-    if {"embeddings", "store_threshold"} <= given:
-        raise UsageError("--store-threshold needs a model", hint="verify the model on --images instead of --embeddings")
-    if {"embeddings", "model"} <= given:
-        raise UsageError("--embeddings and --model exclude each other", hint="a model is used with --images")
-    if "ijb_mode" in given:
-        raise UsageError("--ijb-mode needs --templates")
-
-
-def _check_template_usage(given: Set[str]) -> None:
-    if "embeddings" not in given:
-        raise UsageError("--templates needs --embeddings", hint="first embed the images with femb embed")
-    if given & {"dataset", "pairs", "images", "model", "flip", "protocol", "report", "min_accuracy", "store_threshold"}:
-        raise UsageError(
-            "--templates can only be combined with --embeddings, --ijb-mode and --max-fnmr",
-            hint="templates have no folds, so there is no accuracy; their embeddings replace the model",
-        )
-
-
-def _verify_templates(directory: Path, embeddings: Path, ijb_mode: str | None) -> "TemplateVerification":
-    """Verify templates from a file of embeddings."""
-    from femb_cli.evaluation.templates.mode import TemplateMode
-    from femb_cli.evaluation.templates.verify import verify_templates
-
-    mode = None if ijb_mode is None else TemplateMode.parse(ijb_mode)
-    return verify_templates(directory, embeddings, mode)
-
-
-def _verify_embeddings(pairs: Path, embeddings: Path, protocol: Protocol | None) -> "Verification":
-    """Verify a file of embeddings, without loading torch."""
+def _score_embeddings(
+    lists: list[Path], embeddings: Path, protocol: Protocol | None, columns: str | None, *, allow_missing: bool
+) -> "list[ScoredPairs]":
+    """Score a file of embeddings, without loading torch."""
     from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
-    from femb_cli.evaluation.verification.result import verify_embeddings
+    from femb_cli.evaluation.verification.pair_file import read_pairs
+    from femb_cli.evaluation.verification.pairs import join_lists
+    from femb_cli.evaluation.verification.result import score_embeddings
 
-    return verify_embeddings(pairs, embeddings, protocol or DEFAULT_PROTOCOL)
+    choice = column_choice(columns)
+    pairs = join_lists([read_pairs(path, None, choice) for path in lists])
+    return [score_embeddings(pairs, embeddings, protocol or DEFAULT_PROTOCOL, allow_missing=allow_missing)]
 
 
-def _say_if_unknown(result: "Verification | TemplateVerification", output: Output) -> None:
+def _say_if_unknown(result: "ScoredPairs", output: Output) -> None:
     """Say so if a file of embeddings does not say which model they come from."""
     if result.description is None:
         output.say(f"nothing is known about the model of {result.embeddings_file}")
 
 
-def _verify_images(job: "VerifyJob", num_processes: int, gpus: int | None, output: Output) -> "list[Verification]":
-    """Verify models on images; several processes embed them and share their embeddings through the cache.
+def _score_images(
+    job: "VerifyJob", num_processes: int, gpus: int | None, output: Output, *, needs_labels: bool
+) -> "list[ScoredPairs]":
+    """Score models on images; several processes embed them and share their embeddings through the cache.
 
     Returns:
         The results on the main process; none on others.
     """
+    from femb_cli.evaluation.verification.result import unlabelled
     from femb_cli.inference.verify_job import cache_embeddings
     from femb_cli.runtime.devices import check_devices
     from femb_cli.runtime.launch import launch, on_main_process
@@ -259,8 +298,12 @@ def _verify_images(job: "VerifyJob", num_processes: int, gpus: int | None, outpu
         on_main_process(lambda: len(job.open_pair_sets(output.say)), job.device)
     with output.progress("preparing") as progress:
         pair_sets = job.open_pair_sets(output.say, progress)
+    say_notes([each.pairs for each in pair_sets], output)
+    for pair_set in pair_sets:
+        if needs_labels and not pair_set.pairs.is_labelled:
+            raise unlabelled(pair_set.pairs)
     if num_processes > 1 and not inside_launcher():
         output.say(f"embedding on {num_processes} processes")
         launch(cache_embeddings, num_processes, job)
-    results = job.run(pair_sets, output.progress, output.say)
-    return results if is_main_process() else []
+    scored = job.score(pair_sets, output.progress, output.say)
+    return scored if is_main_process() else []

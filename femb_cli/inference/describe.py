@@ -10,6 +10,7 @@ from femb_cli import __version__
 from femb_cli.data.source import ImageSource
 from femb_cli.evaluation.embeddings.description import Description
 from femb_cli.faces.aligned_source import AlignedFaces
+from femb_cli.faces.landmark_crops import LandmarkCrops
 from femb_cli.inference.embedder import Embedder
 
 _ROWS_AT_ONCE = 1 << 16
@@ -20,7 +21,7 @@ AS_GIVEN = "as given"
 
 def alignment_of(source: ImageSource | None) -> str:
     """Return how the faces of a source were aligned; of an unknown source, that they were taken as given."""
-    return source.alignment if isinstance(source, AlignedFaces) else AS_GIVEN
+    return source.alignment if isinstance(source, AlignedFaces | LandmarkCrops) else AS_GIVEN
 
 
 def describe(

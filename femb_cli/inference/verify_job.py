@@ -9,12 +9,13 @@ import numpy as np
 
 from femb_cli.checkpoints.runs import newest_finished_run
 from femb_cli.errors import FembError
-from femb_cli.evaluation.verification.open import PairSet, open_benchmark, open_pairs
-from femb_cli.evaluation.verification.result import Verification
+from femb_cli.evaluation.verification.open import PairSet, open_benchmark, open_pair_lists
+from femb_cli.evaluation.verification.pair_formats.columns import NO_CHOICE, ColumnChoice
+from femb_cli.evaluation.verification.result import ScoredPairs, Verification, with_metrics
 from femb_cli.inference.align import Alignment, align_source, survey_source
 from femb_cli.inference.embedder import Embedder, load_embedder
 from femb_cli.inference.image_warnings import image_warnings
-from femb_cli.inference.verify import Flip, verify
+from femb_cli.inference.verify import Flip, score
 from femb_cli.progress import Progress, Say, silent
 from femb_cli.runtime.devices import join_process_group
 
@@ -27,7 +28,7 @@ class VerifyJob:
     """The models, and the benchmarks or the pair list with its images; see `femb verify --help`."""
 
     datasets: tuple[str, ...]
-    pairs: Path | None
+    pairs: tuple[Path, ...]
     images: Path | None
     data_dir: Path | None
     models: tuple[Path, ...]
@@ -39,18 +40,24 @@ class VerifyJob:
     exact: bool
     use_cache: bool
     device: str | None
+    columns: ColumnChoice = NO_CHOICE
+    allow_missing: bool = False
 
     def open_pair_sets(self, say: Say, progress: Progress | None = None) -> list[PairSet]:
         """Open the pair list, or all benchmarks; `open_benchmark` downloads or draws them if needed."""
-        if self.pairs is not None and self.images is not None:
-            return [open_pairs(self.pairs, self.images, self.protocol)]
+        if self.pairs and self.images is not None:
+            return [open_pair_lists(self.pairs, self.images, self.protocol, self.columns)]
         return [
             open_benchmark(name, self.data_dir, say=say, progress=progress, protocol=self.protocol)
             for name in self.datasets
         ]
 
     def run(self, pair_sets: list[PairSet], show_progress: ShowProgress, say: Say = silent) -> list[Verification]:
-        """Verify every model (or the newest finished run) on every pair set.
+        """Verify every model (or the newest finished run) on every pair set; arguments as `score`."""
+        return [with_metrics(scored) for scored in self.score(pair_sets, show_progress, say)]
+
+    def score(self, pair_sets: list[PairSet], show_progress: ShowProgress, say: Say = silent) -> list[ScoredPairs]:
+        """Score every pair set with every model, or with the newest finished run.
 
         Args:
             pair_sets: the pair sets.
@@ -65,12 +72,13 @@ class VerifyJob:
                     aligned = self._align(pair_set, embedder, say, progress)
                 with show_progress(f"{pair_set.name} with {path}") as progress:
                     results.append(
-                        verify(
+                        score(
                             embedder,
                             aligned,
                             flip=self.flip,
                             batch_size=self.batch_size,
                             use_cache=self.use_cache,
+                            allow_missing=self.allow_missing,
                             progress=progress,
                         )
                     )
@@ -82,7 +90,9 @@ class VerifyJob:
         Raises:
             FembError: no face is found in a photo, or it cannot be read.
         """
-        used_N = np.unique(np.concatenate(pair_set.pairs.indices(pair_set.images.names)))
+        places = pair_set.pairs.indices(pair_set.images.names, allow_missing=self.allow_missing)
+        used_N = np.unique(np.concatenate(places))
+        used_N = used_N[used_N >= 0]
         input_size = embedder.preprocessing.input_size
         survey = survey_source(pair_set.images, self.alignment, input_size=input_size, rows_N=used_N)
         if survey.note:
@@ -90,16 +100,18 @@ class VerifyJob:
         for warning in image_warnings(embedder.card, survey, [pair_set.images.path]):
             say(f"warning: {pair_set.name}: {warning}")
         aligned = align_source(survey, progress=progress)
-        if aligned.without_face:
+        if aligned.without_face and not self.allow_missing:
             raise FembError(
                 f"no face was found in {len(aligned.without_face):,} of {aligned.num_photos:,} photos of"
                 f" {pair_set.name}, the first is {aligned.without_face[0]!r}",
-                hint="leave their pairs out, or align the faces by hand and give them as images of 112 x 112 pixels",
+                hint="--on-missing nan leaves their pairs out; or align the faces by hand, as images of 112 x 112",
             )
+        if aligned.without_face:
+            say(f"warning: {pair_set.name}: no face in {len(aligned.without_face):,} of {aligned.num_photos:,} photos")
         return replace(pair_set, images=aligned.source) if aligned.num_photos else pair_set
 
 
 def cache_embeddings(job: VerifyJob) -> None:
     """Run a job on each of several processes, so that its embeddings are in the cache for the process that reports."""
     join_process_group(job.device)
-    job.run(job.open_pair_sets(silent), lambda label: nullcontext())
+    job.score(job.open_pair_sets(silent), lambda label: nullcontext())

@@ -22,7 +22,7 @@ def job(trained, tmp_path, monkeypatch) -> VerifyJob:
     pairs.write_text("\n".join(["ref,probe,mated", *lines, f"{names[1]},{names[3]},0"]) + "\n")
     return VerifyJob(
         datasets=(),
-        pairs=pairs,
+        pairs=(pairs,),
         images=trained / "samples",
         data_dir=None,
         models=(trained, trained),

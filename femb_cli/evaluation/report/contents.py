@@ -99,12 +99,12 @@ def report_contents(result: Verification, confidence: Confidence, quality_file: 
     """
     scores_N, genuine_N = result.scores_N, result.genuine_N
     quality_N, quality = _pair_quality(result, quality_file)
-    groupings = {**result.pairs.groups, quality: quantile_bins(quality_N)}
+    groupings = {**result.pairs.groups, **({} if quality_N is None else {quality: quantile_bins(quality_N)})}
     hardest = np.concatenate(hardest_pairs(scores_N, genuine_N))
     return ReportContents(
         confidence=confidence,
         quality=quality,
-        discard=discard_curve(scores_N, genuine_N, quality_N, fmr=_FMR),
+        discard=None if quality_N is None else discard_curve(scores_N, genuine_N, quality_N, fmr=_FMR),
         groups=[
             compare_groups(scores_N, genuine_N, labels_N, grouping=grouping, far=_FMR)
             for grouping, labels_N in groupings.items()
@@ -124,10 +124,12 @@ def _quality_warnings(result: Verification, quality_file: Path | None) -> tuple[
     )
 
 
-def _pair_quality(result: Verification, quality_file: Path | None) -> tuple[NDArray[np.float64], str]:
-    """The quality of each pair (N,), and what measures it."""
+def _pair_quality(result: Verification, quality_file: Path | None) -> tuple[NDArray[np.float64] | None, str]:
+    """The quality of each pair (N,), and what measures it; None if nothing does."""
     if quality_file is not None:
         return quality_of_pairs(read_quality_scores(quality_file), result.pairs), quality_file.name
     embedded = result.embedded
+    if embedded is None:
+        return None, ""
     magnitude_N = pair_quality(magnitudes(embedded.embeddings_ND), embedded.left_P, embedded.right_P)
     return magnitude_N, "magnitude of the embedding"

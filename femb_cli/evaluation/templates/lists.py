@@ -67,8 +67,36 @@ def read_templates(directory: Path) -> TemplateList:
     )
 
 
-def rows_of_images(wanted: Sequence[str], names: Sequence[str]) -> NDArray[np.int64]:
-    """Find images among the names of embeddings, by the file name without folders and file ending.
+def read_landmarks(directory: Path) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    """Read the images of a template benchmark and the landmarks of their faces.
+
+    Args:
+        directory: as of `read_templates`.
+
+    Returns:
+        The file name of each image, once, and x and y of its five landmarks, float32 (N, 5, 2): the left eye, the right
+        eye (as seen in the image), the nose, the left and the right corner of the mouth.
+
+    Raises:
+        FembError: the list is missing or damaged, or gives an image twice with other landmarks.
+    """
+    path = _list_file(directory, "*_name_5pts_score.txt")
+    names = _names(path, num_columns=12)
+    landmarks_N52 = _numbers(path, np.float32, columns=tuple(range(1, 11))).reshape(-1, 5, 2)
+    first: dict[str, int] = {}
+    for place, name in enumerate(names):
+        if not np.array_equal(landmarks_N52[first.setdefault(name, place)], landmarks_N52[place]):
+            raise FembError(f"{path}, line {place + 1}: {name} is listed before with other landmarks")
+    return tuple(first), landmarks_N52[list(first.values())]
+
+
+def rows_of_images(wanted: Sequence[str], names: Sequence[str], *, of: str = "embedding") -> NDArray[np.int64]:
+    """Find images among the names of embeddings or images, by the file name without folders and file ending.
+
+    Args:
+        wanted: file names.
+        names: the names to find them in.
+        of: what the names are of, for errors.
 
     Returns:
         Place in `names` of each wanted image, int64.
@@ -85,8 +113,8 @@ def rows_of_images(wanted: Sequence[str], names: Sequence[str]) -> NDArray[np.in
     missing = [name for name in wanted if PurePosixPath(name).stem not in places]
     if missing:
         raise FembError(
-            f"no embedding of image {missing[0]!r} ({len(missing)} of {len(wanted)} images are missing)",
-            hint="embed all images of the benchmark",
+            f"no {of} of {missing[0]!r} ({len(missing)} of {len(wanted)} images are missing)",
+            hint="embed all images of the benchmark" if of == "embedding" else "--images DIR names their folder",
         )
     return np.array([places[PurePosixPath(name).stem] for name in wanted], dtype=np.int64)
 

@@ -15,10 +15,12 @@ from femb_cli.evaluation.embeddings.contents import Contents
 from femb_cli.evaluation.embeddings.description import Description
 from femb_cli.evaluation.embeddings.read import read_contents
 from femb_cli.evaluation.templates.features import template_features, template_rows
+from femb_cli.evaluation.templates.identification import TemplateIdentification, identify_templates
 from femb_cli.evaluation.templates.lists import TemplateList, read_templates, rows_of_images
 from femb_cli.evaluation.templates.metrics import TemplateMetrics, template_metrics
 from femb_cli.evaluation.templates.mode import TemplateMode
 from femb_cli.evaluation.templates.scores import template_scores
+from femb_cli.evaluation.templates.subjects import find_galleries_and_probes
 
 _LEAST_AGREEMENT = 0.2
 """Mean cosine between embeddings of images and of their mirror images; in practice it is far higher."""
@@ -37,6 +39,7 @@ class TemplateVerification:
         embeddings_file: the file of the embeddings.
         description: what this file says about its network; None if it says nothing.
         warnings: problems of the embeddings, one sentence each.
+        identification: the rates of a search of probes in galleries, if the benchmark has lists of them.
     """
 
     benchmark: str
@@ -47,14 +50,17 @@ class TemplateVerification:
     embeddings_file: Path
     description: Description | None = None
     warnings: tuple[str, ...] = ()
+    identification: tuple[TemplateIdentification, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the metrics with the benchmark, the model and the file, as plain values."""
+        identification = [each.to_json() for each in self.identification]
         return {
             "benchmark": self.benchmark,
             "model": self.model,
             "embeddings": str(self.embeddings_file),
             **self.metrics.to_json(),
+            **({"identification": identification} if identification else {}),
         }
 
 
@@ -72,6 +78,7 @@ def verify_templates(directory: Path, embeddings_file: Path, mode: TemplateMode 
         FembError: files are missing or damaged, or do not belong together.
     """
     templates = read_templates(directory)
+    searched = find_galleries_and_probes(directory)
     stored = read_contents(embeddings_file, mmap_mode="r")
     rows_RD, row_N = stored.rows_ND, _rows_of_images(embeddings_file, stored, templates)
     mode = mode or TemplateMode(flip=None if stored.names is not None else True)
@@ -82,6 +89,10 @@ def verify_templates(directory: Path, embeddings_file: Path, mode: TemplateMode 
     )
     left_P, right_P = (template_rows(numbers_T, numbers) for numbers in (templates.left_P, templates.right_P))
     genuine_P, num_images = templates.genuine_P, len(templates.names)
+    identification: tuple[TemplateIdentification, ...] = ()
+    if searched is not None:
+        galleries, probes = searched
+        identification = tuple(identify_templates(numbers_T, features_TD, probes, galleries))
     # Free the numbers of millions of pairs before their scores need the memory.
     del templates
     # In float64, because float32 makes ties among millions of impostor scores. Ties add corners to the curve, and the
@@ -97,6 +108,7 @@ def verify_templates(directory: Path, embeddings_file: Path, mode: TemplateMode 
         embeddings_file=embeddings_file,
         description=description,
         warnings=_warnings_about_halves(rows_RD, mode),
+        identification=identification,
     )
 
 

@@ -46,4 +46,4 @@ def _repeated(left_N: NDArray[np.int64], right_N: NDArray[np.int64]) -> NDArray[
 
 def _place(pairs: PairList, row: int) -> str:
     """File, line and images of a pair."""
-    return f"{pairs.path}, line {pairs.lines_N[row]} ({pairs.left[row]}, {pairs.right[row]})"
+    return f"{pairs.place(row)} ({pairs.left[row]}, {pairs.right[row]})"

@@ -1,5 +1,6 @@
 """Open what a model is verified on: a benchmark by name or path, or a pair list with a source of images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
 from femb_cli.evaluation.verification.benchmark_files import files_in, find_set_file, locate
 from femb_cli.evaluation.verification.benchmarks import BENCHMARKS, find_benchmark
 from femb_cli.evaluation.verification.pair_file import read_pairs
-from femb_cli.evaluation.verification.pairs import PairList
+from femb_cli.evaluation.verification.pair_formats.columns import NO_CHOICE, ColumnChoice
+from femb_cli.evaluation.verification.pairs import PairList, join_lists
 from femb_cli.files import cache_folder, exists, file_sha256, one_at_a_time
 from femb_cli.progress import Progress, Say
 
@@ -78,7 +80,25 @@ def open_benchmark(
 
 def open_pairs(pairs: Path, images: Path, protocol: str | None = None) -> PairSet:
     """Open a pair list with a folder, zip or dataset of its images; the protocol is `arcface` if it is None."""
-    return PairSet(pairs.name, pairs.name, read_pairs(pairs), open_source(images), protocol or DEFAULT_PROTOCOL)
+    return open_pair_lists((pairs,), images, protocol)
+
+
+def open_pair_lists(
+    pairs: Sequence[Path], images: Path, protocol: str | None = None, columns: ColumnChoice = NO_CHOICE
+) -> PairSet:
+    """Open one pair list or several of one set, with a folder, zip or dataset of their images.
+
+    Args:
+        pairs: the lists.
+        images: the images.
+        protocol: the protocol of the accuracy; `arcface` if it is None.
+        columns: what the user says about the columns of the lists.
+
+    Raises:
+        FembError: a list or the images cannot be read.
+    """
+    joined = join_lists([read_pairs(path, images, columns) for path in pairs])
+    return PairSet(joined.name, joined.name, joined, open_source(images), protocol or DEFAULT_PROTOCOL)
 
 
 def _directory_or_bin(name: str, data_dir: Path | None) -> Path | None:

@@ -6,8 +6,9 @@ Shape suffix: N pairs.
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from femb_cli.errors import FembError
 
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _FACE_NUMBER = re.compile(r"#\d+$")
+LISTS = "list"
+"""The grouping of pairs that come from several lists, by list."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +27,20 @@ class PairList:
     """Pairs of images, in the order of the file.
 
     Attributes:
-        left: name of the first image of each pair, a path relative to the folder of the images.
+        left: name of the first image of each pair, a path relative to the folder of the images; empty if the file has
+            scores without names.
         right: name of the second image of each pair.
         genuine_N: bool, true if both images show the same person.
         folds_N: int64, fold of each pair, counted from 0.
         lines_N: int64, line of the file that lists each pair, counted from 1.
-        path: the file.
+        path: the file; of several lists, the first.
         groups: for each grouping by name (such as `sex`) the group of each pair (`female`, or `female × male` if the
             two images differ).
         stated_subjects: who the left and the right image of each pair show; None if the file does not say.
+        is_labelled: whether the file says which pairs are genuine; `genuine_N` means nothing if it does not.
+        note: how the file was understood, if that was guessed; else empty.
+        title: what to call the list, if not by its file.
+        files: the file of each pair, if they come from several lists; else empty.
     """
 
     left: tuple[str, ...]
@@ -43,9 +51,18 @@ class PairList:
     path: Path
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stated_subjects: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    is_labelled: bool = True
+    note: str = ""
+    title: str = ""
+    files: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.left)
+        return len(self.genuine_N)
+
+    @property
+    def name(self) -> str:
+        """What to call the list."""
+        return self.title or self.path.name
 
     @property
     def num_folds(self) -> int:
@@ -56,7 +73,34 @@ class PairList:
         """Return the name of every image that is in a pair, once, in sorted order."""
         return sorted({*self.left, *self.right})
 
-    def indices(self, names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def place(self, row: int) -> str:
+        """Return the file and the line of a pair, for messages."""
+        return f"{self.files[row] if self.files else self.path}, line {self.lines_N[row]}"
+
+    def subset(self, rows_M: NDArray[np.int64]) -> "PairList":
+        """Return some of the pairs, with their folds numbered anew."""
+        rows = rows_M.tolist()
+
+        def some(values: Sequence[Any]) -> tuple[Any, ...]:
+            return tuple(values[row] for row in rows) if values else ()
+
+        return replace(
+            self,
+            left=some(self.left),
+            right=some(self.right),
+            genuine_N=self.genuine_N[rows_M],
+            folds_N=np.unique(self.folds_N[rows_M], return_inverse=True)[1],
+            lines_N=self.lines_N[rows_M],
+            groups={name: some(labels) for name, labels in self.groups.items()},
+            stated_subjects=None
+            if self.stated_subjects is None
+            else (some(self.stated_subjects[0]), some(self.stated_subjects[1])),
+            files=some(self.files),
+        )
+
+    def indices(
+        self, names: Sequence[str], *, allow_missing: bool = False
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Find the images of the pairs in a list of image paths.
 
         Paths are compared from their end: extra folders before it and the file ending make no difference, so that
@@ -65,6 +109,7 @@ class PairList:
 
         Args:
             names: image paths, such as the names of embeddings in their order.
+            allow_missing: give a missing image the place -1 instead of failing.
 
         Returns:
             Place in `names` of the left (N,) and right (N,) images, int64.
@@ -74,17 +119,18 @@ class PairList:
         """
         places = _places(self.names(), names)
         missing = {name for name, place in places.items() if place == MISSING}
-        if missing:
+        if missing and not allow_missing:
             line, name = self._first_line_naming(missing)
             raise FembError(
-                f"{self.path}, line {line}: no image {name!r} ({len(missing)} of {len(places)} images are missing)",
-                hint=_hint_of_faces(name, names) or "check that these are the images that the pair file was made for",
+                f"{line}: no image {name!r} ({len(missing)} of {len(places)} images are missing)",
+                hint=_hint_of_faces(name, names)
+                or "check that these are the images that the pair file was made for; --on-missing nan leaves them out",
             )
         ambiguous = {name for name, place in places.items() if place == AMBIGUOUS}
         if ambiguous:
             line, name = self._first_line_naming(ambiguous)
             raise FembError(
-                f"{self.path}, line {line}: cannot tell which image is {name!r} "
+                f"{line}: cannot tell which image is {name!r} "
                 f"(the same holds for {len(ambiguous)} of {len(places)} names)",
                 hint="give the images of one dataset only, with one file per image",
             )
@@ -99,7 +145,7 @@ class PairList:
         folders that are equal in every genuine pair and different in every impostor pair. None if there is no such
         number.
         """
-        if self.stated_subjects is not None:
+        if self.stated_subjects is not None or not self.left:
             return self.stated_subjects
         left, right = ([name.split("/")[:-1] for name in names] for names in (self.left, self.right))
         genuine = self.genuine_N.tolist()
@@ -109,13 +155,59 @@ class PairList:
                 return subjects[0], subjects[1]
         return None
 
-    def _first_line_naming(self, names: Collection[str]) -> tuple[int, str]:
-        """The first line that names one of these images, and that name."""
-        for line, *pair in zip(self.lines_N.tolist(), self.left, self.right, strict=True):
+    def _first_line_naming(self, names: Collection[str]) -> tuple[str, str]:
+        """The file and first line that name one of these images, and that name."""
+        for row, pair in enumerate(zip(self.left, self.right, strict=True)):
             for name in pair:
                 if name in names:
-                    return line, name
+                    return self.place(row), name
         raise AssertionError("the names do not come from this list of pairs")
+
+
+def join_lists(lists: Sequence[PairList]) -> PairList:
+    """Join several lists to one, whose grouping `LISTS` says which list a pair is from; one list stays as it is.
+
+    Every fold has the pairs of this fold of all lists.
+    """
+    if len(lists) == 1:
+        return lists[0]
+    names = _distinct_names([each.path for each in lists])
+    stated = [each.subjects() for each in lists]
+    groups = {name for each in lists for name in each.groups} - {LISTS}
+    return PairList(
+        left=tuple(name for each in lists for name in each.left),
+        right=tuple(name for each in lists for name in each.right),
+        genuine_N=np.concatenate([each.genuine_N for each in lists]),
+        folds_N=np.concatenate([each.folds_N for each in lists]),
+        lines_N=np.concatenate([each.lines_N for each in lists]),
+        path=lists[0].path,
+        groups={
+            LISTS: tuple(name for name, each in zip(names, lists, strict=True) for _ in range(len(each))),
+            **{
+                group: tuple(label for each in lists for label in each.groups.get(group, ("not stated",) * len(each)))
+                for group in sorted(groups)
+            },
+        },
+        stated_subjects=None
+        if any(sides is None for sides in stated)
+        else (
+            tuple(who for sides in stated if sides is not None for who in sides[0]),
+            tuple(who for sides in stated if sides is not None for who in sides[1]),
+        ),
+        is_labelled=all(each.is_labelled for each in lists),
+        note=" | ".join(dict.fromkeys(each.note for each in lists if each.note)),
+        title=f"all {len(lists)} lists",
+        files=tuple(each.path for each in lists for _ in range(len(each))),
+    )
+
+
+def _distinct_names(paths: Sequence[Path]) -> list[str]:
+    """Return the file names of lists, with as many folders as tell them apart."""
+    for depth in range(1, 1 + max(len(path.parts) for path in paths)):
+        names = ["/".join(path.parts[-depth:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{path} ({number})" for number, path in enumerate(paths, start=1)]
 
 
 def distinct_places(names: Sequence[str]) -> list[int]:

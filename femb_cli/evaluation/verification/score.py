@@ -4,7 +4,7 @@ Shape suffixes: N embeddings, D embedding dimension, P pairs.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from femb_cli.errors import FembError
 from femb_cli.evaluation.metrics.checks import check_embeddings
 from femb_cli.evaluation.metrics.protocols import FoldAccuracy, arcface_tar_at_far, fold_accuracy, magface
-from femb_cli.evaluation.metrics.roc import auc, d_prime, equal_error_rate, fnmr_at_fmr, roc_curve, tar_at_far
+from femb_cli.evaluation.metrics.roc import auc, d_prime, equal_error_rate, roc_curve, tar_at_far
 from femb_cli.evaluation.verification.pairs import PairList
 
 _FALSE_ACCEPT_RATES = {"1e-1": 1e-1, "1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4}
@@ -32,6 +32,7 @@ class VerificationMetrics:
         threshold: mean over the folds of the threshold, as a cosine.
         tar_at_far: true accept rate at each false accept rate, with keys such as "1e-3".
         fnmr_at_fmr: 1 - `tar_at_far`.
+        threshold_at_fmr: the threshold of each of these rates, as a cosine.
         eer: mean of FMR and FNMR at the threshold where they are nearest.
         auc: probability that a genuine pair scores higher than an impostor pair.
         d_prime: distance of the two mean scores in units of their spread; None if all genuine scores are equal and all
@@ -41,7 +42,8 @@ class VerificationMetrics:
         protocol: name of the protocol of the accuracy.
         num_folds: number of folds.
         arcface_torch_val_at_far_1e3: arcface_torch's own interpolated TAR at FAR 1e-3, which it calls `val`, with its
-            standard deviation over the folds, `val_std`, and the FAR on the same folds, `far`.
+            standard deviation over the folds, `val_std`, and the FAR on the same folds, `far`; None for scores that
+            are no cosines.
     """
 
     num_pairs: int
@@ -50,6 +52,7 @@ class VerificationMetrics:
     threshold: float
     tar_at_far: dict[str, float]
     fnmr_at_fmr: dict[str, float]
+    threshold_at_fmr: dict[str, float]
     eer: float
     auc: float
     d_prime: float | None
@@ -57,7 +60,12 @@ class VerificationMetrics:
     num_impostor: int
     protocol: str
     num_folds: int
-    arcface_torch_val_at_far_1e3: dict[str, float]
+    arcface_torch_val_at_far_1e3: dict[str, float] | None
+
+    def with_distances(self) -> "VerificationMetrics":
+        """Return the metrics of scores that are distances with the opposite sign: thresholds become distances."""
+        at_fmr = {rate: -threshold for rate, threshold in self.threshold_at_fmr.items()}
+        return replace(self, threshold=-self.threshold, threshold_at_fmr=at_fmr)
 
     def to_json(self) -> dict[str, Any]:
         """Return the metrics as plain numbers, text and objects."""
@@ -134,7 +142,12 @@ def mean_cosine(embedded: EmbeddedPairs) -> float:
 
 
 def score_pairs(
-    scores_P: ArrayLike, pairs: PairList, protocol: str, *, embedded: EmbeddedPairs | None = None
+    scores_P: ArrayLike,
+    pairs: PairList,
+    protocol: str,
+    *,
+    embedded: EmbeddedPairs | None = None,
+    are_cosines: bool = True,
 ) -> VerificationMetrics:
     """Compute all metrics of a list of pairs.
 
@@ -143,20 +156,22 @@ def score_pairs(
         pairs: the pairs, in the same order.
         protocol: how accuracy is measured, one of `PROTOCOL_NAMES`.
         embedded: the embeddings of the pairs; only the protocol `magface` needs them.
+        are_cosines: whether the scores are cosines; arcface_torch's TAR is of cosines only.
 
     Raises:
         FembError: as `roc_curve` and `fold_accuracy`.
     """
     curve = roc_curve(scores_P, pairs.genuine_N)
     folds = accuracy_over_folds(scores_P, pairs, protocol, embedded)
-    official = arcface_tar_at_far(scores_P, pairs.genuine_N, pairs.folds_N)
+    points = {key: tar_at_far(curve, far) for key, far in _FALSE_ACCEPT_RATES.items()}
     return VerificationMetrics(
         num_pairs=len(pairs),
         accuracy=folds.accuracy,
         accuracy_std=folds.accuracy_std,
         threshold=folds.threshold,
-        tar_at_far={key: tar_at_far(curve, far).tar for key, far in _FALSE_ACCEPT_RATES.items()},
-        fnmr_at_fmr={key: fnmr_at_fmr(curve, fmr) for key, fmr in _FALSE_ACCEPT_RATES.items()},
+        tar_at_far={key: point.tar for key, point in points.items()},
+        fnmr_at_fmr={key: 1.0 - point.tar for key, point in points.items()},
+        threshold_at_fmr={key: point.threshold for key, point in points.items()},
         eer=equal_error_rate(curve),
         auc=auc(curve),
         d_prime=d_prime(curve),
@@ -164,8 +179,14 @@ def score_pairs(
         num_impostor=len(curve.impostor_I),
         protocol=protocol,
         num_folds=pairs.num_folds,
-        arcface_torch_val_at_far_1e3={"val": official.tar, "val_std": official.tar_std, "far": official.far},
+        arcface_torch_val_at_far_1e3=_official_tar(scores_P, pairs) if are_cosines else None,
     )
+
+
+def _official_tar(scores_P: ArrayLike, pairs: PairList) -> dict[str, float]:
+    """arcface_torch's TAR at FAR 1e-3, its standard deviation, and the FAR."""
+    official = arcface_tar_at_far(scores_P, pairs.genuine_N, pairs.folds_N)
+    return {"val": official.tar, "val_std": official.tar_std, "far": official.far}
 
 
 def accuracy_over_folds(

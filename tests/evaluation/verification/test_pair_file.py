@@ -76,9 +76,9 @@ def test_a_list_of_one_kind_can_still_be_read(tmp_path):
         ([*CSV, 'a/1.jpg,"a/2.jpg,1'], 6, "not CSV"),
         ([FOLDS[0], "a/1.jpg,a/2.jpg,1,-1"], 2, "`fold` is '-1'"),
         ([*FOLDS, "a/1.jpg,a/2.jpg,1,"], 6, "`fold` is ''"),
-        ([*FOLDS, "a/1.jpg,a/2.jpg,1,1.0"], 6, "`fold` is '1.0'"),
+        ([*FOLDS, "a/1.jpg,a/2.jpg,1,1.5"], 6, "`fold` is '1.5'"),
         ([*FOLDS, "a/1.jpg,a/2.jpg,1,4"], 6, "`fold` is 4, but no pair is in fold 3"),
-        ([FOLDS[0], "a/1.jpg,a/2.jpg,1,1"], 2, "`fold` is 1, but no pair is in fold 0"),
+        ([FOLDS[0], "a/1.jpg,a/2.jpg,1,2"], 2, "`fold` is 2, but no pair is in fold 1"),
     ],
 )
 def test_a_damaged_file_is_refused_with_its_line(tmp_path, lines, line, what):

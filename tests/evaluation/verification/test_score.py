@@ -9,8 +9,8 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.pair_file import read_pairs
 from femb_cli.evaluation.verification.score import EmbeddedPairs, cosine_scores, mean_cosine, score_pairs, xnorm
 
-METRICS = "num_pairs accuracy accuracy_std threshold tar_at_far fnmr_at_fmr eer auc d_prime num_genuine num_impostor "
-METRICS += "protocol num_folds arcface_torch_val_at_far_1e3"
+METRICS = "num_pairs accuracy accuracy_std threshold tar_at_far fnmr_at_fmr threshold_at_fmr eer auc d_prime "
+METRICS += "num_genuine num_impostor protocol num_folds arcface_torch_val_at_far_1e3"
 RATES = ["1e-1", "1e-2", "1e-3", "1e-4"]
 
 
@@ -84,6 +84,7 @@ def test_metrics_are_plain_json(pairs):
     assert json.loads(json.dumps(metrics)) == metrics
     values = [*metrics.values(), *metrics["tar_at_far"].values(), *metrics["fnmr_at_fmr"].values()]
     assert {type(value) for value in values} == {int, float, str, dict}
+    assert list(metrics["threshold_at_fmr"]) == RATES
 
 
 def test_another_number_of_scores_than_pairs_is_refused(pairs):

@@ -2,8 +2,12 @@
 
 The header is `folds<TAB>n`, or `n` for a list without folds. Each fold then has n genuine lines `name n1 n2` and n
 impostor lines `name1 n1 name2 n2`. Image 7 of Ann_Veneman is `Ann_Veneman/Ann_Veneman_0007.jpg`.
+
+RFW's lists have the same lines without a header, and others have them with commas below names of the columns. A pair is
+then genuine if its line names one person.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +34,49 @@ def read_lfw_text(path: Path, lines: Sequence[str]) -> list[PairLine]:
     """
     header = _read_header(path, lines)
     return [_read_pair(path, index, line, header) for index, line in enumerate(lines[1:])]
+
+
+def has_header(line: str) -> bool:
+    """Whether the first line is LFW's header: one or two numbers."""
+    fields = _columns(line)
+    return len(fields) in (1, 2) and all(NUMBER.fullmatch(field) for field in fields)
+
+
+def lines_of_people(lines: Sequence[str]) -> int | None:
+    """Return how many lines above LFW's lines name the columns, 0 or 1; None if a file has no such lines."""
+    for skipped, line in enumerate(lines[:2]):
+        fields = _fields(line)
+        if _is_pair(fields):
+            last = {_fields(each)[-1] for each in lines[skipped:] if _fields(each)}
+            # Three columns of numbers are a table whose last column is a flag: images count from 1.
+            return skipped if "0" not in last or not last <= {"0", "1"} else None
+        if any(NUMBER.fullmatch(field) for field in fields):
+            return None
+    return None
+
+
+def read_people_lines(path: Path, lines: Sequence[str], skipped: int) -> list[PairLine]:
+    """Read LFW's lines without its header, as RFW has them.
+
+    Args:
+        path: the file, for errors.
+        lines: all of its lines, without line ends.
+        skipped: number of lines above that name the columns.
+
+    Raises:
+        FembError: if a line is damaged.
+    """
+    pairs = []
+    for number, line in enumerate(lines[skipped:], start=1 + skipped):
+        fields = _fields(line)
+        if not _is_pair(fields):
+            raise damaged(path, number, f"expected `name n1 n2` or `name1 n1 name2 n2`, found {shorten(line)}")
+        left_person, left_image, *other, right_image = fields
+        right_person = other[0] if other else left_person
+        left = _image_name(path, number, left_person, left_image)
+        right = _image_name(path, number, right_person, right_image)
+        pairs.append(PairLine(left, right, genuine=left_person == right_person, line=number))
+    return pairs
 
 
 def lfw_image_name(person: str, number: int) -> str:
@@ -76,6 +123,22 @@ def _image_name(path: Path, line: int, person: str, image: str) -> str:
     if not NUMBER.fullmatch(image):
         raise damaged(path, line, f"{shorten(image)} is not the number of an image")
     return lfw_image_name(person, int(image))
+
+
+def _is_pair(fields: Sequence[str]) -> bool:
+    """Whether the fields of a line are `name n1 n2` or `name1 n1 name2 n2`."""
+    numbers = {3: fields[1:], 4: fields[1::2]}.get(len(fields), ())
+    return bool(numbers) and all(NUMBER.fullmatch(field) for field in numbers)
+
+
+def _fields(line: str) -> list[str]:
+    """Split a line at its commas or semicolons, if it has any, and leave out empty cells at its end; or as `_columns`.
+
+    The lists of LFW as CSV have three or four cells a line, and a fourth that is empty.
+    """
+    if "\t" in line or not re.search("[,;]", line):
+        return _columns(line)
+    return [field.strip() for field in re.split("[,;]", line.rstrip(" ,;"))]
 
 
 def _columns(line: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from femb_cli.errors import FembError
 
 NUMBER = re.compile(r"[0-9]{1,9}")
+WHOLE_NUMBER = re.compile(r"[0-9]{1,9}(?:\.0*)?")
 _MOST_CHARACTERS = 60
 
 
@@ -18,7 +19,7 @@ class PairLine(NamedTuple):
         right: path of the second image.
         genuine: whether both images show the same person.
         line: number of the line, counted from 1.
-        fold: fold of the pair, counted from 0; None if the file has no folds.
+        fold: fold of the pair, as the file counts; None if the file has no folds.
         subjects: who the left and the right image show; None if the file does not say.
     """
 
@@ -48,5 +49,5 @@ def damaged(path: Path, line: int, problem: str) -> FembError:
     return FembError(
         f"{path}, line {line}: {problem}",
         hint="a pair file is LFW's text format (header `folds n`, then n genuine and n impostor lines for each fold) "
-        "or a table such as CSV with the columns ref, probe and mated, and optionally fold",
+        "or a table such as CSV with the columns ref, probe and mated, and optionally fold; --columns names others",
     )

@@ -1,180 +1,223 @@
-"""Pair files that are tables: CSV with a header row, and the lists `ref;probe` of face-embeddings.
+"""Pair files that are tables: CSV and its kin, with or without a header row.
 
-The header row shows whether commas, semicolons or tabs separate the columns:
+femb's own columns are
 
 - `ref`, `probe`: image paths;
 - `mated`: 1 or true for a genuine pair; optional if `ref_subject` and `probe_subject` are given;
-- `fold`: counted from 0; optional;
+- `fold`: counted from 0 or from 1; optional;
 - `ref_subject`, `probe_subject`: who the images show; optional;
 - every other column sorts the pairs into groups.
 
-Without a header row the columns are `ref;probe` or `ref;probe;mated`. A pair without a flag is genuine if both images
-are in the same folder.
+`columns.py` knows other names of them. Without a header row the contents show which columns are the images and the
+flag. A list of two columns without a flag is of genuine pairs where both images are in the same folder.
 """
 
 import csv
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from femb_cli.evaluation.verification.pair_formats.line import NUMBER, PairLine, damaged, inner_parts, shorten
+from femb_cli.evaluation.verification.pair_formats.columns import has_fractions
+from femb_cli.evaluation.verification.pair_formats.flags import SHOWN, flag_value, has_three_kinds
+from femb_cli.evaluation.verification.pair_formats.image_paths import ImagePaths
+from femb_cli.evaluation.verification.pair_formats.layout import WHITE_SPACE, TableLayout
+from femb_cli.evaluation.verification.pair_formats.line import WHOLE_NUMBER, PairLine, damaged, shorten
 
-_FLAGS = {"1": True, "true": True, "0": False, "false": False}
-_SUBJECTS = ("ref_subject", "probe_subject")
-_OWN_COLUMNS = {"ref", "probe", "mated", "fold", *_SUBJECTS}
 _UNSTATED = "not stated"
 _MOST_GROUPS = 30
 
 
 @dataclass(frozen=True)
-class TableLayout:
-    """The columns of a table of pairs.
+class Table:
+    """A table of pairs.
 
     Attributes:
-        delimiter: the character between two cells.
-        columns: the name of each column, in lower case.
-        header_lines: 1 with a header row, 0 without.
+        pairs: the pairs.
+        groups: for each grouping by name the group of each pair.
+        is_labelled: whether the table says which pairs are genuine.
+        note: how the columns were understood, for the user; empty if they have femb's own names.
     """
 
-    delimiter: str
-    columns: tuple[str, ...]
-    header_lines: int
+    pairs: list[PairLine]
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_labelled: bool = True
+    note: str = ""
 
 
-def table_layout(first_line: str) -> TableLayout | None:
-    """Recognise a table of pairs by its first line; return None for any other file."""
-    for delimiter in ",;\t":
-        columns = tuple(cell.strip(' "').lower() for cell in first_line.split(delimiter))
-        if {"ref", "probe"} <= set(columns):
-            return TableLayout(delimiter, columns, header_lines=1)
-    num_cells = first_line.count(";") + 1
-    return TableLayout(";", ("ref", "probe", "mated")[:num_cells], header_lines=0) if num_cells in (2, 3) else None
-
-
-def read_table(
-    path: Path, lines: Sequence[str], layout: TableLayout
-) -> tuple[list[PairLine], dict[str, tuple[str, ...]]]:
+def read_table(lines: Sequence[str], layout: TableLayout, paths: ImagePaths) -> Table:
     """Read the pairs of a table.
 
     Args:
-        path: the file, for errors.
-        lines: all of its lines, without line ends.
+        lines: all lines of the file, without line ends.
         layout: its columns.
-
-    Returns:
-        The pairs, and for each grouping by name the group of each pair.
+        paths: reads its paths.
 
     Raises:
-        FembError: if a line is damaged, or no column says which pairs are genuine.
+        FembError: a line is damaged.
     """
+    path, roles = paths.file, dict(layout.roles)
     _check_columns(path, layout)
     if len(lines) == layout.header_lines:
         raise damaged(path, 1, "no pairs below the header row")
-    other_columns: dict[str, list[str]] = {column: [] for column in layout.columns if column not in _OWN_COLUMNS}
-    places = {column: layout.columns.index(column) for column in other_columns}
-    pairs = []
-    for number, cells in _rows(path, lines, layout):
-        pairs.append(_read_pair(path, number, cells, layout))
-        for column, values in other_columns.items():
-            values.append(cells[places[column]] or _UNSTATED)
-    return pairs, _groups(other_columns)
+    rows = list(_rows(path, lines, layout))
+    cells = {role: [row[place] for _, row in rows] for role, place in roles.items()}
+    numbers = [number for number, _ in rows]
+    sides = [[*map(paths.read, numbers, cells[role])] for role in ("ref", "probe")]
+    subjects, contradiction = _subjects(path, numbers, cells, layout)
+    by_folder = len(layout.columns) == 2 and not layout.header_lines and not layout.is_unlabelled
+    genuine = _genuine(path, numbers, cells, subjects)
+    if genuine is None and by_folder and all("/" in name for side in sides for name in side):
+        genuine = [_folder(left) == _folder(right) for left, right in zip(*sides, strict=True)]
+    folds = _folds(path, numbers, cells["fold"]) if "fold" in cells else None
+    pairs = [
+        PairLine(
+            left,
+            right,
+            genuine=genuine is not None and genuine[index],
+            line=numbers[index],
+            fold=None if folds is None else folds[index],
+            subjects=None if subjects is None else subjects[index],
+        )
+        for index, (left, right) in enumerate(zip(*sides, strict=True))
+    ]
+    groups = _groups([row for _, row in rows], layout)
+    note = _note(layout, groups, contradiction, by_folder=genuine is not None and by_folder)
+    return Table(pairs, groups, genuine is not None, note)
 
 
 def _check_columns(path: Path, layout: TableLayout) -> None:
-    stated = [column for column in _SUBJECTS if column in layout.columns]
-    if len(stated) == 1:
-        raise damaged(path, 1, f"column `{stated[0]}` without its counterpart")
-    if layout.header_lines and not stated and "mated" not in layout.columns:
-        raise damaged(path, 1, "no column `mated` (1 for a genuine pair, 0 for an impostor pair)")
+    for stated, other in (("ref_subject", "probe_subject"), ("probe_subject", "ref_subject")):
+        if stated in (*layout.roles, *layout.columns) and other not in layout.roles:
+            raise damaged(path, 1, f"column `{stated}` without its counterpart")
 
 
 def _rows(path: Path, lines: Sequence[str], layout: TableLayout) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number of each row, and its cells."""
-    reader = csv.reader(lines[layout.header_lines :], delimiter=layout.delimiter, strict=True)
+    table = lines[layout.header_lines :]
+    is_csv = layout.delimiter != WHITE_SPACE
+    reader = csv.reader(table, delimiter=layout.delimiter, strict=True, skipinitialspace=True) if is_csv else None
     try:
-        for cells in reader:
-            number = reader.line_num + layout.header_lines
+        for index, cells in enumerate(reader or map(str.split, table), start=1):
+            number = (index if reader is None else reader.line_num) + layout.header_lines
             if len(cells) != len(layout.columns):
                 raise damaged(path, number, f"expected {len(layout.columns)} columns, found {len(cells)}")
             yield number, [cell.strip() for cell in cells]
     except csv.Error as error:
-        raise damaged(path, reader.line_num + layout.header_lines, f"not CSV: {error}") from error
+        line = layout.header_lines + (reader.line_num if reader is not None else 0)
+        raise damaged(path, line, f"not CSV: {error}") from error
 
 
-def _read_pair(path: Path, number: int, cells: Sequence[str], layout: TableLayout) -> PairLine:
-    """Read one row."""
-    stated = {column: cell for column, cell in zip(layout.columns, cells, strict=True) if column in _OWN_COLUMNS}
-    left, right = (_image_name(path, number, stated[column]) for column in ("ref", "probe"))
-    subjects = _subjects(path, number, stated)
-    if "mated" in stated:
-        genuine = _flag(path, number, stated["mated"])
-        if subjects is not None and genuine != (subjects[0] == subjects[1]):
-            raise damaged(path, number, f"`mated` is {stated['mated']}, but the subjects are {' and '.join(subjects)}")
-    elif subjects is not None:
-        genuine = subjects[0] == subjects[1]
-    else:
-        genuine = _folder(path, number, left) == _folder(path, number, right)
-    fold = _fold(path, number, stated["fold"]) if "fold" in stated else None
-    return PairLine(left, right, genuine=genuine, line=number, fold=fold, subjects=subjects)
+def _genuine(
+    path: Path,
+    numbers: Sequence[int],
+    cells: Mapping[str, Sequence[str]],
+    subjects: Sequence[tuple[str, str]] | None,
+) -> list[bool] | None:
+    """Whether each pair shows one person; None if the table does not say."""
+    role = "impostor" if "impostor" in cells else "mated"
+    if role in cells:
+        flags = _flags(path, numbers, cells[role], role)
+        return [flag != (role == "impostor") for flag in flags]
+    return None if subjects is None else [left == right for left, right in subjects]
 
 
-def _subjects(path: Path, number: int, stated: Mapping[str, str]) -> tuple[str, str] | None:
-    if _SUBJECTS[0] not in stated:
-        return None
-    left, right = (stated[column] for column in _SUBJECTS)
-    if not left or not right:
-        raise damaged(path, number, "a subject is not stated")
-    return left, right
+def _flags(path: Path, numbers: Sequence[int], cells: Sequence[str], role: str) -> list[bool]:
+    values = {cell: flag_value(cell) for cell in set(cells)}
+    for number, cell in zip(numbers, cells, strict=True):
+        if values[cell] is None:
+            raise damaged(path, number, f"`{role}` is {shorten(cell)}, expected {SHOWN}")
+    if has_three_kinds(values):
+        raise damaged(path, numbers[0], f"`{role}` is 0 in some lines and -1 in others")
+    return [bool(values[cell]) for cell in cells]
 
 
-def _image_name(path: Path, line: int, name: str) -> str:
-    """An image path with forward slashes."""
-    parts = inner_parts(name)
-    if not parts:
-        raise damaged(path, line, f"{shorten(name)} is not a path inside the images' folder")
-    return "/".join(parts)
+def _subjects(
+    path: Path, numbers: Sequence[int], cells: Mapping[str, Sequence[str]], layout: TableLayout
+) -> tuple[list[tuple[str, str]] | None, str]:
+    """Who the images show, if the table says; and why columns that look as if they said it are not used."""
+    if "ref_subject" not in cells:
+        return None, ""
+    subjects = list(zip(cells["ref_subject"], cells["probe_subject"], strict=True))
+    is_own = layout.columns[layout.roles["ref_subject"]] == "ref_subject"
+    flags = _genuine(path, numbers, cells, None)
+    for index, (left, right) in enumerate(subjects):
+        problem = ""
+        if not left or not right:
+            problem = "a subject is not stated"
+        elif flags is not None and flags[index] != (left == right):
+            stated = cells["mated" if "mated" in cells else "impostor"][index]
+            problem = f"`mated` is {stated}, but the subjects are {left} and {right}"
+        if problem and is_own:
+            raise damaged(path, numbers[index], problem)
+        if problem:
+            return None, f"(line {numbers[index]}: {problem})"
+    return subjects, ""
 
 
-def _folder(path: Path, line: int, name: str) -> str:
+def _folds(path: Path, numbers: Sequence[int], cells: Sequence[str]) -> list[int]:
+    """The folds, as they are counted in the table."""
+    for number, cell in zip(numbers, cells, strict=True):
+        if not WHOLE_NUMBER.fullmatch(cell):
+            raise damaged(path, number, f"`fold` is {shorten(cell)}, expected a whole number, 0 or higher")
+    return [int(cell.partition(".")[0]) for cell in cells]
+
+
+def _folder(name: str) -> str:
     """The folder of an image, which is taken as the person."""
-    folder, slash, _ = name.rpartition("/")
-    if not slash:
-        raise damaged(
-            path, line, f"no third column says whether the pair is genuine, and {shorten(name)} has no folder"
-        )
-    return folder
+    return name.rpartition("/")[0]
 
 
-def _flag(path: Path, line: int, mated: str) -> bool:
-    if mated.lower() not in _FLAGS:
-        raise damaged(path, line, f"`mated` is {shorten(mated)}, expected one of {', '.join(_FLAGS)}")
-    return _FLAGS[mated.lower()]
+def _groups(rows: Sequence[Sequence[str]], layout: TableLayout) -> dict[str, tuple[str, ...]]:
+    """Make one grouping of each column without a role; two columns for both images together make one.
 
-
-def _fold(path: Path, line: int, fold: str) -> int:
-    if not NUMBER.fullmatch(fold):
-        raise damaged(path, line, f"`fold` is {shorten(fold)}, expected a number, 0 or higher")
-    return int(fold)
-
-
-def _groups(other_columns: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """Make one grouping of each column; `ref_x` and `probe_x` together make one, `x`, of both images' values.
-
-    A column with a single value separates no pairs, and a column with very many values (a score, a comment) has no
-    useful groups: both are left out.
+    A column with a single value separates no pairs. One with very many values (a comment), with fractions (a score), or
+    without a name has no useful groups. All these are left out.
     """
     groups: dict[str, tuple[str, ...]] = {}
-    for column, values in other_columns.items():
-        name = re.sub("^(ref|probe)_", "", column)
-        left, right = other_columns.get(f"ref_{name}"), other_columns.get(f"probe_{name}")
-        if left is None or right is None:
-            name, left, right = column, values, values
-        if 2 <= len({*left, *right}) <= _MOST_GROUPS:
-            groups[name] = tuple(_joint_group(*both) for both in zip(left, right, strict=True))
+    taken = set(layout.roles.values())
+    both = [each for each in layout.both if not taken & set(each[1:])]
+    single = [(layout.columns[place], place, place) for place in layout.others]
+    in_both = {place for _, *places in both for place in places}
+    for name, left, right in [*both, *(each for each in single if each[1] not in in_both)]:
+        values = [(row[left] or _UNSTATED, row[right] or _UNSTATED) for row in rows]
+        distinct = {value for pair in values for value in pair}
+        if name and 2 <= len(distinct) <= _MOST_GROUPS and not has_fractions([*distinct - {_UNSTATED}]):
+            groups[name] = tuple(_joint_group(*pair) for pair in values)
     return groups
 
 
 def _joint_group(left: str, right: str) -> str:
     """The group of a pair of images; their order makes no difference."""
     return left if left == right else " × ".join(sorted((left, right)))
+
+
+def _note(layout: TableLayout, groups: Mapping[str, object], contradiction: str, *, by_folder: bool) -> str:
+    """Say how the columns were understood."""
+    if not layout.is_guessed:
+        return ""
+    roles = {role: repr(layout.columns[place]) for role, place in layout.roles.items()}
+    people = [f"{roles.pop('ref_subject')} and {roles.pop('probe_subject')}"] if "ref_subject" in roles else []
+    parts = [f"the images are {roles['ref']} and {roles['probe']}"]
+    if "mated" in roles:
+        parts.append(f"{roles['mated']} is whether they show one person")
+    if "impostor" in roles:
+        parts.append(f"{roles['impostor']} is whether they show two people")
+    if by_folder:
+        parts.append("they show one person where both are in one folder")
+    if "fold" in roles:
+        parts.append(f"{roles['fold']} is the fold")
+    if people:
+        parts.append(f"{people[0]} do not fit the flags {contradiction}" if contradiction else f"{people[0]} say who")
+    if groups:
+        parts.append(f"groups are made of {', '.join(groups)}")
+    unused = _unused(layout, groups)
+    if unused:
+        parts.append(f"not used: {', '.join(unused)}")
+    return f"{'; '.join(parts)} (--columns ref=...,probe=...,mated=... says otherwise)"
+
+
+def _unused(layout: TableLayout, groups: Mapping[str, object]) -> list[str]:
+    """The names of the columns that have neither a role nor groups."""
+    of_groups = {layout.columns[place] for name, *places in layout.both if name in groups for place in places}
+    names = [layout.columns[place] for place in layout.others]
+    return [name or "a column without a name" for name in names if name not in of_groups and name not in groups]

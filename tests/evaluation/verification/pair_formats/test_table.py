@@ -6,6 +6,7 @@ from pair_files import CSV, FOLDS, write_pair_file
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.pair_file import read_pairs
+from femb_cli.evaluation.verification.pair_formats.columns import ColumnChoice
 
 
 def test_csv_rows_become_pairs(tmp_path):
@@ -35,6 +36,14 @@ def test_the_two_column_lists_of_face_embeddings_have_no_header_and_no_flags(tmp
     assert (pairs.left, pairs.right) == (("set/a/1.jpg",) * 2, ("set/a/2.jpg", "set/b/1.jpg"))
     assert pairs.genuine_N.tolist() == [True, False]
     assert pairs.lines_N.tolist() == [1, 2]
+
+
+def test_a_list_of_two_columns_has_no_labels_if_an_image_has_no_folder_or_the_user_says_so(tmp_path):
+    assert not read_pairs(write_pair_file(tmp_path, ["1.jpg;2.jpg"])).is_labelled
+    path = write_pair_file(tmp_path, ["a/1.jpg,a/2.jpg", "a/1.jpg,b/1.jpg"])
+    assert "where both are in one folder" in read_pairs(path).note
+    assert read_pairs(path).genuine_N.tolist() == [True, False]
+    assert not read_pairs(path, None, ColumnChoice.parse("mated=")).is_labelled
 
 
 def test_a_third_column_without_a_header_is_the_flag(tmp_path):
@@ -77,9 +86,7 @@ def test_stated_subjects_say_which_pairs_are_genuine(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "line", "what"),
     [
-        (["1.jpg;2.jpg"], 1, "'1.jpg' has no folder"),
         (["a/1.jpg;a/2.jpg", "a/1.jpg"], 2, "expected 2 columns, found 1"),
-        (["ref;probe", "a/1.jpg;a/2.jpg"], 1, "no column `mated`"),
         (["ref,probe,mated,ref_subject", "1,2,1,Ann"], 1, "`ref_subject` without its counterpart"),
         (["ref,probe,ref_subject,probe_subject", "1,2,Ann,"], 2, "a subject is not stated"),
         (["ref,probe,mated,ref_subject,probe_subject", "1,2,1,Ann,Bo"], 2, "`mated` is 1, but .* Ann and Bo"),

@@ -1,0 +1,118 @@
+"""Scores of `femb verify`: those of other programs, those that it writes, and what is said about them."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from femb_cli.cli.output import Output
+
+if TYPE_CHECKING:
+    from femb_cli.evaluation.verification.pair_formats.columns import ColumnChoice
+    from femb_cli.evaluation.verification.pairs import PairList
+    from femb_cli.evaluation.verification.result import ScoredPairs, Verification
+
+
+def column_choice(columns: str | None) -> "ColumnChoice":
+    """Return what `--columns` says.
+
+    Raises:
+        UsageError: it says nothing that can be understood.
+    """
+    from femb_cli.evaluation.verification.pair_formats.columns import NO_CHOICE, ColumnChoice
+
+    return NO_CHOICE if columns is None else ColumnChoice.parse(columns)
+
+
+def read_score_files(
+    files: Sequence[Path],
+    impostors: Path | None,
+    columns: str | None,
+    protocol: str | None,
+    output: Output,
+    *,
+    are_distances: bool,
+) -> "list[ScoredPairs]":
+    """Read scores of other programs, and say how the files were understood.
+
+    Raises:
+        FembError: as `read_scores`.
+    """
+    from femb_cli.evaluation.verification.score_files.verify import ScoreFiles, read_scores
+
+    request = ScoreFiles(tuple(files), impostors, column_choice(columns), are_distances, protocol)
+    found = read_scores(request)
+    for each in found:
+        for note in each.notes:
+            output.say(note)
+    return [each.scored for each in found]
+
+
+def say_notes(lists: "Sequence[PairList]", output: Output) -> None:
+    """Say how lists of pairs were understood, where that was guessed."""
+    for pairs in lists:
+        if pairs.note:
+            output.say(f"{pairs.name}: {pairs.note}")
+
+
+def with_figures(
+    scored: "Sequence[ScoredPairs]", write_to: Path | None, output: Output, *, overwrite: bool
+) -> "list[Verification]":
+    """Write scores if that is wanted, and compute the figures.
+
+    Args:
+        scored: the scored pairs of each model and list.
+        write_to: the file for the scores of the only one; None writes none.
+        output: where to say what was written and left out.
+        overwrite: replace a file that exists.
+
+    Returns:
+        The figures; none if scores were written of pairs that have none.
+
+    Raises:
+        FembError: there are no figures, and no scores are written; or the file cannot be written.
+    """
+    from femb_cli.evaluation.verification.result import with_metrics
+    from femb_cli.evaluation.verification.score_files.write import write_scores
+
+    for each in scored:
+        if each.num_missing and each.listed is not None:
+            what = "scores are nan" if each.embedded is None else "pairs lack an image (nan)"
+            output.warn(
+                f"{each.benchmark}: {each.num_missing:,} of {len(each.listed):,} {what}: left out of the figures"
+            )
+    if write_to is not None:
+        (only,) = scored
+        write_scores(write_to, only, overwrite=overwrite)
+        output.say(f"wrote {write_to}")
+        if not only.has_both_kinds:
+            _show_without_figures(only, write_to, output)
+            return []
+        output.next(shlex.join(["femb", "verify", "--scores", str(write_to), "--protocol", only.protocol]))
+    parts = [part for each in scored for part in each.of_lists()]
+    without = [part for part in parts if not part.has_both_kinds and len(parts) > 1]
+    for part in without:
+        output.warn(f"{part.benchmark} has {_kinds(part)}: it has no figures of its own")
+    return [with_metrics(part) for part in parts if part not in without]
+
+
+def say_thresholds(results: "Sequence[Verification]", output: Output) -> None:
+    """Say the thresholds at some FMRs of scores that another program made."""
+    for result in results:
+        if result.embedded is None:
+            kind = "distance" if result.are_distances else "score"
+            shown = [f"{value:.6g} at FMR {rate}" for rate, value in result.metrics.threshold_at_fmr.items()]
+            output.say(f"{result.benchmark}: thresholds ({kind}): {', '.join(shown)}")
+
+
+def _show_without_figures(scored: "ScoredPairs", path: Path, output: Output) -> None:
+    """Show what was scored, if there are no figures."""
+    output.say(f"no figures: {scored.benchmark} has {_kinds(scored)}")
+    output.fields({**scored.to_json(), "num_pairs": len(scored.pairs), "path": str(path)})
+
+
+def _kinds(scored: "ScoredPairs") -> str:
+    if not scored.pairs.is_labelled:
+        return f"{len(scored.pairs):,} pairs without labels"
+    num_genuine = int(scored.genuine_N.sum())
+    return f"{num_genuine:,} genuine and {len(scored.pairs) - num_genuine:,} impostor pairs"

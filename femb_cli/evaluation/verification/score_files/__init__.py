@@ -1,0 +1,1 @@
+"""Files of scores: written for other programs, and read from them."""

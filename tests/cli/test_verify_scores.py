@@ -1,0 +1,120 @@
+"""`femb verify --scores`, `--write-scores` and `--on-missing`, and several lists."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stored_embeddings import GENUINE, IMPOSTOR, save_npy, store
+
+RATES = ("num_pairs", "accuracy", "threshold", "tar_at_far", "eer", "auc", "d_prime", "arcface_torch_val_at_far_1e3")
+
+
+@pytest.fixture
+def many(tmp_path, monkeypatch):
+    """Embeddings of 30 people, two images each, and the arguments of their verification; the folds are the list's."""
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(0)
+    rows = np.repeat(generator.normal(size=(30, 8)), 2, axis=0)
+    names = [f"{person};x/{number}.jpg" for person in range(30) for number in (1, 2)]
+    save_npy(Path("e.npy"), rows + 0.7 * generator.normal(size=rows.shape), names)
+    lines = ["ref,probe,mated,fold"]
+    lines += [f"{person};x/1.jpg,{person};x/2.jpg,1,{person % 3}" for person in range(30)]
+    lines += [f"{person};x/1.jpg,{(person + 1) % 30};x/2.jpg,0,{person % 3}" for person in range(30)]
+    Path("pairs.csv").write_text("\n".join(lines) + "\n")
+    return "verify", "--pairs", "pairs.csv", "--embeddings", "e.npy", "--json"
+
+
+@pytest.mark.parametrize("protocol", ["arcface", "exact"])
+def test_written_scores_give_the_same_figures_when_they_are_read(femb, many, protocol):
+    written = femb(*many, "--protocol", protocol, "--write-scores", "s.csv")
+    assert written.code == 0, written.err
+    assert Path("s.csv").read_text().startswith("ref;probe;mated;score;fold\n")
+    read = femb("verify", "--scores", "s.csv", "--protocol", protocol, "--json")
+    first, second = json.loads(written.out), json.loads(read.out)
+    names = RATES if protocol == "arcface" else RATES[:-1]
+    assert {name: second[name] for name in names} == {name: first[name] for name in names}
+    assert femb(*many, "--write-scores", "s.csv").code == 1  # it exists
+
+
+@pytest.mark.parametrize(
+    ("pairs", "mated"), [(GENUINE, ["1", "1"]), (IMPOSTOR, ["0", "0"]), (["a/1.jpg,b/1.jpg"], [""])]
+)
+def test_scores_of_one_kind_or_without_labels_are_written_and_no_figures_are_given(femb, pairs, mated):
+    arguments = store(pairs=pairs)
+    if not mated[0]:
+        Path("pairs.csv").write_text("\n".join(["ref,probe", *pairs]) + "\n")
+        refused = femb(*arguments)
+        assert (refused.code, "--write-scores" in refused.err) == (1, True)
+    result = femb(*arguments, "--write-scores", "s.csv", "--json")
+    assert result.code == 0, result.err
+    assert "no figures" in result.err
+    assert json.loads(result.out)["num_pairs"] == len(pairs)
+    header, *lines = Path("s.csv").read_text().splitlines()
+    assert header == "ref;probe;mated;score"
+    assert [line.split(";")[2] for line in lines] == mated
+
+
+def test_pairs_of_missing_images_are_nan_and_counted(femb):
+    arguments = store(pairs=[*GENUINE, *IMPOSTOR, "a/1.jpg,c/1.jpg,0"])
+    refused = femb(*arguments)
+    assert (refused.code, "--on-missing nan" in refused.err) == (1, True)
+    result = femb(*arguments, "--on-missing", "nan", "--write-scores", "s.csv", "--json")
+    assert result.code == 0, result.err
+    document = json.loads(result.out)
+    assert (document["num_pairs"], document["num_missing"]) == (4, 1)
+    assert "1 of 5 pairs lack an image (nan)" in result.err
+    assert Path("s.csv").read_text().splitlines()[-1] == "a/1.jpg;c/1.jpg;0;nan"
+    again = json.loads(femb("verify", "--scores", "s.csv", "--json").out)
+    assert (again["num_missing"], again["eer"]) == (1, document["eer"])
+
+
+def test_several_lists_of_one_set_have_a_row_each_and_one_of_all(femb):
+    arguments = store(pairs=[*GENUINE, *IMPOSTOR])
+    Path("other").mkdir()
+    Path("other/pairs.csv").write_text(
+        "img1,img2,label\na/1.jpg,a/2.jpg,1\nb/1.jpg,b/2.jpg,1\n" + "a/2.jpg,b/1.jpg,0\n" * 2
+    )
+    result = femb(*arguments, "--pairs", "other/pairs.csv", "--json")
+    assert result.code == 0, result.err
+    results = json.loads(result.out)["results"]
+    assert [(each["benchmark"].rpartition("/")[2], each["num_pairs"]) for each in results] == [
+        ("pairs.csv", 4),
+        ("pairs.csv", 4),
+        ("all 2 lists", 8),
+    ]
+    assert results[1]["benchmark"] == "other/pairs.csv"
+    assert "other/pairs.csv, line 2 (a/1.jpg, a/2.jpg): the pair is listed before" in result.err
+    assert "'label' is whether they show one person" in result.err
+
+
+def test_what_was_guessed_of_a_list_is_said_and_can_be_overruled(femb):
+    arguments = store()
+    rows = [f"{row},{1 - int(row[-1])}" for row in (*GENUINE, *IMPOSTOR)]
+    Path("pairs.csv").write_text("\n".join(["p1,p2,foo,bar", *rows]))
+    said = femb(*arguments, "--columns", "mated=bar", "--json")
+    assert json.loads(said.out)["auc"] == 0.0
+    assert "'bar' is whether they show one person" in said.err
+
+
+def test_scores_have_a_report_with_det_but_no_discard_curve(femb, tmp_path):
+    Path("s.csv").write_text("mated,score\n" + "1,0.9\n0,0.1\n1,0.7\n0,0.3\n0,0.8\n1,0.85\n")
+    result = femb("verify", "--scores", "s.csv", "--report", "report", "--intervals")
+    assert result.code == 0, result.err
+    assert "thresholds (score): " in result.err
+    assert (tmp_path / "report" / "det.svg").is_file()
+    assert not (tmp_path / "report" / "edc.svg").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--scores", "s.csv", "--pairs", "p.csv"),
+        ("--scores", "s.csv", "--model", "m"),
+        ("--distances",),
+        ("--columns", "mated=x"),
+        ("--scores", "a.csv", "--scores", "b.csv", "--write-scores", "c.csv"),
+    ],
+)
+def test_options_that_do_not_go_together_are_usage_errors(femb, options):
+    assert femb("verify", *options).code == 2
