@@ -26,7 +26,7 @@ def convert(
         str,
         typer.Argument(
             metavar="SRC",
-            help="RecordIO directory or .rec, folder of people, zip, list, .bin, dataset directory, or Hub id.",
+            help="RecordIO directory or .rec, folder of people, zip, tar, WebDataset shards, list, .bin, dataset directory, or Hub id.",
         ),
     ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The directory to create.")],

@@ -19,7 +19,15 @@ from femb_cli.data.conversion.dataset_writer import SHARD_BYTES, DatasetWriter
 from femb_cli.data.conversion.plan import ConversionPlan, plan_conversion
 from femb_cli.data.conversion.skipped import SKIPPED_FILE, skipped_text
 from femb_cli.data.dataset_info import FEMB_INFO_FILE, has_dataset_info, read_dataset_info
-from femb_cli.data.source import DerivedSource, HasExtraColumns, HasLooseFiles, ImageSource, names_of, read_or_error
+from femb_cli.data.source import (
+    DerivedSource,
+    HasExtraColumns,
+    HasFiles,
+    HasLooseFiles,
+    ImageSource,
+    names_of,
+    read_or_error,
+)
 from femb_cli.errors import FembError
 from femb_cli.progress import Progress
 
@@ -237,6 +245,8 @@ def _describe_loose(source: HasLooseFiles, rows_N: np.ndarray) -> str:
 
 def _files_of(source: ImageSource) -> list[Path]:
     """Return the local files that store the images of a source; none if every image is a file."""
+    if isinstance(source, HasFiles):
+        return list(source.files)
     if source.path.is_file():
         return [source.path]
     return sorted(source.path.rglob("*")) if source.kind in ("dataset", "parquet") else []
