@@ -11,7 +11,7 @@ from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
 from femb_cli.cli.output import Output, format_pairs
 from femb_cli.cli.unread_output import warn_of_unread
-from femb_cli.data.conversion.choices import Format, OnError
+from femb_cli.data.conversion.choices import AnyFormat, OnError
 
 if TYPE_CHECKING:
     from femb_cli.data.conversion.pair_table import PairTable
@@ -26,7 +26,8 @@ def convert(
         str,
         typer.Argument(
             metavar="SRC",
-            help="RecordIO directory or .rec, folder of people, zip, tar, WebDataset shards, list, .bin, dataset directory, or Hub id.",
+            help="RecordIO directory or .rec, folder of people, zip, tar or WebDataset shards, list, .bin, dataset"
+            " directory, or Hub id.",
         ),
     ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The directory to create.")],
@@ -64,9 +65,16 @@ def convert(
         bool, typer.Option("--verify", help="Decode every image and check checksums, to find all damage; slower.")
     ] = False,
     format: Annotated[
-        Format, typer.Option("--format", help="arrow: fastest for training; parquet: the Hub can show it.")
+        AnyFormat,
+        typer.Option(
+            "--format",
+            help="arrow: fastest for training; parquet: the Hub can show it; folder: one folder a person; webdataset:"
+            " tar shards of KEY.jpg and KEY.cls.",
+        ),
     ] = "arrow",
-    shard_size: Annotated[int, typer.Option("--shard-size", min=1, help="Megabytes of images per file.")] = 500,
+    shard_size: Annotated[
+        int, typer.Option("--shard-size", min=1, help="Megabytes of images per file or shard.")
+    ] = 500,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -86,6 +94,8 @@ def convert(
       femb convert celeba.parquet celeba --label celeb_id
       femb convert photos/ people --align auto --on-error skip
       femb convert webface/ hub/ --format parquet
+      femb convert "ms1mv3-{0000..0099}.tar" ms1mv3
+      femb convert webface/ people/ --format folder
       femb convert agedb_30.bin agedb_30
     """
     # A conversion needs no BLAS threads; starting them would take a fifth of its time.
@@ -105,10 +115,12 @@ def convert(
     path = _fetch(source, split, output)
     if _holds_pairs(path):
         _refuse_for_pairs(**selection, split=split, images=images, label=label)
+        _refuse_formats_of_people(format)
         _convert_pairs({"": path}, destination, output, writing, source, dry_run=dry_run)
         return
     if tables := find_pair_tables(path, split, read_as):
         _refuse_for_pairs(**selection)
+        _refuse_formats_of_people(format)
         _convert_pairs(tables, destination, output, writing, source, images, dry_run=dry_run)
         return
     opened = open_source(path, split=split, images=images, read_as=read_as)
@@ -122,11 +134,12 @@ def convert(
     if align == "never":
         _warn_of_photos(opened, output)
         _convert_images(opened, destination, output, settings)
-        return
-    from femb_cli.inference.align import Alignment
+    else:
+        from femb_cli.inference.align import Alignment
 
-    aligned = _align(opened, Alignment(align, faces, detector), output, selection, skip_bad=on_error == "skip")
-    _convert_images(aligned.source, destination, output, settings, aligned)
+        aligned = _align(opened, Alignment(align, faces, detector), output, selection, skip_bad=on_error == "skip")
+        _convert_images(aligned.source, destination, output, settings, aligned)
+    _remove_unpacked(opened)
 
 
 def _holds_pairs(path: Path) -> bool:
@@ -151,6 +164,14 @@ def _tell_of_people(source: "ImageSource", output: Output) -> None:
         output.say(guess)
     if doubt := doubt_of(source):
         output.warn(doubt)
+
+
+def _remove_unpacked(source: "ImageSource") -> None:
+    """Remove the unpacked copies of compressed archives, of which the dataset is a copy now."""
+    from femb_cli.data.tar.source import TarSource
+
+    if isinstance(source, TarSource):
+        source.remove_unpacked()
 
 
 def _read_identities(path: Path | None) -> list[str] | None:
@@ -222,12 +243,16 @@ def _convert_images(
 ) -> None:
     """Write a dataset and print what it holds; `aligned` says what became of the photos that were searched."""
     from femb_cli.data.conversion.convert import convert as convert_source
+    from femb_cli.data.conversion.to_files import convert_to_files
     from femb_cli.runtime.signals import interruption_says
 
+    as_files = settings["format"] in ("folder", "webdataset")
+    write = convert_to_files if as_files else convert_source
+    interrupted = "interrupted; nothing is written" if as_files else "interrupted; the same command continues"
     left_out = aligned.left_out if aligned else []
     of_photos = {"num_photos": aligned.num_photos, "num_without_face": len(aligned.without_face)} if aligned else {}
-    with interruption_says("interrupted; the same command continues"), output.progress("converting") as progress:
-        done = convert_source(source, destination, **settings, left_out=left_out, progress=progress)
+    with interruption_says(interrupted), output.progress("converting") as progress:
+        done = write(source, destination, **settings, left_out=left_out, progress=progress)
     _warn_of_skipped(output, done.skipped[len(left_out) :], done.path)
     _show(
         output,
@@ -319,6 +344,16 @@ def _refuse_for_pairs(**chosen: object) -> None:
     given = [f"--{name.replace('_', '-')}" for name, value in chosen.items() if value is not None]
     if given:
         raise UsageError(f"femb converts all pairs of a benchmark: {', '.join(given)} does not apply to it")
+
+
+def _refuse_formats_of_people(format: str) -> None:
+    from femb_cli.errors import UsageError
+
+    if format in ("parquet", "webdataset"):
+        raise UsageError(
+            f"--format {format} is for images of people; the pairs of a benchmark become images and pairs.csv",
+            hint="leave --format out",
+        )
 
 
 def _warn_of_skipped(output: Output, skipped: list[tuple[str, str]], path: Path) -> None:

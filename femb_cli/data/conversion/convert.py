@@ -98,7 +98,7 @@ def convert(
     """
     plan = plan_conversion(source, identities=identities, limit=limit, min_images=min_images)
     if on_error == "stop" and len(plan.unlabeled_M):
-        raise _with_skip_hint(_why_unlabeled(source, int(plan.unlabeled_M[0])))
+        raise with_skip_hint(why_unlabeled(source, int(plan.unlabeled_M[0])))
     with DatasetWriter(
         destination,
         plan.identity_names,
@@ -111,7 +111,7 @@ def convert(
         job={"verify": verify, "format": format, "shard_bytes": shard_bytes, **_describe(source, plan)},
     ) as writer:
         skipped = [*left_out]
-        skipped += [(source.names[row], _why_unlabeled(source, row).message) for row in plan.unlabeled_M.tolist()]
+        skipped += [(source.names[row], why_unlabeled(source, row).message) for row in plan.unlabeled_M.tolist()]
         skipped += _copy(source, plan, writer, on_error, verify=verify, progress=progress)
         if verify:
             _check_whole(source, plan, writer, skipped)
@@ -154,14 +154,14 @@ def _copy(
     """
     skipped = [(name, reason) for note in writer.notes for name, reason in note["skipped"]]
     if on_error == "stop" and skipped:
-        raise _with_skip_hint(FembError(skipped[0][1]))
+        raise with_skip_hint(FembError(skipped[0][1]))
     num_noted = len(skipped)
     start = writer.notes[-1]["done"] if writer.notes else 0
     if start:
         logger.info(f"resuming after {start:,} of {plan.num_images:,} images")
     for batch in read_batches(source, plan.rows_N, start, decode=verify):
         if on_error == "stop" and batch.faults:
-            raise _with_skip_hint(batch.faults[0][1])
+            raise with_skip_hint(batch.faults[0][1])
         skipped += [(source.names[row], fault.message) for row, fault in batch.faults]
         rows_N = plan.rows_N[batch.places_N]
         writer.write_batch(
@@ -198,12 +198,13 @@ def _check_whole(
         )
 
 
-def _with_skip_hint(error: FembError) -> FembError:
+def with_skip_hint(error: FembError) -> FembError:
+    """Give the error for an image that cannot be converted a hint on how to go on without it, if it has none."""
     error.hint = error.hint or "--on-error skip leaves such images out"
     return error
 
 
-def _why_unlabeled(source: ImageSource, row: int) -> FembError:
+def why_unlabeled(source: ImageSource, row: int) -> FembError:
     """Return why an image has no identity: its record is damaged, or its label is not a valid one."""
     image = read_or_error(source, row)
     if isinstance(image, FembError):

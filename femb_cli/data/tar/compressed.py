@@ -4,7 +4,7 @@ import bz2
 import gzip
 import logging
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -17,7 +17,7 @@ from femb_cli.files import cache_folder, new_file, one_at_a_time
 
 logger = logging.getLogger("femb")
 
-_OPEN = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
+_OPEN: dict[bytes, Callable[[Path], IO[bytes]]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}  # type: ignore[dict-item]
 _DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, ValueError)
 _PIECE = 2**20
 _LARGEST_RATIO = 100
@@ -113,7 +113,7 @@ def _pieces(archive: Path) -> Iterator[bytes]:
 def _open(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         start = file.read(3)
-    return next(opened for magic, opened in _OPEN.items() if start.startswith(magic))(path)  # type: ignore[return-value]
+    return next(opened for magic, opened in _OPEN.items() if start.startswith(magic))(path)
 
 
 def _stem(name: str) -> str:

@@ -91,7 +91,7 @@ def _save(index: ArchiveIndex, path: Path) -> None:
     about = json.dumps({"held_by": index.held_by, "unread": index.unread})
     arrays = dict(_arrays(index)) | {"about": np.frombuffer(about.encode(), dtype=np.uint8)}
     with path.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes each for its own option
 
 
 def _arrays(index: ArchiveIndex) -> Iterator[tuple[str, np.ndarray]]:

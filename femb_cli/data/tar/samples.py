@@ -178,7 +178,8 @@ def _one_image_each(
                 f"the sample {stem!r} in {path} has two images, {first.name!r} and {image.name!r}",
                 hint="which one shows the face? Make the archive again with one image for each sample",
             )
-    kept, belonging = [], []
+    kept: list[Member] = []
+    belonging: list[Member] = []
     for image in images:
         key = _key(image.name, fields_of)
         (kept if image_of.get(key, image) is image else belonging).append(image)
