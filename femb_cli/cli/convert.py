@@ -22,12 +22,12 @@ MOST_WARNINGS = 10
 
 
 def convert(
-    source: Annotated[
-        str,
+    sources: Annotated[
+        list[str],
         typer.Argument(
             metavar="SRC",
             help="RecordIO directory or .rec, folder of people, zip, tar or WebDataset shards, list, .bin, dataset"
-            " directory, or Hub id.",
+            " directory, or Hub id. Several tar archives or zips are one dataset.",
         ),
     ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The directory to create.")],
@@ -102,28 +102,32 @@ def convert(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from femb_cli.data.conversion.journal import remove_published
     from femb_cli.data.conversion.pair_table import find_pair_tables
-    from femb_cli.data.open import open_source
+    from femb_cli.data.open import open_archives, open_source
     from femb_cli.data.read_as import ReadAs
     from femb_cli.files import refuse_existing
 
     output = Output(json=json, quiet=quiet)
+    source = sources[0]
     remove_published(destination)
     refuse_existing(destination, overwrite=overwrite)
     selection: dict[str, Any] = {"identities": identities, "limit": limit, "min_images": min_images}
     writing = {"on_error": on_error, "verify": verify, "overwrite": overwrite}
     read_as = ReadAs(label, image_column, person_folder)
     path = _fetch(source, split, output)
-    if _holds_pairs(path):
+    if len(sources) == 1 and _holds_pairs(path):
         _refuse_for_pairs(**selection, split=split, images=images, label=label)
         _refuse_formats_of_people(format)
         _convert_pairs({"": path}, destination, output, writing, source, dry_run=dry_run)
         return
-    if tables := find_pair_tables(path, split, read_as):
+    if len(sources) == 1 and (tables := find_pair_tables(path, split, read_as)):
         _refuse_for_pairs(**selection)
         _refuse_formats_of_people(format)
         _convert_pairs(tables, destination, output, writing, source, images, dry_run=dry_run)
         return
-    opened = open_source(path, split=split, images=images, read_as=read_as)
+    if len(sources) > 1:
+        opened = open_archives([Path(each) for each in sources], read_as)
+    else:
+        opened = open_source(path, split=split, images=images, read_as=read_as)
     warn_of_unread(output, opened)
     _tell_of_people(opened, output)
     selection["identities"] = _read_identities(identities)

@@ -14,7 +14,7 @@ from femb_cli.data.files.images_among_files import count_unread, is_image_file, 
 from femb_cli.data.files.list_file import ListFileSource, is_list_file
 from femb_cli.data.files.naming import has_image_ending
 from femb_cli.data.files.other_formats import refuse_other_format
-from femb_cli.data.files.several import SeveralSources
+from femb_cli.data.files.several import SeveralSources, ZipParts
 from femb_cli.data.files.unread import unread_sentence
 from femb_cli.data.files.zip import ZipSource
 from femb_cli.data.huggingface.arrow import DatasetSource
@@ -33,6 +33,8 @@ from femb_cli.errors import FembError
 from femb_cli.files import exists
 
 _LIST_ENDINGS = (".csv", ".jsonl", ".tsv", ".txt", ".lst", ".list")
+_NAME_ONE = "name one of them, or move those of one kind away"
+
 logger = logging.getLogger("femb")
 
 
@@ -64,6 +66,25 @@ def open_source(
     path = Path(path)
     source = _open_folder(path, split, read_as) if path.is_dir() else _open_file(path, split, images, read_as)
     return _fitting(source, read_as)
+
+
+def open_archives(paths: Sequence[Path], read_as: ReadAs = AS_FOUND) -> ImageSource:
+    """Open several archives that are the parts of one dataset, all tar archives or all zips.
+
+    Raises:
+        FembError: A path does not exist or is no such archive, or an archive cannot be read.
+    """
+    for path in paths:
+        if not exists(path) or not path.is_file():
+            raise FembError(f"{path} is not a file", hint="several sources of one dataset are tar archives or zips")
+    if all(map(is_tar, paths)):
+        return _fitting(TarSource(paths[0].parent, paths, read_as), read_as)
+    if all(map(zipfile.is_zipfile, paths)):
+        return _fitting(ZipParts(paths[0].parent, paths, read_as.person_folder), read_as)
+    other = next(path for path in paths if not is_tar(path))
+    raise FembError(
+        f"several sources of one dataset are tar archives or zips: {other} is of another kind", hint="name one source"
+    )
 
 
 def open_sources(paths: Sequence[Path]) -> ImageSource:
@@ -134,18 +155,23 @@ def _open_folder(path: Path, split: str | None, read_as: ReadAs) -> ImageSource:
 
 def _open_loose_files(path: Path, split: str | None, read_as: ReadAs) -> ImageSource:
     """Open a folder of images, or of archives."""
-    archives = archives_in(path)
+    tars, zips = archives_in(path), archives_in(path, (".zip",))
     try:
         loose = _open_images(path, read_as)
     except FembError:
-        if not archives:
+        if not tars and not zips:
             raise
         loose = None
-    if loose is not None and (loose.identities is not None or len(loose) > len(archives)):
+    if loose is not None and (loose.identities is not None or len(loose) > len(tars) + len(zips)):
         return loose
+    if tars and zips:
+        raise FembError(
+            f"{path} holds archives of two kinds, such as {tars[0].name} and {zips[0].name}", hint=_NAME_ONE
+        )
     if loose is not None:
-        logger.info(f"{path} is read as {len(archives)} archives; {len(loose)} images beside them are not read")
-    return TarSource(path, archives_of_split(path, archives, split), read_as)
+        logger.info(f"{path} is read as {len(tars or zips)} archives; {len(loose)} images beside them are not read")
+    archives = archives_of_split(path, tars or zips, split)
+    return TarSource(path, archives, read_as) if tars else ZipParts(path, archives, read_as.person_folder)
 
 
 def _open_images(path: Path, read_as: ReadAs) -> FolderSource:
@@ -166,7 +192,7 @@ def _fitting(source: ImageSource, read_as: ReadAs) -> ImageSource:
             f"{source.path} has no columns to choose from: it is a source of the kind {source.kind!r}",
             hint="leave out the name of the column",
         )
-    if read_as.person_folder is not None and not isinstance(source, FolderSource | ZipSource | TarSource):
+    if read_as.person_folder is not None and not isinstance(source, FolderSource | ZipSource | ZipParts | TarSource):
         raise FembError(
             f"{source.path} has no folders of people: it is a source of the kind {source.kind!r}",
             hint="leave out the level of the folders",

@@ -66,9 +66,7 @@ def download_dataset(text: str, *, split: str | None = None, say: Say) -> Path:
     raise _no_files(hub_id, split)
 
 
-def stream_dataset(
-    text: str, *, split: str | None = None, read_as: ReadAs = AS_FOUND
-) -> "ParquetSource | TarSource":
+def stream_dataset(text: str, *, split: str | None = None, read_as: ReadAs = AS_FOUND) -> "ParquetSource | TarSource":
     """Open a dataset on the Hub: Parquet files are read where they are needed, tar archives are downloaded.
 
     Which files are taken is as in `download_dataset`.

@@ -39,13 +39,15 @@ def is_tar(path: Path) -> bool:
     return is_compressed(path) and is_compressed_tar(path)
 
 
-def archives_in(folder: Path) -> list[Path]:
+def archives_in(folder: Path, endings: tuple[str, ...] = ENDINGS) -> list[Path]:
     """Return the archives that lie in a folder, in its folders or in theirs, sorted by path."""
     found = chain.from_iterable(folder.glob(pattern) for pattern in ("*", "*/*", "*/*/*"))
     return sorted(
         path
         for path in found
-        if has_tar_ending(path.name) and path.is_file() and not any(map(is_hidden, path.relative_to(folder).parts))
+        if path.name.lower().endswith(endings)
+        and path.is_file()
+        and not any(map(is_hidden, path.relative_to(folder).parts))
     )
 
 

@@ -51,7 +51,8 @@ def choose_field(indexes: Sequence[ArchiveIndex], label: str | None, place: Path
     """Return the field that says who is shown, None if no field does; and a sentence on the choice.
 
     It is the one that most images have; of several, one whose texts repeat; of several, `cls`, and else the first of
-    `PERSON_COLUMNS`. The text of `.txt` members is often a description, so that it counts only where it repeats or is a number.
+    `PERSON_COLUMNS`. The text of `.txt` members is often a description, so that it counts only where it repeats or is a
+    number.
 
     Args:
         indexes: Those of all archives.
