@@ -11,11 +11,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path, PureWindowsPath
+from dataclasses import dataclass
+from pathlib import Path
 
 from femb_cli.data.files.images_among_files import images_among
-from femb_cli.data.files.naming import check_text, ending_of, is_hidden
+from femb_cli.data.files.naming import IMAGE_ENDINGS, check_text, ending_of, is_hidden
 from femb_cli.data.images.encoded import MAX_IMAGE_BYTES
 from femb_cli.data.images.signature import START_BYTES
 from femb_cli.data.person_columns import PERSON_COLUMNS, plain_name
@@ -25,8 +25,10 @@ from femb_cli.errors import FembError
 FIRST_FIELD, LAST_FIELD = "cls", "txt"
 """WebDataset's own ending for labels; and that of texts, which may be descriptions."""
 
+_LABEL_FIELDS = {*PERSON_COLUMNS, LAST_FIELD}
 _MOST_TEXT = 512
 _MOST_JSON = 2**16
+_LEADS_OUT = re.compile(r"^/|\\|^[A-Za-z]:|(?:^|/)\.\.(?:/|$)")
 _WHOLE_NUMBER = re.compile(r"([+-]?\d{1,18})\.0*", re.ASCII)
 
 
@@ -94,8 +96,8 @@ def _read_fields(path: Path, label: str | None) -> tuple[dict[str, Fields], Coun
     with path.open("rb", buffering=0) as file:
         for member in _visible(read_members(path), path):
             stem, kind = _split(member.name)
-            if kind != "json" and not _may_be_label(kind, label):
-                others.append(replace(member, start=member.start[:START_BYTES]))
+            if f".{kind}" in IMAGE_ENDINGS or (kind != "json" and not _may_be_label(kind, label)):
+                others.append(Member(member.name, member.offset, member.size, member.start[:START_BYTES]))
                 continue
             held_in[f".{kind}"] += 1
             content = _content(file.fileno(), member, _MOST_JSON if kind == "json" else _MOST_TEXT)
@@ -112,10 +114,10 @@ def _visible(members: Iterator[Member], path: Path) -> Iterator[Member]:
     for member in members:
         name = member.name.removeprefix("./")
         check_text(name, path)
-        if "\\" in name or ".." in name.split("/") or name.startswith("/") or PureWindowsPath(name).drive:
+        if _LEADS_OUT.search(name):
             raise FembError(f"{name!r} in {path} has a name that leads out of the archive")
         if name and not any(map(is_hidden, name.split("/"))):
-            yield replace(member, name=name)
+            yield Member(name, member.offset, member.size, member.start)
 
 
 def _refuse_repeated(names: list[str], path: Path) -> None:
@@ -134,7 +136,7 @@ def _content(descriptor: int, member: Member, most: int) -> bytes:
 
 
 def _may_be_label(field: str, label: str | None) -> bool:
-    return field == label if label is not None else field == LAST_FIELD or plain_name(field) in PERSON_COLUMNS
+    return field == label if label is not None else field in _LABEL_FIELDS or plain_name(field) in PERSON_COLUMNS
 
 
 def _parse_json(content: bytes, label: str | None) -> dict[str, str]:
@@ -197,4 +199,4 @@ def _key(name: str, fields_of: dict[str, Fields]) -> str:
 def _split(name: str) -> tuple[str, str]:
     """Return a name without its ending, and the ending in small letters without the dot."""
     ending = ending_of(name)
-    return name.removesuffix(ending) if ending else name, ending[1:].lower()
+    return (name[: -len(ending)], ending[1:].lower()) if ending else (name, "")
