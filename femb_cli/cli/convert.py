@@ -113,7 +113,7 @@ def convert(
     selection: dict[str, Any] = {"identities": identities, "limit": limit, "min_images": min_images}
     writing = {"on_error": on_error, "verify": verify, "overwrite": overwrite}
     read_as = ReadAs(label, image_column, person_folder)
-    path = _fetch(source, split, output)
+    path = _fetch(source, split, output) if len(sources) == 1 else Path(source)
     if len(sources) == 1 and _holds_pairs(path):
         _refuse_for_pairs(**selection, split=split, images=images, label=label)
         _refuse_formats_of_people(format)
