@@ -1,6 +1,7 @@
 """Images in tar archives: who is on them, in which order, and what is refused."""
 
 import json
+import logging
 import pickle
 import tarfile
 import warnings
@@ -28,6 +29,14 @@ def cache(tmp_path_factory, monkeypatch) -> Path:
     monkeypatch.setenv("FEMB_CACHE_DIR", str(folder))
     monkeypatch.setattr(tar_index, "_WORTH_KEEPING_BYTES", 0)
     return folder
+
+
+@pytest.fixture
+def said(caplog, monkeypatch) -> pytest.LogCaptureFixture:
+    """What femb says; the command line keeps it from pytest."""
+    monkeypatch.setattr(logging.getLogger("femb"), "propagate", True)
+    caplog.set_level("INFO", logger="femb")
+    return caplog
 
 
 def people_of(source: ImageSource) -> list[str | None]:
@@ -62,14 +71,13 @@ def test_a_single_shard_is_a_dataset(shards):
 
 
 @pytest.mark.parametrize(("mode", "ending"), [("w:gz", ".tar.gz"), ("w:gz", ".tgz"), ("w:bz2", ".tar.bz2")])
-def test_compressed_shards_are_unpacked_once(tmp_path, cache, mode, ending, caplog):
-    caplog.set_level("INFO")
+def test_compressed_shards_are_unpacked_once(tmp_path, cache, mode, ending, said):
     for number in range(2):
         write_tar(tmp_path / f"faces-{number}{ending}", samples(4, start=4 * number), mode)
     for _ in range(2):
         source = open_source(tmp_path)
         assert [source.read(row) for row in (7, 0)] == [encode(7), encode(0)]
-    assert len([line for line in caplog.messages if line.startswith("unpacking 2 archives")]) == 1
+    assert len([line for line in said.messages if line.startswith("unpacking 2 archives")]) == 1
     source.remove_unpacked()
     assert not list(cache.rglob("*.tar"))
 
@@ -268,11 +276,10 @@ def test_missing_files_of_a_pattern_are_named(shards):
             open_source(shards / pattern)
 
 
-def test_a_few_images_beside_archives_are_not_the_dataset_and_that_is_said(shards, caplog):
-    caplog.set_level("INFO")
+def test_a_few_images_beside_archives_are_not_the_dataset_and_that_is_said(shards, said):
     (shards / "example.png").write_bytes(encode(1, form="PNG"))
     assert len(open_source(shards)) == 8
-    assert "1 images beside them are not read" in caplog.text
+    assert "1 images beside them are not read" in said.text
 
 
 def test_a_backup_among_images_is_only_counted(shards):
