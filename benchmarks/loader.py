@@ -38,7 +38,10 @@ for pixels, labels in loader:
 print(json.dumps(times))
 """
 BATCH, WORKERS, WARM_UP = 128, 2, 20
-WAYS = ("threads, arrow", "threads, recordio", "threads, parquet", "threads, torchvision", "processes, arrow")
+WAYS = (
+    *("threads, arrow", "threads, webdataset", "threads, recordio", "threads, parquet", "threads, torchvision"),
+    "processes, arrow",
+)
 
 
 def main() -> None:
@@ -47,6 +50,7 @@ def main() -> None:
     parser.add_argument("--records", type=Path, required=True, help="folder with train.rec, see recordset.py")
     parser.add_argument("--rival-python", help="a Python with mxnet and torch; left out: femb alone")
     parser.add_argument("--arcface-torch", type=Path, help="insightface/recognition/arcface_torch")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="only these of femb's ways")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--way", help=argparse.SUPPRESS)
@@ -66,12 +70,12 @@ def main() -> None:
 
 def _race(arguments: argparse.Namespace, folder: Path) -> dict[str, list[float]]:
     data = {"recordio": arguments.records / "train.rec"}
-    for form in ("arrow", "parquet"):
+    for form in ("arrow", "webdataset", "parquet"):
         data[form] = folder / form
         command = ["femb", "convert", str(arguments.records), str(data[form]), "--format", form, "--quiet"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     commands = {}
-    for way in WAYS:
+    for way in arguments.ways:
         path = data.get(way.split()[-1], data["arrow"])
         own = ["--records", ".", "--way", way, "--data", str(path), "--seconds", str(arguments.seconds)]
         commands[way] = [sys.executable, __file__, *own]

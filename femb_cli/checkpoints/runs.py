@@ -27,6 +27,7 @@ required.
 
 import json
 import os
+import re
 import secrets
 from dataclasses import fields
 from pathlib import Path
@@ -91,6 +92,7 @@ def newest_finished_run(runs: Path | None = None) -> Path:
 def run_path(config: TrainConfig) -> Path:
     """Return a free path under `runs_folder()`, named after the header, the backbone and the training set."""
     data = Path(config.data.path).stem if isinstance(config.data, DatasetConfig) else config.data.name
+    data = re.sub(r"[-_.]*[{*?\[].*", "", data) or "shards"  # of a pattern of files what is before it
     name = f"{config.header.name}_{config.backbone.name}_{data}"
     number = 1
     while (runs_folder() / f"{name}_{number}").exists():

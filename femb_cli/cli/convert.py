@@ -11,7 +11,7 @@ from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
 from femb_cli.cli.output import Output, format_pairs
 from femb_cli.cli.unread_output import warn_of_unread
-from femb_cli.data.conversion.choices import Format, OnError
+from femb_cli.data.conversion.choices import AnyFormat, OnError
 
 if TYPE_CHECKING:
     from femb_cli.data.conversion.pair_table import PairTable
@@ -22,11 +22,12 @@ MOST_WARNINGS = 10
 
 
 def convert(
-    source: Annotated[
-        str,
+    sources: Annotated[
+        list[str],
         typer.Argument(
             metavar="SRC",
-            help="RecordIO directory or .rec, folder of people, zip, list, .bin, dataset directory, or Hub id.",
+            help="RecordIO directory or .rec, folder of people, zip, tar or WebDataset shards, list, .bin, dataset"
+            " directory, or Hub id. Several tar archives or zips are one dataset.",
         ),
     ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The directory to create.")],
@@ -72,9 +73,16 @@ def convert(
         bool, typer.Option("--verify", help="Decode every image and check checksums, to find all damage; slower.")
     ] = False,
     format: Annotated[
-        Format, typer.Option("--format", help="arrow: fastest for training; parquet: the Hub can show it.")
+        AnyFormat,
+        typer.Option(
+            "--format",
+            help="arrow: fastest for training; parquet: the Hub can show it; folder: one folder a person; webdataset:"
+            " tar shards of KEY.jpg and KEY.cls.",
+        ),
     ] = "arrow",
-    shard_size: Annotated[int, typer.Option("--shard-size", min=1, help="Megabytes of images per file.")] = 500,
+    shard_size: Annotated[
+        int, typer.Option("--shard-size", min=1, help="Megabytes of images per file or shard.")
+    ] = 500,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -94,33 +102,41 @@ def convert(
       femb convert celeba.parquet celeba --label celeb_id
       femb convert photos/ people --align auto --on-error skip
       femb convert webface/ hub/ --format parquet
+      femb convert "ms1mv3-{0000..0099}.tar" ms1mv3
+      femb convert webface/ people/ --format folder
       femb convert agedb_30.bin agedb_30
     """
     # A conversion needs no BLAS threads; starting them would take a fifth of its time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from femb_cli.data.conversion.journal import remove_published
     from femb_cli.data.conversion.pair_table import find_pair_tables
-    from femb_cli.data.open import open_source
+    from femb_cli.data.open import open_archives, open_source
     from femb_cli.data.read_as import ReadAs
     from femb_cli.files import refuse_existing
 
     output = Output(json=json, quiet=quiet)
+    source = sources[0]
     remove_published(destination)
     refuse_existing(destination, overwrite=overwrite)
     selection: dict[str, Any] = {"identities": identities, "limit": limit, "min_images": min_images}
     writing: dict[str, Any] = {"on_error": on_error, "verify": verify, "overwrite": overwrite}
     read_as = ReadAs(label, image_column, person_folder)
-    path = _fetch(source, split, output)
     writing_pairs = {**writing, "channels": channels or "rgb"}
-    if _holds_pairs(path):
+    path = _fetch(source, split, output) if len(sources) == 1 else Path(source)
+    if len(sources) == 1 and _holds_pairs(path):
         _refuse_for_pairs(**selection, split=split, images=images, label=label)
+        _refuse_formats_of_people(format)
         _convert_pairs({"": path}, destination, output, writing_pairs, source, dry_run=dry_run)
         return
-    if tables := find_pair_tables(path, split, read_as):
+    if len(sources) == 1 and (tables := find_pair_tables(path, split, read_as)):
         _refuse_for_pairs(**selection)
+        _refuse_formats_of_people(format)
         _convert_pairs(tables, destination, output, writing_pairs, source, images, dry_run=dry_run)
         return
-    opened = open_source(path, split=split, images=images, read_as=read_as, channels=channels)
+    if len(sources) > 1:
+        opened = open_archives([Path(each) for each in sources], read_as, channels=channels)
+    else:
+        opened = open_source(path, split=split, images=images, read_as=read_as, channels=channels)
     warn_of_unread(output, opened)
     _tell_of_people(opened, output)
     _warn_of_colours(opened, output)
@@ -132,11 +148,12 @@ def convert(
     if align == "never":
         _warn_of_photos(opened, output)
         _convert_images(opened, destination, output, settings)
-        return
-    from femb_cli.inference.align import Alignment
+    else:
+        from femb_cli.inference.align import Alignment
 
-    aligned = _align(opened, Alignment(align, faces, detector), output, selection, skip_bad=on_error == "skip")
-    _convert_images(aligned.source, destination, output, settings, aligned)
+        aligned = _align(opened, Alignment(align, faces, detector), output, selection, skip_bad=on_error == "skip")
+        _convert_images(aligned.source, destination, output, settings, aligned)
+    _remove_unpacked(opened)
 
 
 def _holds_pairs(path: Path) -> bool:
@@ -161,6 +178,15 @@ def _tell_of_people(source: "ImageSource", output: Output) -> None:
         output.say(guess)
     if doubt := doubt_of(source):
         output.warn(doubt)
+
+
+def _remove_unpacked(source: "ImageSource") -> None:
+    """Remove the unpacked copies of compressed archives, of which the dataset is a copy now."""
+    from femb_cli.data.channels import as_stored
+    from femb_cli.data.tar.source import TarSource
+
+    if isinstance(stored := as_stored(source), TarSource):
+        stored.remove_unpacked()
 
 
 def _read_identities(path: Path | None) -> list[str] | None:
@@ -242,12 +268,16 @@ def _convert_images(
 ) -> None:
     """Write a dataset and print what it holds; `aligned` says what became of the photos that were searched."""
     from femb_cli.data.conversion.convert import convert as convert_source
+    from femb_cli.data.conversion.to_files import convert_to_files
     from femb_cli.runtime.signals import interruption_says
 
+    as_files = settings["format"] in ("folder", "webdataset")
+    write = convert_to_files if as_files else convert_source
+    interrupted = "interrupted; nothing is written" if as_files else "interrupted; the same command continues"
     left_out = aligned.left_out if aligned else []
     of_photos = {"num_photos": aligned.num_photos, "num_without_face": len(aligned.without_face)} if aligned else {}
-    with interruption_says("interrupted; the same command continues"), output.progress("converting") as progress:
-        done = convert_source(source, destination, **settings, left_out=left_out, progress=progress)
+    with interruption_says(interrupted), output.progress("converting") as progress:
+        done = write(source, destination, **settings, left_out=left_out, progress=progress)
     _warn_of_skipped(output, done.skipped[len(left_out) :], done.path)
     _show(
         output,
@@ -343,6 +373,16 @@ def _refuse_for_pairs(**chosen: object) -> None:
     given = [f"--{name.replace('_', '-')}" for name, value in chosen.items() if value is not None]
     if given:
         raise UsageError(f"femb converts all pairs of a benchmark: {', '.join(given)} does not apply to it")
+
+
+def _refuse_formats_of_people(format: str) -> None:
+    from femb_cli.errors import UsageError
+
+    if format in ("parquet", "webdataset"):
+        raise UsageError(
+            f"--format {format} is for images of people; the pairs of a benchmark become images and pairs.csv",
+            hint="leave --format out",
+        )
 
 
 def _warn_of_skipped(output: Output, skipped: list[tuple[str, str]], path: Path) -> None:

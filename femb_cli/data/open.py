@@ -1,5 +1,6 @@
 """Open any source of images: detect the format of a path and return the source that reads it."""
 
+import logging
 import os
 import zipfile
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from femb_cli.data.files.folder import FileListSource, FolderSource, common_top,
 from femb_cli.data.files.images_among_files import count_unread, is_image_file, start_of_file
 from femb_cli.data.files.list_file import ListFileSource, is_list_file
 from femb_cli.data.files.naming import has_image_ending
-from femb_cli.data.files.several import SeveralSources
+from femb_cli.data.files.other_formats import refuse_other_format
+from femb_cli.data.files.several import SeveralSources, ZipParts
 from femb_cli.data.files.unread import unread_sentence
 from femb_cli.data.files.zip import ZipSource
 from femb_cli.data.huggingface.arrow import DatasetSource
@@ -25,11 +27,16 @@ from femb_cli.data.images.signature import image_format
 from femb_cli.data.read_as import AS_FOUND, ReadAs
 from femb_cli.data.recordio.record_source import RecordSource
 from femb_cli.data.source import HasColumns, ImageSource
+from femb_cli.data.tar.archives import archives_in, archives_of_pattern, archives_of_split, is_pattern, is_tar
+from femb_cli.data.tar.source import TarSource
 from femb_cli.data.verification_bin.verification_set import is_verification_set
 from femb_cli.errors import FembError
 from femb_cli.files import exists
 
 _LIST_ENDINGS = (".csv", ".jsonl", ".tsv", ".txt", ".lst", ".list")
+_NAME_ONE = "name one of them, or move those of one kind away"
+
+logger = logging.getLogger("femb")
 
 
 class NotASourceError(FembError):
@@ -44,10 +51,10 @@ def open_source(
     read_as: ReadAs = AS_FOUND,
     channels: str | None = None,
 ) -> ImageSource:
-    """Open RecordIO, a zip, a folder, a list, a Hugging Face dataset or Parquet files, on this machine or on the Hub.
+    """Open RecordIO, archives, a folder, a list, a Hugging Face dataset or Parquet files, here or on the Hub.
 
     Args:
-        path: A file, a folder, or the id of a dataset on the Hub, which is streamed.
+        path: A file, a folder, a pattern of tar archives, or the id of a dataset on the Hub, which is streamed.
         split: The split to read, if the dataset has several.
         images: The folder that the paths in a list start from, if it is not beside the list.
         read_as: Where the source says who is on its images, if femb is not to find that itself.
@@ -62,10 +69,34 @@ def open_source(
         if is_hub_id(str(path)):
             streamed = stream_dataset(str(path), split=split, read_as=read_as)
             return with_channels(_fitting(streamed, read_as), channels)
+        if is_pattern(str(path)):
+            shards = TarSource(Path(path), archives_of_pattern(str(path)), read_as)
+            return with_channels(_fitting(shards, read_as), channels)
         raise FembError(f"{path} does not exist")
     path = Path(path)
     source = _open_folder(path, split, read_as) if path.is_dir() else _open_file(path, split, images, read_as)
     return with_channels(_fitting(source, read_as), channels)
+
+
+def open_archives(paths: Sequence[Path], read_as: ReadAs = AS_FOUND, *, channels: str | None = None) -> ImageSource:
+    """Open several archives that are the parts of one dataset, all tar archives or all zips.
+
+    `read_as` and `channels` are those of `open_source`.
+
+    Raises:
+        FembError: A path does not exist or is no such archive, or an archive cannot be read.
+    """
+    for path in paths:
+        if not exists(path) or not path.is_file():
+            raise FembError(f"{path} is not a file", hint="several sources of one dataset are tar archives or zips")
+    if all(map(is_tar, paths)):
+        return with_channels(_fitting(TarSource(paths[0].parent, paths, read_as), read_as), channels)
+    if all(map(zipfile.is_zipfile, paths)):
+        return with_channels(_fitting(ZipParts(paths[0].parent, paths, read_as.person_folder), read_as), channels)
+    other = next(path for path in paths if not is_tar(path))
+    raise FembError(
+        f"several sources of one dataset are tar archives or zips: {other} is of another kind", hint="name one source"
+    )
 
 
 def open_sources(paths: Sequence[Path]) -> ImageSource:
@@ -122,6 +153,7 @@ def _open_folder(path: Path, split: str | None, read_as: ReadAs) -> ImageSource:
         return DatasetSource(path, read_as)
     if is_parquet(path):
         return ParquetSource(path, split=split, read_as=read_as)
+    refuse_other_format(path)
     records = sorted(path.glob("*.rec"))
     if len(records) > 1:
         raise FembError(
@@ -130,7 +162,28 @@ def _open_folder(path: Path, split: str | None, read_as: ReadAs) -> ImageSource:
         )
     if not records and (nested := sorted(path.glob("*/*.rec"))):
         raise FembError(f"{path} holds record files in its folders", hint=f"name one of them, as in {nested[0]}")
-    return RecordSource(records[0]) if records else _open_images(path, read_as)
+    return RecordSource(records[0]) if records else _open_loose_files(path, split, read_as)
+
+
+def _open_loose_files(path: Path, split: str | None, read_as: ReadAs) -> ImageSource:
+    """Open a folder of images, or of archives."""
+    tars, zips = archives_in(path), archives_in(path, (".zip",))
+    try:
+        loose = _open_images(path, read_as)
+    except FembError:
+        if not tars and not zips:
+            raise
+        loose = None
+    if loose is not None and (loose.identities is not None or len(loose) > len(tars) + len(zips)):
+        return loose
+    if tars and zips:
+        raise FembError(
+            f"{path} holds archives of two kinds, such as {tars[0].name} and {zips[0].name}", hint=_NAME_ONE
+        )
+    if loose is not None:
+        logger.info(f"{path} is read as {len(tars or zips)} archives; {len(loose)} images beside them are not read")
+    archives = archives_of_split(path, tars or zips, split)
+    return TarSource(path, archives, read_as) if tars else ZipParts(path, archives, read_as.person_folder)
 
 
 def _open_images(path: Path, read_as: ReadAs) -> FolderSource:
@@ -145,12 +198,13 @@ def _open_images(path: Path, read_as: ReadAs) -> FolderSource:
 
 def _fitting(source: ImageSource, read_as: ReadAs) -> ImageSource:
     """Refuse a source that has no columns or no folders where the user names one."""
-    if read_as.names_columns and not isinstance(source, HasColumns):
+    has_fields = isinstance(source, TarSource) and read_as.image_column is None
+    if read_as.names_columns and not isinstance(source, HasColumns) and not has_fields:
         raise FembError(
             f"{source.path} has no columns to choose from: it is a source of the kind {source.kind!r}",
             hint="leave out the name of the column",
         )
-    if read_as.person_folder is not None and not isinstance(source, FolderSource | ZipSource):
+    if read_as.person_folder is not None and not isinstance(source, FolderSource | ZipSource | ZipParts | TarSource):
         raise FembError(
             f"{source.path} has no folders of people: it is a source of the kind {source.kind!r}",
             hint="leave out the level of the folders",
@@ -167,6 +221,9 @@ def _open_file(path: Path, split: str | None, images: Path | None, read_as: Read
         starts_as_zip = file.read(4) == b"PK\x03\x04"
     if starts_as_zip or path.suffix == ".zip" or zipfile.is_zipfile(path):
         return ZipSource(path, read_as.person_folder)
+    if is_tar(path):
+        return TarSource(path, [path], read_as)
+    refuse_other_format(path)
     if path.suffix == ".bin" or is_verification_set(path):
         raise FembError(
             f"{path} looks like a verification set (pairs of images), which has no identities",
@@ -178,5 +235,5 @@ def _open_file(path: Path, split: str | None, images: Path | None, read_as: Read
         raise NotASourceError(f"{path} is a HEIC image, which femb does not read yet", hint=INSTALL)
     raise NotASourceError(
         f"{path} is not a source of images that femb reads",
-        hint="give a .rec file, a zip, a list, a dataset directory or a folder of images",
+        hint="give a .rec file, a zip, a tar, a list, a dataset directory or a folder of images",
     )

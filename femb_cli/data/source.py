@@ -25,7 +25,7 @@ class ImageSource(Protocol):
     """Images in a fixed order, read one at a time; can be pickled, and read by threads and forked processes.
 
     Attributes:
-        kind: "recordio", "folder", "zip", "list", "files", "several", "dataset" or "parquet".
+        kind: "recordio", "folder", "zip", "tar", "webdataset", "list", "files", "several", "dataset" or "parquet".
         path: The file or folder that was opened.
     """
 
@@ -84,6 +84,17 @@ class HasLooseFiles(Protocol):
     def file(self, index: int) -> str:
         """Return the path of an image's file."""
         ...
+
+
+@runtime_checkable
+class HasFiles(Protocol):
+    """A source that is stored in several files.
+
+    Attributes:
+        files: All of them, on this machine.
+    """
+
+    files: Sequence[Path]
 
 
 @runtime_checkable

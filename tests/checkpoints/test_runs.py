@@ -40,6 +40,14 @@ def test_a_run_is_named_after_what_is_trained_on_what(tmp_path):
     assert run_path(config) == tmp_path / "runs/magface_iresnet50_ms1m_1"
 
 
+@pytest.mark.parametrize(
+    ("pattern", "name"), [("d/ms1m-{0000..0099}.tar", "ms1m"), ("d/ms1m_*.tar", "ms1m"), ("{0..3}.tar", "shards")]
+)
+def test_a_run_on_a_pattern_of_files_is_named_after_its_beginning(tmp_path, pattern, name):
+    config = TrainConfig(header=MagFaceConfig(), data=DatasetConfig(path=pattern))
+    assert run_path(config).name == f"magface_iresnet50_{name}_1"
+
+
 def test_a_name_that_is_taken_is_counted_on(tmp_path):
     for number in (1, 2):
         make_run(tmp_path / f"runs/arcface_iresnet50_synthetic_{number}")

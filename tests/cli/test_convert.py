@@ -11,9 +11,11 @@ import pytest
 import records
 from pictures import encode, people, tree
 from PIL import Image
+from tars import samples, write_tar
 
 from femb_cli.data.conversion import batch_reader
 from femb_cli.data.conversion.convert import convert as convert_source
+from femb_cli.data.conversion.to_files import convert_to_files
 from femb_cli.data.files.folder import FolderSource
 from femb_cli.data.open import open_source
 
@@ -27,6 +29,18 @@ def folder(path: Path) -> Path:
 
 def archive(path: Path) -> Path:
     return Path(shutil.make_archive(str(path / "faces"), "zip", folder(path)))
+
+
+def tar(path: Path) -> Path:
+    return Path(shutil.make_archive(str(path / "faces"), "tar", folder(path)))
+
+
+def compressed_tar(path: Path) -> Path:
+    return Path(shutil.make_archive(str(path / "faces"), "gztar", folder(path)))
+
+
+def shards(path: Path) -> Path:
+    return convert_to_files(FolderSource(folder(path)), path / "shards", format="webdataset").path
 
 
 def record_directory(path: Path) -> Path:
@@ -62,6 +76,8 @@ SOURCES = {
     "recordio": (record_directory, record_file),
     "folder": (folder,),
     "zip": (archive,),
+    "tar": (tar, compressed_tar),
+    "webdataset": (shards,),
     "dataset": (dataset,),
     "parquet": (parquet,),
 }
@@ -107,6 +123,36 @@ def test_a_dry_run_counts_and_writes_nothing(femb, tmp_path, kind, make):
         "unread": {},
     }
     assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("format", ["folder", "webdataset"])
+def test_a_dataset_goes_back_to_files(femb, tmp_path, format):
+    result = femb("convert", dataset(tmp_path), "out", "--format", format, "--shard-size", "1", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["num_images"] == NUM_IMAGES
+    assert "warning" not in result.err
+    images, back = FolderSource(tmp_path / "faces"), open_source(tmp_path / "out")
+    assert list(back.names) == images.names
+    assert [back.read(row) for row in range(NUM_IMAGES)] == [images.read(row) for row in range(NUM_IMAGES)]
+
+
+def test_a_verification_set_becomes_no_shards(femb, tmp_path):
+    result = femb("convert", verification_set(tmp_path), "out", "--format", "webdataset")
+    assert result.code == 2
+    assert "images and pairs.csv" in result.err
+
+
+def test_several_archives_are_one_dataset_and_unpacked_copies_are_removed(femb, tmp_path, monkeypatch):
+    monkeypatch.setenv("FEMB_CACHE_DIR", str(tmp_path / "cache"))
+    for number in range(2):
+        write_tar(tmp_path / f"faces-{number}.tar.gz", samples(4, start=4 * number), "w:gz")
+    result = femb("convert", "faces-0.tar.gz", "faces-1.tar.gz", "out", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["num_images"] == 8
+    assert "unpacking 2 archives" in result.err
+    assert not list((tmp_path / "cache").rglob("*.tar"))
+    result = femb("convert", "faces-0.tar.gz", "absent.tar", "out2")
+    assert (result.code, "absent.tar is not a file" in result.err) == (1, True)
 
 
 def test_a_list_is_converted_with_its_images_elsewhere(femb, tmp_path):

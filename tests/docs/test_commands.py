@@ -29,7 +29,7 @@ def test_the_reference_does_not_depend_on_the_terminal(monkeypatch):
 
 def test_the_reference_shows_arguments_options_defaults_and_examples():
     page = load_script().commands_page()
-    assert "\n    femb convert SRC DST [OPTIONS]\n" in page
+    assert "\n    femb convert SRC... DST [OPTIONS]\n" in page
     assert "\n| `--on-error stop\\|skip` | " in page
     assert "\n| `--cache / --no-cache` | " in page
     assert "Environment: `FEMB_DATA_DIR`." in page

@@ -20,7 +20,15 @@ from femb_cli.data.conversion.dataset_writer import SHARD_BYTES, DatasetWriter
 from femb_cli.data.conversion.plan import ConversionPlan, plan_conversion
 from femb_cli.data.conversion.skipped import SKIPPED_FILE, skipped_text
 from femb_cli.data.dataset_info import FEMB_INFO_FILE, has_dataset_info, read_dataset_info
-from femb_cli.data.source import DerivedSource, HasExtraColumns, HasLooseFiles, ImageSource, names_of, read_or_error
+from femb_cli.data.source import (
+    DerivedSource,
+    HasExtraColumns,
+    HasFiles,
+    HasLooseFiles,
+    ImageSource,
+    names_of,
+    read_or_error,
+)
 from femb_cli.errors import FembError
 from femb_cli.progress import Progress
 
@@ -94,7 +102,7 @@ def convert(
     channels, source = channels_of(source), as_stored(source)
     plan = plan_conversion(source, identities=identities, limit=limit, min_images=min_images)
     if on_error == "stop" and len(plan.unlabeled_M):
-        raise _with_skip_hint(_why_unlabeled(source, int(plan.unlabeled_M[0])))
+        raise with_skip_hint(why_unlabeled(source, int(plan.unlabeled_M[0])))
     with DatasetWriter(
         destination,
         plan.identity_names,
@@ -111,7 +119,7 @@ def convert(
         },
     ) as writer:
         skipped = [*left_out]
-        skipped += [(source.names[row], _why_unlabeled(source, row).message) for row in plan.unlabeled_M.tolist()]
+        skipped += [(source.names[row], why_unlabeled(source, row).message) for row in plan.unlabeled_M.tolist()]
         skipped += _copy(source, plan, writer, on_error, verify=verify, progress=progress)
         if verify:
             _check_whole(source, plan, writer, skipped)
@@ -154,14 +162,14 @@ def _copy(
     """
     skipped = [(name, reason) for note in writer.notes for name, reason in note["skipped"]]
     if on_error == "stop" and skipped:
-        raise _with_skip_hint(FembError(skipped[0][1]))
+        raise with_skip_hint(FembError(skipped[0][1]))
     num_noted = len(skipped)
     start = writer.notes[-1]["done"] if writer.notes else 0
     if start:
         logger.info(f"resuming after {start:,} of {plan.num_images:,} images")
     for batch in read_batches(source, plan.rows_N, start, decode=verify):
         if on_error == "stop" and batch.faults:
-            raise _with_skip_hint(batch.faults[0][1])
+            raise with_skip_hint(batch.faults[0][1])
         skipped += [(source.names[row], fault.message) for row, fault in batch.faults]
         rows_N = plan.rows_N[batch.places_N]
         writer.write_batch(
@@ -198,12 +206,13 @@ def _check_whole(
         )
 
 
-def _with_skip_hint(error: FembError) -> FembError:
+def with_skip_hint(error: FembError) -> FembError:
+    """Give the error for an image that cannot be converted a hint on how to go on without it, if it has none."""
     error.hint = error.hint or "--on-error skip leaves such images out"
     return error
 
 
-def _why_unlabeled(source: ImageSource, row: int) -> FembError:
+def why_unlabeled(source: ImageSource, row: int) -> FembError:
     """Return why an image has no identity: its record is damaged, or its label is not a valid one."""
     image = read_or_error(source, row)
     if isinstance(image, FembError):
@@ -246,6 +255,8 @@ def _describe_loose(source: HasLooseFiles, rows_N: np.ndarray) -> str:
 
 def _files_of(source: ImageSource) -> list[Path]:
     """Return the local files that store the images of a source; none if every image is a file."""
+    if isinstance(source, HasFiles):
+        return list(source.files)
     if source.path.is_file():
         return [source.path]
     return sorted(source.path.rglob("*")) if source.kind in ("dataset", "parquet") else []

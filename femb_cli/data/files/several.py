@@ -5,8 +5,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from femb_cli.data.files.folder import FileListSource, FolderSource, refuse_repeated
+from femb_cli.data.files.folder import FileListSource, FolderSource, names_below, refuse_repeated
+from femb_cli.data.files.layout import read_layout
 from femb_cli.data.files.unread import unread_of
+from femb_cli.data.files.zip import ZipSource
+from femb_cli.data.identities import Identities
 from femb_cli.data.source import ComputedNames, ImageSource
 
 
@@ -29,7 +32,7 @@ class SeveralSources:
     """
 
     kind = "several"
-    identities = None
+    identities: Identities | None = None
 
     def __init__(
         self, path: Path, parts: Sequence[tuple[str, ImageSource]], unread: Mapping[str, int] | None = None
@@ -75,3 +78,34 @@ class SeveralSources:
         index = range(len(self))[index]
         part = bisect_right(self._starts, index) - 1
         return part, index - self._starts[part]
+
+
+class ZipParts(SeveralSources):
+    """The images of several zip archives that are the parts of one dataset.
+
+    The folders of all archives together say who is on the images, so that folders of the same name in two archives are
+    one person.
+
+    Args:
+        path: The folder of the archives.
+        archives: The archives.
+        person_folder: The level of the folders that are people, see `read_layout`.
+
+    Attributes:
+        files: The archives.
+        found: Who is on the images, and what femb guessed of it.
+
+    Raises:
+        FembError: As `ZipSource`.
+    """
+
+    def __init__(self, path: Path, archives: Sequence[Path], person_folder: str | None = None) -> None:
+        parts = [ZipSource(archive) for archive in archives]
+        super().__init__(path, list(zip(names_below(path, archives), parts, strict=True)))
+        self.files: Sequence[Path] = tuple(archives)
+        self._person_folder = person_folder
+        self.found = read_layout([name for part in parts for name in part.names], person_folder)
+        self.identities = self.found.identities
+
+    def __reduce__(self) -> "tuple[type[ZipParts], tuple[Path, Sequence[Path], str | None]]":
+        return ZipParts, (self.path, self.files, self._person_folder)

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from femb_cli.data.files.images_among_files import images_among
 from femb_cli.data.files.layout import read_layout
 from femb_cli.data.files.naming import check_text, is_hidden
-from femb_cli.data.files.unread import unread_sentence
+from femb_cli.data.files.other_formats import no_images_in_archive
 from femb_cli.data.images.encoded import MAX_IMAGE_BYTES
 from femb_cli.data.images.signature import START_BYTES
 from femb_cli.errors import FembError
@@ -59,7 +59,7 @@ class ZipSource:
         visible = ((member.filename, member) for member in members if _is_visible_file(member))
         self._members, self.unread = images_among(visible, self._start)
         if not self._members:
-            raise FembError(f"no images in {self.path}", hint=unread_sentence(self.unread) or None)
+            raise no_images_in_archive(self.path, self.unread)
         for member in self._members:
             _check_image(member, self.path)
         self.names = [member.filename for member in self._members]

@@ -1,7 +1,9 @@
 """Datasets on the Hugging Face Hub: downloaded into the Hub's cache, or streamed."""
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -10,6 +12,9 @@ from femb_cli.data.dataset_info import FEMB_INFO_FILE
 from femb_cli.data.files.split_names import SPLIT_WORDS
 from femb_cli.data.huggingface.parquet_files import ENDING
 from femb_cli.data.read_as import AS_FOUND, ReadAs
+from femb_cli.data.tar.archives import ENDINGS as TAR_ENDINGS
+from femb_cli.data.tar.archives import archives_in, archives_of_split
+from femb_cli.data.tar.labels import NAMES_FILE
 from femb_cli.errors import FembError
 from femb_cli.files import exists
 from femb_cli.hub import HubId, MissingRevisionError, hub_errors
@@ -17,9 +22,14 @@ from femb_cli.progress import Say
 
 if TYPE_CHECKING:
     from femb_cli.data.huggingface.parquet import ParquetSource
+    from femb_cli.data.tar.source import TarSource
+
+logger = logging.getLogger("femb")
 
 CONVERTED = "refs/convert/parquet"
 """The branch with the Parquet files that the Hub itself makes of a dataset."""
+_PARTIAL = "*/partial-*"
+"""What it calls the folders of those that hold the first part of a large dataset."""
 
 
 def is_hub_id(text: str) -> bool:
@@ -28,9 +38,10 @@ def is_hub_id(text: str) -> bool:
 
 
 def download_dataset(text: str, *, split: str | None = None, say: Say) -> Path:
-    """Download the Parquet files, the README and femb's info of a dataset into the Hub's cache, unless they are there.
+    """Download the files of a dataset and its README into the Hub's cache, unless they are there already.
 
-    If a dataset has no Parquet files, download those that the Hub has converted.
+    The files are its Parquet files; without any, those that the Hub has converted; where it has converted only the
+    first part of a dataset, its tar archives.
 
     Args:
         text: an id that `is_hub_id` accepts.
@@ -38,51 +49,81 @@ def download_dataset(text: str, *, split: str | None = None, say: Say) -> Path:
         say: called with each message about the download.
 
     Returns:
-        The directory in the cache, for `ParquetSource` with the same split.
+        The directory in the cache, for `open_source` with the same split.
 
     Raises:
-        FembError: There is no such dataset or no access to it, it has no Parquet files, or there is no network.
+        FembError: There is no such dataset or no access to it, it has no such files, or there is no network.
     """
-    from huggingface_hub import snapshot_download
-
     hub_id = _require_id(text)
     words = SPLIT_WORDS.get(split, (split,)) if split else ("",)
-    patterns = [*(f"*{word}*{ENDING}" for word in words), "README.md", FEMB_INFO_FILE]
-    for revision in _revisions(hub_id):
+    for revision, endings, is_whole in _places(hub_id):
         say(f"fetching {hub_id.name} ({revision}) from the Hugging Face Hub")
-        with _dataset_errors(hub_id, revision):
-            folder = Path(
-                snapshot_download(hub_id.name, repo_type="dataset", revision=revision, allow_patterns=patterns)
-            )
-            files = list(folder.rglob(f"*{ENDING}"))
-            if any("partial-" in file.parent.name for file in files):
+        patterns = [f"*{word}*{ending}" for word in words for ending in endings]
+        folder = _download(hub_id, revision, patterns, _PARTIAL if is_whole else None)
+        if folder is not None and any(file.name.endswith(endings) for file in folder.rglob("*")):
+            if any("partial-" in file.parent.name for file in folder.rglob(f"*{ENDING}")):
                 say(f"the Hub has converted only the first part of {hub_id.name}")
-            if files:
-                return folder
-    raise _no_parquet(hub_id, split)
+            return folder
+    raise _no_files(hub_id, split)
 
 
-def stream_dataset(text: str, *, split: str | None = None, read_as: ReadAs = AS_FOUND) -> "ParquetSource":
-    """Open a dataset on the Hub without downloading it; row groups are read when they are needed.
+def stream_dataset(text: str, *, split: str | None = None, read_as: ReadAs = AS_FOUND) -> "ParquetSource | TarSource":
+    """Open a dataset on the Hub: Parquet files are read where they are needed, tar archives are downloaded.
+
+    Which files are taken is as in `download_dataset`.
 
     Raises:
-        FembError: As `download_dataset` and `ParquetSource`.
+        FembError: As `download_dataset`, `ParquetSource` and `TarSource`.
     """
     from huggingface_hub import HfFileSystem
 
     from femb_cli.data.huggingface.parquet import ParquetSource
+    from femb_cli.data.tar.source import TarSource
 
     hub_id = _require_id(text)
     filesystem = HfFileSystem()
-    for revision in _revisions(hub_id):
+    for revision, endings, is_whole in _places(hub_id):
         # HfFileSystem recognises special refs by their slashes, but a slash in a branch's name must be quoted.
         quoted = revision if revision.startswith("refs/") else quote(revision, safe="")
         root = f"datasets/{hub_id.name}@{quoted}"
-        with _dataset_errors(hub_id, revision):
-            files = filesystem.find(root)
-        if any(file.endswith(ENDING) for file in files):
+        files: list[str] = []
+        with suppress(_NotConvertedError), _dataset_errors(hub_id, revision):
+            files = [file for file in filesystem.find(root) if file.endswith(endings)]
+        if not any(file for file in files if not (is_whole and fnmatch(file, _PARTIAL))):
+            continue
+        if endings == (ENDING,):
             return ParquetSource(root, split=split, filesystem=filesystem, read_as=read_as)
-    raise _no_parquet(hub_id, split)
+        logger.info(f"fetching the archives of {hub_id.name} from the Hugging Face Hub into its cache")
+        folder = _download(hub_id, revision, [f"*{ending}" for ending in endings])
+        assert folder is not None, "the revision is there"
+        return TarSource(folder, archives_of_split(folder, archives_in(folder), split), read_as)
+    raise _no_files(hub_id, split)
+
+
+def _places(hub_id: HubId) -> list[tuple[str, tuple[str, ...], bool]]:
+    """Return where to look for a dataset: a revision, the endings of its files, and whether they must be all of it."""
+    if hub_id.revision is not None:
+        return [(hub_id.revision, (ENDING,), False), (hub_id.revision, TAR_ENDINGS, False)]
+    converted = (CONVERTED, (ENDING,))
+    return [("main", (ENDING,), False), (*converted, True), ("main", TAR_ENDINGS, False), (*converted, False)]
+
+
+def _download(hub_id: HubId, revision: str, patterns: list[str], ignored: str | None = None) -> Path | None:
+    """Download the files of some patterns, and return their directory; None if the Hub has not converted a dataset."""
+    from huggingface_hub import snapshot_download
+
+    patterns = [*patterns, NAMES_FILE, FEMB_INFO_FILE, "README.md"]
+    with suppress(_NotConvertedError), _dataset_errors(hub_id, revision):
+        return Path(
+            snapshot_download(
+                hub_id.name, repo_type="dataset", revision=revision, allow_patterns=patterns, ignore_patterns=ignored
+            )
+        )
+    return None
+
+
+class _NotConvertedError(FembError):
+    """The Hub has not converted a dataset to Parquet."""
 
 
 def _parse(text: str) -> HubId | None:
@@ -101,26 +142,21 @@ def _require_id(text: str) -> HubId:
     return hub_id
 
 
-def _revisions(hub_id: HubId) -> list[str]:
-    """The revisions to search for Parquet files: the requested one, or else the main one and then the converted one."""
-    return ["main", CONVERTED] if hub_id.revision is None else [hub_id.revision]
-
-
 @contextmanager
 def _dataset_errors(hub_id: HubId, revision: str) -> Iterator[None]:
-    """Translate the Hub's errors; a missing converted branch means that there are no Parquet files at all."""
+    """Translate the Hub's errors; a missing converted branch means that the Hub has not converted the dataset."""
     try:
         with hub_errors(hub_id.name, revision, "dataset"):
             yield
     except MissingRevisionError as error:
         if revision == CONVERTED:
-            raise _no_parquet(hub_id, None) from error
+            raise _NotConvertedError(error.message) from error
         raise
 
 
-def _no_parquet(hub_id: HubId, split: str | None) -> FembError:
+def _no_files(hub_id: HubId, split: str | None) -> FembError:
     of_split = f" of a split {split!r}" if split else ""
     return FembError(
-        f"{hub_id.name} has no Parquet files{of_split} on the Hugging Face Hub",
+        f"{hub_id.name} has neither Parquet files{of_split} nor tar archives on the Hugging Face Hub",
         hint=f"fetch it and convert it: hf download --repo-type dataset {hub_id.name}, then femb convert",
     )

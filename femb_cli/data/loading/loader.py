@@ -6,7 +6,6 @@ that an uninterrupted one would have seen, on any number of processes.
 Shapes: B images of this rank's part of the batch, H x W pixels.
 """
 
-import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -136,7 +135,8 @@ class ShuffledBatches:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         orders: dict[int, np.ndarray] = {}
-        for step, micro_batch in itertools.product(range(self.start, self.stop), self.micro_batches):
+        # itertools.product would hold the numbers of all steps in memory.
+        for step, micro_batch in ((step, part) for step in range(self.start, self.stop) for part in self.micro_batches):
             places_B = step * self.batch_size + micro_batch.places(self.batch_size)
             epochs_B = places_B // self.num_images
             needed = range(int(epochs_B[0]), int(epochs_B[-1]) + 1)

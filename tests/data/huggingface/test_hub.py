@@ -10,9 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import errors
+from pictures import encode
+from tars import samples, write_tar
 
 from femb_cli.data.huggingface.hub import CONVERTED, download_dataset, is_hub_id, stream_dataset
 from femb_cli.data.huggingface.parquet import ParquetSource
+from femb_cli.data.open import open_source
 from femb_cli.errors import FembError
 
 
@@ -39,7 +42,7 @@ def hub(tmp_path, monkeypatch) -> Path:
     folder, cache = tmp_path / "hub", tmp_path / "cache"
     hub = folder / "datasets"
 
-    def snapshot_download(name, *, repo_type, revision, allow_patterns):
+    def snapshot_download(name, *, repo_type, revision, allow_patterns, ignore_patterns=None):
         assert repo_type == "dataset"
         there = hub / f"{name}@{revision}"
         if not there.is_dir():
@@ -48,7 +51,9 @@ def hub(tmp_path, monkeypatch) -> Path:
         target = cache / name / revision
         for file in filter(Path.is_file, there.rglob("*")):
             inside = file.relative_to(there)
-            if any(fnmatch(inside.as_posix(), pattern) for pattern in allow_patterns):
+            name_inside = inside.as_posix()
+            ignored = ignore_patterns is not None and fnmatch(name_inside, ignore_patterns)
+            if not ignored and any(fnmatch(name_inside, pattern) for pattern in allow_patterns):
                 (target / inside).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(file, target / inside)
         return str(target)
@@ -126,9 +131,7 @@ def test_the_revision_asked_for_is_fetched(faces, hub):
 
 
 def test_without_parquet_of_its_own_the_converted_branch_is_taken(hub):
-    top = hub / "owner" / "pictures@main"
-    top.mkdir(parents=True)
-    (top / "faces.tar").write_text("tar")
+    (hub / "owner" / "pictures@main").mkdir(parents=True)
     write_faces(hub / "owner" / f"pictures@{CONVERTED}" / "default" / "partial-train" / "0000.parquet", 4)
     said = []
     assert len(ParquetSource(download_dataset("owner/pictures", say=said.append))) == 4
@@ -136,14 +139,32 @@ def test_without_parquet_of_its_own_the_converted_branch_is_taken(hub):
     assert len(stream_dataset("owner/pictures")) == 4
 
 
+@pytest.mark.parametrize("converted", [None, "partial-train"])
+def test_shards_are_downloaded_where_the_hub_has_converted_nothing_or_a_part(hub, converted):
+    write_tar(hub / "owner" / "faces@main" / "data" / "faces-0000.tar", samples(4))
+    write_tar(hub / "owner" / "faces@main" / "data" / "faces-0001.tar", samples(4, start=4))
+    if converted:
+        write_faces(hub / "owner" / f"faces@{CONVERTED}" / "default" / converted / "0000.parquet", 2)
+    folder = download_dataset("owner/faces", say=lambda text: None)
+    for source in (open_source(folder), stream_dataset("owner/faces")):
+        assert (source.kind, len(source), source.read(5)) == ("webdataset", 8, encode(5))
+
+
+def test_a_whole_conversion_is_taken_before_shards(hub):
+    write_tar(hub / "owner" / "faces@main" / "faces.tar", samples(4))
+    write_faces(hub / "owner" / f"faces@{CONVERTED}" / "default" / "train" / "0000.parquet", 3)
+    assert len(open_source(download_dataset("owner/faces", say=lambda text: None))) == 3
+    assert len(stream_dataset("owner/faces")) == 3
+
+
 def test_a_data_set_without_parquet_says_so(hub):
     top = hub / "owner" / "pictures@main"
     top.mkdir(parents=True)
     (top / "README.md").write_text("tar files only")
-    with pytest.raises(FembError, match="owner/pictures has no Parquet files") as caught:
+    with pytest.raises(FembError, match="owner/pictures has neither Parquet files nor tar archives") as caught:
         download_dataset("owner/pictures", say=lambda text: None)
     assert "femb convert" in caught.value.hint
-    with pytest.raises(FembError, match="owner/pictures has no Parquet files"):
+    with pytest.raises(FembError, match="owner/pictures has neither Parquet files nor tar archives"):
         stream_dataset("owner/pictures")
 
 

@@ -65,6 +65,10 @@ def test_length_is_the_number_of_steps_left():
     assert len(ShuffledBatches(NUM_IMAGES, BATCH, start=4, stop=10, seed=0)) == 6
 
 
+def test_a_run_of_any_length_begins_at_once():
+    assert len(next(iter(ShuffledBatches(NUM_IMAGES, BATCH, start=0, stop=10**15, seed=0)))) == BATCH
+
+
 @pytest.fixture
 def people(tmp_path) -> Path:
     """Six images of three people, each of one shade: 40 times the person's number, plus the image's."""

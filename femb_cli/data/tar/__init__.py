@@ -1,0 +1,1 @@
+"""Tar archives: WebDataset shards and folders of people, read in place."""

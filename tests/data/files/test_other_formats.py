@@ -1,0 +1,53 @@
+"""Formats that femb does not read are named, with what to do."""
+
+import zipfile
+
+import pytest
+
+from femb_cli.data.open import open_source
+from femb_cli.errors import FembError
+
+LMDB_PAGE = bytes(16) + b"\xde\xc0\xef\xbe" + bytes(4000)
+
+
+@pytest.mark.parametrize("files", [["data.mdb", "lock.mdb"], ["data.mdb"]])
+def test_an_lmdb_folder_is_named(tmp_path, files):
+    for name in files:
+        (tmp_path / name).write_bytes(LMDB_PAGE)
+    with pytest.raises(FembError, match="is an LMDB database") as caught:
+        open_source(tmp_path)
+    assert "PERSON/NUMBER.jpg" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "what"),
+    [
+        ("hsface.lmdb", LMDB_PAGE, "an LMDB database"),
+        ("faces.7z", b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+        ("faces.rar", b"Rar!\x1a\x07\x01\0", "a RAR archive"),
+        ("faces.tar.zst", b"\x28\xb5\x2f\xfd", "compressed by zstd"),
+        ("faces.xz", b"\xfd7zXZ\0", "compressed by xz"),
+        ("faces.h5", b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    ],
+)
+def test_files_of_other_formats_are_named(tmp_path, name, start, what):
+    (tmp_path / name).write_bytes(start + bytes(100))
+    with pytest.raises(FembError, match=f"is {what}, which femb does not read") as caught:
+        open_source(tmp_path / name)
+    assert "folder" in caught.value.hint
+
+
+@pytest.mark.parametrize("member", ["faces/train.rec", "shards/faces-0000.tar", "data/train.parquet"])
+def test_a_zip_of_a_dataset_says_what_to_do(tmp_path, member):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(member, b"")
+    with pytest.raises(FembError, match="no images in .*x.zip, but a dataset in another format") as caught:
+        open_source(tmp_path / "x.zip")
+    assert caught.value.hint.startswith("unpack it, and name the folder; 1 file not read")
+
+
+def test_a_zip_of_other_files_only_counts_them(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a.mp4", b"")
+    with pytest.raises(FembError, match=r"no images in .*x\.zip$"):
+        open_source(tmp_path / "x.zip")
