@@ -50,10 +50,9 @@ def inspect(
 ) -> None:
     """Show what a model, a set of images, a benchmark or a file of embeddings is, and what is wrong with it.
 
-    \b
-    Of a model: network, pixels, training, source, licence, and whether its weights match its fingerprint.
-    Of images: people, sizes, kinds of files, damage, images that are there twice, colours that look swapped.
-    Of embeddings: their number, magnitudes, network, and rows of zeros or NaN.
+    Of a model: network, pixels, training, source, licence, and whether its weights match its fingerprint. Of images:
+    people, sizes, kinds of files, damage, images that are there twice, colours that look swapped. Of embeddings: their
+    number, magnitudes, network, and rows of zeros or NaN.
 
     \b
     Examples:

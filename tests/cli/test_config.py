@@ -23,4 +23,4 @@ def test_without_a_file_the_defaults_are_shown(femb):
 def test_a_mistake_is_named_with_its_key(femb):
     result = femb("config", "--set", "header.margn=0.3")
     assert (result.code, result.out) == (2, "")
-    assert result.err == "error: unknown setting 'header.margn'\n\nhint: did you mean 'header.margin'?\n"
+    assert result.err == "error: unknown setting 'header.margn'\nhint: did you mean 'header.margin'?\n"

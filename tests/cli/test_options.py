@@ -14,7 +14,7 @@ from femb_cli.cli.options import backbone_names, benchmark_names, header_names
     [
         (header_names, "mag", ["magface"]),
         (header_names, "c", ["cosface", "combined", "curricularface"]),
-        (backbone_names, "iresnet1", ["iresnet18", "iresnet100"]),
+        (backbone_names, "iresnet1", ["iresnet18", "iresnet100", "iresnet152"]),
         (backbone_names, "x", []),
         (benchmark_names, "xq", ["xqlfw"]),
     ],

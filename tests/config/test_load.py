@@ -366,7 +366,7 @@ def test_a_list_is_set_as_a_whole(tmp_path):
 def test_a_backbone_of_another_projects_name_is_proposed_by_its_layers():
     with pytest.raises(UsageError, match="unknown backbone 'r50'") as caught:
         load_config("quickstart", [], {"backbone": "r50"})
-    assert caught.value.hint == "did you mean 'iresnet50' or 'ir50'?"
+    assert caught.value.hint == "did you mean 'iresnet50' or 'ir50' or 'irse50'?"
 
 
 def test_a_setting_is_proposed_where_it_is():

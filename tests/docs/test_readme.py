@@ -49,6 +49,8 @@ def test_every_command_of_the_readme_runs(femb, trained, trained_onnx, tmp_path,
     assert len(commands) >= 10
     for command in commands:
         done = femb(*command, *shrunk(command))
+        if "--gpus" in command and "GPUs were asked for, but this machine has" in done.err:
+            continue
         misses_limit = "--max-fnmr" in command and done.code == 1 and "is above 0.05" in done.err
         assert done.code == 0 or misses_limit, f"femb {' '.join(command)}: {done.err}"
     for made in (

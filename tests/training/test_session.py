@@ -51,7 +51,9 @@ def openings(monkeypatch) -> list[Path]:
     """The zip archives that this process opens, each time that it does."""
     opened = []
     original = ZipSource.__init__
-    monkeypatch.setattr(ZipSource, "__init__", lambda self, path: (opened.append(Path(path)), original(self, path))[1])
+    monkeypatch.setattr(
+        ZipSource, "__init__", lambda self, path, *rest: (opened.append(Path(path)), original(self, path, *rest))[1]
+    )
     return opened
 
 
