@@ -53,7 +53,9 @@ const look = view => {{
       [e.getAttribute("aria-labelledby"), e.getAttribute("aria-describedby")]
         .some(id => id && !view.document.getElementById(id))).length,
     language: view.document.documentElement.lang,
-    targets: all("summary").map(e => e.getBoundingClientRect().height),
+    // Figures are drawn with text of 8 points: its height in pixels.
+    figure_text: all("svg").map(e => 8 * e.getBoundingClientRect().width / e.viewBox.baseVal.width),
+    targets: all("summary, nav a").map(e => e.getBoundingClientRect().height),
     contrasts: contrasts(view),
   }};
 }};
