@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.evaluation.metrics.groups import GroupComparison, compare_groups, quantile_bins
-from femb_cli.evaluation.metrics.quality import DiscardCurve, PartialArea, discard_curve, magnitudes, partial_area
+from femb_cli.evaluation.metrics.quality import (
+    UNIT_LENGTH,
+    DiscardCurve,
+    PartialArea,
+    discard_curve,
+    magnitudes,
+    partial_area,
+)
 from femb_cli.evaluation.report.hardest import PicturedPair, hardest_pairs, picture_pairs
 from femb_cli.evaluation.report.quality_images import PicturedImage, are_normalised, extreme_images, used_magnitudes
 from femb_cli.evaluation.verification.confidence import Confidence
@@ -113,7 +120,7 @@ def report_contents(result: Verification, confidence: Confidence, quality_file: 
     quality_N = None if quality_2N is None else quality_2N.min(axis=0)
     groupings = {**result.pairs.groups, **({} if quality_N is None else {quality: quantile_bins(quality_N)})}
     magnitudes_I = None if result.embedded is None else used_magnitudes(result.embedded)
-    normalised = magnitudes_I is not None and are_normalised(magnitudes_I)
+    normalised = magnitudes_I is not None and _are_of_unit_length(result, magnitudes_I)
     hardest = np.concatenate(hardest_pairs(scores_N, genuine_N))
     images = result.images
     known = images is not None and quality_2N is not None
@@ -145,7 +152,12 @@ def _image_quality(result: Verification, quality_file: Path | None) -> tuple[NDA
         return None, ""
     magnitudes_I = magnitudes(embedded.embeddings_ND)
     magnitudes_2N = magnitudes_I[np.stack((embedded.left_P, embedded.right_P))]
-    return (None, "") if are_normalised(magnitudes_2N) else (magnitudes_2N, MAGNITUDE)
+    return (None, "") if _are_of_unit_length(result, magnitudes_2N) else (magnitudes_2N, MAGNITUDE)
+
+
+def _are_of_unit_length(result: Verification, magnitudes: NDArray[np.float64]) -> bool:
+    """Whether the network normalises its embeddings; their sum with those of mirror images may have other lengths."""
+    return result.card.get(UNIT_LENGTH) == "yes" or are_normalised(magnitudes)
 
 
 def _summary(magnitudes_I: NDArray[np.float64]) -> dict[str, float]:

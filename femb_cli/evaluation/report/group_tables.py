@@ -15,7 +15,7 @@ class GroupTable:
     Attributes:
         title: display name of the benchmark.
         grouping: attribute by which the pairs are grouped.
-        models: name and comparison of each model.
+        models: name of each model, and the threshold that all pairs need for the FMR.
         rows: name of each group, with its errors for each model; None if a model has no such group.
         findings: what differs between the groups, and for which model, one sentence each.
         remarks: what does not differ, one sentence each.
@@ -23,7 +23,7 @@ class GroupTable:
 
     title: str
     grouping: str
-    models: Sequence[tuple[str, GroupComparison]]
+    models: Sequence[tuple[str, float]]
     rows: Sequence[tuple[str, Sequence[GroupErrors | None]]]
     findings: Sequence[str]
     remarks: Sequence[str]
@@ -41,15 +41,18 @@ def group_tables(
         results: the verifications.
         contents: what is known of each beyond its metrics.
     """
-    models: dict[tuple[str, str, bool], list[tuple[str, GroupComparison]]] = {}
+    models: dict[tuple[str, str, bool], list[tuple[str, float, GroupComparison]]] = {}
     for name, result, more in zip(names, results, contents, strict=True):
         for comparison in more.groups:
+            threshold = -comparison.threshold if result.are_distances else comparison.threshold
             key = (result.title, comparison.grouping, comparison.grouping == more.quality)
-            models.setdefault(key, []).append((name, comparison))
+            models.setdefault(key, []).append((name, threshold, comparison))
     return [_table(*key, of_key) for key, of_key in models.items()]
 
 
-def _table(title: str, grouping: str, by_place: bool, models: Sequence[tuple[str, GroupComparison]]) -> GroupTable:
+def _table(
+    title: str, grouping: str, by_place: bool, models: Sequence[tuple[str, float, GroupComparison]]
+) -> GroupTable:
     def row_of(group: GroupErrors) -> str:
         return f"part {group.name.partition(':')[0]}" if by_place else group.name
 
@@ -57,16 +60,17 @@ def _table(title: str, grouping: str, by_place: bool, models: Sequence[tuple[str
         place, _, limits = group.partition(": ")
         return f"part {place} ({limits})" if by_place else f"“{group}”"
 
-    groups = [{row_of(group): group for group in comparison.groups} for _, comparison in models]
+    groups = [{row_of(group): group for group in comparison.groups} for _, _, comparison in models]
     rows = sorted({name for of_model in groups for name in of_model})
     findings, remarks = [], []
-    for name, comparison in models:
+    for name, _, comparison in models:
         for rate in ("FNMR", "FMR"):
             sentence, is_finding = _sentence(name, comparison, rate, shown)
             if sentence:
                 (findings if is_finding else remarks).append(sentence)
     cells = [(row, [of_model.get(row) for of_model in groups]) for row in rows]
-    return GroupTable(title, grouping, models, cells, findings, remarks)
+    thresholds = [(name, threshold) for name, threshold, _ in models]
+    return GroupTable(title, grouping, thresholds, cells, findings, remarks)
 
 
 def _sentence(name: str, comparison: GroupComparison, rate: str, shown: Callable[[str], str]) -> tuple[str, bool]:

@@ -82,6 +82,7 @@ def render_page(
         rows=rows,
         rates=rates,
         any_unsupported=any(rate in rates for row in rows for rate in row.unsupported),
+        are_cosines=all(row.result.embedded is not None for row in rows),
         protocols=sorted({(row.result.metrics.protocol, row.result.metrics.num_folds) for row in rows}),
         interval_kinds=_interval_kinds(contents),
         warnings=_warnings(rows),

@@ -38,7 +38,7 @@ class ScoredSet:
     Attributes:
         label: its name in the legends.
         curve: its sorted scores.
-        threshold: lowest cosine at which a pair is accepted; None if the protocol has no threshold on the cosines.
+        threshold: lowest score at which a pair is accepted; None if the protocol has no threshold on the scores.
         band: the intervals along the curve; None if they are unknown.
     """
 
@@ -48,15 +48,16 @@ class ScoredSet:
     band: ErrorBand | None = None
 
 
-def save_plots(folder: Path, sets: Sequence[ScoredSet]) -> None:
+def save_plots(folder: Path, sets: Sequence[ScoredSet], *, score: str = "Cosine") -> None:
     """Write `roc`, `det` and `scores` to a directory, as `save_figure` does.
 
     Args:
         folder: an existing directory.
         sets: what to plot, at least one. Curves of all sets are in the same axes, with their bands if there are at most
             `MOST_BANDS` sets; histograms are below each other.
+        score: what the scores are.
     """
-    for name, figure in (("roc", draw_roc(sets)), ("det", draw_det(sets)), ("scores", draw_scores(sets))):
+    for name, figure in (("roc", draw_roc(sets)), ("det", draw_det(sets)), ("scores", draw_scores(sets, score))):
         save_figure(folder, name, figure)
 
 
@@ -117,8 +118,8 @@ def draw_det(sets: Sequence[ScoredSet]) -> "Figure":
     return figure
 
 
-def draw_scores(sets: Sequence[ScoredSet]) -> "Figure":
-    """Draw histograms of the cosines of genuine and of impostor pairs, one panel for each set."""
+def draw_scores(sets: Sequence[ScoredSet], score: str) -> "Figure":
+    """Draw histograms of the scores of genuine and of impostor pairs, one panel for each set."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, 0.6 + 1.15 * max(2, len(sets))))
@@ -131,7 +132,7 @@ def draw_scores(sets: Sequence[ScoredSet]) -> "Figure":
         if scored.threshold is not None:
             axes.axvline(scored.threshold, color=INK, linewidth=1.0, linestyle=(0, (1, 1.5)), label="threshold")
         axes.set(ylim=(0.0, None), xlim=(edges[0], edges[-1]), ylabel="% of each kind")
-    panels[-1].set_xlabel("Cosine")
+    panels[-1].set_xlabel(score)
     figure.align_ylabels()
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, handlelength=1.8, columnspacing=1.2

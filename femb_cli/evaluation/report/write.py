@@ -95,14 +95,16 @@ def _save_figures(
     folder: Path, names: Sequence[str], results: Sequence[Verification], contents: Sequence[ReportContents]
 ) -> None:
     labels = _labels(names, results)
+    are_cosines = all(result.embedded is not None for result in results)
     save_plots(
         folder,
         [
             ScoredSet(
-                label, roc_curve(result.scores_N, result.genuine_N), _cosine_threshold(result), more.confidence.band
+                label, roc_curve(result.scores_N, result.genuine_N), _plotted_threshold(result), more.confidence.band
             )
             for label, result, more in zip(labels, results, contents, strict=True)
         ],
+        score="Cosine" if are_cosines else "Score",
     )
     known = list(zip(labels, contents, strict=True))
     if curves := [(label, more.discard) for label, more in known if more.discard is not None]:
@@ -116,9 +118,11 @@ def _save_figures(
             save_figure(folder, f"quality_{number}", draw_quality_sheet(more.lowest, more.highest))
 
 
-def _cosine_threshold(result: Verification) -> float | None:
-    """The threshold on the plotted cosines; MagFace's protocol has none: it scores mean-centred embeddings."""
-    return None if result.metrics.protocol == "magface" else result.metrics.threshold
+def _plotted_threshold(result: Verification) -> float | None:
+    """The threshold on the plotted scores; MagFace's protocol has none: it scores mean-centred embeddings."""
+    if result.metrics.protocol == "magface":
+        return None
+    return -result.metrics.threshold if result.are_distances else result.metrics.threshold
 
 
 def _labels(names: Sequence[str], results: Sequence[Verification]) -> list[str]:

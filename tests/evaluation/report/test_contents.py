@@ -69,6 +69,12 @@ def test_magnitudes_of_normalised_embeddings_are_no_quality(result):
     assert contents.to_json()["discard"] is None
 
 
+def test_sums_of_normalised_embeddings_are_no_quality_either(result):
+    embedded = replace(result.embedded, embeddings_ND=np.arange(1, 9)[:, None] * result.embedded.embeddings_ND)
+    contents = report_contents(replace(result, embedded=embedded, card={"unit_length": "yes"}), CONFIDENCE)
+    assert (contents.normalised, contents.discard) == (True, None)
+
+
 def test_a_quality_file_gives_a_curve_and_groups(result, quality_file):
     contents = report_contents(result, CONFIDENCE, quality_file)
     assert contents.quality == "sharpness.txt"
