@@ -36,12 +36,14 @@ const contrasts = view => [...view.document.querySelectorAll("body *:not(svg *)"
   }});
 const look = view => {{
   const all = selector => [...view.document.querySelectorAll(selector)];
+  const folded_height = view.document.documentElement.scrollHeight;
   for (const details of all("details")) details.open = true;
   const scrolls = e => e.scrollWidth > e.clientWidth + 1;
   return {{
     dark: view.matchMedia("(prefers-color-scheme: dark)").matches,
     requests: view.performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith("data:")),
     width: view.innerWidth,
+    folded_height,
     content_width: view.document.documentElement.scrollWidth,
     images: all("img").map(e => ({{alt: e.alt, drawn: e.naturalWidth > 0}})),
     metrics: all("svg").map(e => e.getAttribute("role") + ": " + e.getAttribute("aria-label")),

@@ -123,8 +123,9 @@ def report_contents(result: Verification, confidence: Confidence, quality_file: 
     normalised = magnitudes_I is not None and _are_of_unit_length(result, magnitudes_I)
     hardest = np.concatenate(hardest_pairs(scores_N, genuine_N))
     images = result.images
-    known = images is not None and quality_2N is not None
-    lowest, highest = extreme_images(result.pairs, images, quality_2N) if known else ([], [])
+    lowest, highest = (
+        ([], []) if images is None or quality_2N is None else extreme_images(result.pairs, images, quality_2N)
+    )
     return ReportContents(
         confidence=confidence,
         quality=quality,

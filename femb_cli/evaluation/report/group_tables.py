@@ -62,7 +62,8 @@ def _table(
 
     groups = [{row_of(group): group for group in comparison.groups} for _, _, comparison in models]
     rows = sorted({name for of_model in groups for name in of_model})
-    findings, remarks = [], []
+    findings: list[str] = []
+    remarks: list[str] = []
     for name, _, comparison in models:
         for rate in ("FNMR", "FMR"):
             sentence, is_finding = _sentence(name, comparison, rate, shown)

@@ -71,9 +71,10 @@ def _character(character: str) -> str:
         return " "
     if " " < character <= "~":
         return character
-    letter, *accents = unicodedata.normalize("NFD", character)
-    if len(accents) == 1 and accents[0] in _ACCENTS and letter.isascii() and letter.isalpha():
-        return f"\\{_ACCENTS[accents[0]]}{{{_dotless(letter, accents[0])}}}"
+    decomposed = unicodedata.normalize("NFD", character)
+    letter, accent = decomposed[0], decomposed[1:]
+    if accent in _ACCENTS and letter.isascii() and letter.isalpha():
+        return f"\\{_ACCENTS[accent]}{{{_dotless(letter, accent)}}}"
     return f"{{[U+{ord(character):04X}]}}"
 
 

@@ -37,6 +37,10 @@ def test_the_page_does_not_scroll_sideways(views):
     assert all(view["content_width"] <= view["width"] for view in views)
 
 
+def test_two_models_take_two_screens_before_a_part_is_unfolded(views):
+    assert views[1]["folded_height"] < 2500
+
+
 def test_every_picture_is_drawn_and_described(views):
     for view in views:
         assert len(view["images"]) == 20
