@@ -3,10 +3,9 @@
 import json
 import re
 
-import numpy as np
 import pytest
 from PIL import Image
-from reports import everything_known, scored
+from reports import everything_known
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.report.write import write_report
@@ -36,16 +35,6 @@ def test_an_existing_folder_is_kept_unless_it_may_be_replaced(tmp_path, results)
     assert [path.name for path in folder.iterdir()] == ["old.txt"]
     write_report(folder, results[:1], overwrite=True)
     assert {path.name for path in folder.iterdir()} == FILES
-
-
-@pytest.mark.parametrize(
-    "scores",
-    [np.tile([0.9, 0.1], 50), np.array([0.7, 0.1, 0.2, 0.4]), np.full(4, 0.5)],
-    ids=["perfectly separated", "four pairs", "all equal"],
-)
-def test_a_report_of_few_or_extreme_scores_can_be_drawn(tmp_path, scores):
-    write_report(tmp_path / "report", [scored(tmp_path, scores, "model")])
-    assert (tmp_path / "report" / "report.html").is_file()
 
 
 def test_extras_bring_their_figures_and_numbers(full, results, difference):
