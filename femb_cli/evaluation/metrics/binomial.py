@@ -10,12 +10,12 @@ from scipy.special import betaincinv
 from femb_cli.evaluation.metrics.intervals import Interval, check_level
 
 
-def clopper_pearson(errors: int, trials: int, *, level: float = 0.95) -> Interval:
+def clopper_pearson(errors: float, trials: float, *, level: float = 0.95) -> Interval:
     """Return the interval of a rate at a fixed threshold.
 
     Args:
-        errors: number of errors, from 0 to `trials`.
-        trials: number of independent trials, at least 1.
+        errors: number of errors, from 0 to `trials`; not whole if `trials` is not.
+        trials: number of independent trials, above 0.
         level: share of such intervals that contain the true rate, in (0, 1).
 
     Raises:

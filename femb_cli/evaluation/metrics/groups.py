@@ -5,7 +5,7 @@ group, TAR at FAR is also given at the group's own threshold. Demographic groups
 within the group, because these are harder than pairs of people who look different.
 
 The intervals take the pairs as independent and the threshold as fixed. If a person is in many pairs, they are too
-narrow.
+narrow; the search for groups that differ then counts fewer pairs, if the people are known.
 
 Sources:
     P. Grother, M. Ngan and K. Hanaoka, "Face Recognition Vendor Test Part 3: Demographic Effects", NISTIR 8280, 2019.
@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.metrics.binomial import clopper_pearson
+from femb_cli.evaluation.metrics.dependence import effective_pairs
 from femb_cli.evaluation.metrics.intervals import Interval
 from femb_cli.evaluation.metrics.roc import checked_scores, roc_curve, tar_at_far
 
@@ -111,7 +112,13 @@ class GroupComparison:
 
 
 def compare_groups(
-    scores_N: ArrayLike, genuine_N: ArrayLike, labels_N: Sequence[str], *, grouping: str, far: float = 1e-3
+    scores_N: ArrayLike,
+    genuine_N: ArrayLike,
+    labels_N: Sequence[str],
+    *,
+    grouping: str,
+    far: float = 1e-3,
+    people: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> GroupComparison:
     """Compare groups of pairs at the threshold that gives a FAR on all pairs together.
 
@@ -121,6 +128,7 @@ def compare_groups(
         labels_N: group of each pair.
         grouping: attribute by which the pairs are grouped, such as `sex`.
         far: allowed share of accepted impostor pairs, in [0, 1].
+        people: number of the person of the first and of the second image of each pair (N,), from 0; None if unknown.
 
     Raises:
         FembError: as `checked_scores`, if a label is missing, or `far` is not in [0, 1].
@@ -141,19 +149,19 @@ def compare_groups(
         groups=groups,
         fnmr=differential({group.name: group.fnmr for group in groups if group.fnmr is not None}),
         fmr=differential({group.name: group.fmr for group in groups if group.fmr is not None}),
-        fnmr_apart=groups_apart({group.name: (group.false_non_matches, group.num_genuine) for group in groups}),
-        fmr_apart=groups_apart({group.name: (group.false_matches, group.num_impostor) for group in groups}),
+        fnmr_apart=groups_apart(_independent(scores < threshold, genuine, names, places_N, people)),
+        fmr_apart=groups_apart(_independent(scores >= threshold, ~genuine, names, places_N, people)),
     )
 
 
-def groups_apart(errors: Mapping[str, tuple[int, int]], *, level: float = 0.95) -> tuple[str, str] | None:
+def groups_apart(errors: Mapping[str, tuple[float, float]], *, level: float = 0.95) -> tuple[str, str] | None:
     """Return two groups whose error rates can be told apart from chance.
 
     Each group gets a Clopper-Pearson interval that is wide enough for all intervals together to contain the true rates
     at the level (C. Bonferroni, 1936). Two groups differ if their intervals do not overlap.
 
     Args:
-        errors: number of errors and number of pairs of each group; groups without pairs are left out.
+        errors: number of errors and number of independent pairs of each group; groups without pairs are left out.
         level: probability that no difference is named if there is none, in (0, 1).
 
     Returns:
@@ -212,6 +220,25 @@ def quantile_bins(values_N: ArrayLike, num_bins: int = 4) -> tuple[str, ...]:
     members = [values[bins_N == place] for place in range(int(bins_N.max()) + 1)]
     names = [f"{place}: {inside.min():.4g} to {inside.max():.4g}" for place, inside in enumerate(members, 1)]
     return tuple(names[place] for place in bins_N)
+
+
+def _independent(
+    errors_N: NDArray[np.bool_],
+    kind_N: NDArray[np.bool_],
+    names: NDArray[np.str_],
+    places_N: NDArray[np.intp],
+    people: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
+) -> dict[str, tuple[float, float]]:
+    """Return the number of errors and of pairs of one kind of each group, as if its pairs were independent."""
+    counts = {}
+    for place, name in enumerate(names.tolist()):
+        inside = kind_N & (places_N == place)
+        errors = errors_N[inside]
+        number = float(len(errors))
+        if people is not None:
+            number = effective_pairs(errors, people[0][inside], people[1][inside])
+        counts[name] = (number * float(errors.mean()) if len(errors) else 0.0, number)
+    return counts
 
 
 def _group_errors(

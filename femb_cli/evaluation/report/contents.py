@@ -22,7 +22,7 @@ from femb_cli.evaluation.metrics.quality import (
 )
 from femb_cli.evaluation.report.hardest import PicturedPair, hardest_pairs, picture_pairs
 from femb_cli.evaluation.report.quality_images import PicturedImage, are_normalised, extreme_images, used_magnitudes
-from femb_cli.evaluation.verification.confidence import Confidence
+from femb_cli.evaluation.verification.confidence import MOST_PAIRS_BY_SUBJECT, Confidence
 from femb_cli.evaluation.verification.quality_file import quality_of_images, read_quality_scores
 from femb_cli.evaluation.verification.result import Verification
 
@@ -119,6 +119,7 @@ def report_contents(result: Verification, confidence: Confidence, quality_file: 
     quality_2N, quality = _image_quality(result, quality_file)
     quality_N = None if quality_2N is None else quality_2N.min(axis=0)
     groupings = {**result.pairs.groups, **({} if quality_N is None else {quality: quantile_bins(quality_N)})}
+    people = _people(result) if groupings else None
     magnitudes_I = None if result.embedded is None else used_magnitudes(result.embedded)
     normalised = magnitudes_I is not None and _are_of_unit_length(result, magnitudes_I)
     hardest = np.concatenate(hardest_pairs(scores_N, genuine_N))
@@ -131,7 +132,7 @@ def report_contents(result: Verification, confidence: Confidence, quality_file: 
         quality=quality,
         discard=None if quality_N is None else discard_curve(scores_N, genuine_N, quality_N, fmr=float(FMR)),
         groups=[
-            compare_groups(scores_N, genuine_N, labels_N, grouping=grouping, far=float(FMR))
+            compare_groups(scores_N, genuine_N, labels_N, grouping=grouping, far=float(FMR), people=people)
             for grouping, labels_N in groupings.items()
         ],
         magnitudes_I=None if normalised else magnitudes_I,
@@ -159,6 +160,16 @@ def _image_quality(result: Verification, quality_file: Path | None) -> tuple[NDA
 def _are_of_unit_length(result: Verification, magnitudes: NDArray[np.float64]) -> bool:
     """Whether the network normalises its embeddings; their sum with those of mirror images may have other lengths."""
     return result.card.get(UNIT_LENGTH) == "yes" or are_normalised(magnitudes)
+
+
+def _people(result: Verification) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """Number the people of both images of each pair; None if they are unknown, or there are too many pairs."""
+    subjects = result.pairs.subjects() if len(result.pairs) <= MOST_PAIRS_BY_SUBJECT else None
+    if subjects is None:
+        return None
+    numbers: dict[str, int] = {}
+    left_N, right_N = (np.array([numbers.setdefault(name, len(numbers)) for name in side]) for side in subjects)
+    return left_N, right_N
 
 
 def _summary(magnitudes_I: NDArray[np.float64]) -> dict[str, float]:

@@ -129,8 +129,8 @@ def _quality_and_groups(contents: Sequence[ReportContents]) -> list[str]:
     if any(more.groups for more in contents):
         sentences.append(
             f"Groups were compared at the threshold of all pairs at FMR {FMR}, with Clopper-Pearson intervals (95 %,"
-            " pairs taken as independent); a difference is named where intervals that hold for all groups together do"
-            " not overlap."
+            " pairs taken as independent); a difference is named where intervals that hold for all groups together, and"
+            " that allow for people in several pairs, do not overlap."
         )
     if any(more.discard is not None for more in contents):
         qualities = dict.fromkeys(more.quality for more in contents if more.discard is not None)
