@@ -25,8 +25,8 @@ class GroupTable:
     grouping: str
     models: Sequence[tuple[str, float]]
     rows: Sequence[tuple[str, Sequence[GroupErrors | None]]]
-    findings: Sequence[str]
-    remarks: Sequence[str]
+    findings: list[str]
+    remarks: list[str]
 
 
 def group_tables(

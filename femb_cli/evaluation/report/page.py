@@ -76,6 +76,7 @@ def render_page(
     rows = [Row(*each, _unsupported_rates(each[1])) for each in zip(names, results, contents, strict=True)]
     # The first two rates are always shown; the last one only if a result has enough impostor pairs for it.
     rates = _FALSE_ACCEPT_RATES if any(not row.unsupported for row in rows) else _FALSE_ACCEPT_RATES[:2]
+    tables = group_tables(names, results, contents)
     return page_template("page.html").render(
         written=written,
         version=__version__,
@@ -94,7 +95,8 @@ def render_page(
         area_limit=AREA_LIMIT,
         discard_shares=_DISCARD_SHARES,
         normalised=list(dict.fromkeys(row.name for row in rows if row.more.normalised)),
-        group_tables=group_tables(names, results, contents),
+        group_tables=tables,
+        findings=[f"{table.title}, {table.grouping}: {sentence}" for table in tables for sentence in table.findings],
         pictured=_pictured(rows),
         hardest=_hardest(rows),
         cards={row.name: _shown(row.more.card) for row in rows if row.more.card},
