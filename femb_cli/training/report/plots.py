@@ -67,7 +67,7 @@ def save_histograms(file: Path, histograms: Sequence[tuple[str, int, Histogram]]
         for _, place, histogram in histograms:
             edges, shares = _outline(histogram)
             axes.plot(edges, shares, **line_style(place))
-        axes.set(xlabel="Magnitude", ylabel="Share of images per unit in %", ylim=(0, None))
+        axes.set(xlabel="Magnitude", ylabel="Images per unit in %", ylim=(0, None))
         label_below(figure, axes, [label for label, _, _ in histograms])
         save_svg(file, figure)
 
