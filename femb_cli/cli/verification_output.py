@@ -159,8 +159,10 @@ def _write_report(
 ) -> None:
     from femb_cli.evaluation.report.contents import report_contents
     from femb_cli.evaluation.report.write import write_report
+    from femb_cli.evaluation.verification.comparison import compare_models
 
     contents = [
         report_contents(result, confidence, quality) for result, confidence in zip(results, confidences, strict=True)
     ]
-    write_report(report, results, contents, command=shlex.join(["femb", *sys.argv[1:]]), overwrite=overwrite)
+    command = shlex.join(["femb", *sys.argv[1:]])
+    write_report(report, results, contents, compare_models(results), command=command, overwrite=overwrite)

@@ -36,12 +36,14 @@ const contrasts = view => [...view.document.querySelectorAll("body *:not(svg *)"
   }});
 const look = view => {{
   const all = selector => [...view.document.querySelectorAll(selector)];
+  const folded_height = view.document.documentElement.scrollHeight;
   for (const details of all("details")) details.open = true;
   const scrolls = e => e.scrollWidth > e.clientWidth + 1;
   return {{
     dark: view.matchMedia("(prefers-color-scheme: dark)").matches,
     requests: view.performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith("data:")),
     width: view.innerWidth,
+    folded_height,
     content_width: view.document.documentElement.scrollWidth,
     images: all("img").map(e => ({{alt: e.alt, drawn: e.naturalWidth > 0}})),
     metrics: all("svg").map(e => e.getAttribute("role") + ": " + e.getAttribute("aria-label")),
@@ -53,7 +55,9 @@ const look = view => {{
       [e.getAttribute("aria-labelledby"), e.getAttribute("aria-describedby")]
         .some(id => id && !view.document.getElementById(id))).length,
     language: view.document.documentElement.lang,
-    targets: all("summary").map(e => e.getBoundingClientRect().height),
+    // Figures are drawn with text of 8 points: its height in pixels.
+    figure_text: all("svg").map(e => 8 * e.getBoundingClientRect().width / e.viewBox.baseVal.width),
+    targets: all("summary, nav a").map(e => e.getBoundingClientRect().height),
     contrasts: contrasts(view),
   }};
 }};

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
+from femb_cli.evaluation.metrics.bands import ErrorBand
 from femb_cli.evaluation.metrics.groups import compare_groups
 from femb_cli.evaluation.metrics.intervals import Interval
 from femb_cli.evaluation.metrics.quality import discard_curve
 from femb_cli.evaluation.report.contents import ReportContents
 from femb_cli.evaluation.report.hardest import PicturedPair, hardest_pairs
+from femb_cli.evaluation.report.quality_images import PicturedImage
 from femb_cli.evaluation.verification.confidence import Confidence
 from femb_cli.evaluation.verification.pair_file import read_pairs
 from femb_cli.evaluation.verification.pairs import PairList
@@ -60,14 +62,18 @@ def everything_known(result: Verification) -> ReportContents:
                 "auc": Interval(0.97654, 0.98765, level=0.9),
             },
             "bootstrap over pairs",
+            ErrorBand(np.array([0.01, 0.1, 1.0]), np.array([0.2, 0.1, 0.0]), np.array([0.6, 0.3, 0.0]), level=0.9),
         ),
         quality="magnitude",
         discard=discard_curve(scores, genuine, np.abs(scores - 0.2), fmr=0.1),
         groups=[compare_groups(scores, genuine, labels.tolist(), grouping="age & make", far=0.1)],
+        magnitudes_I=20 + scores,
+        lowest=[PicturedImage("a/<1>.jpg", 12.5, picture)],
+        highest=[PicturedImage("b/2.jpg", 25.0, picture)],
         hardest=[
             PicturedPair("a/<1>.jpg", "b/2.jpg", bool(genuine[place]), float(scores[place]), picture, picture)
             for place in places
         ],
-        card={"backbone": "iresnet50", "licence": "MIT & others"},
+        card={"backbone": "iresnet50", "licence": "MIT & others", "init": "/home/alice/start"},
         warnings=["a <pair> is listed twice"],
     )

@@ -87,14 +87,27 @@ def paired_differences(
     *,
     level: float = 0.95,
 ) -> dict[str, Difference]:
-    """Return the difference of each metric of two networks on the same pairs.
+    """Return the difference of each metric of two networks on the same pairs; see `all_differences`."""
+    return all_differences([first, second], [(0, 1)], genuine_N, draw, rates, level=level)[0]
 
-    The thresholds of the accuracy stay those that the folds chose; those of EER and FNMR at FMR are chosen again for
-    each resample.
+
+def all_differences(
+    networks: Sequence[ScoredNetwork],
+    couples: Sequence[tuple[int, int]],
+    genuine_N: ArrayLike,
+    draw: Draw,
+    rates: Sequence[str],
+    *,
+    level: float = 0.95,
+) -> list[dict[str, Difference]]:
+    """Return the difference of each metric of two networks on the same pairs, for several couples of networks.
+
+    Each network is resampled once. The thresholds of the accuracy stay those that the folds chose; those of EER and
+    FNMR at FMR are chosen again for each resample.
 
     Args:
-        first: one network.
-        second: the other one.
+        networks: the networks.
+        couples: places in `networks` of the first and of the second network of each couple.
         genuine_N: true where both images show the same person.
         draw: how to resample, `resample_same_pairs` or `resample_subjects` with a generator of the same seed in each
             call.
@@ -102,7 +115,7 @@ def paired_differences(
         level: share of such intervals that contain the true difference, in (0, 1).
 
     Returns:
-        Differences of `accuracy`, `eer`, `auc`, and `fnmr_at_fmr_RATE` for each rate.
+        For each couple the differences of `accuracy`, `eer`, `auc`, and `fnmr_at_fmr_RATE` for each rate.
 
     Raises:
         FembError: if the level is not in (0, 1), or as `roc_curve` and the resampling.
@@ -111,15 +124,28 @@ def paired_differences(
     genuine = np.asarray(genuine_N, dtype=bool)
     metrics: dict[str, Metric] = {"eer": equal_error_rate_of, "auc": auc_of}
     metrics |= {f"fnmr_at_fmr_{rate}": partial(_fnmr_at_fmr_of, fmr=float(rate)) for rate in rates}
-    values = [_metrics(network, genuine, rates) for network in (first, second)]
-    resampled = [_resampled(network, draw, metrics) for network in (first, second)]
-    differences = {}
-    for name in values[0]:
-        differences_R = resampled[0][name] - resampled[1][name]
-        low, high = _mid_quantiles(differences_R, [(1.0 - level) / 2, (1.0 + level) / 2])
-        interval = Interval(low, high, level)
-        differences[name] = Difference(values[0][name], values[1][name], interval, LARGER_IS_BETTER.get(name, False))
-    return differences
+    values = [_metrics(network, genuine, rates) for network in networks]
+    resampled = [_resampled(network, draw, metrics) for network in networks]
+    return [
+        {
+            name: _difference(name, (values[first], values[second]), (resampled[first], resampled[second]), level)
+            for name in values[first]
+        }
+        for first, second in couples
+    ]
+
+
+def _difference(
+    name: str,
+    values: tuple[Mapping[str, float], Mapping[str, float]],
+    resampled: tuple[Mapping[str, NDArray[np.float64]], Mapping[str, NDArray[np.float64]]],
+    level: float,
+) -> Difference:
+    """Return the difference of one metric of two networks."""
+    differences_R = resampled[0][name] - resampled[1][name]
+    low, high = _mid_quantiles(differences_R, [(1.0 - level) / 2, (1.0 + level) / 2])
+    interval = Interval(low, high, level)
+    return Difference(values[0][name], values[1][name], interval, LARGER_IS_BETTER.get(name, False))
 
 
 def _metrics(network: ScoredNetwork, genuine_N: NDArray[np.bool_], rates: Sequence[str]) -> dict[str, float]:

@@ -4,6 +4,9 @@ A system in use has one threshold, so the groups are compared at the threshold o
 group, TAR at FAR is also given at the group's own threshold. Demographic groups should be compared by impostor pairs
 within the group, because these are harder than pairs of people who look different.
 
+The intervals take the pairs as independent and the threshold as fixed. If a person is in many pairs, they are too
+narrow; the search for groups that differ then counts fewer pairs, if the people are known.
+
 Sources:
     P. Grother, M. Ngan and K. Hanaoka, "Face Recognition Vendor Test Part 3: Demographic Effects", NISTIR 8280, 2019.
     P. Grother, "Face Recognition Vendor Test Part 8: Summarizing Demographic Differentials", NISTIR 8429, 2022: ratio
@@ -16,7 +19,7 @@ Shape suffix: N pairs.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,6 +27,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics.binomial import clopper_pearson
+from femb_cli.evaluation.metrics.dependence import effective_pairs
+from femb_cli.evaluation.metrics.intervals import Interval
 from femb_cli.evaluation.metrics.roc import checked_scores, roc_curve, tar_at_far
 
 
@@ -40,6 +46,8 @@ class GroupErrors:
         fnmr: share of the genuine pairs that is rejected, in [0, 1].
         fmr: share of the impostor pairs that is accepted, in [0, 1].
         tar_within: TAR at the comparison's FAR, with the threshold computed from this group's pairs only, in [0, 1].
+        fnmr_interval: 95 % interval of the FNMR.
+        fmr_interval: 95 % interval of the FMR.
     """
 
     name: str
@@ -50,6 +58,8 @@ class GroupErrors:
     fnmr: float | None
     fmr: float | None
     tar_within: float | None
+    fnmr_interval: Interval | None
+    fmr_interval: Interval | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,8 @@ class GroupComparison:
         groups: the groups, in the order of their names.
         fnmr: how much their FNMRs differ; None if fewer than two groups have genuine pairs.
         fmr: how much their FMRs differ; None if fewer than two groups have impostor pairs.
+        fnmr_apart: a group with an FNMR that is clearly higher than that of a second group; see `groups_apart`.
+        fmr_apart: a group with an FMR that is clearly higher than that of a second group.
     """
 
     grouping: str
@@ -91,6 +103,8 @@ class GroupComparison:
     groups: tuple[GroupErrors, ...]
     fnmr: Differential | None
     fmr: Differential | None
+    fnmr_apart: tuple[str, str] | None
+    fmr_apart: tuple[str, str] | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as plain numbers, text and objects."""
@@ -98,7 +112,13 @@ class GroupComparison:
 
 
 def compare_groups(
-    scores_N: ArrayLike, genuine_N: ArrayLike, labels_N: Sequence[str], *, grouping: str, far: float = 1e-3
+    scores_N: ArrayLike,
+    genuine_N: ArrayLike,
+    labels_N: Sequence[str],
+    *,
+    grouping: str,
+    far: float = 1e-3,
+    people: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> GroupComparison:
     """Compare groups of pairs at the threshold that gives a FAR on all pairs together.
 
@@ -108,6 +128,7 @@ def compare_groups(
         labels_N: group of each pair.
         grouping: attribute by which the pairs are grouped, such as `sex`.
         far: allowed share of accepted impostor pairs, in [0, 1].
+        people: number of the person of the first and of the second image of each pair (N,), from 0; None if unknown.
 
     Raises:
         FembError: as `checked_scores`, if a label is missing, or `far` is not in [0, 1].
@@ -128,7 +149,32 @@ def compare_groups(
         groups=groups,
         fnmr=differential({group.name: group.fnmr for group in groups if group.fnmr is not None}),
         fmr=differential({group.name: group.fmr for group in groups if group.fmr is not None}),
+        fnmr_apart=groups_apart(_independent(scores < threshold, genuine, names, places_N, people)),
+        fmr_apart=groups_apart(_independent(scores >= threshold, ~genuine, names, places_N, people)),
     )
+
+
+def groups_apart(errors: Mapping[str, tuple[float, float]], *, level: float = 0.95) -> tuple[str, str] | None:
+    """Return two groups whose error rates can be told apart from chance.
+
+    Each group gets a Clopper-Pearson interval that is wide enough for all intervals together to contain the true rates
+    at the level (C. Bonferroni, 1936). Two groups differ if their intervals do not overlap.
+
+    Args:
+        errors: number of errors and number of independent pairs of each group; groups without pairs are left out.
+        level: probability that no difference is named if there is none, in (0, 1).
+
+    Returns:
+        The group whose interval begins highest and the one whose interval ends lowest; None if these overlap.
+    """
+    counted = {name: counts for name, counts in errors.items() if counts[1]}
+    each = 1.0 - (1.0 - level) / max(1, len(counted))
+    intervals = {name: clopper_pearson(*counts, level=each) for name, counts in counted.items()}
+    if len(intervals) < 2:
+        return None
+    higher = max(intervals, key=lambda name: intervals[name].low)
+    lower = min(intervals, key=lambda name: intervals[name].high)
+    return (higher, lower) if intervals[higher].low > intervals[lower].high else None
 
 
 def differential(rates: dict[str, float]) -> Differential | None:
@@ -176,6 +222,25 @@ def quantile_bins(values_N: ArrayLike, num_bins: int = 4) -> tuple[str, ...]:
     return tuple(names[place] for place in bins_N)
 
 
+def _independent(
+    errors_N: NDArray[np.bool_],
+    kind_N: NDArray[np.bool_],
+    names: NDArray[np.str_],
+    places_N: NDArray[np.intp],
+    people: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
+) -> dict[str, tuple[float, float]]:
+    """Return the number of errors and of pairs of one kind of each group, as if its pairs were independent."""
+    counts = {}
+    for place, name in enumerate(names.tolist()):
+        inside = kind_N & (places_N == place)
+        errors = errors_N[inside]
+        number = float(len(errors))
+        if people is not None:
+            number = effective_pairs(errors, people[0][inside], people[1][inside])
+        counts[name] = (number * float(errors.mean()) if len(errors) else 0.0, number)
+    return counts
+
+
 def _group_errors(
     name: str, scores: NDArray[np.float64], genuine: NDArray[np.bool_], threshold: float, far: float
 ) -> GroupErrors:
@@ -193,6 +258,8 @@ def _group_errors(
         fnmr=false_non_matches / num_genuine if num_genuine else None,
         fmr=false_matches / num_impostor if num_impostor else None,
         tar_within=tar_at_far(roc_curve(scores, genuine), far).tar if num_genuine and num_impostor else None,
+        fnmr_interval=clopper_pearson(false_non_matches, num_genuine) if num_genuine else None,
+        fmr_interval=clopper_pearson(false_matches, num_impostor) if num_impostor else None,
     )
 
 

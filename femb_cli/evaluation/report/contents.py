@@ -18,16 +18,19 @@ from femb_cli.evaluation.metrics.quality import (
     PartialArea,
     discard_curve,
     magnitudes,
-    pair_quality,
     partial_area,
 )
 from femb_cli.evaluation.report.hardest import PicturedPair, hardest_pairs, picture_pairs
-from femb_cli.evaluation.verification.confidence import Confidence
-from femb_cli.evaluation.verification.quality_file import quality_of_pairs, read_quality_scores
+from femb_cli.evaluation.report.quality_images import PicturedImage, are_normalised, extreme_images, used_magnitudes
+from femb_cli.evaluation.verification.confidence import MOST_PAIRS_BY_SUBJECT, Confidence
+from femb_cli.evaluation.verification.quality_file import quality_of_images, read_quality_scores
 from femb_cli.evaluation.verification.result import Verification
 
-_FMR = 1e-3
+FMR = "1e-3"
 """False match rate that sets the threshold for groups and discard curves."""
+AREA_LIMIT = 0.2
+"""Share of discarded pairs at which the area below a discard curve ends."""
+MAGNITUDE = "magnitude of the embedding"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,10 @@ class ReportContents:
         quality: name of the quality measure, such as `magnitude of the embedding`.
         discard: FNMR over the share of pairs discarded by that quality.
         groups: error rates by group, one comparison for each grouping of the pairs.
+        magnitudes_I: magnitude of the embedding of each image, float64; None if it is unknown or they are normalised.
+        normalised: whether the embeddings are normalised, so that their magnitudes are no quality.
+        lowest: the images of lowest quality, the lowest first.
+        highest: the images of highest quality, the highest first.
         hardest: genuine and impostor pairs with their images, the hardest of each kind first.
         card: name and value of each setting in the model's checkpoint.
         warnings: problems of the pairs, one sentence each.
@@ -48,6 +55,10 @@ class ReportContents:
     quality: str = ""
     discard: DiscardCurve | None = None
     groups: Sequence[GroupComparison] = ()
+    magnitudes_I: NDArray[np.float64] | None = None
+    normalised: bool = False
+    lowest: Sequence[PicturedImage] = ()
+    highest: Sequence[PicturedImage] = ()
     hardest: Sequence[PicturedPair] = ()
     card: Mapping[str, str] = field(default_factory=dict)
     warnings: Sequence[str] = ()
@@ -55,7 +66,8 @@ class ReportContents:
     @property
     def discard_area(self) -> PartialArea | None:
         """The area below the discard curve up to 20 %; None if the curve ends before."""
-        return None if self.discard is None or self.discard.discard_T[-1] < 0.2 else partial_area(self.discard)
+        curve = self.discard
+        return None if curve is None or curve.discard_T[-1] < AREA_LIMIT else partial_area(curve, AREA_LIMIT)
 
     def fnmr_after(self, share: float) -> float | None:
         """Return the FNMR after a share of the pairs is discarded, between the curve's points; None beyond its end."""
@@ -71,8 +83,14 @@ class ReportContents:
             "intervals": {name: asdict(interval) for name, interval in self.confidence.intervals.items()},
             "interval_kind": self.confidence.method,
             "quality": self.quality,
-            "discard": None if curve is None else {"share": curve.discard_T.tolist(), "fnmr": curve.fnmr_T.tolist()},
+            "discard": None
+            if curve is None
+            else {"fmr": FMR, "share": curve.discard_T.tolist(), "fnmr": curve.fnmr_T.tolist()},
             "discard_area": None if area is None else asdict(area),
+            "normalised": self.normalised,
+            "magnitudes": None if self.magnitudes_I is None else _summary(self.magnitudes_I),
+            "lowest_quality": [{"name": image.name, "quality": image.quality} for image in self.lowest],
+            "highest_quality": [{"name": image.name, "quality": image.quality} for image in self.highest],
             "groups": [comparison.to_json() for comparison in self.groups],
             "hardest": [
                 {"left": pair.left, "right": pair.right, "genuine": pair.genuine, "score": pair.score}
@@ -86,50 +104,75 @@ class ReportContents:
 def report_contents(result: Verification, confidence: Confidence, quality_file: Path | None = None) -> ReportContents:
     """Compute what a report shows of a verification beyond its metrics.
 
-    Pairs are grouped by each grouping of the pair list, and by the quartiles of their quality. The hardest pairs are
-    shown if their images are known.
+    Pairs are grouped by each grouping of the pair list, and by the quartiles of their quality. The hardest pairs and
+    the images of lowest and highest quality are shown if their images are known.
 
     Args:
         result: the verification.
         confidence: its confidence intervals.
-        quality_file: quality of each image; None takes the magnitudes of the embeddings.
+        quality_file: quality of each image; None takes the magnitudes of the embeddings, unless they are normalised.
 
     Raises:
         FembError: the quality file is damaged or lacks an image, or an image cannot be read.
     """
     scores_N, genuine_N = result.scores_N, result.genuine_N
-    quality_N, quality = _pair_quality(result, quality_file)
+    quality_2N, quality = _image_quality(result, quality_file)
+    quality_N = None if quality_2N is None else quality_2N.min(axis=0)
     groupings = {**result.pairs.groups, **({} if quality_N is None else {quality: quantile_bins(quality_N)})}
+    people = _people(result) if groupings else None
+    magnitudes_I = None if result.embedded is None else used_magnitudes(result.embedded)
+    normalised = magnitudes_I is not None and _are_of_unit_length(result, magnitudes_I)
     hardest = np.concatenate(hardest_pairs(scores_N, genuine_N))
+    images = result.images
+    lowest, highest = (
+        ([], []) if images is None or quality_2N is None else extreme_images(result.pairs, images, quality_2N)
+    )
     return ReportContents(
         confidence=confidence,
         quality=quality,
-        discard=None if quality_N is None else discard_curve(scores_N, genuine_N, quality_N, fmr=_FMR),
+        discard=None if quality_N is None else discard_curve(scores_N, genuine_N, quality_N, fmr=float(FMR)),
         groups=[
-            compare_groups(scores_N, genuine_N, labels_N, grouping=grouping, far=_FMR)
+            compare_groups(scores_N, genuine_N, labels_N, grouping=grouping, far=float(FMR), people=people)
             for grouping, labels_N in groupings.items()
         ],
-        hardest=[] if result.images is None else picture_pairs(result, result.images, hardest),
+        magnitudes_I=None if normalised else magnitudes_I,
+        normalised=normalised,
+        lowest=lowest,
+        highest=highest,
+        hardest=[] if images is None else picture_pairs(result, images, hardest),
         card=result.card,
-        warnings=(*result.warnings, *_quality_warnings(result, quality_file)),
+        warnings=result.warnings,
     )
 
 
-def _quality_warnings(result: Verification, quality_file: Path | None) -> tuple[str, ...]:
-    if quality_file is not None or result.card.get(UNIT_LENGTH) != "yes":
-        return ()
-    return (
-        "the model's embeddings have length 1, so their magnitude does not measure quality: --quality FILE gives scores"
-        " for the discard curve",
-    )
-
-
-def _pair_quality(result: Verification, quality_file: Path | None) -> tuple[NDArray[np.float64] | None, str]:
-    """The quality of each pair (N,), and what measures it; None if nothing does."""
+def _image_quality(result: Verification, quality_file: Path | None) -> tuple[NDArray[np.float64] | None, str]:
+    """The quality of the left and of the right image of each pair (2, N), or None, and what measures it."""
     if quality_file is not None:
-        return quality_of_pairs(read_quality_scores(quality_file), result.pairs), quality_file.name
+        return quality_of_images(read_quality_scores(quality_file), result.pairs), quality_file.name
     embedded = result.embedded
     if embedded is None:
         return None, ""
-    magnitude_N = pair_quality(magnitudes(embedded.embeddings_ND), embedded.left_P, embedded.right_P)
-    return magnitude_N, "magnitude of the embedding"
+    magnitudes_I = magnitudes(embedded.embeddings_ND)
+    magnitudes_2N = magnitudes_I[np.stack((embedded.left_P, embedded.right_P))]
+    return (None, "") if _are_of_unit_length(result, magnitudes_2N) else (magnitudes_2N, MAGNITUDE)
+
+
+def _are_of_unit_length(result: Verification, magnitudes: NDArray[np.float64]) -> bool:
+    """Whether the network normalises its embeddings; their sum with those of mirror images may have other lengths."""
+    return result.card.get(UNIT_LENGTH) == "yes" or are_normalised(magnitudes)
+
+
+def _people(result: Verification) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """Number the people of both images of each pair; None if they are unknown, or there are too many pairs."""
+    subjects = result.pairs.subjects() if len(result.pairs) <= MOST_PAIRS_BY_SUBJECT else None
+    if subjects is None:
+        return None
+    numbers: dict[str, int] = {}
+    left_N, right_N = (np.array([numbers.setdefault(name, len(numbers)) for name in side]) for side in subjects)
+    return left_N, right_N
+
+
+def _summary(magnitudes_I: NDArray[np.float64]) -> dict[str, float]:
+    """The smallest, the middle and the largest magnitude."""
+    low, median, high = np.quantile(magnitudes_I, [0.0, 0.5, 1.0]).tolist()
+    return {"lowest": low, "median": median, "highest": high}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.evaluation.report.plots import INK
+from femb_cli.evaluation.report.style import INK
 
 
 def inline_svg(path: Path, description: str) -> str:

@@ -5,7 +5,8 @@ This module computes the values of the page; the template holds its text and its
 
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -14,10 +15,34 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Te
 
 from femb_cli import __version__
 from femb_cli.evaluation.metrics.roc import allowed_false_accepts
-from femb_cli.evaluation.report.contents import ReportContents
+from femb_cli.evaluation.report.compared import compared
+from femb_cli.evaluation.report.contents import AREA_LIMIT, FMR, ReportContents
+from femb_cli.evaluation.report.group_tables import group_tables
 from femb_cli.evaluation.report.hardest import PicturedPair, split_by_kind
 from femb_cli.evaluation.report.inline_images import data_uri, inline_svg
+from femb_cli.evaluation.report.names import without_home
+from femb_cli.evaluation.report.plots import MOST_BANDS
+from femb_cli.evaluation.report.quality_images import PicturedImage
+from femb_cli.evaluation.verification.comparison import Comparison
 from femb_cli.evaluation.verification.result import Verification
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A result in the table.
+
+    Attributes:
+        name: what the page calls its model.
+        result: the verification.
+        more: what the page shows beyond its metrics.
+        unsupported: the false accept rates at which its impostor pairs allow no false accept.
+    """
+
+    name: str
+    result: Verification
+    more: ReportContents
+    unsupported: Sequence[str]
+
 
 _FALSE_ACCEPT_RATES = ("1e-2", "1e-3", "1e-4")
 _DISCARD_SHARES = (0.0, 0.05, 0.1, 0.2)
@@ -25,43 +50,58 @@ _MISSING = "–"
 
 
 def render_page(
+    names: Sequence[str],
     results: Sequence[Verification],
     contents: Sequence[ReportContents],
+    comparisons: Sequence[Comparison],
     *,
     written: datetime,
     command: str | None,
     folder: Path,
+    methods: str,
 ) -> str:
     """Return the HTML of the page.
 
     Args:
+        names: what the page calls the model of each result.
         results: the verifications, at least one.
         contents: what the page shows of each beyond its metrics.
+        comparisons: the comparisons of models.
         written: time of the report, UTC.
         command: command line that made the results, if it is known.
-        folder: where the plots `roc.svg`, `det.svg`, `scores.svg` and, with a discard curve, `edc.svg` are.
+        folder: where the figures `roc.svg`, `det.svg`, `scores.svg` and, if there are such, `edc.svg` and
+            `magnitudes.svg` are.
+        methods: the paragraph on how the numbers were measured.
     """
-    reported = list(zip(results, contents, strict=True))
-    discarded = [(result, more) for result, more in reported if more.discard is not None]
-    unsupported = [_unsupported_rates(result) for result in results]
+    rows = [Row(*each, _unsupported_rates(each[1])) for each in zip(names, results, contents, strict=True)]
     # The first two rates are always shown; the last one only if a result has enough impostor pairs for it.
-    rates = _FALSE_ACCEPT_RATES if [] in unsupported else _FALSE_ACCEPT_RATES[:2]
+    rates = _FALSE_ACCEPT_RATES if any(not row.unsupported for row in rows) else _FALSE_ACCEPT_RATES[:2]
+    tables = group_tables(names, results, contents)
     return page_template("page.html").render(
         written=written,
         version=__version__,
-        reported=reported,
+        rows=rows,
         rates=rates,
-        unsupported=unsupported,
-        any_unsupported=any(rate in rates for some in unsupported for rate in some),
+        any_unsupported=any(rate in rates for row in rows for rate in row.unsupported),
+        are_cosines=all(row.result.embedded is not None for row in rows),
+        protocols=sorted({(row.result.metrics.protocol, row.result.metrics.num_folds) for row in rows}),
         interval_kinds=_interval_kinds(contents),
-        warnings=_warnings(reported),
-        svg=_svg_elements(results, [result for result, _ in discarded], folder),
-        discarded=discarded,
+        warnings=_warnings(rows),
+        compared=[compared(comparison, names) for comparison in comparisons],
+        svg=_svg_elements(rows, folder),
+        has_bands=len(rows) <= MOST_BANDS and any(row.more.confidence.band is not None for row in rows),
+        discarded=[row for row in rows if row.more.discard is not None],
+        fmr=FMR,
+        area_limit=AREA_LIMIT,
         discard_shares=_DISCARD_SHARES,
-        has_groups=any(more.groups for more in contents),
-        hardest=_hardest(reported),
-        cards={result.model: more.card for result, more in reported if more.card},
-        command=command,
+        normalised=list(dict.fromkeys(row.name for row in rows if row.more.normalised)),
+        group_tables=tables,
+        findings=[f"{table.title}, {table.grouping}: {sentence}" for table in tables for sentence in table.findings],
+        pictured=_pictured(rows),
+        hardest=_hardest(rows),
+        cards={row.name: _shown(row.more.card) for row in rows if row.more.card},
+        command=None if command is None else without_home(command),
+        methods=methods,
         versions=versions(),
     )
 
@@ -108,10 +148,10 @@ def _interval_kinds(contents: Iterable[ReportContents]) -> list[tuple[float, str
     )
 
 
-def _warnings(reported: Sequence[tuple[Verification, ReportContents]]) -> list[tuple[str, str]]:
+def _warnings(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """The warnings of all results as title and text, without repetition."""
-    warnings = [("Too few impostor pairs.", text) for result, _ in reported if (text := _too_few_impostors(result))]
-    warnings += [("Note.", text) for _, more in reported for text in more.warnings]
+    warnings = [("Too few impostor pairs.", text) for row in rows if (text := _too_few_impostors(row.result))]
+    warnings += [("Note.", without_home(text)) for row in rows for text in row.more.warnings]
     return list(dict.fromkeys(warnings))
 
 
@@ -131,31 +171,52 @@ def _too_few_impostors(result: Verification) -> str | None:
     )
 
 
-def _svg_elements(results: Sequence[Verification], discarded: Sequence[Verification], folder: Path) -> dict[str, str]:
-    """The plots by name, as SVG elements with a description."""
+def _svg_elements(rows: Sequence[Row], folder: Path) -> dict[str, str]:
+    """The figures by name, as SVG elements with a description."""
     captions = {
-        "roc": "ROC curves, true accept rate over false accept rate",
-        "det": "DET curves, false non-match rate over false match rate",
-        "scores": "Histograms of genuine and impostor scores",
+        "roc": ("ROC curves, true accept rate over false accept rate", rows),
+        "det": ("DET curves, false non-match rate over false match rate", rows),
+        "scores": ("Histograms of genuine and impostor scores", rows),
+        "edc": (
+            "Error versus discard curves, FNMR over share of pairs discarded",
+            [row for row in rows if row.more.discard is not None],
+        ),
+        "magnitudes": (
+            "Histograms of the magnitudes of the embeddings",
+            [row for row in rows if row.more.magnitudes_I is not None],
+        ),
     }
-    elements = {name: inline_svg(folder / f"{name}.svg", _describe(text, results)) for name, text in captions.items()}
-    if discarded:
-        caption = "Error versus discard curves, FNMR over share of pairs discarded"
-        elements["edc"] = inline_svg(folder / "edc.svg", _describe(caption, discarded))
-    return elements
+    return {
+        name: inline_svg(
+            folder / f"{name}.svg", f"{text}: {'; '.join(f'{row.name} on {row.result.title}' for row in of)}"
+        )
+        for name, (text, of) in captions.items()
+        if of
+    }
 
 
-def _describe(caption: str, results: Iterable[Verification]) -> str:
-    return f"{caption}: {'; '.join(f'{result.model} on {result.title}' for result in results)}"
-
-
-def _hardest(reported: Iterable[tuple[Verification, ReportContents]]) -> list[tuple[str, list[PicturedPair]]]:
+def _hardest(rows: Iterable[Row]) -> list[tuple[str, list[PicturedPair]]]:
     """The hardest pairs of each result and kind, with a title."""
     return [
-        (f"{result.model} on {result.title}: {kind}", pairs)
-        for result, more in reported
-        for kind, pairs in split_by_kind(more.hardest)
+        (f"{row.name} on {row.result.title}: {kind}", pairs)
+        for row in rows
+        for kind, pairs in split_by_kind(row.more.hardest)
     ]
+
+
+def _pictured(rows: Iterable[Row]) -> list[tuple[str, Sequence[PicturedImage]]]:
+    """The images of lowest and of highest quality of each result, with a title."""
+    return [
+        (f"{row.name} on {row.result.title}: images of {kind} quality ({row.more.quality})", images)
+        for row in rows
+        for kind, images in (("lowest", row.more.lowest), ("highest", row.more.highest))
+        if images
+    ]
+
+
+def _shown(card: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a model's checkpoint, without home directories."""
+    return {name: without_home(value) for name, value in card.items()}
 
 
 def versions() -> dict[str, str]:

@@ -1,14 +1,12 @@
-"""Plots of scored pairs, for a page or a paper: ROC, DET, histograms, error versus discard, the hardest pairs.
+"""Plots of scored pairs, for a page or a paper: ROC, DET and histograms.
 
 DET: A. Martin et al., "The DET curve in assessment of detection task performance", Eurospeech 1997. Both error rates
-are on normal deviate axes, on which normally distributed scores give a straight line. Colours: M. Okabe and K. Ito,
-"Color Universal Design", 2008, without yellow, which is faint on white, and without black, the colour of the text.
+are on normal deviate axes, on which normally distributed scores give a straight line.
 
 Shape suffixes: T points of a curve.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -17,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from femb_cli.evaluation.metrics.quality import DiscardCurve
+from femb_cli.evaluation.metrics.bands import ErrorBand
 from femb_cli.evaluation.metrics.roc import RocCurve, roc_points
-from femb_cli.evaluation.report.hardest import PicturedPair, split_by_kind
+from femb_cli.evaluation.report.style import COLOURS, INK, LEGEND_LINE, WIDTH, label_below, line_style, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,41 +25,10 @@ if TYPE_CHECKING:
 
 Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
-INK = "#24292f"
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-# 5 dashes and 6 colours have no common divisor, so that 30 curves differ in one of the two.
-_DASHES = ((), (5, 1.5), (1.2, 1.2), (6, 1.5, 1.2, 1.5), (9, 2.5))
-_DET_RATES = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 0.999)
+MOST_BANDS = 4
+"""With more curves, their bands would hide each other."""
+_DET_RATES = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99, 0.999)
 _BINS = 80
-_PAIRS_PER_ROW = 3
-_LONGEST_NAME = 30
-# Any, because the type of the keys depends on the version of matplotlib.
-_STYLE: dict[Any, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": INK,
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.labelcolor": INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 9,
-    "axes.unicode_minus": True,
-    "figure.constrained_layout.use": True,
-    "font.size": 9,
-    "grid.alpha": 0.3,
-    "grid.color": "#8c959f",
-    "grid.linewidth": 0.6,
-    "legend.fontsize": 8.5,
-    "legend.frameon": False,
-    "legend.handlelength": 3.2,
-    "lines.linewidth": 1.7,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "femb",
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,41 +38,27 @@ class ScoredSet:
     Attributes:
         label: its name in the legends.
         curve: its sorted scores.
-        threshold: lowest cosine at which a pair is accepted; None if the protocol has no threshold on the cosines.
+        threshold: lowest score at which a pair is accepted; None if the protocol has no threshold on the scores.
+        band: the intervals along the curve; None if they are unknown.
     """
 
     label: str
     curve: RocCurve
     threshold: float | None
+    band: ErrorBand | None = None
 
 
-def save_plots(folder: Path, sets: Sequence[ScoredSet]) -> None:
-    """Write `roc`, `det` and `scores` to a directory, each as PNG (200 dpi, on white) and as SVG (transparent).
-
-    Args:
-        folder: an existing directory.
-        sets: what to plot, at least one. Curves of all sets are in the same axes, histograms below each other.
-    """
-    with plot_style():
-        for name, figure in (("roc", draw_roc(sets)), ("det", draw_det(sets)), ("scores", draw_scores(sets))):
-            _save(folder, name, figure)
-
-
-def save_discard_plot(folder: Path, curves: Sequence[tuple[str, DiscardCurve]]) -> None:
-    """Write `edc` as `save_plots` does.
+def save_plots(folder: Path, sets: Sequence[ScoredSet], *, score: str = "Cosine") -> None:
+    """Write `roc`, `det` and `scores` to a directory, as `save_figure` does.
 
     Args:
         folder: an existing directory.
-        curves: name in the legend and curve, at least one.
+        sets: what to plot, at least one. Curves of all sets are in the same axes, with their bands if there are at most
+            `MOST_BANDS` sets; histograms are below each other.
+        score: what the scores are.
     """
-    with plot_style():
-        _save(folder, "edc", draw_discard(curves))
-
-
-def save_pair_sheet(folder: Path, name: str, pairs: Sequence[PicturedPair]) -> None:
-    """Write a sheet with the images of pairs, at least one, as `save_plots` does."""
-    with plot_style():
-        _save(folder, name, draw_pair_sheet(pairs))
+    for name, figure in (("roc", draw_roc(sets)), ("det", draw_det(sets)), ("scores", draw_scores(sets, score))):
+        save_figure(folder, name, figure)
 
 
 def roc_line(curve: RocCurve) -> Line:
@@ -132,8 +85,10 @@ def normal_deviates(rates_T: ArrayLike) -> NDArray[np.float64]:
 
 def draw_roc(sets: Sequence[ScoredSet]) -> "Figure":
     """Draw TAR over FAR, with a logarithmic FAR axis."""
-    figure, axes = _square_figure(len(sets))
+    figure, axes = square_figure(len(sets))
     lines = [roc_line(scored.curve) for scored in sets]
+    for index, band in _bands(sets):
+        axes.fill_between(band.fmr_T, 100 * (1.0 - band.high_T), 100 * (1.0 - band.low_T), **_band_style(index))
     for index, (far_T, tar_T) in enumerate(lines):
         axes.plot(far_T, 100 * tar_T, drawstyle="steps-post", clip_on=False, **line_style(index))
     worst_miss = max(1.0 - tar_T[0] for _, tar_T in lines)
@@ -146,8 +101,11 @@ def draw_roc(sets: Sequence[ScoredSet]) -> "Figure":
 
 def draw_det(sets: Sequence[ScoredSet]) -> "Figure":
     """Draw FNMR over FMR, both on normal deviate axes."""
-    figure, axes = _square_figure(len(sets))
+    figure, axes = square_figure(len(sets) + 1)
     lines = [det_line(scored.curve) for scored in sets]
+    for index, band in _bands(sets):
+        low_T, high_T = normal_deviates(band.low_T).clip(-9, 9), normal_deviates(band.high_T).clip(-9, 9)
+        axes.fill_between(normal_deviates(band.fmr_T), low_T, high_T, **_band_style(index))
     for index, (fmr_T, fnmr_T) in enumerate(lines):
         axes.plot(normal_deviates(fmr_T), normal_deviates(fnmr_T), drawstyle="steps-post", **line_style(index))
     _scale_det(axes, [line for line in lines if len(line[0])])
@@ -160,98 +118,46 @@ def draw_det(sets: Sequence[ScoredSet]) -> "Figure":
     return figure
 
 
-def draw_scores(sets: Sequence[ScoredSet]) -> "Figure":
-    """Draw histograms of the cosines of genuine and of impostor pairs, one panel for each set."""
+def draw_scores(sets: Sequence[ScoredSet], score: str) -> "Figure":
+    """Draw histograms of the scores of genuine and of impostor pairs, one panel for each set."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.0, 0.8 + 1.7 * len(sets)))
+    figure = Figure(figsize=(WIDTH, 0.6 + 1.15 * max(2, len(sets))))
     panels = figure.subplots(len(sets), sharex=True, squeeze=False)[:, 0]
     edges = _bin_edges(sets)
     for scored, axes in zip(sets, panels, strict=True):
-        _draw_histogram(axes, scored.curve.impostor_I, edges, _COLOURS[1], (0, (4, 1.5)), "impostor pairs")
-        _draw_histogram(axes, scored.curve.genuine_G, edges, _COLOURS[0], "-", "genuine pairs")
+        _draw_histogram(axes, scored.curve.impostor_I, edges, COLOURS[1], (0, (4, 1.5)), "impostor pairs")
+        _draw_histogram(axes, scored.curve.genuine_G, edges, COLOURS[0], "-", "genuine pairs")
         axes.set_title(scored.label, loc="left", parse_math=False)
         if scored.threshold is not None:
-            axes.axvline(scored.threshold, color=INK, linewidth=1.1, linestyle=(0, (1, 1.5)), label="mean threshold")
-            axes.set_title(f"threshold {scored.threshold:.3f}", loc="right")
+            axes.axvline(scored.threshold, color=INK, linewidth=1.0, linestyle=(0, (1, 1.5)), label="threshold")
         axes.set(ylim=(0.0, None), xlim=(edges[0], edges[-1]), ylabel="% of each kind")
-    panels[-1].set_xlabel("Cosine")
+    panels[-1].set_xlabel(score)
     figure.align_ylabels()
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, handlelength=1.8, columnspacing=1.2
+    )
     return figure
 
 
-def draw_discard(curves: Sequence[tuple[str, DiscardCurve]]) -> "Figure":
-    """Draw the FNMR of the remaining pairs over the share of pairs discarded."""
-    figure, axes = _square_figure(len(curves))
-    for index, (_, curve) in enumerate(curves):
-        axes.plot(100 * curve.discard_T, 100 * curve.fnmr_T, **line_style(index))
-    axes.set(xlabel="Pairs discarded, lowest quality first, in %", ylabel="FNMR of the remaining pairs in %")
-    axes.set(xlim=(0.0, None), ylim=(0.0, None))
-    label_below(figure, axes, [label for label, _ in curves])
-    return figure
-
-
-def draw_pair_sheet(pairs: Sequence[PicturedPair]) -> "Figure":
-    """Draw pairs side by side, genuine pairs above impostor pairs, each with its score and its names."""
+def square_figure(num_lines: int) -> "tuple[Figure, Axes]":
+    """Return a figure with a plot that is nearly square, and room for the lines of the legend below."""
     from matplotlib.figure import Figure
 
-    rows = [
-        (title if start == 0 else "", members[start : start + _PAIRS_PER_ROW])
-        for title, members in split_by_kind(pairs)
-        for start in range(0, len(members), _PAIRS_PER_ROW)
-    ]
-    figure = Figure(figsize=(7.2, 0.2 + 1.7 * len(rows)))
-    cells = figure.subplots(len(rows), _PAIRS_PER_ROW, squeeze=False)
-    for (title, members), row in zip(rows, cells, strict=True):
-        for axes in row:
-            axes.set_axis_off()
-        for pair, axes in zip(members, row, strict=False):
-            _draw_pair(axes, pair)
-        row[0].set_title(f"{title}\n\n{members[0].score:.3f}" if title else f"{members[0].score:.3f}", loc="left")
-    return figure
+    figure = Figure(figsize=(WIDTH, 2.5 + LEGEND_LINE * num_lines))
+    return figure, figure.add_subplot()
 
 
-def plot_style() -> AbstractContextManager[None]:
-    """A context in which matplotlib draws in the style of all plots."""
-    import matplotlib
-
-    return matplotlib.rc_context(_STYLE)
-
-
-def save_svg(file: Path, figure: "Figure") -> None:
-    """Write a figure as SVG, transparent and without a date."""
-    figure.savefig(file, transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+def _bands(sets: Sequence[ScoredSet]) -> list[tuple[int, ErrorBand]]:
+    """The bands to draw, with the place of their set."""
+    if len(sets) > MOST_BANDS:
+        return []
+    return [(index, scored.band) for index, scored in enumerate(sets) if scored.band is not None]
 
 
-def line_style(index: int) -> dict[str, Any]:
-    """Return colour and dashes of the curve with this index; the dashes tell curves apart without colour."""
-    return {"color": _COLOURS[index % len(_COLOURS)], "dashes": _DASHES[index % len(_DASHES)]}
-
-
-def label_below(figure: "Figure", axes: "Axes", labels: Sequence[str]) -> None:
-    """Put the legend of the curves below the axes, where it hides no curve."""
-    legend = figure.legend(axes.get_lines(), [""] * len(labels), loc="outside lower center")
-    for text, label in zip(legend.get_texts(), labels, strict=True):
-        # Set afterwards: matplotlib leaves out labels with a leading underscore, and reads $ as mathematics.
-        text.set(text=label, parse_math=False)
-
-
-def _save(folder: Path, name: str, figure: "Figure") -> None:
-    figure.savefig(folder / f"{name}.png", dpi=200, facecolor="white")
-    save_svg(folder / f"{name}.svg", figure)
-
-
-def _draw_pair(axes: "Axes", pair: PicturedPair) -> None:
-    """Draw both images side by side, with the score above and the names below."""
-    axes.imshow(pair.left_HW3, extent=(0.0, 1.0, 0.0, 1.0))
-    axes.imshow(pair.right_HW3, extent=(1.04, 2.04, 0.0, 1.0))
-    axes.set(xlim=(0.0, 2.04), ylim=(0.0, 1.0))
-    axes.set_title(f"{pair.score:.3f}", loc="left")
-    for x, name in ((0.0, pair.left), (1.04, pair.right)):
-        short = name.rsplit("/", 1)[-1]
-        short = short if len(short) <= _LONGEST_NAME else "…" + short[1 - _LONGEST_NAME :]
-        axes.text(x, -0.05, short, fontsize=4.5, va="top", parse_math=False)
+def _band_style(index: int) -> dict[str, Any]:
+    """Return how the band of the curve with this index is filled: light, so that bands may overlap."""
+    return {"step": "post", "color": COLOURS[index % len(COLOURS)], "alpha": 0.16, "linewidth": 0.0}
 
 
 def _corners(x_T: NDArray[np.float64], y_T: NDArray[np.float64]) -> Line:
@@ -260,14 +166,6 @@ def _corners(x_T: NDArray[np.float64], y_T: NDArray[np.float64]) -> Line:
     level, steep = np.diff(y_T) == 0.0, np.diff(x_T) == 0.0
     turns[1:-1] = ~(level[:-1] & level[1:]) & ~(steep[:-1] & steep[1:])
     return x_T[turns], y_T[turns]
-
-
-def _square_figure(num_lines: int) -> "tuple[Figure, Axes]":
-    """A figure with a square plot and room for the lines of the legend below."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.2, 4.6 + 0.2 * num_lines))
-    return figure, figure.add_subplot()
 
 
 def _scale_det(axes: "Axes", lines: Sequence[Line]) -> None:

@@ -1,38 +1,49 @@
-"""Write the report of verifications: a page that needs no other file, its plots, and the numbers for programs."""
+"""Write the report of verifications: a page of its own, figures and tables for a paper, and the numbers."""
 
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from femb_cli import __version__
 from femb_cli.evaluation.metrics.roc import roc_curve
-from femb_cli.evaluation.report.contents import ReportContents
-from femb_cli.evaluation.report.page import render_page
-from femb_cli.evaluation.report.plots import ScoredSet, save_discard_plot, save_pair_sheet, save_plots
+from femb_cli.evaluation.report.contents import AREA_LIMIT, FMR, ReportContents
+from femb_cli.evaluation.report.methods import methods_text
+from femb_cli.evaluation.report.names import model_names
+from femb_cli.evaluation.report.page import render_page, versions
+from femb_cli.evaluation.report.plots import ScoredSet, save_plots
+from femb_cli.evaluation.report.quality_plots import draw_discard, draw_magnitudes
+from femb_cli.evaluation.report.sheets import draw_pair_sheet, draw_quality_sheet
+from femb_cli.evaluation.report.style import plot_style, save_figure
+from femb_cli.evaluation.report.tables import groups_csv, metrics_csv, metrics_latex
+from femb_cli.evaluation.verification.comparison import Comparison
 from femb_cli.evaluation.verification.result import Verification
 from femb_cli.files import new_folder
 
-_LONGEST_LABEL = 56
+_LONGEST_LABEL = 46
 
 
 def write_report(
     report: Path,
     results: Sequence[Verification],
     contents: Sequence[ReportContents] = (),
+    comparisons: Sequence[Comparison] = (),
     *,
     command: str | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write `report.html`, `results.json` and the plots (each as PNG and SVG) to a directory.
+    """Write `report.html`, `results.json`, the figures and the tables to a directory.
 
-    The plots are `roc`, `det` and `scores`; `edc` if there are discard curves; and `hardest_1` with the hardest pairs
-    of the first result, and so on.
+    The figures, each as PNG, SVG and PDF, are `roc`, `det` and `scores`; `edc` and `magnitudes` if there are qualities;
+    and `hardest_1` and `quality_1` with the images of the first result, and so on. The tables are `table.csv`,
+    `table.tex` and, with groups, `groups.csv`. `methods.txt` states how the numbers were measured.
 
     Args:
         report: the directory to create; it is written elsewhere and renamed when it is complete.
         results: the verifications, at least one, in the order of the table.
         contents: what to show of each result beyond its metrics; empty by default.
+        comparisons: the comparisons of models, of `compare_models`.
         command: the command line that made the results, to show on the page.
         overwrite: replace a directory that exists.
 
@@ -40,44 +51,92 @@ def write_report(
         FembError: the directory exists and `overwrite` is false, or it cannot be made.
     """
     written = datetime.now(UTC)
+    names = model_names(results)
     shown = contents or [ReportContents()] * len(results)
     with new_folder(report, overwrite=overwrite) as folder:
-        _save_plots(folder, results, shown)
+        with plot_style():
+            _save_figures(folder, names, results, shown)
         document = {
             "femb_version": __version__,
             "date": written.isoformat(timespec="seconds"),
             "command": command,
-            "results": [result.to_json() for result in results],
-            "extras": [more.to_json() for more in contents],
+            "results": _documents(results, contents),
+            "comparisons": [comparison.to_json(results) for comparison in comparisons],
         }
-        (folder / "results.json").write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        html = render_page(results, shown, written=written, command=command, folder=folder)
-        (folder / "report.html").write_text(html, encoding="utf-8")
+        texts = {
+            "results.json": json.dumps(document, indent=2, allow_nan=False) + "\n",
+            "table.csv": metrics_csv(names, results, shown),
+            "table.tex": metrics_latex(names, results, shown),
+            "groups.csv": groups_csv(names, results, shown),
+            "methods.txt": methods_text(names, results, shown, comparisons, versions()),
+        }
+        texts["report.html"] = render_page(
+            names,
+            results,
+            shown,
+            comparisons,
+            written=written,
+            command=command,
+            folder=folder,
+            methods=str(texts["methods.txt"]),
+        )
+        for file, text in texts.items():
+            if text is not None:
+                (folder / file).write_text(text, encoding="utf-8")
 
 
-def _save_plots(folder: Path, results: Sequence[Verification], contents: Sequence[ReportContents]) -> None:
-    labels = [_label(result) for result in results]
+def _documents(results: Sequence[Verification], contents: Sequence[ReportContents]) -> list[dict[str, Any]]:
+    """Return the metrics of each result, and what is known of it beyond them."""
+    more = [known.to_json() for known in contents] or [{}] * len(results)
+    return [{**result.to_json(), **known} for result, known in zip(results, more, strict=True)]
+
+
+def _save_figures(
+    folder: Path, names: Sequence[str], results: Sequence[Verification], contents: Sequence[ReportContents]
+) -> None:
+    labels = _labels(names, results)
+    are_cosines = all(result.embedded is not None for result in results)
     save_plots(
         folder,
         [
-            ScoredSet(label, roc_curve(result.scores_N, result.genuine_N), _cosine_threshold(result))
-            for label, result in zip(labels, results, strict=True)
+            ScoredSet(
+                label, roc_curve(result.scores_N, result.genuine_N), _plotted_threshold(result), more.confidence.band
+            )
+            for label, result, more in zip(labels, results, contents, strict=True)
         ],
+        score="Cosine" if are_cosines else "Score",
     )
-    curves = [(label, more.discard) for label, more in zip(labels, contents, strict=True) if more.discard is not None]
-    if curves:
-        save_discard_plot(folder, curves)
+    known = list(zip(labels, contents, strict=True))
+    if curves := [(label, more.discard) for label, more in known if more.discard is not None]:
+        save_figure(folder, "edc", draw_discard(curves, fmr=FMR, area_limit=AREA_LIMIT))
+    if magnitudes := [(label, more.magnitudes_I) for label, more in known if more.magnitudes_I is not None]:
+        save_figure(folder, "magnitudes", draw_magnitudes(magnitudes))
     for number, more in enumerate(contents, 1):
         if more.hardest:
-            save_pair_sheet(folder, f"hardest_{number}", more.hardest)
+            save_figure(folder, f"hardest_{number}", draw_pair_sheet(more.hardest))
+        if more.lowest:
+            save_figure(folder, f"quality_{number}", draw_quality_sheet(more.lowest, more.highest))
 
 
-def _cosine_threshold(result: Verification) -> float | None:
-    """The threshold on the plotted cosines; MagFace's protocol has none: it scores mean-centred embeddings."""
-    return None if result.metrics.protocol == "magface" else result.metrics.threshold
+def _plotted_threshold(result: Verification) -> float | None:
+    """The threshold on the plotted scores; MagFace's protocol has none: it scores mean-centred embeddings."""
+    if result.metrics.protocol == "magface":
+        return None
+    return -result.metrics.threshold if result.are_distances else result.metrics.threshold
 
 
-def _label(result: Verification) -> str:
-    """The name of a result in the legends; a long name is cut at its start, because a path is best known by its end."""
-    label = f"{result.model} · {result.benchmark}"
+def _labels(names: Sequence[str], results: Sequence[Verification]) -> list[str]:
+    """The name of each result in the legends: the model, the benchmark, or both, as far as they differ."""
+    titles = [result.title for result in results]
+    if len(set(titles)) == 1:
+        labels = list(names)
+    elif len(set(names)) == 1:
+        labels = titles
+    else:
+        labels = [f"{name} · {title}" for name, title in zip(names, titles, strict=True)]
+    return [_cut(label) for label in labels]
+
+
+def _cut(label: str) -> str:
+    """Cut a long name at its start, because a path is best known by its end."""
     return label if len(label) <= _LONGEST_LABEL else "…" + label[1 - _LONGEST_LABEL :]

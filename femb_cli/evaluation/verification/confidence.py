@@ -4,13 +4,14 @@ Shape suffix: N pairs.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics.bands import BandRecorder, ErrorBand
 from femb_cli.evaluation.metrics.intervals import Interval, accuracy_interval, verification_intervals
 from femb_cli.evaluation.metrics.resampling import Resamples, resample_pairs, resample_subjects
 from femb_cli.evaluation.metrics.roc import roc_curve
@@ -19,6 +20,7 @@ from femb_cli.evaluation.verification.score import accuracy_over_folds
 
 MOST_PAIRS_BY_SUBJECT = 1_000_000
 """Lists with more pairs than this resample pairs, because resampling subjects would take minutes."""
+BY_SUBJECT, BY_PAIR = "bootstrap over subjects", "bootstrap over pairs"
 _SEED = 0
 
 Draw = Callable[[NDArray[Any]], Iterator[Resamples]]
@@ -32,10 +34,12 @@ class Confidence:
     Attributes:
         intervals: interval of each metric by its name: `accuracy`, `eer`, `tar_at_far_1e-3` and so on.
         method: how they were computed: `bootstrap over subjects` or `bootstrap over pairs`.
+        band: the intervals of the FNMR along the curve, from the same resamples; None if they are unknown.
     """
 
     intervals: dict[str, Interval]
     method: str
+    band: ErrorBand | None = field(default=None, compare=False)
 
 
 def confidence_intervals(result: Verification, more_rates: Sequence[str] = ()) -> Confidence:
@@ -66,33 +70,33 @@ def _by_subject(result: Verification, more_rates: Sequence[str]) -> Confidence |
         return None
     genuine_N = result.genuine_N
     left_N, right_N = map(np.asarray, subjects)
-    intervals = _intervals(
+    intervals, band = _intervals(
         result,
         more_rates,
         lambda scores_N: resample_subjects(scores_N, genuine_N, left_N, right_N, _generator()),
         num_genuine=len(np.unique(left_N[genuine_N])),
         num_trials=len(np.union1d(left_N, right_N)),
     )
-    return Confidence(intervals, "bootstrap over subjects")
+    return Confidence(intervals, BY_SUBJECT, band)
 
 
 def _by_pair(result: Verification, more_rates: Sequence[str]) -> Confidence:
     """Resample pairs."""
     genuine_N = result.genuine_N
-    intervals = _intervals(
+    intervals, band = _intervals(
         result,
         more_rates,
         lambda scores_N: resample_pairs(roc_curve(scores_N, genuine_N), _generator()),
         num_genuine=int(genuine_N.sum()),
         num_trials=len(genuine_N),
     )
-    return Confidence(intervals, "bootstrap over pairs")
+    return Confidence(intervals, BY_PAIR, band)
 
 
 def _intervals(
     result: Verification, more_rates: Sequence[str], draw: Draw, *, num_genuine: int, num_trials: int
-) -> dict[str, Interval]:
-    """Compute the intervals of all metrics, from resamples of the scores and of the decisions.
+) -> tuple[dict[str, Interval], ErrorBand]:
+    """Compute the intervals of all metrics and the band, from resamples of the scores and of the decisions.
 
     Args:
         result: the verification.
@@ -103,15 +107,17 @@ def _intervals(
     """
     folds = accuracy_over_folds(result.scores_N, result.pairs, result.metrics.protocol, result.embedded)
     decisions = draw(folds.accepted_N.astype(np.float32))
-    return {
+    recorder = BandRecorder(result.metrics.num_impostor)
+    intervals = {
         "accuracy": accuracy_interval(decisions, folds.accuracy, trials=num_trials),
         **verification_intervals(
             roc_curve(result.scores_N, result.genuine_N),
-            draw(result.scores_N),
+            recorder.watch(draw(result.scores_N)),
             list(dict.fromkeys([*result.metrics.tar_at_far, *more_rates])),
             genuine_trials=num_genuine,
         ),
     }
+    return intervals, recorder.band()
 
 
 def _generator() -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""Read a file of image quality scores, and give each pair its quality.
+"""Read a file of image quality scores, and give the images of each pair their quality.
 
 Shape suffixes: N pairs, I images.
 """
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
-from femb_cli.evaluation.metrics.quality import pair_quality
 from femb_cli.evaluation.verification.pair_formats.lfw_text import lfw_image_name
 from femb_cli.evaluation.verification.pairs import PairList
 from femb_cli.text import lines_of
@@ -48,13 +47,13 @@ def read_quality_scores(path: Path) -> QualityScores:
     return QualityScores(tuple(name for name, _ in rows), np.array([value for _, value in rows], dtype=np.float64))
 
 
-def quality_of_pairs(scores: QualityScores, pairs: PairList) -> NDArray[np.float64]:
-    """Return the quality of each pair, float64 (N,): the smaller one of its two images.
+def quality_of_images(scores: QualityScores, pairs: PairList) -> NDArray[np.float64]:
+    """Return the quality of the left and of the right image of each pair, float64 (2, N).
 
     Raises:
         FembError: as `PairList.indices`: an image of a pair has no score, or several.
     """
-    return pair_quality(scores.values_I, *pairs.indices(scores.names))
+    return scores.values_I[np.stack(pairs.indices(scores.names))]
 
 
 def _read_score(path: Path, number: int, line: str, xqlfw: bool) -> tuple[str, float]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from femb_cli.data.inspection.people import People
 from femb_cli.evaluation.report.inline_images import inline_svg
-from femb_cli.evaluation.report.plots import line_style, plot_style, save_svg
+from femb_cli.evaluation.report.style import line_style, plot_style, save_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

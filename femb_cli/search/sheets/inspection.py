@@ -14,7 +14,7 @@ from femb_cli import __version__
 from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
 from femb_cli.evaluation.report.page import page_template
-from femb_cli.evaluation.report.plots import plot_style
+from femb_cli.evaluation.report.style import plot_style
 from femb_cli.files import new_file
 from femb_cli.search.sheets.histogram import Histogram, draw_histogram, histogram_svg
 from femb_cli.search.sheets.pictures import SIZE, data_uri, thumbnail

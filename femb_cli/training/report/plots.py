@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from femb_cli.evaluation.report.plots import label_below, line_style, plot_style, save_svg
+from femb_cli.evaluation.report.style import LEGEND_LINE, WIDTH, label_below, line_style, plot_style, save_svg
 from femb_cli.training.report.contents import Curve, Histogram
 
 Axis = Literal["linear", "logarithmic", "from zero"]
@@ -62,12 +62,12 @@ def save_histograms(file: Path, histograms: Sequence[tuple[str, int, Histogram]]
     from matplotlib.figure import Figure
 
     with plot_style():
-        figure = Figure(figsize=(5.2, 2.9 + 0.2 * len(histograms)))
+        figure = Figure(figsize=(WIDTH, 2.0 + LEGEND_LINE * len(histograms)))
         axes = figure.add_subplot()
         for _, place, histogram in histograms:
             edges, shares = _outline(histogram)
             axes.plot(edges, shares, **line_style(place))
-        axes.set(xlabel="Magnitude", ylabel="Share of images per unit in %", ylim=(0, None))
+        axes.set(xlabel="Magnitude", ylabel="Images per unit in %", ylim=(0, None))
         label_below(figure, axes, [label for label, _, _ in histograms])
         save_svg(file, figure)
 
@@ -98,7 +98,7 @@ def _means(values_T: NDArray[np.float64], starts: NDArray[np.int64], last: NDArr
 def _save_panel(folder: Path, panel: Panel, *, with_legend: bool) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.2, 2.9 + (0.2 * len(panel.curves) if with_legend else 0.0)))
+    figure = Figure(figsize=(WIDTH, 2.0 + (LEGEND_LINE * len(panel.curves) if with_legend else 0.0)))
     axes = figure.add_subplot()
     for _, place, curve in panel.curves:
         steps_T, values_T = thin_out(curve)

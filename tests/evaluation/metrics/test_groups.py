@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from femb_cli.errors import FembError
-from femb_cli.evaluation.metrics.groups import compare_groups, differential, quantile_bins
+from femb_cli.evaluation.metrics.groups import compare_groups, differential, groups_apart, quantile_bins
 
 # At FAR 1/5 one of the five impostor pairs is accepted: the threshold is 0.35.
 SCORES = [0.9, 0.3, 0.8, 0.2, 0.1, 0.4, 0.3, 0.9, 0.25, 0.1]
@@ -49,6 +49,27 @@ def test_a_comparison_becomes_plain_values(comparison):
         "max_over_geometric_mean": None,
         "gini": pytest.approx(1.0),
     }
+
+
+def test_each_rate_has_its_interval():
+    comparison = compare_groups([0.9, 0.1, 0.2], [1, 0, 0], ["x", "y", "y"], grouping="pose")
+    x, y = comparison.groups
+    assert (x.fnmr_interval.low, x.fnmr_interval.high) == (0.0, pytest.approx(0.975))
+    assert (x.fmr_interval, y.fnmr_interval) == (None, None)
+    assert comparison.fnmr_apart is None
+
+
+def test_groups_differ_only_where_chance_does_not_explain_it():
+    assert groups_apart({"a": (10, 100), "b": (14, 100)}) is None
+    assert groups_apart({"a": (10, 1000), "b": (60, 1000), "none": (0, 0)}) == ("b", "a")
+    # The highest rate is that of a tiny group, about which nothing can be said.
+    assert groups_apart({"tiny": (1, 2), "a": (10, 1000), "b": (60, 1000)}) == ("b", "a")
+
+
+def test_equal_groups_are_rarely_said_to_differ():
+    errors = np.random.default_rng(0).binomial(200, 0.05, size=(500, 8)).tolist()
+    named = [groups_apart({str(place): (number, 200) for place, number in enumerate(draw)}) for draw in errors]
+    assert sum(apart is not None for apart in named) <= 25
 
 
 def test_ratios_are_of_the_highest_rate():

@@ -55,11 +55,24 @@ def test_what_the_verification_knows_is_handed_on(result):
     assert contents.hardest == []
 
 
-def test_pairs_are_grouped_as_their_list_groups_them_and_by_quality(result):
-    by_light, by_quality = report_contents(result, CONFIDENCE).groups
-    assert (by_light.grouping, by_quality.grouping) == ("light", "magnitude of the embedding")
+def test_pairs_are_grouped_as_their_list_groups_them(result):
+    (by_light,) = report_contents(result, CONFIDENCE).groups
+    assert by_light.grouping == "light"
     # No false match is allowed: the threshold is above 0.5.
     assert [group.fnmr for group in by_light.groups] == [1.0, 0.0]
+
+
+def test_magnitudes_of_normalised_embeddings_are_no_quality(result):
+    contents = report_contents(result, CONFIDENCE)
+    assert contents.normalised
+    assert (contents.discard, contents.magnitudes_I, contents.quality) == (None, None, "")
+    assert contents.to_json()["discard"] is None
+
+
+def test_sums_of_normalised_embeddings_are_no_quality_either(result):
+    embedded = replace(result.embedded, embeddings_ND=np.arange(1, 9)[:, None] * result.embedded.embeddings_ND)
+    contents = report_contents(replace(result, embedded=embedded, card={"unit_length": "yes"}), CONFIDENCE)
+    assert (contents.normalised, contents.discard) == (True, None)
 
 
 def test_a_quality_file_gives_a_curve_and_groups(result, quality_file):
@@ -74,7 +87,10 @@ def test_without_a_quality_file_the_smaller_magnitude_is_the_quality(result):
     embedded = result.embedded
     lengths = np.array([[4.0, 3.0, 2.0, 1.0], [9.0, 9.0, 9.0, 0.5]]).reshape(8, 1)
     longer = replace(embedded, embeddings_ND=lengths * embedded.embeddings_ND)
-    groups = report_contents(replace(result, embedded=longer), CONFIDENCE).groups[1].groups
+    contents = report_contents(replace(result, embedded=longer), CONFIDENCE)
+    assert contents.magnitudes_I.max() == pytest.approx(9.0)
+    assert contents.groups[1].grouping == contents.quality == "magnitude of the embedding"
+    groups = contents.groups[1].groups
     assert [group.name for group in groups] == ["1: 0.5 to 0.5", "2: 2 to 2", "3: 3 to 3", "4: 4 to 4"]
 
 
@@ -92,3 +108,14 @@ def test_pictures_are_of_the_hardest_pairs_genuine_ones_first(result, tmp_path):
     ]
     assert [pair.genuine for pair in hardest] == [True, True, False, False]
     assert hardest[2].right_HW3[0, 0, 0] == ord("b")
+
+
+def test_pictures_are_of_the_images_of_lowest_and_highest_quality(result, quality_file, tmp_path):
+    for name in ("a/1", "a/2", "b/1", "b/2", "c/1"):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (112, 112), (ord(name[2]), 0, 0)).save(tmp_path / "images" / f"{name}.png")
+    pictured = replace(result, images=open_source(tmp_path / "images"))
+    contents = report_contents(pictured, CONFIDENCE, quality_file)
+    assert [(image.name, image.quality) for image in contents.lowest] == [("a/2", 1.0), ("a/1", 2.0)]
+    assert [(image.name, image.quality) for image in contents.highest] == [("c/1", 5.0), ("b/2", 4.0)]
+    assert contents.lowest[0].image_HW3[0, 0, 0] == ord("2")

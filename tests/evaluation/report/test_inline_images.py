@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from femb_cli.evaluation.report.inline_images import data_uri, inline_svg
-from femb_cli.evaluation.report.plots import INK
+from femb_cli.evaluation.report.style import INK
 
 
 def test_an_svg_has_ids_of_its_own_the_pages_ink_and_a_description(tmp_path):

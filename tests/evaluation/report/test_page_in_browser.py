@@ -37,12 +37,20 @@ def test_the_page_does_not_scroll_sideways(views):
     assert all(view["content_width"] <= view["width"] for view in views)
 
 
+def test_two_models_take_two_screens_before_a_part_is_unfolded(views):
+    assert views[1]["folded_height"] < 2500
+
+
 def test_every_picture_is_drawn_and_described(views):
     for view in views:
-        assert len(view["images"]) == 16
+        assert len(view["images"]) == 20
         assert all(image["alt"] and image["drawn"] for image in view["images"])
-        assert len(view["metrics"]) == 4
+        assert len(view["metrics"]) == 5
         assert all(figure.startswith("img: ") and len(figure) > 20 for figure in view["metrics"])
+
+
+def test_text_of_the_figures_can_be_read_on_a_phone(views):
+    assert min(views[0]["figure_text"]) >= 9
 
 
 def test_headings_go_down_by_one_level_at_a_time(views):

@@ -3,8 +3,21 @@
 import numpy as np
 import pytest
 
+from femb_cli.evaluation.metrics.bands import BandRecorder
+from femb_cli.evaluation.metrics.quality import discard_curve
+from femb_cli.evaluation.metrics.resampling import resample_pairs
 from femb_cli.evaluation.metrics.roc import roc_curve, tar_at_far
-from femb_cli.evaluation.report.plots import det_line, normal_deviates, roc_line
+from femb_cli.evaluation.report.plots import (
+    ScoredSet,
+    det_line,
+    draw_det,
+    draw_roc,
+    draw_scores,
+    normal_deviates,
+    roc_line,
+)
+from femb_cli.evaluation.report.quality_plots import draw_discard
+from femb_cli.evaluation.report.style import plot_style
 
 
 def test_tar_rises_with_far_and_fnmr_falls_with_fmr(results):
@@ -31,3 +44,32 @@ def test_normal_deviates_are_symmetric_and_infinite_at_the_ends():
     np.testing.assert_allclose(
         normal_deviates([0.0, 0.158655, 0.5, 0.841345, 1.0]), [-np.inf, -1.0, 0.0, 1.0, np.inf], atol=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [np.tile([0.9, 0.1], 50), np.array([0.7, 0.1, 0.2, 0.4]), np.full(4, 0.5)],
+    ids=["perfectly separated", "four pairs", "all equal"],
+)
+def test_few_or_extreme_scores_can_be_drawn(scores):
+    genuine = np.arange(len(scores)) % 2 == 0
+    curve = roc_curve(scores, genuine)
+    recorder = BandRecorder(num_impostor=len(curve.impostor_I))
+    assert list(recorder.watch(resample_pairs(curve, np.random.default_rng(0), num_resamples=20)))
+    sets = [ScoredSet("model", curve, 0.5, recorder.band()), ScoredSet("other", curve, None)]
+    with plot_style():
+        for figure in (draw_roc(sets), draw_det(sets), draw_scores(sets, "Cosine")):
+            figure.draw_without_rendering()
+
+
+def test_the_axis_of_discard_curves_ends_above_the_models_of_interest():
+    curves = []
+    for name, errors in (("good", 1), ("fair", 5), ("poor", 60)):
+        scores = np.concatenate([np.zeros(errors), np.ones(100 - errors), np.zeros(100)])
+        curves.append((name, discard_curve(scores, np.arange(200) < 100, np.arange(200.0)[::-1], fmr=0.0)))
+    with plot_style():
+        figure = draw_discard(curves, fmr="1e-3", area_limit=0.2)
+    (axes,) = figure.axes
+    assert 5.0 < axes.get_ylim()[1] < 60.0
+    assert "FMR 1e-3" in axes.get_ylabel()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["good", "fair", "poor (above: 60.0 %)"]

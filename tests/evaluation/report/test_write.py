@@ -1,16 +1,18 @@
 """The report of verifications: its files and its numbers."""
 
 import json
+import re
 
-import numpy as np
 import pytest
-from reports import everything_known, scored
+from PIL import Image
+from reports import everything_known
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.report.write import write_report
 
-FILES = {"report.html", "results.json"} | {
-    f"{name}.{kind}" for name in ("roc", "det", "scores") for kind in ("png", "svg")
+KINDS = ("png", "svg", "pdf")
+FILES = {"report.html", "results.json", "table.csv", "table.tex", "methods.txt"} | {
+    f"{name}.{kind}" for name in ("roc", "det", "scores") for kind in KINDS
 }
 
 
@@ -35,21 +37,20 @@ def test_an_existing_folder_is_kept_unless_it_may_be_replaced(tmp_path, results)
     assert {path.name for path in folder.iterdir()} == FILES
 
 
-@pytest.mark.parametrize(
-    "scores",
-    [np.tile([0.9, 0.1], 50), np.array([0.7, 0.1, 0.2, 0.4]), np.full(4, 0.5)],
-    ids=["perfectly separated", "four pairs", "all equal"],
-)
-def test_a_report_of_few_or_extreme_scores_can_be_drawn(tmp_path, scores):
-    write_report(tmp_path / "report", [scored(tmp_path, scores, "model")])
-    assert (tmp_path / "report" / "report.html").is_file()
-
-
-def test_extras_bring_their_figures_and_numbers(full, results):
+def test_extras_bring_their_figures_and_numbers(full, results, difference):
     names = {path.name for path in full.iterdir()}
-    extra_figures = {f"{name}.{kind}" for name in ("edc", "hardest_1", "hardest_2") for kind in ("png", "svg")}
-    assert names == FILES | extra_figures
+    extra = ("edc", "magnitudes", "hardest_1", "hardest_2", "quality_1", "quality_2")
+    assert names == FILES | {f"{name}.{kind}" for name in extra for kind in KINDS} | {"groups.csv"}
     document = json.loads((full / "results.json").read_text())
-    assert document["command"] == "femb verify --pairs 'a & b.csv' --report full"
-    assert document["results"] == [result.to_json() for result in results]
-    assert document["extras"] == [everything_known(result).to_json() for result in results]
+    assert document["command"] == "femb verify --pairs '/home/alice/a & b.csv' --report full"
+    assert document["results"] == [{**result.to_json(), **everything_known(result).to_json()} for result in results]
+    assert document["comparisons"] == [difference.to_json(results)]
+
+
+def test_every_figure_is_as_wide_as_a_column_and_embeds_its_fonts(full):
+    for path in full.glob("*.pdf"):
+        pdf = path.read_bytes()
+        assert re.search(rb"/MediaBox \[ ?0 0 252 [0-9.]+ ?\]", pdf), path.name
+        assert b"/FontFile2" in pdf and b"/Type3" not in pdf and b"CreationDate" not in pdf
+    for path in full.glob("*.png"):
+        assert Image.open(path).width == 1050, path.name

@@ -4,7 +4,7 @@ import pytest
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.pair_file import read_pairs
-from femb_cli.evaluation.verification.quality_file import quality_of_pairs, read_quality_scores
+from femb_cli.evaluation.verification.quality_file import quality_of_images, read_quality_scores
 
 
 def test_score_files_of_names_are_read_and_found_for_pairs(tmp_path):
@@ -12,7 +12,7 @@ def test_score_files_of_names_are_read_and_found_for_pairs(tmp_path):
     scores.write_text("set/a b/1.png 0.5\r\nset/a b/2.png\t0.25\nset/c/1.png  1e-1\n\n")
     listed = tmp_path / "pairs.csv"
     listed.write_text("ref,probe,mated\na b/1.jpg,a b/2.jpg,1\na b/1.jpg,c/1.jpg,0\n")
-    assert quality_of_pairs(read_quality_scores(scores), read_pairs(listed)).tolist() == [0.25, 0.1]
+    assert quality_of_images(read_quality_scores(scores), read_pairs(listed)).tolist() == [[0.5, 0.5], [0.25, 0.1]]
 
 
 def test_xqlfw_score_files_are_read(tmp_path):
