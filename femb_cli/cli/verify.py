@@ -135,7 +135,7 @@ def verify(
     batch_size: options.BatchSize = None,
     exact: options.Exact = False,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="DIR", help="Write an HTML page with the metrics and curves.")
+        Path | None, typer.Option("--report", metavar="DIR", help="Write an HTML page, figures and tables for papers.")
     ] = None,
     quality: Annotated[
         Path | None,

@@ -68,7 +68,7 @@ def everything_known(result: Verification) -> ReportContents:
         discard=discard_curve(scores, genuine, np.abs(scores - 0.2), fmr=0.1),
         groups=[compare_groups(scores, genuine, labels.tolist(), grouping="age & make", far=0.1)],
         magnitudes_I=20 + scores,
-        lowest=[PicturedImage("a/<1>.jpg", 12.5, picture)],
+        lowest=[PicturedImage("/home/alice/a/<1>.jpg", 12.5, picture)],
         highest=[PicturedImage("b/2.jpg", 25.0, picture)],
         hardest=[
             PicturedPair("a/<1>.jpg", "b/2.jpg", bool(genuine[place]), float(scores[place]), picture, picture)

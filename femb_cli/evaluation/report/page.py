@@ -127,6 +127,7 @@ def page_template(name: str, package: str = "femb_cli.evaluation.report") -> Tem
         "decimals": _format_decimals,
         "percent": _format_percent,
         "ratio": _format_ratio,
+        "without_home": without_home,
     }
     return environment.get_template(name)
 

@@ -36,7 +36,7 @@ class PicturedImage:
 def used_magnitudes(embedded: EmbeddedPairs) -> NDArray[np.float64]:
     """Return the magnitude of the embedding of each image of the pairs, once, float64 (I,)."""
     used = np.unique(np.concatenate((embedded.left_P, embedded.right_P)))
-    return magnitudes(embedded.embeddings_ND[used])
+    return magnitudes(embedded.embeddings_ND)[used]
 
 
 def are_normalised(magnitudes_I: NDArray[np.float64]) -> bool:
