@@ -137,12 +137,10 @@ def resample_same_pairs(
     num_genuine = int(np.count_nonzero(pairs.genuine_N))
     numbers = (num_genuine, len(pairs.genuine_N) - num_genuine)
     # A generator for each kind, so that the draws do not depend on the blocks, which the thresholds decide about.
-    drawers = [
-        (np.ones(number, dtype=np.int64), of_kind) for number, of_kind in zip(numbers, generator.spawn(2), strict=True)
-    ]
+    drawers = list(zip(numbers, generator.spawn(2), strict=True))
     for num_rows in _block_rows(num_resamples, pairs.num_weights):
         genuine_RG, impostor_RI = (
-            _multinomial(one_each, num_rows, of_kind).astype(np.int32) for one_each, of_kind in drawers
+            _times_drawn(number, num_rows, of_kind).astype(np.int32) for number, of_kind in drawers
         )
         yield pairs.weighted(genuine_RG[:, pairs.genuine.order], impostor_RI[:, pairs.impostor.order])
 
@@ -254,6 +252,16 @@ def _multinomial(counts_T: NDArray[np.int64], num_rows: int, generator: np.rando
     num_draws = int(counts_T.sum())
     drawn_RT[:, possible] = generator.multinomial(num_draws, counts_T[possible] / num_draws, size=num_rows)
     return drawn_RT
+
+
+def _times_drawn(number: int, num_rows: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Draw as many items as there are, with replacement; return how often each was drawn, (rows, items).
+
+    It is four times as fast as `_multinomial`, which can also draw items of different probabilities.
+    """
+    drawn = generator.integers(0, number, size=(num_rows, number))
+    drawn += number * np.arange(num_rows)[:, None]
+    return np.bincount(drawn.ravel(), minlength=num_rows * number).reshape(num_rows, number)
 
 
 def _block_rows(num_resamples: int, weights_per_row: int) -> Iterator[int]:
