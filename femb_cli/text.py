@@ -53,3 +53,11 @@ def rate_text(rate: float) -> str:
     digits, _, exponent = f"{rate:.6e}".partition("e")
     is_short = float(digits) == 1.0 and rate < 1.0
     return f"{float(digits):g}e{int(exponent)}" if is_short or 0.0 < rate < 0.01 else f"{rate:g}"
+
+
+def in_plain_words(message: str) -> str:
+    """Return pydantic's message about a value in the words of a person."""
+    plain = message.removeprefix("Value error, ").partition(", unable to parse")[0]
+    plain = plain.replace("Input should be a valid integer", "it has to be a whole number")
+    plain = plain.replace("Input should be a valid tuple", "it has to be a list")
+    return plain.replace("Input should be a valid", "it has to be a").replace("Input should be", "it has to be")

@@ -208,10 +208,10 @@ def read_metadata(file: Path) -> dict[str, str]:
         with safe_open(file, "pt") as tensors:
             return tensors.metadata() or {}
     except (SafetensorError, OSError, UnicodeDecodeError) as error:
-        raise FembError(
-            f"{file} is not a readable safetensors file: {error}",
-            hint="femb convert-checkpoint reads official weights, also from .onnx files",
-        ) from error
+        hint = "femb convert-checkpoint reads official weights, also from .onnx files"
+        if isinstance(error, OSError) and error.errno is not None:
+            raise FembError(f"{file} is not a readable safetensors file: {error.strerror}", hint=hint) from error
+        raise FembError(f"{file} is no safetensors file, or a damaged one", hint=hint) from error
 
 
 def save_tensors(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None) -> None:
@@ -247,7 +247,7 @@ def _read_tensors(file: Path) -> dict[str, Tensor]:
         return load_file(file)
     # safetensors accepts shapes that torch cannot represent, so torch's errors can occur here, too.
     except (SafetensorError, OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
-        raise FembError(f"{file} is not a readable safetensors file: {str(error).splitlines()[0]}") from error
+        raise FembError(f"{file} is a damaged safetensors file") from error
 
 
 def _find_misfits(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:

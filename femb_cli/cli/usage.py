@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typer.exceptions import TyperException
 
 from femb_cli.errors import UsageError
+from femb_cli.text import in_plain_words
 
 _QUOTED = re.compile(r"'([^']*)'")
 
@@ -25,14 +26,9 @@ def explain_usage_error(error: TyperException) -> UsageError | None:
         option, known = getattr(error, "option_name", ""), getattr(error, "possibilities", None)
         return UsageError(f"{command} has no option {option}", hint=_propose(known) or hint)
     message, _, proposal = " ".join(error.format_message().split()).partition(" Did you mean ")
-    problem = _as_clause(_in_plain_words(message))
+    where, colon, problem = _as_clause(message).rpartition(": ")
+    problem = f"{where}{colon}{in_plain_words(problem)}"
     return UsageError(problem, hint=f"did you mean {proposal}" if proposal else _nearest(problem) or hint)
-
-
-def _in_plain_words(message: str) -> str:
-    """Remove the phrases of the library that checks values."""
-    plain = message.replace("Value error, ", "").replace("Input should be", "it has to be")
-    return plain.partition(", unable to parse")[0].replace("a valid integer", "an integer").replace("a valid", "a")
 
 
 def _nearest(problem: str) -> str:

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from femb_cli.config.section import choices, is_by_name
 from femb_cli.errors import UsageError
-from femb_cli.text import shown
+from femb_cli.text import in_plain_words, shown
 
 UNKNOWN_KEY = ("unexpected_keyword_argument", "invalid_key")
 """pydantic's error types for an unknown key."""
@@ -102,7 +102,7 @@ def _explain(error: ErrorDetails, schema: Any, where: str) -> UsageError:
             )
         case "dataclass_type":
             return UsageError(f"{path or 'the configuration'} must be a mapping, not {shown(value)}")
-    return UsageError(f"{path} = {shown(value)}: {error['msg'].lower()}")
+    return UsageError(f"{path} = {shown(value)}: {in_plain_words(error['msg']).lower()}")
 
 
 def _where_it_belongs(key: str, path: str, section: Any, union: Any) -> str:

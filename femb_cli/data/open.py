@@ -39,6 +39,10 @@ _NAME_ONE = "name one of them, or move those of one kind away"
 logger = logging.getLogger("femb")
 
 
+WEIGHT_ENDINGS = (".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".params")
+"""Endings of files with weights, which people give where images are wanted."""
+
+
 class NotASourceError(FembError):
     """A file is not a source of images."""
 
@@ -233,6 +237,10 @@ def _open_file(path: Path, split: str | None, images: Path | None, read_as: Read
         return ListFileSource(path, images, read_as)
     if image_format(start_of_file(path) or b"") == "HEIC" and not can_read_heic():
         raise NotASourceError(f"{path} is a HEIC image, which femb does not read yet", hint=INSTALL)
+    if path.suffix in WEIGHT_ENDINGS:
+        raise NotASourceError(
+            f"{path} holds weights, not images", hint=f"femb convert-checkpoint {path} DST reads them"
+        )
     raise NotASourceError(
         f"{path} is not a source of images that femb reads",
         hint="give a .rec file, a zip, a tar, a list, a dataset directory or a folder of images",

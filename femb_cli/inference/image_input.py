@@ -7,12 +7,12 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from femb_cli.data.files.folder import read_file
 from femb_cli.data.images.decode import decode_image, decode_photo, to_rgb
-from femb_cli.data.images.picture import RefusedPicture, open_picture
+from femb_cli.data.images.picture import RefusedPicture, open_picture, why_unreadable
 from femb_cli.errors import FembError
 
 OneImage = str | Path | bytes | bytearray | memoryview | Image.Image | NDArray[np.uint8] | Tensor
@@ -70,9 +70,7 @@ class ImageInput:
             raise FembError(f"{self.name} {refusal}") from refusal
         # Pillow's decoders raise many kinds of exceptions on damaged files.
         except Exception as error:
-            is_other = isinstance(error, UnidentifiedImageError)
-            reason = f"it starts with {self.content[:16]!r}" if is_other else error
-            raise FembError(f"{self.name} is not a readable image: {reason}") from error
+            raise FembError(f"{self.name} is not a readable image: {why_unreadable(error, self.content)}") from error
 
     def as_aligned(self, size: int | None) -> NDArray[np.uint8]:
         """Decode an aligned face, uint8 RGB: (size, size, 3), or (H, W, 3) as stored with `size` None.
@@ -107,7 +105,7 @@ class ImageInput:
             raise
         # An image of Pillow is decoded here: its file may be damaged or closed.
         except Exception as error:
-            raise FembError(f"{self.name} is not a readable image: {error}") from error
+            raise FembError(f"{self.name} is not a readable image: {why_unreadable(error, b'')}") from error
 
 
 def is_one_image(images: object) -> bool:

@@ -166,7 +166,7 @@ DAMAGES = {
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_a_damaged_file_is_refused_by_name(saved, kind):
     damage(saved / MODEL, DAMAGES[kind])
-    with pytest.raises(FembError, match=f"{MODEL} is not a readable safetensors file"):
+    with pytest.raises(FembError, match=f"{MODEL} is (no|a damaged) safetensors file"):
         open_checkpoint(saved)
 
 
@@ -316,5 +316,5 @@ def test_a_header_with_shapes_beyond_torch_is_refused(saved):
     header["x"] = {"dtype": "F32", "shape": [0, 2**62, 2], "data_offsets": [0, 0]}
     text = json.dumps(header).encode()
     file.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
-    with pytest.raises(FembError, match=r"model\.safetensors is not a readable safetensors file"):
+    with pytest.raises(FembError, match=r"model\.safetensors is (no|a damaged) safetensors file"):
         load_embedder(saved)

@@ -46,7 +46,7 @@ def test_wrong_usage_ends_with_2(femb, arguments):
         (["train", "--hedaer", "arcface"], "femb train has no option --hedaer", "did you mean --header?"),
         (["train", "--qqq"], "femb train has no option --qqq", "femb train --help shows what it takes"),
         (["convert"], "missing argument 'SRC'", "femb convert --help shows what it takes"),
-        (["train", "--steps", "x"], "invalid value for '--steps': it has to be an integer", "femb train --help"),
+        (["train", "--steps", "x"], "invalid value for '--steps': it has to be a whole number", "femb train --help"),
         (["search", "a", "b", "-k", "0"], "it has to be greater than or equal to 1", "femb search --help"),
         (["list", "backbone"], "'backbone' is not one of 'headers', 'backbones'", "did you mean backbones?"),
         (["help", "trian"], "femb has no command 'trian'", "femb --help lists them"),

@@ -13,7 +13,7 @@ import io
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from femb_cli.data.images.encoded import JPEG_START, Encoded
 from femb_cli.data.images.orientation import orientation, turn_upright
@@ -23,6 +23,7 @@ from femb_cli.data.images.picture import (
     RefusedPicture,
     has_unknown_range,
     open_picture,
+    why_unreadable,
 )
 from femb_cli.errors import FembError
 
@@ -137,8 +138,7 @@ def _decode_with_pillow(
         raise FembError(f"{name} {refusal}") from refusal
     # Pillow's decoders raise many kinds of exceptions on damaged files.
     except Exception as error:
-        reason = f"it starts with {encoded[:16]!r}" if isinstance(error, UnidentifiedImageError) else error
-        raise FembError(f"{name} is not a readable image: {reason}") from error
+        raise FembError(f"{name} is not a readable image: {why_unreadable(error, encoded)}") from error
     if size is not None and rgb.size != size:
         rgb = rgb.resize(size, Image.Resampling.BICUBIC)
     return np.asarray(rgb)

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from femb_cli.data.images.picture import MAX_PIXELS, RefusedPicture, check_pixels, open_picture
+from femb_cli.data.images.picture import MAX_PIXELS, RefusedPicture, check_pixels, open_picture, why_unreadable
 
 Encoded = bytes | memoryview
 """An image as it is stored: JPEG, PNG ..."""
@@ -139,10 +139,7 @@ def _decode(image: bytes) -> tuple[int, int]:
 
 
 def _reason(image: bytes, error: Exception) -> str:
-    from PIL import UnidentifiedImageError
-
     if not image:
         return "holds no image: 0 bytes"
-    if isinstance(error, UnidentifiedImageError):
-        return f"is not an image: it starts with {image[:16]!r}"
-    return f"is damaged: {error}"
+    why = why_unreadable(error, image)
+    return f"is not an image: {why}" if why.startswith("it starts") else why.removeprefix("it ")

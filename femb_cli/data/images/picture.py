@@ -47,6 +47,21 @@ def open_picture(image: bytes | str) -> "Image":
     return picture
 
 
+def why_unreadable(error: Exception, start: bytes) -> str:
+    """Return why Pillow could not read an image, in words that name no part of Pillow.
+
+    Args:
+        error: Pillow's error.
+        start: the beginning of the image.
+    """
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return f"it starts with {start[:16]!r}"
+    words = str(error).lower()
+    return "it is cut short" if "truncated" in words or "buffer" in words else "it is damaged"
+
+
 def has_unknown_range(picture: "Image") -> bool:
     """Whether pixels are signed or floating-point numbers; those of a PGM are known to have 16 bits."""
     return picture.mode == "F" or (picture.mode == "I" and picture.format != "PPM")

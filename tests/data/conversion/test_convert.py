@@ -91,7 +91,7 @@ def test_a_source_without_identities_is_refused_with_the_layout_that_is_wanted(f
 
 def test_a_damaged_image_stops_the_conversion_and_leaves_nothing(faces, tmp_path):
     (faces.path / "b/1.jpg").write_bytes(encode(0)[:300])
-    with pytest.raises(FembError, match=r"'b/1\.jpg' in .*faces is damaged") as caught:
+    with pytest.raises(FembError, match=r"'b/1\.jpg' in .*faces is cut short") as caught:
         convert(faces, tmp_path / "set")
     assert "--on-error skip" in caught.value.hint
     assert [path.name for path in tmp_path.iterdir()] == ["faces"]

@@ -54,7 +54,7 @@ def test_sizes_formats_damage_and_doubles_are_counted(mess):
     facts = describe_images(found, source)
     assert facts["folder"] == str(mess)
     assert facts["people"] == "2"
-    assert facts["damage"].startswith("3 of 8 images cannot be read (all images decoded)\nbob/cut.jpg: is damaged")
+    assert facts["damage"].startswith("3 of 8 images cannot be read (all images decoded)\nbob/cut.jpg: is cut short")
     assert facts["doubles"] == "2 copies of 1 image in several people: wrong labels\nann/1.jpg = ann/2.jpg = bob/1.jpg"
     assert facts["sizes"].startswith("112 x 112: 3, 250 x 200: 1, 40 x 30: 1; 3 aligned; 1 photos; 1 smaller")
     assert facts["not read"] == "1 file not read: 1 .mp4"
