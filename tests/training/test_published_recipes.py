@@ -1,12 +1,12 @@
 """The shipped recipes, small and in float64, beside the official trainers: every loss, rate, weight and buffer.
 
-Two cases run by default, all with `pytest -m slow`.
+One case runs by default, all with `pytest -m slow`.
 """
 
 import pytest
 from official_recipes import SHIPPED, Case
 
-BY_DEFAULT = ("at_arcface_acc2", "magface")
+BY_DEFAULT = ("magface",)
 CASES = [name if name in BY_DEFAULT else pytest.param(name, marks=pytest.mark.slow) for name in SHIPPED]
 TOLERANCE = 1e-9
 # Gradients of these are 0 but for rounding, which Adam divides by its epsilon.
