@@ -108,14 +108,18 @@ def verification_intervals(
         level: share of such intervals that contain the true metric.
 
     Returns:
-        Intervals of `tar_at_far_RATE` and `fnmr_at_fmr_RATE` for each rate, and of `eer`, `auc` and `d_prime`.
+        Intervals of `tar_at_far_RATE`, `fnmr_at_fmr_RATE` and `threshold_at_fmr_RATE` for each rate, and of `eer`,
+        `auc` and `d_prime`.
 
     Raises:
         FembError: as `bootstrap` and `tar_at_far`.
     """
     metrics: dict[str, Metric] = {"eer": equal_error_rate_of, "auc": auc_of, "d_prime": d_prime_of}
     tars: dict[str, Metric] = {f"tar_at_far_{rate}": partial(tar_at_far_of, far=float(rate)) for rate in rates}
-    intervals = bootstrap({**tars, **metrics}, resamples, level=level)
+    thresholds: dict[str, Metric] = {
+        f"threshold_at_fmr_{rate}": partial(threshold_of, far=float(rate)) for rate in rates
+    }
+    intervals = bootstrap({**tars, **metrics, **thresholds}, resamples, level=level)
     for rate in rates:
         tar = tar_at_far(curve, float(rate)).tar
         if tar in (0.0, 1.0):
@@ -147,11 +151,27 @@ def accuracy_interval(decisions: Iterable[Resamples], accuracy: float, *, trials
 
 def tar_at_far_of(resamples: Resamples, far: float) -> NDArray[np.float64]:
     """Return each resample's largest TAR with at most floor(far x its impostor pairs) false accepts, (R,)."""
-    num_genuine_R, num_impostor_R = resamples.genuine_RT[:, -1], resamples.impostor_RT[:, -1]
+    lenient_R = _most_lenient(resamples, far)
+    return resamples.genuine_RT[np.arange(len(lenient_R)), lenient_R] / resamples.genuine_RT[:, -1]
+
+
+def threshold_of(resamples: Resamples, far: float) -> NDArray[np.float64]:
+    """Return each resample's threshold for at most floor(far x its impostor pairs) false accepts, (R,).
+
+    As in `tar_at_far`, it lies half way between the highest score that is rejected and the next one.
+    """
+    lenient_R = _most_lenient(resamples, far)
+    rejected_R = resamples.threshold_T[np.minimum(lenient_R + 1, len(resamples.threshold_T) - 1)]
+    accepted_R = resamples.threshold_T[lenient_R]
+    return np.where(np.isfinite(accepted_R), rejected_R + (accepted_R - rejected_R) / 2, rejected_R)
+
+
+def _most_lenient(resamples: Resamples, far: float) -> NDArray[np.int64]:
+    """The last threshold of each resample with at most floor(far x its impostor pairs) false accepts, (R,)."""
+    num_impostor_R = resamples.impostor_RT[:, -1]
     allowed_R = np.array([allowed_false_accepts(far, num_impostor) for num_impostor in num_impostor_R.tolist()])
     # The first threshold accepts nothing, so it is always allowed.
-    lenient_R = np.count_nonzero(resamples.impostor_RT <= allowed_R[:, None], axis=1) - 1
-    return resamples.genuine_RT[np.arange(len(lenient_R)), lenient_R] / num_genuine_R
+    return np.count_nonzero(resamples.impostor_RT <= allowed_R[:, None], axis=1) - 1
 
 
 def equal_error_rate_of(resamples: Resamples) -> NDArray[np.float64]:

@@ -74,14 +74,14 @@ def render_page(
         methods: the paragraph on how the numbers were measured.
     """
     rows = [Row(*each, _unsupported_rates(each[1])) for each in zip(names, results, contents, strict=True)]
-    # The first two rates are always shown; the last one only if a result has enough impostor pairs for it.
-    rates = _FALSE_ACCEPT_RATES if any(not row.unsupported for row in rows) else _FALSE_ACCEPT_RATES[:2]
+    rates = results[0].operating_rates or _usual_rates(rows)
     tables = group_tables(names, results, contents)
     return page_template("page.html").render(
         written=written,
         version=__version__,
         rows=rows,
         rates=rates,
+        are_chosen=bool(results[0].operating_rates),
         any_unsupported=any(rate in rates for row in rows for rate in row.unsupported),
         are_cosines=all(row.result.embedded is not None for row in rows),
         protocols=sorted({(row.result.metrics.protocol, row.result.metrics.num_folds) for row in rows}),
@@ -132,10 +132,16 @@ def page_template(name: str, package: str = "femb_cli.evaluation.report") -> Tem
     return environment.get_template(name)
 
 
+def _usual_rates(rows: Sequence[Row]) -> Sequence[str]:
+    """The first two rates, and the last one if a result has enough impostor pairs for it."""
+    return _FALSE_ACCEPT_RATES if any(not row.unsupported for row in rows) else _FALSE_ACCEPT_RATES[:2]
+
+
 def _unsupported_rates(result: Verification) -> list[str]:
     """The false accept rates at which the impostor pairs of a result allow no false accept."""
     num_impostor = result.metrics.num_impostor
-    return [rate for rate in _FALSE_ACCEPT_RATES if not allowed_false_accepts(float(rate), num_impostor)]
+    rates = result.operating_rates or _FALSE_ACCEPT_RATES
+    return [rate for rate in rates if not allowed_false_accepts(float(rate), num_impostor)]
 
 
 def _interval_kinds(contents: Iterable[ReportContents]) -> list[tuple[float, str]]:
@@ -159,7 +165,8 @@ def _warnings(rows: Sequence[Row]) -> list[tuple[str, str]]:
 def _too_few_impostors(result: Verification) -> str | None:
     """A text about the rates in the table that cannot be measured; None if all can."""
     num_impostor = result.metrics.num_impostor
-    rates = [rate for rate in _unsupported_rates(result) if rate in _FALSE_ACCEPT_RATES[:2]]
+    shown = result.operating_rates or _FALSE_ACCEPT_RATES[:2]
+    rates = [rate for rate in _unsupported_rates(result) if rate in shown]
     if not rates:
         return None
     # Without an error in n trials the 95 % bound is 3 / n: J. Hanley and A. Lippman-Hand, "If nothing goes wrong, is

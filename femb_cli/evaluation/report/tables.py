@@ -66,7 +66,12 @@ def metrics_latex(names: Sequence[str], results: Sequence[Verification], content
 def measured_rates(results: Sequence[Verification]) -> list[str]:
     """Return the false match rates at which every list has impostor pairs enough for a false match."""
     fewest = min(result.metrics.num_impostor for result in results)
-    return [rate for rate in _RATES if allowed_false_accepts(float(rate), fewest)]
+    return [rate for rate in _rates(results[0]) if allowed_false_accepts(float(rate), fewest)]
+
+
+def _rates(result: Verification) -> tuple[str, ...]:
+    """The false match rates that the user chose, or else the usual ones."""
+    return result.operating_rates or _RATES
 
 
 def _latex_rows(
@@ -90,8 +95,11 @@ def _small(interval: Interval | None, factor: int, digits: int) -> str:
 
 
 def _power(rate: str) -> str:
-    """A power of ten, such as `1e-3`, for LaTeX."""
-    return rf"$10^{{{rate.removeprefix('1e')}}}$"
+    """A rate such as `1e-3` or `5e-4` for LaTeX."""
+    digits, exponential, exponent = rate.partition("e")
+    if not exponential:
+        return rate
+    return rf"$10^{{{exponent}}}$" if digits == "1" else rf"${digits} \times 10^{{{exponent}}}$"
 
 
 def _metrics_row(name: str, result: Verification, more: ReportContents) -> dict[str, Any]:
@@ -106,8 +114,10 @@ def _metrics_row(name: str, result: Verification, more: ReportContents) -> dict[
         "impostor_pairs": metrics.num_impostor,
     }
     numbers = {"accuracy": metrics.accuracy, "eer": metrics.eer, "auc": metrics.auc}
-    numbers |= {f"tar_at_far_{rate}": metrics.tar_at_far[rate] for rate in _RATES}
-    numbers |= {f"fnmr_at_fmr_{rate}": metrics.fnmr_at_fmr[rate] for rate in _RATES}
+    rates = _rates(result)
+    numbers |= {f"tar_at_far_{rate}": metrics.tar_at_far[rate] for rate in rates}
+    numbers |= {f"fnmr_at_fmr_{rate}": metrics.fnmr_at_fmr[rate] for rate in rates}
+    numbers |= {f"threshold_at_fmr_{rate}": metrics.threshold_at_fmr[rate] for rate in rates}
     for key, number in numbers.items():
         row |= {key: number, **_ends(key, intervals.get(key))}
     row |= {"accuracy_std": metrics.accuracy_std, "threshold": metrics.threshold, "quality": more.quality}

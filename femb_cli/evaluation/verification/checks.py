@@ -1,4 +1,4 @@
-"""Check a list of pairs: refuse images paired with themselves, warn of pairs that are listed twice.
+"""Check a list of pairs: refuse images paired with themselves, warn of pairs listed twice and of unbalanced lists.
 
 Shape suffixes: N pairs, U different pairs.
 """
@@ -33,6 +33,29 @@ def pair_warnings(pairs: PairList, left_N: NDArray[np.int64], right_N: NDArray[n
         return []
     first = _place(pairs, repeated[0])
     return [f"{first}: the pair is listed before ({len(repeated)} repeated pairs of {len(pairs)})"]
+
+
+def balance_warnings(name: str, genuine_N: NDArray[np.bool_], accuracy: float) -> list[str]:
+    """Return a sentence on the accuracy of a list that has more than twice as many pairs of one kind as of the other.
+
+    Args:
+        name: name of the list.
+        genuine_N: whether each pair shows one person, both kinds.
+        accuracy: the accuracy that was measured, in [0, 1].
+    """
+    num_genuine = int(genuine_N.sum())
+    num_impostor = len(genuine_N) - num_genuine
+    larger, smaller = max(num_genuine, num_impostor), min(num_genuine, num_impostor)
+    if larger <= 2 * smaller:
+        return []
+    decision = "refusing" if num_impostor > num_genuine else "accepting"
+    trivial = larger / len(genuine_N)
+    verdict = "no higher than that" if accuracy <= trivial else "to be read beside that"
+    return [
+        f"{name} has {num_genuine:,} genuine and {num_impostor:,} impostor pairs: {decision} everybody has an accuracy"
+        f" of {100 * trivial:.2f} %, and the accuracy of {100 * accuracy:.2f} % is {verdict}; the EER and the FNMR do not"
+        " depend on the numbers of pairs"
+    ]
 
 
 def _repeated(left_N: NDArray[np.int64], right_N: NDArray[np.int64]) -> NDArray[np.int64]:

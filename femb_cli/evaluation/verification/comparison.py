@@ -163,7 +163,8 @@ def _differences(
     """Return the method, the number of resamples and the differences of each couple."""
     genuine_N = results[0].genuine_N
     num_resamples = _num_resamples(len(genuine_N))
-    rates = [rate for rate in RATES if allowed_false_accepts(float(rate), results[0].metrics.num_impostor)]
+    wanted = dict.fromkeys([*RATES, *results[0].operating_rates])
+    rates = [rate for rate in wanted if allowed_false_accepts(float(rate), results[0].metrics.num_impostor)]
     networks = [_network(result) for result in results]
     by_subject = _draw_subjects(results[0], num_resamples)
     if by_subject is not None:

@@ -117,6 +117,12 @@ def _intervals(
             genuine_trials=num_genuine,
         ),
     }
+    if result.are_distances:
+        intervals |= {
+            name: Interval(-interval.high, -interval.low, interval.level)
+            for name, interval in intervals.items()
+            if name.startswith("threshold_at_fmr_")
+        }
     return intervals, recorder.band()
 
 

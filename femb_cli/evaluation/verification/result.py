@@ -16,7 +16,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.embeddings.description import Description
 from femb_cli.evaluation.embeddings.read import read_embeddings
 from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
-from femb_cli.evaluation.verification.checks import pair_warnings
+from femb_cli.evaluation.verification.checks import balance_warnings, pair_warnings
 from femb_cli.evaluation.verification.pair_file import read_pairs
 from femb_cli.evaluation.verification.pairs import LISTS, PairList
 from femb_cli.evaluation.verification.score import (
@@ -130,18 +130,37 @@ class Verification(ScoredPairs):
 
     Attributes:
         metrics: the metrics.
+        operating_rates: the false match rates that the user chose, as text; empty if none.
     """
 
     metrics: VerificationMetrics = field(kw_only=True)
+    operating_rates: tuple[str, ...] = field(default=(), kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
         """Return the metrics with the benchmark, the model, its flip and the file, as plain values."""
         collapse = {} if self.mean_cosine is None else _collapse(self.mean_cosine)
-        return {**super().to_json(), **self.metrics.to_json(), **collapse}
+        chosen = {"operating_points": self._operating_points()} if self.operating_rates else {}
+        return {**super().to_json(), **self.metrics.to_json(), **chosen, **collapse}
+
+    def _operating_points(self) -> list[dict[str, float]]:
+        metrics = self.metrics
+        return [
+            {
+                "fmr": float(rate),
+                "fnmr": metrics.fnmr_at_fmr[rate],
+                "tar": metrics.tar_at_far[rate],
+                "threshold": metrics.threshold_at_fmr[rate],
+            }
+            for rate in self.operating_rates
+        ]
 
 
-def with_metrics(scored: ScoredPairs) -> Verification:
+def with_metrics(scored: ScoredPairs, operating_rates: Sequence[str] = ()) -> Verification:
     """Compute the metrics of scored pairs.
+
+    Args:
+        scored: the scored pairs.
+        operating_rates: false match rates that the user chose, as text such as `1e-3`.
 
     Raises:
         FembError: the list does not say which pairs are genuine, or as `score_pairs`.
@@ -150,10 +169,17 @@ def with_metrics(scored: ScoredPairs) -> Verification:
         raise unlabelled(scored.pairs)
     are_cosines = scored.embedded is not None or scored.protocol != "exact"
     metrics = score_pairs(
-        scored.scores_N, scored.pairs, scored.protocol, embedded=scored.embedded, are_cosines=are_cosines
+        scored.scores_N,
+        scored.pairs,
+        scored.protocol,
+        embedded=scored.embedded,
+        are_cosines=are_cosines,
+        more_rates=operating_rates,
     )
     values = {each.name: getattr(scored, each.name) for each in fields(ScoredPairs)}
-    return Verification(**values, metrics=metrics.with_distances() if scored.are_distances else metrics)
+    values["warnings"] = (*scored.warnings, *balance_warnings(scored.benchmark, scored.genuine_N, metrics.accuracy))
+    shown = metrics.with_distances() if scored.are_distances else metrics
+    return Verification(**values, metrics=shown, operating_rates=tuple(operating_rates))
 
 
 def unlabelled(pairs: PairList) -> FembError:

@@ -16,7 +16,7 @@ from femb_cli.evaluation.metrics.protocols import FoldAccuracy, arcface_tar_at_f
 from femb_cli.evaluation.metrics.roc import auc, d_prime, equal_error_rate, roc_curve, tar_at_far
 from femb_cli.evaluation.verification.pairs import PairList
 
-_FALSE_ACCEPT_RATES = {"1e-1": 1e-1, "1e-2": 1e-2, "1e-3": 1e-3, "1e-4": 1e-4}
+_FALSE_ACCEPT_RATES = ("1e-1", "1e-2", "1e-3", "1e-4")
 _BLOCK_ROWS = 256
 """Pairs computed at a time, few enough that their float64 embeddings fit the processor's cache."""
 
@@ -30,7 +30,7 @@ class VerificationMetrics:
         accuracy: mean accuracy over the folds of the protocol.
         accuracy_std: standard deviation of the accuracy over the folds, dividing by their number.
         threshold: mean over the folds of the threshold, as a cosine.
-        tar_at_far: true accept rate at each false accept rate, with keys such as "1e-3".
+        tar_at_far: true accept rate at each false accept rate, with keys such as "1e-3"; the rate falls.
         fnmr_at_fmr: 1 - `tar_at_far`.
         threshold_at_fmr: the threshold of each of these rates, as a cosine.
         eer: mean of FMR and FNMR at the threshold where they are nearest.
@@ -148,6 +148,7 @@ def score_pairs(
     *,
     embedded: EmbeddedPairs | None = None,
     are_cosines: bool = True,
+    more_rates: Sequence[str] = (),
 ) -> VerificationMetrics:
     """Compute all metrics of a list of pairs.
 
@@ -157,13 +158,15 @@ def score_pairs(
         protocol: how accuracy is measured, one of `PROTOCOL_NAMES`.
         embedded: the embeddings of the pairs; only the protocol `magface` needs them.
         are_cosines: whether the scores are cosines; arcface_torch's TAR is of cosines only.
+        more_rates: false accept rates besides 1e-1 to 1e-4, as text.
 
     Raises:
         FembError: as `roc_curve` and `fold_accuracy`.
     """
     curve = roc_curve(scores_P, pairs.genuine_N)
     folds = accuracy_over_folds(scores_P, pairs, protocol, embedded)
-    points = {key: tar_at_far(curve, far) for key, far in _FALSE_ACCEPT_RATES.items()}
+    rates = sorted({*_FALSE_ACCEPT_RATES, *more_rates}, key=float, reverse=True)
+    points = {rate: tar_at_far(curve, float(rate)) for rate in rates}
     return VerificationMetrics(
         num_pairs=len(pairs),
         accuracy=folds.accuracy,

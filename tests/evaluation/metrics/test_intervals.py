@@ -16,6 +16,7 @@ from femb_cli.evaluation.metrics.intervals import (
     edge_interval,
     equal_error_rate_of,
     tar_at_far_of,
+    threshold_of,
     verification_intervals,
 )
 from femb_cli.evaluation.metrics.resampling import Resamples, resample_pairs, resample_subjects
@@ -121,6 +122,9 @@ def test_the_metrics_of_a_resample_are_those_of_its_copied_pairs():
         curve = roc_curve(copied_scores, copied_genuine)
         for far in (0.0, 0.1, 0.29, 1.0):
             assert tar_at_far_of(resamples, far)[row] == pytest.approx(tar_at_far(curve, far).tar, abs=1e-12)
+            accepted = copied_scores >= threshold_of(resamples, far)[row]
+            assert accepted[copied_genuine].mean() == pytest.approx(tar_at_far(curve, far).tar, abs=1e-12)
+            assert accepted[~copied_genuine].mean() == pytest.approx(tar_at_far(curve, far).far, abs=1e-12)
         assert equal_error_rate_of(resamples)[row] == pytest.approx(equal_error_rate(curve), abs=1e-12)
         assert auc_of(resamples)[row] == pytest.approx(auc(curve), abs=1e-12)
         assert d_prime_of(resamples)[row] == pytest.approx(d_prime(curve), abs=1e-9)

@@ -1,9 +1,10 @@
 """Checks of a list of pairs."""
 
+import numpy as np
 import pytest
 
 from femb_cli.errors import FembError
-from femb_cli.evaluation.verification.checks import pair_warnings
+from femb_cli.evaluation.verification.checks import balance_warnings, pair_warnings
 from femb_cli.evaluation.verification.pair_file import read_pairs
 
 IMAGES = ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
@@ -32,3 +33,15 @@ def test_a_pair_listed_again_in_either_order_is_named(tmp_path):
     (warning,) = warnings(tmp_path, *lines)
     assert "line 4 (a/2.jpg, a/1.jpg)" in warning
     assert "2 repeated pairs of 4" in warning
+
+
+def test_an_unbalanced_list_is_compared_with_refusing_everybody():
+    (warning,) = balance_warnings("pairs.csv", np.arange(3600) < 60, 3540 / 3600)
+    assert "60 genuine and 3,540 impostor pairs: refusing everybody has an accuracy of 98.33 %" in warning
+    assert "is no higher than that" in warning
+    (warning,) = balance_warnings("pairs.csv", np.arange(100) < 80, 0.9)
+    assert "accepting everybody has an accuracy of 80.00 %" in warning
+
+
+def test_a_balanced_list_is_not():
+    assert balance_warnings("pairs.csv", np.arange(3) < 1, 0.9) == []

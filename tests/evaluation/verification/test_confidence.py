@@ -37,6 +37,7 @@ def test_every_metric_has_an_interval_around_it(tmp_path, names, method):
     metrics = {name: getattr(result.metrics, name) for name in ("accuracy", "eer", "auc", "d_prime")}
     metrics |= {f"tar_at_far_{rate}": tar for rate, tar in result.metrics.tar_at_far.items()}
     metrics |= {f"fnmr_at_fmr_{rate}": fnmr for rate, fnmr in result.metrics.fnmr_at_fmr.items()}
+    metrics |= {f"threshold_at_fmr_{rate}": value for rate, value in result.metrics.threshold_at_fmr.items()}
     assert known.intervals.keys() == metrics.keys()
     for name, interval in known.intervals.items():
         assert interval.low <= metrics[name] <= interval.high, name
