@@ -41,6 +41,19 @@ class FnmrLimit(NamedTuple):
         return limit
 
 
+def check_accuracy(min_accuracy: float | None) -> None:
+    """Refuse a limit that is no accuracy.
+
+    Raises:
+        UsageError: it is not in [0, 1].
+    """
+    if min_accuracy is not None and not 0.0 <= min_accuracy <= 1.0:
+        share = f"{min_accuracy / 100:g}" if 1.0 < min_accuracy <= 100.0 else "0.995"
+        raise UsageError(
+            f"--min-accuracy {min_accuracy:g} is no accuracy: it lies between 0 and 1", hint=f"say {share}"
+        )
+
+
 def missed_accuracy(results: "Sequence[Verification]", min_accuracy: float | None) -> list[str]:
     """Return one sentence for each result below the accuracy; an empty list without a limit."""
     return [
@@ -70,6 +83,6 @@ def missed_fnmr(results: "Sequence[Verification | TemplateVerification]", limit:
 def end_if_missed(missed: Sequence[str], output: Output) -> None:
     """Show the missed gates and end with exit code 1, if there are any."""
     for sentence in missed:
-        output.warn(sentence)
+        output.error(sentence)
     if missed:
         raise typer.Exit(1)

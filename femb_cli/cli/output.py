@@ -35,6 +35,12 @@ class Output:
             show_live_line("")
             typer.echo(f"warning: {printable(text)}", err=True)
 
+    def error(self, text: str) -> None:
+        """Print why the command fails on stderr, as `warn` does."""
+        if is_main_process():
+            show_live_line("")
+            typer.echo(f"error: {printable(text)}", err=True)
+
     def next(self, *commands: str) -> None:
         """Print the commands that the user may want to run next."""
         self.say("\nnext:\n" + "\n".join(f"  {command}" for command in commands))
@@ -100,12 +106,12 @@ def percent(rate: float) -> str:
     return f"{100 * rate:.2f} %"
 
 
-def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of text under their headings: the first aligned to the left, the others to the right."""
+def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, gap: str = "   ", num_left: int = 1) -> str:
+    """Columns of text under their headings: the first ones aligned to the left, the others to the right."""
     widths = [max(len(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
     lines = [
-        "   ".join(
-            cell.ljust(width) if index == 0 else cell.rjust(width)
+        gap.join(
+            cell.ljust(width) if index < num_left else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in (columns, *rows)

@@ -56,13 +56,14 @@ def say_notes(lists: "Sequence[PairList]", output: Output) -> None:
 
 
 def with_figures(
-    scored: "Sequence[ScoredPairs]", write_to: Path | None, output: Output, *, overwrite: bool
+    scored: "Sequence[ScoredPairs]", write_to: Path | None, rates: Sequence[str], output: Output, *, overwrite: bool
 ) -> "list[Verification]":
     """Write scores if that is wanted, and compute the figures.
 
     Args:
         scored: the scored pairs of each model and list.
         write_to: the file for the scores of the only one; None writes none.
+        rates: the false match rates that the user chose, as text.
         output: where to say what was written and left out.
         overwrite: replace a file that exists.
 
@@ -93,7 +94,7 @@ def with_figures(
     without = [part for part in parts if not part.has_both_kinds and len(parts) > 1]
     for part in without:
         output.warn(f"{part.benchmark} has {_kinds(part)}: it has no figures of its own")
-    return [with_metrics(part) for part in parts if part not in without]
+    return [with_metrics(part, rates) for part in parts if part not in without]
 
 
 def say_thresholds(results: "Sequence[Verification]", output: Output) -> None:

@@ -1,5 +1,6 @@
 """`femb verify --store-threshold`: what it refuses, and what it says."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from femb_cli.text import rate_text
 if TYPE_CHECKING:
     from femb_cli.checkpoints.store import Checkpoint
     from femb_cli.checkpoints.threshold import Threshold
+    from femb_cli.evaluation.verification.pairs import PairList
     from femb_cli.evaluation.verification.result import Verification
     from femb_cli.inference.verify_job import VerifyJob
 
@@ -33,8 +35,11 @@ def check_rates(
         )
 
 
-def check_model(job: "VerifyJob", rates: Sequence[float], *, overwrite: bool) -> "Checkpoint":
+def check_model(job: "VerifyJob", rates: Sequence[float], *, overwrite: bool) -> "tuple[Path, Checkpoint]":
     """Open the model that is to get these thresholds, before its images are embedded.
+
+    Returns:
+        Its path and its checkpoint.
 
     Raises:
         FembError: as `open_to_store`.
@@ -43,10 +48,22 @@ def check_model(job: "VerifyJob", rates: Sequence[float], *, overwrite: bool) ->
     from femb_cli.inference.measure_thresholds import open_to_store
 
     model = job.models[0] if job.models else newest_finished_run(job.runs)
-    return open_to_store(model, rates, overwrite=overwrite)
+    return model, open_to_store(model, rates, overwrite=overwrite)
 
 
-def store(result: "Verification", measured: "Checkpoint", rates: Sequence[float], output: Output) -> None:
+def check_impostors(pairs: "PairList", rates: Sequence[float] | None) -> None:
+    """Refuse pairs that cannot support the thresholds, before anything is embedded.
+
+    Raises:
+        FembError: there are too few impostor pairs for an FMR.
+    """
+    if rates and pairs.is_labelled:
+        from femb_cli.inference.measure_thresholds import check_impostor_pairs
+
+        check_impostor_pairs(int((~pairs.genuine_N).sum()), rates, pairs.name)
+
+
+def store(result: "Verification", model: Path, measured: "Checkpoint", rates: Sequence[float], output: Output) -> None:
     """Measure the thresholds of a verification, store them in its model's card, and say so on stderr.
 
     Raises:
@@ -57,10 +74,10 @@ def store(result: "Verification", measured: "Checkpoint", rates: Sequence[float]
     thresholds = measure_thresholds(result, rates)
     for warning in few_pairs_warning(thresholds):
         output.warn(warning)
-    path = store_thresholds(Path(result.model), measured, thresholds)
+    path = store_thresholds(model, measured, thresholds)
     for threshold in thresholds:
         output.say(f"stored in {path} at FMR {rate_text(threshold.fmr)}: {describe(threshold)}")
-    output.next(f"femb compare A.jpg B.jpg --model {result.model}")
+    output.next(f"femb compare A.jpg B.jpg --model {shlex.quote(str(model))}")
 
 
 def describe(threshold: "Threshold") -> str:

@@ -2,26 +2,21 @@
 
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from femb_cli.cli.output import Output, format_table, percent
+from femb_cli.cli.qualities import discard_documents, quality_of_each
 from femb_cli.cli.scores import say_thresholds
+from femb_cli.cli.verification_tables import USUAL_RATES, detail_tables, summary_table, wide_table
 
 if TYPE_CHECKING:
-    from femb_cli.evaluation.metrics.intervals import Interval
     from femb_cli.evaluation.templates.verify import TemplateVerification
     from femb_cli.evaluation.verification.confidence import Confidence
+    from femb_cli.evaluation.verification.quality_file import QualityScores
     from femb_cli.evaluation.verification.result import Verification
-
-TABLE_RATES = ("1e-2", "1e-3")
-"""False accept rates in the table."""
-COLUMNS = (
-    *("benchmark", "model", "flip", "pairs", "protocol", "accuracy"),
-    *("TAR@FAR 1e-2", "1e-3", "EER", "AUC", "threshold"),
-)
 
 
 def show_verifications(
@@ -29,8 +24,9 @@ def show_verifications(
     results: "Sequence[Verification]",
     *,
     intervals: bool,
+    wide: bool,
     report: Path | None,
-    quality: Path | None,
+    qualities: "Sequence[QualityScores]",
     overwrite: bool,
 ) -> None:
     """Show verifications, and write their report.
@@ -39,16 +35,22 @@ def show_verifications(
         output: where to show them.
         results: the verifications, at least one.
         intervals: show confidence intervals.
+        wide: show all figures, in rows of any length.
         report: the report's directory; None for no report.
-        quality: file of quality scores for the report; None for the magnitudes of the embeddings.
+        qualities: quality of the images, one for all models or one for each; empty for the magnitudes.
         overwrite: replace a report that exists.
     """
     _warn(output, results)
     confidences = _confidences(results) if intervals or report is not None else []
-    _show_table(output, results, confidences if intervals else [])
-    say_thresholds(results, output)
+    of_each = quality_of_each(results, qualities)
+    discards = discard_documents(results, of_each, output)
+    _show_tables(output, results, confidences if intervals else [], discards, wide=wide)
+    if not wide:
+        _say_protocols(output, results)
+    if not results[0].operating_rates:
+        say_thresholds(results, output)
     if report is not None:
-        _write_report(report, results, confidences, quality, overwrite=overwrite)
+        _write_report(report, results, confidences, of_each, overwrite=overwrite)
         output.say(f"report: {report / 'report.html'}")
 
 
@@ -100,60 +102,71 @@ def _warn(output: Output, results: "Sequence[Verification | TemplateVerification
     from femb_cli.evaluation.metrics.roc import unsupported_rates
 
     warnings = [warning for result in results for warning in result.warnings]
+    warnings += _flip_warnings(results)
     for result in results:
         num_impostor = int((~result.genuine_N).sum())
+        rates = getattr(result, "operating_rates", ()) or USUAL_RATES
         warnings += [
             f"{result.benchmark} has {num_impostor} impostor pairs, too few for FAR {rate.rate:g}: it allows no false"
             f" accept at all, and a reliable rate needs {rate.needed_impostor_pairs} impostor pairs"
-            for rate in unsupported_rates(num_impostor, map(float, TABLE_RATES))
+            for rate in unsupported_rates(num_impostor, map(float, rates))
             if not rate.allowed_false_accepts
         ]
     for warning in dict.fromkeys(warnings):
         output.warn(warning)
 
 
-def _show_table(output: Output, results: "Sequence[Verification]", confidences: "Sequence[Confidence]") -> None:
-    """Show the table, with intervals unless `confidences` is empty."""
-    documents = [result.to_json() for result in results]
+def _flip_warnings(results: "Sequence[Verification | TemplateVerification]") -> list[str]:
+    """Return a sentence for each benchmark that has figures with and without mirror images."""
+    flips: dict[str, dict[str, str]] = {}
+    for result in results:
+        flips.setdefault(result.benchmark, {}).setdefault(result.flip, result.model)
+    return [
+        f"{benchmark}: {models['sum']} adds the embeddings of mirror images and {models['none']} does not; --flip sum"
+        " or --flip none treats them alike"
+        for benchmark, models in flips.items()
+        if {"sum", "none"} <= models.keys()
+    ]
+
+
+def _show_tables(
+    output: Output,
+    results: "Sequence[Verification]",
+    confidences: "Sequence[Confidence]",
+    discards: Sequence[dict[str, Any]],
+    *,
+    wide: bool,
+) -> None:
+    """Show the table, and those of operating points and intervals below; no intervals if `confidences` is empty."""
+    documents = [{**result.to_json(), **discard} for result, discard in zip(results, discards, strict=True)]
     for document, confidence in zip(documents, confidences, strict=False):
         document["intervals"] = {name: asdict(interval) for name, interval in confidence.intervals.items()}
         document["interval_kind"] = confidence.method
     intervals = [confidence.intervals for confidence in confidences] or [{}] * len(results)
-    rows = [_row(result, of_result) for result, of_result in zip(results, intervals, strict=True)]
-    output.table(documents[0] if len(documents) == 1 else {"results": documents}, COLUMNS, rows)
+    tables = [wide_table(results) if wide else summary_table(results)]
+    if confidences or results[0].operating_rates:
+        tables += detail_tables(results, intervals)
+    output.result(documents[0] if len(documents) == 1 else {"results": documents}, "\n\n".join(tables))
     if confidences:
-        output.say(f"in brackets: 95 % intervals, {confidences[0].method}")
+        output.say(f"95 % intervals: {confidences[0].method}")
 
 
-def _row(result: "Verification", intervals: "Mapping[str, Interval]") -> tuple[str, ...]:
-    """One row of the table."""
-    metrics = result.metrics
-    return (
-        result.benchmark,
-        result.model,
-        result.flip,
-        str(metrics.num_pairs),
-        metrics.protocol,
-        f"{percent(metrics.accuracy)} ± {100 * metrics.accuracy_std:.2f}" + _between(intervals.get("accuracy")),
-        *(percent(metrics.tar_at_far[far]) + _between(intervals.get(f"tar_at_far_{far}")) for far in TABLE_RATES),
-        percent(metrics.eer) + _between(intervals.get("eer")),
-        f"{metrics.auc:.4f}" + _between(intervals.get("auc"), factor=1, digits=4),
-        f"{metrics.threshold:.3f}",
-    )
-
-
-def _between(interval: "Interval | None", *, factor: int = 100, digits: int = 2) -> str:
-    """An interval in brackets, in percent unless `factor` is 1; nothing if it is unknown."""
-    if interval is None:
-        return ""
-    return f" [{factor * interval.low:.{digits}f}, {factor * interval.high:.{digits}f}]"
+def _say_protocols(output: Output, results: "Sequence[Verification]") -> None:
+    """Say what the table leaves out: the pairs, the protocol and the mirror images."""
+    lines = [
+        f"{result.benchmark}: {result.metrics.num_genuine:,} genuine and {result.metrics.num_impostor:,} impostor"
+        f" pairs, accuracy by the protocol {result.metrics.protocol}, mirror images: {result.flip}"
+        for result in results
+    ]
+    for line in dict.fromkeys(lines):
+        output.say(line)
 
 
 def _write_report(
     report: Path,
     results: "Sequence[Verification]",
     confidences: "Sequence[Confidence]",
-    quality: Path | None,
+    qualities: "Sequence[QualityScores | None]",
     *,
     overwrite: bool,
 ) -> None:
@@ -161,8 +174,6 @@ def _write_report(
     from femb_cli.evaluation.report.write import write_report
     from femb_cli.evaluation.verification.comparison import compare_models
 
-    contents = [
-        report_contents(result, confidence, quality) for result, confidence in zip(results, confidences, strict=True)
-    ]
+    contents = [report_contents(*each) for each in zip(results, confidences, qualities, strict=True)]
     command = shlex.join(["femb", *sys.argv[1:]])
     write_report(report, results, contents, compare_models(results), command=command, overwrite=overwrite)

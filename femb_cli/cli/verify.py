@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.gates import FnmrLimit, end_if_missed, missed_accuracy, missed_fnmr
+from femb_cli.cli.gates import FnmrLimit, check_accuracy, end_if_missed, missed_accuracy, missed_fnmr
+from femb_cli.cli.model_names import named_models
 from femb_cli.cli.output import Output
+from femb_cli.cli.qualities import check_qualities, read_qualities
 from femb_cli.cli.scores import column_choice, read_score_files, say_notes, with_figures
-from femb_cli.cli.stored_thresholds import check_model, check_rates, store
+from femb_cli.cli.stored_thresholds import check_impostors, check_model, check_rates, store
 from femb_cli.cli.templates_input import TemplateRequest
 from femb_cli.cli.verification_output import show_templates, show_verifications
-from femb_cli.cli.verify_usage import check_usage
+from femb_cli.cli.verify_usage import check_usage, operating_rates
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from femb_cli.evaluation.verification.pairs import PairList
     from femb_cli.evaluation.verification.result import ScoredPairs
     from femb_cli.inference.verify_job import VerifyJob
 
@@ -112,12 +117,12 @@ def verify(
         ),
     ] = None,
     model: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             "--model",
             "-m",
-            metavar="MODEL",
-            help="Run, checkpoint or .onnx file; repeatable. Default: the newest finished run.",
+            metavar="PATH",
+            help="Run, checkpoint or .onnx file, or NAME=PATH; repeatable. Default: the newest finished run.",
         ),
     ] = None,
     data_dir: options.DataDir = None,
@@ -135,35 +140,59 @@ def verify(
     batch_size: options.BatchSize = None,
     exact: options.Exact = False,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="DIR", help="Write an HTML page, figures and tables for papers.")
-    ] = None,
-    quality: Annotated[
         Path | None,
         typer.Option(
-            "--quality", help="Quality scores for the report's discard curve. Default: the embeddings' magnitudes."
+            "--report", rich_help_panel="Figures", metavar="DIR", help="Write an HTML page, figures, tables for papers."
+        ),
+    ] = None,
+    quality: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--quality",
+            rich_help_panel="Figures",
+            metavar="FILE",
+            help="CSV of the images' quality: one, or one a model.",
+        ),
+    ] = None,
+    fmr: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--fmr",
+            "--far",
+            rich_help_panel="Figures",
+            metavar="RATE",
+            help="Operating point (1e-3) with threshold; repeatable.",
         ),
     ] = None,
     intervals: Annotated[
-        bool, typer.Option("--intervals", help="Add 95 % confidence intervals; a report always has them.")
+        bool, typer.Option("--intervals", rich_help_panel="Figures", help="Add 95 % intervals; a report has them.")
+    ] = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", rich_help_panel="Figures", help="Show all figures, in rows beyond 80 columns.")
     ] = False,
     use_cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Store new embeddings, and reuse stored ones.")
     ] = True,
     min_accuracy: Annotated[
-        float | None, typer.Option("--min-accuracy", help="End with exit code 1 below this accuracy (0.995).")
+        float | None,
+        typer.Option(
+            "--min-accuracy", rich_help_panel="Figures", help="End with exit code 1 below this accuracy (0.995)."
+        ),
     ] = None,
     max_fnmr: Annotated[
         str | None,
         typer.Option(
             "--max-fnmr",
+            rich_help_panel="Figures",
             metavar="X[@FMR]",
-            help="End with exit code 1 above this FNMR at that FMR (0.05@1e-3; the FMR is 1e-3 if left out).",
+            help="End with exit code 1 above this FNMR at that FMR (0.05@1e-3).",
         ),
     ] = None,
     store_threshold: Annotated[
         list[float] | None,
         typer.Option(
             "--store-threshold",
+            rich_help_panel="Figures",
             metavar="FMR",
             help="Store the threshold at this FMR (1e-3) in the model's card, for femb compare; repeatable.",
         ),
@@ -180,9 +209,9 @@ def verify(
     \b
     Examples:
       femb verify --dataset xqlfw
-      femb verify --dataset lfw --data-dir data/ --model a --model b
+      femb verify --dataset lfw --data-dir data/ --model small=a --model large=b
       femb verify --dataset cfp_fp --dataset agedb_30 --data-dir faces_emore/
-      femb verify --pairs pairs.csv --images photos/ --intervals --report report/
+      femb verify --pairs pairs.csv --images photos/ --fmr 1e-3 --fmr 1e-4 --intervals --report report/
       femb verify --pairs pairs.txt --embeddings embeddings.npy --protocol exact --max-fnmr 0.05@1e-3
       femb verify --pairs pairs.csv --images photos/ --on-missing nan --write-scores scores.csv
       femb verify --scores scores.csv --report report/
@@ -195,16 +224,20 @@ def verify(
     output = Output(json=json, quiet=quiet)
     check_usage({name for name, value in context.params.items() if value not in (None, (), [], False)})
     fnmr_limit = None if max_fnmr is None else FnmrLimit.parse(max_fnmr)
+    check_accuracy(min_accuracy)
+    rates = operating_rates(fmr)
+    models = named_models(model)
+    paths = [each.path for each in models]
     if templates is not None:
         request = TemplateRequest(templates, embeddings, images, ijb_mode, flip, processes, gpus)
         if embeddings is None:
             output.load_libraries()
-        result = request.verify(model, device, output, batch_size=batch_size, exact=exact, use_cache=use_cache)
+        result = request.verify(paths, device, output, batch_size=batch_size, exact=exact, use_cache=use_cache)
         if result is not None:
             show_templates(output, result)
             end_if_missed(missed_fnmr([result], fnmr_limit), output)
         return
-    check_rates(store_threshold, models=model, datasets=[*(dataset or ()), *map(str, pairs or ())])
+    check_rates(store_threshold, models=paths, datasets=[*(dataset or ()), *map(str, pairs or ())])
     for path in (report, write_scores):
         if path is not None:
             refuse_existing(path, overwrite=overwrite)
@@ -214,10 +247,17 @@ def verify(
     if write_scores is not None and max(len(model or ()), len(dataset or ()), len(scores or ())) > 1:
         raise UsageError("--write-scores takes one model and one list", hint="call femb verify once for each")
     measured = None
+    qualities = read_qualities(quality, num_models=len(scores or models) or 1)
+
+    def check(pairs: "PairList") -> None:
+        check_impostors(pairs, store_threshold)
+        if on_missing != "nan":
+            check_qualities(pairs, qualities)
+
     if scores:
         scored = read_score_files(scores, impostor_scores, columns, protocol, output, are_distances=distances)
     elif pairs and embeddings is not None:
-        scored = _score_embeddings(pairs, embeddings, protocol, columns, allow_missing=on_missing == "nan")
+        scored = _score_embeddings(pairs, embeddings, protocol, columns, allow_missing=on_missing == "nan", check=check)
         say_notes([each.pairs for each in scored], output)
     else:
         output.load_libraries()
@@ -231,7 +271,8 @@ def verify(
             pairs=tuple(pairs or ()),
             images=images,
             data_dir=data_dir,
-            models=tuple(model or ()),
+            models=tuple(paths),
+            labels=tuple(each.name for each in models),
             runs=runs_folder(),
             protocol=protocol,
             alignment=Alignment(align, faces, detector),
@@ -245,21 +286,35 @@ def verify(
         )
         if store_threshold:
             measured = check_model(job, store_threshold, overwrite=overwrite)
-        scored = _score_images(job, num_processes, gpus, output, needs_labels=write_scores is None)
+        scored = _score_images(job, num_processes, gpus, output, needs_labels=write_scores is None, check=check)
     if not scored:
         return
-    results = with_figures(scored, write_scores, output, overwrite=overwrite)
+    results = with_figures(scored, write_scores, rates, output, overwrite=overwrite)
     if embeddings is not None:
         _say_if_unknown(scored[0], output)
     if results:
-        show_verifications(output, results, intervals=intervals, report=report, quality=quality, overwrite=overwrite)
+        show_verifications(
+            output,
+            results,
+            intervals=intervals,
+            wide=wide,
+            report=report,
+            qualities=qualities,
+            overwrite=overwrite,
+        )
         if measured is not None and store_threshold:
-            store(results[0], measured, store_threshold, output)
+            store(results[0], *measured, store_threshold, output)
         end_if_missed([*missed_accuracy(results, min_accuracy), *missed_fnmr(results, fnmr_limit)], output)
 
 
 def _score_embeddings(
-    lists: list[Path], embeddings: Path, protocol: Protocol | None, columns: str | None, *, allow_missing: bool
+    lists: list[Path],
+    embeddings: Path,
+    protocol: Protocol | None,
+    columns: str | None,
+    *,
+    allow_missing: bool,
+    check: "Callable[[PairList], None]",
 ) -> "list[ScoredPairs]":
     """Score a file of embeddings, without loading torch."""
     from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
@@ -269,6 +324,7 @@ def _score_embeddings(
 
     choice = column_choice(columns)
     pairs = join_lists([read_pairs(path, None, choice) for path in lists])
+    check(pairs)
     return [score_embeddings(pairs, embeddings, protocol or DEFAULT_PROTOCOL, allow_missing=allow_missing)]
 
 
@@ -279,9 +335,23 @@ def _say_if_unknown(result: "ScoredPairs", output: Output) -> None:
 
 
 def _score_images(
-    job: "VerifyJob", num_processes: int, gpus: int | None, output: Output, *, needs_labels: bool
+    job: "VerifyJob",
+    num_processes: int,
+    gpus: int | None,
+    output: Output,
+    *,
+    needs_labels: bool,
+    check: "Callable[[PairList], None]",
 ) -> "list[ScoredPairs]":
     """Score models on images; several processes embed them and share their embeddings through the cache.
+
+    Args:
+        job: the models and the pairs.
+        num_processes: processes to embed on.
+        gpus: GPUs to use.
+        output: where to say what is done.
+        needs_labels: whether each list has to say which pairs are genuine.
+        check: refuses a list of pairs before anything is embedded.
 
     Returns:
         The results on the main process; none on others.
@@ -302,6 +372,7 @@ def _score_images(
     for pair_set in pair_sets:
         if needs_labels and not pair_set.pairs.is_labelled:
             raise unlabelled(pair_set.pairs)
+        check(pair_set.pairs)
     if num_processes > 1 and not inside_launcher():
         output.say(f"embedding on {num_processes} processes")
         launch(cache_embeddings, num_processes, job)

@@ -1,8 +1,9 @@
 """Which options of `femb verify` exclude each other, and which need another."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 
 from femb_cli.errors import UsageError
+from femb_cli.text import rate_text
 
 _PICTURES = {"dataset", "images", "model", "store_threshold", "on_missing", "flip"}
 
@@ -38,6 +39,18 @@ def check_usage(given: Set[str]) -> None:
         raise UsageError("--embeddings and --model exclude each other", hint="a model is used with --images")
 
 
+def operating_rates(rates: Sequence[float] | None) -> tuple[str, ...]:
+    """Return the rates of `--fmr` as text, each once.
+
+    Raises:
+        UsageError: one of them is no rate.
+    """
+    for rate in rates or ():
+        if not 0.0 < rate < 1.0:
+            raise UsageError(f"--fmr {rate:g} is no rate", hint="a rate lies between 0 and 1, such as 1e-3")
+    return tuple(dict.fromkeys(rate_text(rate) for rate in rates or ()))
+
+
 def _check_templates(given: Set[str]) -> None:
     if ("embeddings" in given) == ("model" in given):
         raise UsageError(
@@ -47,7 +60,7 @@ def _check_templates(given: Set[str]) -> None:
         raise UsageError("--images and --flip need a model", hint="--model MODEL embeds the images of --templates")
     if given & {
         *("dataset", "pairs", "scores", "protocol", "report", "min_accuracy", "store_threshold", "write_scores"),
-        *("columns", "impostor_scores", "distances", "on_missing", "intervals"),
+        *("columns", "impostor_scores", "distances", "on_missing", "intervals", "fmr", "wide", "quality"),
     }:
         raise UsageError(
             "--templates can only be combined with --embeddings or --model and its options, --ijb-mode and --max-fnmr",

@@ -5,6 +5,7 @@ Shape suffixes: N images, D embedding dimension, H and W pixels.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -40,6 +41,20 @@ class Embeddings:
 
 class UnreadableImage(FembError):
     """An image cannot be read, and unreadable images are not to be left out."""
+
+
+@contextmanager
+def unreadable_hint(hint: str) -> Iterator[None]:
+    """Give an unreadable image another hint, in commands without `--skip-bad`.
+
+    Raises:
+        UnreadableImage: as the block, with the hint.
+    """
+    try:
+        yield
+    except UnreadableImage as error:
+        error.hint = hint
+        raise
 
 
 def unreadable_image(problem: str) -> UnreadableImage:

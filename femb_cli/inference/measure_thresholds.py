@@ -56,8 +56,7 @@ def measure_thresholds(result: Verification, rates: Sequence[float]) -> list[Thr
         FembError: there are too few impostor pairs for an FMR.
     """
     curve = roc_curve(result.scores_N, result.genuine_N)
-    for rate in rates:
-        _refuse_too_few(len(curve.impostor_I), rate, result.benchmark)
+    check_impostor_pairs(len(curve.impostor_I), rates, result.benchmark)
     confidence = confidence_intervals(result, [rate_text(rate) for rate in rates])
     return [_measure(result, curve, rate, confidence.intervals, confidence.method) for rate in rates]
 
@@ -98,13 +97,26 @@ def store_thresholds(model: Path, measured: Checkpoint, thresholds: Sequence[Thr
     return checkpoint.path
 
 
-def _refuse_too_few(num_impostor: int, fmr: float, benchmark: str) -> None:
-    needed = math.ceil(FEWEST_FALSE_MATCHES / Decimal(str(fmr)))
-    if num_impostor < needed:
+def check_impostor_pairs(num_impostor: int, rates: Sequence[float], benchmark: str) -> None:
+    """Refuse FMRs whose thresholds a list cannot support.
+
+    Args:
+        num_impostor: number of its impostor pairs.
+        rates: the FMRs.
+        benchmark: name of the list.
+
+    Raises:
+        FembError: there are too few impostor pairs for an FMR.
+    """
+    for fmr in rates:
+        needed = math.ceil(FEWEST_FALSE_MATCHES / Decimal(str(fmr)))
+        if num_impostor >= needed:
+            continue
+        lowest = rate_text(FEWEST_FALSE_MATCHES / max(num_impostor, FEWEST_FALSE_MATCHES))
         raise FembError(
             f"{benchmark} has {num_impostor:,} impostor pairs, too few for a threshold at FMR {rate_text(fmr)}:"
             f" {needed:,} are needed",
-            hint=f"choose an FMR of {rate_text(FEWEST_FALSE_MATCHES / num_impostor)} or more, or pairs of more people",
+            hint=f"choose an FMR of {lowest} or more, or pairs of more people",
         )
 
 

@@ -19,6 +19,7 @@ from femb_cli.faces.align import crop_size
 from femb_cli.faces.landmark_crops import LandmarkCrops
 from femb_cli.files import cache_folder, exists
 from femb_cli.inference.cache import model_fingerprint
+from femb_cli.inference.embed import unreadable_hint
 from femb_cli.inference.embed_to_file import write_embeddings
 from femb_cli.inference.embedder import Embedder, load_embedder
 from femb_cli.inference.verify import Flip
@@ -93,16 +94,17 @@ class TemplateJob:
             if is_main_process():
                 os.utime(path)
             return path, flip
-        write_embeddings(
-            embedder,
-            crops,
-            path,
-            batch_size=self.batch_size,
-            flip=flip == "sum",
-            resume=self.use_cache,
-            overwrite=not self.use_cache,
-            progress=progress,
-        )
+        with unreadable_hint("repair the image; the same command continues"):
+            write_embeddings(
+                embedder,
+                crops,
+                path,
+                batch_size=self.batch_size,
+                flip=flip == "sum",
+                resume=self.use_cache,
+                overwrite=not self.use_cache,
+                progress=progress,
+            )
         if is_main_process():
             _remove_least_recently_used(path.parent, keep=path)
         return path, flip

@@ -13,6 +13,7 @@ from femb_cli.evaluation.verification.open import PairSet, open_benchmark, open_
 from femb_cli.evaluation.verification.pair_formats.columns import NO_CHOICE, ColumnChoice
 from femb_cli.evaluation.verification.result import ScoredPairs, Verification, with_metrics
 from femb_cli.inference.align import Alignment, align_source, survey_source
+from femb_cli.inference.embed import unreadable_hint
 from femb_cli.inference.embedder import Embedder, load_embedder
 from femb_cli.inference.image_warnings import image_warnings
 from femb_cli.inference.verify import Flip, score
@@ -41,6 +42,8 @@ class VerifyJob:
     use_cache: bool
     device: str | None
     columns: ColumnChoice = NO_CHOICE
+    labels: tuple[str, ...] = ()
+    """What to call each model; empty for its own name."""
     allow_missing: bool = False
 
     def open_pair_sets(self, say: Say, progress: Progress | None = None) -> list[PairSet]:
@@ -65,24 +68,29 @@ class VerifyJob:
             say: called with a sentence on photos among the images.
         """
         results = []
-        for path in self.models or (newest_finished_run(self.runs),):
+        models = self.models or (newest_finished_run(self.runs),)
+        for path, label in zip(models, self.labels or [""] * len(models), strict=True):
             embedder = load_embedder(path, self.device, exact=self.exact)
             for pair_set in pair_sets:
-                with show_progress(f"finding faces of {pair_set.name}") as progress:
-                    aligned = self._align(pair_set, embedder, say, progress)
-                with show_progress(f"{pair_set.name} with {path}") as progress:
-                    results.append(
-                        score(
-                            embedder,
-                            aligned,
-                            flip=self.flip,
-                            batch_size=self.batch_size,
-                            use_cache=self.use_cache,
-                            allow_missing=self.allow_missing,
-                            progress=progress,
-                        )
-                    )
+                with unreadable_hint("repair the image, or remove its pairs from the list"):
+                    scored = self._score_one(embedder, pair_set, show_progress, say)
+                results.append(replace(scored, model=label or scored.model))
         return results
+
+    def _score_one(self, embedder: Embedder, pair_set: PairSet, show_progress: ShowProgress, say: Say) -> ScoredPairs:
+        """Score one pair set with one model."""
+        with show_progress(f"finding faces of {pair_set.name}") as progress:
+            aligned = self._align(pair_set, embedder, say, progress)
+        with show_progress(f"{pair_set.name} with {embedder.name}") as progress:
+            return score(
+                embedder,
+                aligned,
+                flip=self.flip,
+                batch_size=self.batch_size,
+                use_cache=self.use_cache,
+                allow_missing=self.allow_missing,
+                progress=progress,
+            )
 
     def _align(self, pair_set: PairSet, embedder: Embedder, say: Say, progress: Progress | None) -> PairSet:
         """Return a pair set with the aligned faces of its images, if some of them are photos.

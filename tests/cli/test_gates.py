@@ -12,7 +12,7 @@ def test_the_fnmr_gate(femb, limit, code):
     )
     assert result.code == code, result.err
     if code:
-        assert "embeddings.npy on pairs.csv: FNMR 0.5000 at FMR 0.001 is above 0.4" in result.err
+        assert "error: embeddings.npy on pairs.csv: FNMR 0.5000 at FMR 0.001 is above 0.4" in result.err
 
 
 def test_both_gates_speak(femb):
@@ -28,3 +28,10 @@ def test_a_gate_that_is_no_rate_is_a_usage_error(femb, limit):
     result = femb(*store(), f"--max-fnmr={limit}")
     assert result.code == 2
     assert "--max-fnmr" in result.err
+
+
+@pytest.mark.parametrize(("accuracy", "hint"), [("99.5", "say 0.995"), ("-1", "say 0.995"), ("nan", "say 0.995")])
+def test_an_accuracy_that_is_no_share_is_a_usage_error(femb, accuracy, hint):
+    result = femb("verify", "--pairs", "none.csv", "--embeddings", "none.npy", f"--min-accuracy={accuracy}")
+    assert result.code == 2
+    assert hint in result.err

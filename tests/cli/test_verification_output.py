@@ -6,15 +6,65 @@ from pathlib import Path
 import pytest
 from stored_embeddings import GENUINE, IMPOSTOR, NAMES, ROWS, describe, save_npy, store
 
-HEADER = "benchmark model flip pairs protocol accuracy TAR@FAR 1e-2 1e-3 EER AUC threshold"
+HEADER = "benchmark model accuracy FNMR@1e-3 EER AUC"
 
 
-def test_the_table_has_one_row_with_the_metrics(femb):
+def test_the_table_has_one_row_with_the_usual_figures(femb):
     result = femb(*store())
     header, row = result.out.splitlines()
     assert header.split() == HEADER.split()
-    assert row.startswith("pairs.csv   embeddings.npy   as stored       4    arcface   100.00 % ± 0.00")
-    assert "1.0000" in row
+    assert row == "pairs.csv  embeddings.npy  100.00 % ± 0.00     0.00 %  0.00 %  1.0000"
+    assert "2 genuine and 2 impostor pairs, accuracy by the protocol arcface, mirror images: as stored" in result.err
+
+
+def test_long_names_are_cut_at_their_start_in_80_columns(femb):
+    name = "a_very_long_name_of_a_file_" * 4 + "at_its_end"
+    result = femb(*store(name=name), "--intervals", "--fmr", "1e-2", "--fmr", "0.05", "--fmr", "5e-4")
+    assert max(map(len, result.out.splitlines())) <= 80
+    assert "…" in result.out and "_at_its_end.npy" in result.out
+    assert f"{name}.npy" in femb(*store(name=name), "--wide").out
+
+
+def test_wide_shows_everything(femb):
+    header, row = femb(*store(), "--wide").out.splitlines()
+    assert {"flip", "pairs", "protocol", "TAR@1e-2", "FNMR@1e-3", "threshold@1e-3"} <= set(header.split())
+    assert "as stored" in row and "arcface" in row
+
+
+def test_chosen_operating_points_have_their_threshold_everywhere(femb, tmp_path):
+    options = ("--fmr", "0.001", "--far", "0.2", "--intervals", "--report", "report")
+    shown = femb(*store(), *options)
+    assert "FNMR@1e-3  FNMR@0.2" in shown.out
+    for rate in ("1e-3", "0.2"):
+        (line,) = [line for line in shown.out.splitlines() if line.startswith(f"FNMR at FMR {rate}")]
+        assert line.count(" to ") == 2
+        assert f"Threshold at<br>FMR {rate}" in (tmp_path / "report" / "report.html").read_text()
+    document = json.loads(femb(*store(), *options, "--overwrite", "--json").out)
+    assert [point["fmr"] for point in document["operating_points"]] == [0.001, 0.2]
+    point, interval = document["operating_points"][1], document["intervals"]["threshold_at_fmr_0.2"]
+    assert point["threshold"] == document["threshold_at_fmr"]["0.2"]
+    assert interval["low"] <= point["threshold"] <= interval["high"]
+
+
+def test_thresholds_of_distances_are_distances_with_their_interval(femb, tmp_path):
+    (tmp_path / "genuine.txt").write_text("0.1\n0.2\n0.3\n0.9\n" * 5)
+    (tmp_path / "impostor.txt").write_text("0.8\n1.1\n1.2\n1.3\n" * 5)
+    files = ("--scores", "genuine.txt", "--impostor-scores", "impostor.txt", "--distances")
+    document = json.loads(femb("verify", *files, "--fmr", "0.25", "--intervals", "--json").out)
+    interval = document["intervals"]["threshold_at_fmr_0.25"]
+    assert 0.0 < interval["low"] <= document["threshold_at_fmr"]["0.25"] <= interval["high"]
+
+
+@pytest.mark.parametrize("rate", ["0", "1", "5", "-1", "nan"])
+def test_an_operating_point_that_is_no_rate_is_refused_before_anything_is_read(femb, rate):
+    result = femb("verify", "--pairs", "none.csv", "--embeddings", "none.npy", f"--fmr={rate}")
+    assert result.code == 2
+    assert "is no rate" in result.err
+
+
+def test_an_unbalanced_list_gets_a_warning(femb):
+    result = femb(*store(pairs=[*GENUINE, *IMPOSTOR * 10]))
+    assert "refusing everybody has an accuracy of 90.91 %" in result.err
 
 
 def test_a_file_that_says_nothing_about_its_model_is_named(femb):
@@ -22,14 +72,17 @@ def test_a_file_that_says_nothing_about_its_model_is_named(femb):
     save_npy(Path("embeddings.npy"), ROWS, NAMES, describe(ROWS, NAMES, model="net", flip="sum"))
     result = femb("verify", "--pairs", "pairs.csv", "--embeddings", "embeddings.npy")
     assert "nothing is known" not in result.err
-    assert result.out.splitlines()[1].split()[:3] == ["pairs.csv", "net", "sum"]
+    assert result.out.splitlines()[1].split()[:2] == ["pairs.csv", "net"]
 
 
-def test_intervals_are_in_brackets_and_named(femb):
+def test_intervals_are_in_a_table_of_their_own(femb):
     plain, with_intervals = femb(*store()), femb(*store(), "--intervals")
-    assert "[" not in plain.out
-    assert with_intervals.out.count("[") == 5
-    assert "in brackets: 95 % intervals, bootstrap over pairs" in with_intervals.err
+    assert " to " not in plain.out
+    assert with_intervals.out.startswith(plain.out.rstrip())
+    assert [line.split("  ")[0] for line in with_intervals.out.splitlines()[5:]] == [
+        *("accuracy", "FNMR at FMR 1e-2", "FNMR at FMR 1e-3", "EER", "AUC")
+    ]
+    assert "95 % intervals: bootstrap over pairs" in with_intervals.err
 
 
 def test_the_document_has_the_intervals_and_their_kind(femb):
@@ -62,3 +115,29 @@ def test_a_quality_file_names_the_discard_curve(femb, tmp_path):
     result = femb(*store(), "--report", "report", "--quality", "scores.txt")
     assert result.code == 0, result.err
     assert "scores.txt" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_a_quality_needs_no_report(femb, tmp_path):
+    worse = [[1.0, 0.0], [0.0, 1.0], [0.1, 1.0], [0.1, 0.9]]
+    (tmp_path / "q.csv").write_text("image,quality\na/1.jpg,1\na/2.jpg,2\nb/1.jpg,3\nb/2.jpg,4\n")
+    result = femb(*store(worse), "--quality", "q.csv")
+    assert "pairs.csv, embeddings.npy: quality q.csv: FNMR 50.00 % at FMR 1e-3, area" in result.err
+    document = json.loads(femb(*store(worse), "--quality", "q.csv", "--json").out)
+    assert document["quality"]["file"] == "q.csv"
+    assert document["quality"]["discard_area"]["limit"] == 0.2
+
+
+def test_a_quality_is_checked_before_anything_is_computed(femb, tmp_path):
+    (tmp_path / "q.csv").write_text("image,quality\na/1.jpg,1\na/2.jpg,x\n")
+    result = femb("verify", "--dataset", "none", "--model", "none", "--quality", "q.csv")
+    assert "q.csv, line 3: expected the name of an image" in result.err
+    (tmp_path / "q.csv").write_text("image,quality\na/1.jpg,1\na/2.jpg,2\n")
+    result = femb(*store(), "--quality", "q.csv")
+    assert (result.code, result.out) == (1, "")
+    assert "q.csv: pairs.csv, line 3: no image 'b/1.jpg'" in result.err
+
+
+def test_qualities_are_one_or_one_a_model(femb):
+    result = femb(*store(), "--quality", "a.csv", "--quality", "b.csv")
+    assert result.code == 2
+    assert "2 files of --quality for 1 models" in result.err

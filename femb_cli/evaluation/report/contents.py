@@ -5,7 +5,6 @@ Shape suffix: N pairs.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from femb_cli.evaluation.metrics.quality import (
 from femb_cli.evaluation.report.hardest import PicturedPair, hardest_pairs, picture_pairs
 from femb_cli.evaluation.report.quality_images import PicturedImage, are_normalised, extreme_images, used_magnitudes
 from femb_cli.evaluation.verification.confidence import MOST_PAIRS_BY_SUBJECT, Confidence
-from femb_cli.evaluation.verification.quality_file import quality_of_images, read_quality_scores
+from femb_cli.evaluation.verification.quality_file import QualityScores, quality_of_images
 from femb_cli.evaluation.verification.result import Verification
 
 FMR = "1e-3"
@@ -101,7 +100,9 @@ class ReportContents:
         }
 
 
-def report_contents(result: Verification, confidence: Confidence, quality_file: Path | None = None) -> ReportContents:
+def report_contents(
+    result: Verification, confidence: Confidence, scores: QualityScores | None = None
+) -> ReportContents:
     """Compute what a report shows of a verification beyond its metrics.
 
     Pairs are grouped by each grouping of the pair list, and by the quartiles of their quality. The hardest pairs and
@@ -110,13 +111,13 @@ def report_contents(result: Verification, confidence: Confidence, quality_file: 
     Args:
         result: the verification.
         confidence: its confidence intervals.
-        quality_file: quality of each image; None takes the magnitudes of the embeddings, unless they are normalised.
+        scores: quality of each image; None takes the magnitudes of the embeddings, unless they are normalised.
 
     Raises:
-        FembError: the quality file is damaged or lacks an image, or an image cannot be read.
+        FembError: an image has no quality, or cannot be read.
     """
     scores_N, genuine_N = result.scores_N, result.genuine_N
-    quality_2N, quality = _image_quality(result, quality_file)
+    quality_2N, quality = _image_quality(result, scores)
     quality_N = None if quality_2N is None else quality_2N.min(axis=0)
     groupings = {**result.pairs.groups, **({} if quality_N is None else {quality: quantile_bins(quality_N)})}
     people = _people(result) if groupings else None
@@ -145,10 +146,10 @@ def report_contents(result: Verification, confidence: Confidence, quality_file: 
     )
 
 
-def _image_quality(result: Verification, quality_file: Path | None) -> tuple[NDArray[np.float64] | None, str]:
+def _image_quality(result: Verification, scores: QualityScores | None) -> tuple[NDArray[np.float64] | None, str]:
     """The quality of the left and of the right image of each pair (2, N), or None, and what measures it."""
-    if quality_file is not None:
-        return quality_of_images(read_quality_scores(quality_file), result.pairs), quality_file.name
+    if scores is not None:
+        return quality_of_images(scores, result.pairs), scores.title
     embedded = result.embedded
     if embedded is None:
         return None, ""

@@ -53,8 +53,8 @@ def balance_warnings(name: str, genuine_N: NDArray[np.bool_], accuracy: float) -
     verdict = "no higher than that" if accuracy <= trivial else "to be read beside that"
     return [
         f"{name} has {num_genuine:,} genuine and {num_impostor:,} impostor pairs: {decision} everybody has an accuracy"
-        f" of {100 * trivial:.2f} %, and the accuracy of {100 * accuracy:.2f} % is {verdict}; the EER and the FNMR do not"
-        " depend on the numbers of pairs"
+        f" of {100 * trivial:.2f} %, and the accuracy of {100 * accuracy:.2f} % is {verdict}; the EER and the FNMR"
+        " do not depend on the numbers of pairs"
     ]
 
 

@@ -1,7 +1,6 @@
 """What a report shows of a verification beyond its metrics."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from femb_cli.evaluation.metrics.intervals import Interval
 from femb_cli.evaluation.report.contents import report_contents
 from femb_cli.evaluation.verification.confidence import Confidence
 from femb_cli.evaluation.verification.pair_file import read_pairs
+from femb_cli.evaluation.verification.quality_file import QualityScores, read_quality_scores
 from femb_cli.evaluation.verification.result import Verification
 from femb_cli.evaluation.verification.score import score_pairs
 
@@ -41,11 +41,11 @@ def result(tmp_path) -> Verification:
 
 
 @pytest.fixture
-def quality_file(tmp_path) -> Path:
+def quality_file(tmp_path) -> QualityScores:
     """Qualities of the pairs: 1, 2, 3 and 4."""
     path = tmp_path / "sharpness.txt"
     path.write_text("a/1 2\na/2 1\nb/1 3\nb/2 4\nc/1 5\n")
-    return path
+    return read_quality_scores(path)
 
 
 def test_what_the_verification_knows_is_handed_on(result):

@@ -37,3 +37,36 @@ def test_a_damaged_score_file_is_refused_with_its_line(tmp_path, text, line):
 def test_a_score_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(FembError, match="cannot read the quality scores"):
         read_quality_scores(tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name,quality\na.jpg,0.5\nb.jpg,2\n",
+        ",path,Quality score,person\n0,a.jpg,0.5,x\n1,b.jpg,2,y\n",
+        "quality;picture\n0.5;a.jpg\n2;b.jpg\n",
+        "a.jpg,0.5\nb.jpg,2\n",
+        "a.jpg, 0.5\nb.jpg, 2\n",
+        "a.jpg\t0.5\nb.jpg\t2\n",
+    ],
+)
+def test_tables_are_read_with_a_header_or_without(tmp_path, text):
+    (tmp_path / "q.csv").write_text(text)
+    scores = read_quality_scores(tmp_path / "q.csv")
+    assert (scores.names, scores.values_I.tolist(), scores.title) == (("a.jpg", "b.jpg"), [0.5, 2.0], "q.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b,c\nx.jpg,1,2\n", "does not say which column"),
+        ("name,quality\nx.jpg,nan\n", "line 2: expected the name of an image"),
+        ("name,quality\nx.jpg\n", "line 2: expected the name of an image"),
+        ("name,magnitude\nx.jpg,1.0000001\ny.jpg,0.9999\n", "magnitudes of normalised embeddings"),
+        ("name,quality\nx.jpg,7\ny.jpg,7\n", "every quality in .* is 7"),
+    ],
+)
+def test_tables_without_qualities_are_refused(tmp_path, text, words):
+    (tmp_path / "q.csv").write_text(text)
+    with pytest.raises(FembError, match=words):
+        read_quality_scores(tmp_path / "q.csv")

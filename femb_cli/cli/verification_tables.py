@@ -1,0 +1,134 @@
+"""The tables of `femb verify` on a terminal: the usual figures in 80 columns, or all of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from femb_cli.cli.output import format_table, percent
+
+if TYPE_CHECKING:
+    from femb_cli.evaluation.metrics.intervals import Interval
+    from femb_cli.evaluation.verification.result import Verification
+
+USUAL_RATES = ("1e-2", "1e-3")
+"""False match rates that are shown where the user chose none."""
+WIDTH = 80
+"""Columns of a terminal, which no row exceeds unless `--wide` is given."""
+_MOST_RATES = 2
+_GAP = "  "
+
+
+def summary_table(results: "Sequence[Verification]") -> str:
+    """Return one row of the usual figures for each result, in 80 columns; long names are cut at their start."""
+    rates = (results[0].operating_rates or USUAL_RATES[-1:])[:_MOST_RATES]
+    header = ("accuracy", *(f"FNMR@{rate}" for rate in rates), "EER", "AUC")
+    figures = [_figures(result, rates) for result in results]
+    widths = [max(map(len, cells)) for cells in zip(header, *figures, strict=True)]
+    benchmarks, models = _fitted(
+        ["benchmark", *(result.benchmark for result in results)],
+        ["model", *(result.model for result in results)],
+        WIDTH - sum(widths) - len(_GAP) * (len(widths) + 1),
+    )
+    lines = zip(benchmarks, models, [header, *figures], strict=True)
+    columns, *rows = [(benchmark, model, *cells) for benchmark, model, cells in lines]
+    return format_table(columns, rows, gap=_GAP, num_left=2)
+
+
+def wide_table(results: "Sequence[Verification]") -> str:
+    """Return one row of all figures for each result, with names in full."""
+    rates = results[0].operating_rates or USUAL_RATES
+    of_rates = [name for rate in rates for name in (f"FNMR@{rate}", f"TAR@{rate}", f"threshold@{rate}")]
+    names = ("benchmark", "model", "flip", "pairs", "protocol", "accuracy", "threshold")
+    rows = []
+    for result in results:
+        metrics = result.metrics
+        accuracy, *_, eer, auc = _figures(result, ())
+        at_rates = [
+            text
+            for rate in rates
+            for text in (
+                percent(metrics.fnmr_at_fmr[rate]),
+                percent(metrics.tar_at_far[rate]),
+                _threshold(result, metrics.threshold_at_fmr[rate]),
+            )
+        ]
+        spread = "" if metrics.d_prime is None else f"{metrics.d_prime:.3f}"
+        about = (result.benchmark, result.model, result.flip, f"{metrics.num_pairs:,}", metrics.protocol)
+        rows.append((*about, accuracy, _threshold(result, metrics.threshold), *at_rates, eer, auc, spread))
+    return format_table((*names, *of_rates, "EER", "AUC", "d'"), rows)
+
+
+def detail_tables(results: "Sequence[Verification]", intervals: "Sequence[Mapping[str, Interval]]") -> list[str]:
+    """Return a table for each result: its operating points with their thresholds, and the intervals of its figures.
+
+    Args:
+        results: the verifications.
+        intervals: the intervals of each result's metrics by name; empty ones for operating points alone.
+    """
+    return [_detail_table(result, known) for result, known in zip(results, intervals, strict=True)]
+
+
+def _detail_table(result: "Verification", intervals: "Mapping[str, Interval]") -> str:
+    metrics = result.metrics
+    rows = [
+        (
+            f"FNMR at FMR {rate}",
+            percent(metrics.fnmr_at_fmr[rate]),
+            _between(intervals.get(f"fnmr_at_fmr_{rate}")),
+            _threshold(result, metrics.threshold_at_fmr[rate]),
+            _ends(result, intervals.get(f"threshold_at_fmr_{rate}")),
+        )
+        for rate in result.operating_rates or USUAL_RATES
+    ]
+    columns = ["", "value", "95 % interval", "threshold", "95 % interval"]
+    if intervals:
+        rows = [
+            ("accuracy", percent(metrics.accuracy), _between(intervals.get("accuracy")), "", ""),
+            *rows,
+            ("EER", percent(metrics.eer), _between(intervals.get("eer")), "", ""),
+            ("AUC", f"{metrics.auc:.4f}", _between(intervals.get("auc"), factor=1, digits=4), "", ""),
+        ]
+    else:
+        rows = [(row[0], row[1], row[3]) for row in rows]
+        columns = ["", "value", "threshold"]
+    heading = _cut(f"{result.benchmark}, {result.model}", WIDTH - 1)
+    return f"{heading}:\n{format_table(columns, rows, gap=_GAP)}"
+
+
+def _figures(result: "Verification", rates: Sequence[str]) -> tuple[str, ...]:
+    """The usual figures as text."""
+    metrics = result.metrics
+    return (
+        f"{percent(metrics.accuracy)} ± {100 * metrics.accuracy_std:.2f}",
+        *(percent(metrics.fnmr_at_fmr[rate]) for rate in rates),
+        percent(metrics.eer),
+        f"{metrics.auc:.4f}",
+    )
+
+
+def _threshold(result: "Verification", threshold: float) -> str:
+    """A threshold of cosines with four decimals, of other scores with six digits."""
+    return f"{threshold:.6g}" if result.embedded is None else f"{threshold:.4f}"
+
+
+def _ends(result: "Verification", interval: "Interval | None") -> str:
+    """The interval of a threshold."""
+    return "" if interval is None else f"{_threshold(result, interval.low)} to {_threshold(result, interval.high)}"
+
+
+def _between(interval: "Interval | None", *, factor: int = 100, digits: int = 2) -> str:
+    """An interval, in percent unless `factor` is 1; nothing if it is unknown."""
+    if interval is None:
+        return ""
+    return f"{factor * interval.low:.{digits}f} to {factor * interval.high:.{digits}f}"
+
+
+def _fitted(first: Sequence[str], second: Sequence[str], room: int) -> tuple[list[str], list[str]]:
+    """Cut two columns of names so that both fit; the wider one first."""
+    wide_first, wide_second = max(map(len, first)), max(map(len, second))
+    most_first = min(wide_first, max(room - wide_second, room // 2))
+    return [_cut(name, most_first) for name in first], [_cut(name, room - most_first) for name in second]
+
+
+def _cut(name: str, most: int) -> str:
+    """A name cut at its start, because a path is best known by its end."""
+    return name if len(name) <= most else "…" + name[1 - most :]
