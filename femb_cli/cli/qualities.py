@@ -63,14 +63,13 @@ def discard_documents(
     Raises:
         FembError: a file lacks an image of the pairs.
     """
-    from femb_cli.evaluation.report.contents import AREA_LIMIT, FMR
-    from femb_cli.evaluation.verification.quality_file import discard_by
-
-    documents = []
-    for result, scores in zip(results, qualities, strict=True):
+    documents: list[dict[str, Any]] = [{} for _ in results]
+    for document, result, scores in zip(documents, results, qualities, strict=True):
         if scores is None:
-            documents.append({})
             continue
+        from femb_cli.evaluation.report.contents import AREA_LIMIT, FMR
+        from femb_cli.evaluation.verification.quality_file import discard_by
+
         curve, area = discard_by(scores, result, fmr=float(FMR), limit=AREA_LIMIT)
         first = float(curve.fnmr_T[0])
         text = f"{result.benchmark}, {result.model}: quality {scores.title}: FNMR {percent(first)} at FMR {FMR}"
@@ -80,10 +79,10 @@ def discard_documents(
             text += ", no failure to find"
         else:
             text += (
-                f", area up to {percent(AREA_LIMIT)} discarded {area.area:.5f},"
+                f", area up to {100 * AREA_LIMIT:g} % discarded {area.area:.5f},"
                 f" {area.relative:.2f} of that of random discarding"
             )
         output.say(text)
-        about = {"file": scores.title, "fmr": FMR, "fnmr": first, "discard_area": area and asdict(area)}
-        documents.append({"quality": about})
+        measured = None if area is None else asdict(area)
+        document["quality"] = {"file": scores.title, "fmr": FMR, "fnmr": first, "discard_area": measured}
     return documents

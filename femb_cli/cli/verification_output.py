@@ -41,6 +41,8 @@ def show_verifications(
         overwrite: replace a report that exists.
     """
     _warn(output, results)
+    for warning in flip_warnings(results):
+        output.warn(warning)
     confidences = _confidences(results) if intervals or report is not None else []
     of_each = quality_of_each(results, qualities)
     discards = discard_documents(results, of_each, output)
@@ -102,7 +104,6 @@ def _warn(output: Output, results: "Sequence[Verification | TemplateVerification
     from femb_cli.evaluation.metrics.roc import unsupported_rates
 
     warnings = [warning for result in results for warning in result.warnings]
-    warnings += _flip_warnings(results)
     for result in results:
         num_impostor = int((~result.genuine_N).sum())
         rates = getattr(result, "operating_rates", ()) or USUAL_RATES
@@ -116,7 +117,7 @@ def _warn(output: Output, results: "Sequence[Verification | TemplateVerification
         output.warn(warning)
 
 
-def _flip_warnings(results: "Sequence[Verification | TemplateVerification]") -> list[str]:
+def flip_warnings(results: "Sequence[Verification]") -> list[str]:
     """Return a sentence for each benchmark that has figures with and without mirror images."""
     flips: dict[str, dict[str, str]] = {}
     for result in results:

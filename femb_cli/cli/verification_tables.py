@@ -79,7 +79,6 @@ def _detail_table(result: "Verification", intervals: "Mapping[str, Interval]") -
         )
         for rate in result.operating_rates or USUAL_RATES
     ]
-    columns = ["", "value", "95 % interval", "threshold", "95 % interval"]
     if intervals:
         rows = [
             ("accuracy", percent(metrics.accuracy), _between(intervals.get("accuracy")), "", ""),
@@ -87,11 +86,12 @@ def _detail_table(result: "Verification", intervals: "Mapping[str, Interval]") -
             ("EER", percent(metrics.eer), _between(intervals.get("eer")), "", ""),
             ("AUC", f"{metrics.auc:.4f}", _between(intervals.get("auc"), factor=1, digits=4), "", ""),
         ]
+        table = format_table(("", "value", "95 % interval", "threshold", "95 % interval"), rows, gap=_GAP)
     else:
-        rows = [(row[0], row[1], row[3]) for row in rows]
-        columns = ["", "value", "threshold"]
+        without = [(name, value, threshold) for name, value, _, threshold, _ in rows]
+        table = format_table(("", "value", "threshold"), without, gap=_GAP)
     heading = _cut(f"{result.benchmark}, {result.model}", WIDTH - 1)
-    return f"{heading}:\n{format_table(columns, rows, gap=_GAP)}"
+    return f"{heading}:\n{table}"
 
 
 def _figures(result: "Verification", rates: Sequence[str]) -> tuple[str, ...]:

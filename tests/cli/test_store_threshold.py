@@ -61,6 +61,20 @@ def test_too_few_impostor_pairs_change_nothing(femb, model):
     assert open_checkpoint(model).model_file.read_bytes() == before
 
 
+def test_too_few_impostor_pairs_are_refused_before_anything_is_embedded(femb, model, monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("the model was used")
+
+    monkeypatch.setattr("femb_cli.inference.verify_job.VerifyJob.score", fail)
+    assert "600 impostor pairs, too few for a threshold" in femb(*store("1e-3")).err
+
+
+def test_a_model_with_a_name_gets_its_threshold(femb, model):
+    result = femb("verify", "--dataset", "synthetic", "--model", "small=model", "--store-threshold", "0.05")
+    assert result.code == 0, result.err
+    assert "femb compare A.jpg B.jpg --model model" in result.err
+
+
 def test_an_onnx_file_is_refused_before_anything_is_embedded(femb, trained_onnx):
     result = femb("verify", "--dataset", "synthetic", "--model", trained_onnx, "--store-threshold", "1e-2")
     assert (result.code, result.out) == (1, "")

@@ -1,5 +1,6 @@
 """The request of `femb verify` for images."""
 
+import shutil
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -65,3 +66,18 @@ def test_cached_embeddings_are_not_computed_again(job, tmp_path, monkeypatch):
 def test_without_a_model_there_must_be_a_finished_run(job):
     with pytest.raises(FembError, match="no finished run"):
         replace(job, models=()).run([], lambda label: nullcontext())
+
+
+def test_an_unreadable_image_gets_a_hint_that_the_command_has(job, tmp_path, trained):
+    shutil.copytree(trained / "samples", tmp_path / "images")
+    next(iter(sorted((tmp_path / "images").iterdir()))).write_bytes(b"not a picture")
+    damaged = replace(job, images=tmp_path / "images", use_cache=False)
+    with pytest.raises(FembError) as refused:
+        damaged.run(damaged.open_pair_sets(silent), lambda label: nullcontext())
+    assert refused.value.hint == "repair the image, or remove its pairs from the list"
+
+
+def test_labels_are_the_names_of_the_models(job):
+    named = replace(job, labels=("small", ""))
+    results = named.run(named.open_pair_sets(silent), lambda label: nullcontext())
+    assert [result.model for result in results] == ["small", str(job.models[1])]

@@ -130,10 +130,10 @@ def _places(path: Path, header: Sequence[str]) -> tuple[int, int]:
     words = [cell.lower().replace(" ", "_") for cell in header]
     name = next((words.index(word) for word in _NAMES if word in words), None)
     score = next((words.index(word) for word in _SCORES if word in words), None)
-    if len(header) == 2 and (name, score) != (None, None):
-        name, score = (1 - score if name is None else name), (1 - name if score is None else score)
-    elif len(header) == 2:
-        name, score = 0, 1
+    if len(header) == 2 and name is None:
+        name = 1 - (1 if score is None else score)
+    if len(header) == 2 and score is None and name is not None:
+        score = 1 - name
     if name is None or score is None or name == score:
         raise FembError(
             f"{path} does not say which column is the image and which its quality: {cut(', '.join(header), 80)}",
