@@ -75,7 +75,7 @@ def test_distances_give_the_figures_of_similarities_only_when_told(tmp_path):
     assert {**figures(told), "d_prime": 0} == {**figures(plain), "d_prime": 0}
     assert told.metrics.threshold == pytest.approx(1 - plain.metrics.threshold, abs=1e-9)
     assert told.metrics.threshold_at_fmr["1e-2"] == pytest.approx(1 - plain.metrics.threshold_at_fmr["1e-2"], abs=1e-9)
-    (warning,) = verified(tmp_path, text).warnings
+    warning, *_ = verified(tmp_path, text).warnings
     assert "if the scores are distances, add --distances" in warning
 
 
