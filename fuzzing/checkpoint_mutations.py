@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 import torch
-from mutations import MUTATIONS, Mutation, replace_value, write_token
+from mutations import EXTREMES, MUTATIONS, Mutation, replace_value, write_token
 from safetensors.torch import load as from_safetensors
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
@@ -187,11 +187,25 @@ def change_graph(data: bytes, other: bytes, chance: Random) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def change_params(data: bytes, other: bytes, chance: Random) -> bytes:
+    """Put an extreme number at the beginning of an array, or into the list of names, of an MXNet file."""
+    versions = [match.start() for match in re.finditer(rb"[\xc8-\xca]\xfa\x93\xf9", data)]
+    names = data.rfind(b"\0\0\0\0\0\0\0arg:")
+    # In files without versions, the first array begins at byte 24.
+    place = chance.choice(
+        [chance.choice(versions or [24]) + 4 * chance.randrange(14), max(0, names - 9), 16, names + 7]
+    )
+    size = chance.choice((4, 8))
+    number = chance.choice((*EXTREMES, 3, 5, 32, 33, 10**7, 0xF993FAC8, 0xF993FACA)) % 2 ** (8 * size)
+    return data[:place] + number.to_bytes(size, "little") + data[place + size :]
+
+
 FURTHER: dict[str, tuple[Mutation, ...]] = {
     **dict.fromkeys((".pt", ".pth", ".ckpt"), (*(change_tensors,) * 14, *(change_member,) * 10, *(insert_code,) * 3)),
     ".safetensors": (*(change_header,) * 10, *(change_card,) * 14, *(change_tensors,) * 14),
     ".yaml": (*(change_settings,) * 12, *(write_token,) * 6),
     ".onnx": (change_graph,) * 20,
+    ".params": (change_params,) * 30,
 }
 """Further mutations by file ending; one that is listed more often is chosen more often."""
 
@@ -233,7 +247,7 @@ def _save(content: Any, metadata: dict[str, str] | None, *, is_old: bool) -> byt
 
 def _changed_metadata(metadata: dict[str, str], chance: Random) -> dict[str, str]:
     """Change one text of a card, or a number of the backbone in all its places."""
-    changed, key = dict(metadata), chance.choice(sorted(metadata))
+    changed, key = dict(metadata), chance.choice(sorted(metadata) or ["backbone"])
     try:
         backbone = json.loads(metadata["backbone"])
     except (KeyError, ValueError, RecursionError):
@@ -243,7 +257,7 @@ def _changed_metadata(metadata: dict[str, str], chance: Random) -> dict[str, str
             field, number = chance.choice(sorted(backbone)), chance.choice(ODD_NUMBERS)
             changed |= {"backbone": json.dumps({**backbone, field: number})}
             changed |= {field: str(number)} if field in metadata else {}
-        case 1:
+        case 1 if metadata:
             changed[key] = replace_value(metadata[key].encode(), b"", chance).decode()
         case _:
             texts = ("", "x", "é", "AAAA", "[" * 9999, "9" * 5000, json.dumps([chance.choice(ODD_NUMBERS)] * 3))

@@ -31,7 +31,7 @@ NUM_IDENTITIES = 5
 
 def checkpoint_seeds() -> Iterator[Seed]:
     """Files and folders of every family that names its tensors like IResNet or IR."""
-    network = _network()
+    network = network_tensors()
     class_weights = torch.linspace(-1, 1, NUM_IDENTITIES * 8).reshape(NUM_IDENTITIES, 8)
     yield _file("model.pt", network)
     yield _file("old.pth", network, old=True)
@@ -68,7 +68,7 @@ def checkpoint_seeds() -> Iterator[Seed]:
 def _own_seeds() -> Iterator[Seed]:
     """Checkpoints of femb, with and without class weights, and an ONNX file."""
     backbone = build_configured_backbone(CONFIG)
-    backbone.load_state_dict(_network())
+    backbone.load_state_dict(network_tensors())
     with tempfile.TemporaryDirectory() as folder:
         path, exported = Path(folder) / "saved", Path(folder) / "network.onnx"
         classifier = {"weight": torch.linspace(-1, 1, 8000).reshape(1000, 8)}
@@ -81,7 +81,8 @@ def _own_seeds() -> Iterator[Seed]:
         yield Seed({"network.onnx": exported.read_bytes()}, "network.onnx")
 
 
-def _network() -> dict[str, Tensor]:
+def network_tensors() -> dict[str, Tensor]:
+    """Return the weights of the network by name."""
     torch.manual_seed(0)
     return dict(build_configured_backbone(CONFIG).state_dict())
 

@@ -29,56 +29,46 @@ import time
 import traceback
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-import numpy as np
 import torch
+from archive_mutations import FURTHER as FURTHER_FOR_ARCHIVES
+from archive_seeds import tar_seeds, webdataset_seeds
 from checkpoint_mutations import FURTHER as FURTHER_FOR_CHECKPOINTS
 from checkpoint_seeds import checkpoint_seeds
+from evaluation_seeds import pair_seeds, score_seeds, template_seeds
+from examine import Outcome, examine
 from mutations import FURTHER, mutate
+from network_seeds import mxnet_seeds, onnx_seeds
 from seeds import SEEDS as DATA_SEEDS
 from seeds import Seed, golden_seeds
+from table_mutations import FURTHER as FURTHER_FOR_TABLES
 
-from femb_cli.checkpoints.inspection import inspect_model
-from femb_cli.checkpoints.official import convert_checkpoint
-from femb_cli.checkpoints.runs import MODEL
-from femb_cli.data.conversion.benchmark import write_benchmark
-from femb_cli.data.conversion.convert import convert
-from femb_cli.data.dataset_info import read_dataset_info
-from femb_cli.data.files.folder import FileListSource
-from femb_cli.data.images.decode import decode_image
-from femb_cli.data.images.encoded import check_image
-from femb_cli.data.open import open_source
-from femb_cli.data.source import HasExtraColumns, ReadsMany, check_identities
-from femb_cli.data.verification_bin.verification_set import read_verification_set
 from femb_cli.errors import FembError
-from femb_cli.inference import load_embedder
 
-SEEDS = DATA_SEEDS | {"checkpoint": checkpoint_seeds}
-MUTATIONS_BY_ENDING = FURTHER | FURTHER_FOR_CHECKPOINTS
+SEEDS = DATA_SEEDS | {
+    "tar": tar_seeds,
+    "webdataset": webdataset_seeds,
+    "scores": score_seeds,
+    "pairs": pair_seeds,
+    "templates": template_seeds,
+    "onnx": onnx_seeds,
+    "mxnet": mxnet_seeds,
+    "checkpoint": checkpoint_seeds,
+}
+MUTATIONS_BY_ENDING = FURTHER | FURTHER_FOR_ARCHIVES | FURTHER_FOR_TABLES | FURTHER_FOR_CHECKPOINTS
 SECONDS_PER_CASE = 10
 ADDRESS_SPACE = 4 * 2**30
 CONVERTED = 0.125
-MOST_IMAGES_READ = 2000
 SECONDS_PER_LINE = 15
 MOST_GROWTH = 10**9
 STARTS = ("os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "subprocess.Popen", "pickle.find_class")
 REACHES = ("socket.connect", "socket.bind", "socket.getaddrinfo", "urllib.Request", "webbrowser.open")
 TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 WRITES = ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.link", "os.truncate", "shutil.rmtree")
-
-
-class Outcome(Enum):
-    """The result of reading a case."""
-
-    WHOLE = "read whole"
-    PARTLY = "read in part"
-    REFUSED = "refused"
-    FAILED = "failures"
 
 
 @dataclass(frozen=True)
@@ -128,68 +118,6 @@ def write_files(seed: Seed, folder: Path) -> Path:
     return folder / seed.opened
 
 
-def examine(path: Path, format: str, *, copy: Path | None) -> Outcome:
-    """Do all that femb does with the images at `path`; with `copy`, also convert them to that path."""
-    try:
-        if format == "verification":
-            return examine_pairs(path, copy)
-        if format == "checkpoint":
-            return examine_checkpoint(path)
-        source = FileListSource([path]) if format == "image" else open_source(path)
-        sound = [read_image(source.read, row) for row in range(min(len(source), MOST_IMAGES_READ))]
-        rows_N = np.arange(len(sound))
-        _ = [source.names[row] for row in rows_N.tolist()]
-        if isinstance(source, ReadsMany):
-            _ = [isinstance(read, FembError) or bytes(read) for read in source.read_many(rows_N)]
-        if isinstance(source, HasExtraColumns) and (extra := source.extra(rows_N)) is not None:
-            extra.to_pylist()
-        if format == "arrow":
-            read_dataset_info(path)
-        if copy is not None and format != "image":
-            convert(source, copy, on_error="skip")
-            check_identities(source)
-    except FembError:
-        return Outcome.REFUSED
-    return Outcome.WHOLE if all(sound) else Outcome.PARTLY
-
-
-def examine_pairs(path: Path, copy: Path | None) -> Outcome:
-    """Read a verification set and all images in it."""
-    pairs = read_verification_set(path)
-    sound = [read_image(pairs.images.__getitem__, row) for row in range(min(len(pairs.images), MOST_IMAGES_READ))]
-    if copy is not None:
-        write_benchmark(pairs, copy, source=path.name, on_error="skip")
-    return Outcome.WHOLE if all(sound) else Outcome.PARTLY
-
-
-def examine_checkpoint(path: Path) -> Outcome:
-    """Convert weights, load and inspect the result; load and inspect femb's own and ONNX files as they are, too.
-
-    Raises:
-        AssertionError: A refused conversion left files, or a converted checkpoint is not valid.
-    """
-    converted, is_own_folder = path.with_name("converted"), (path / MODEL).is_file()
-    # A directory with class weights has several files, so name the one with the network.
-    official = path / MODEL if is_own_folder else path
-    done = [succeeds(lambda: convert_checkpoint(official, converted, say=lambda text: None))]
-    assert converted.exists() == done[0], "a refused conversion left files"
-    if done[0]:
-        assert succeeds(lambda: load_embedder(converted, "cpu")), "the converted checkpoint cannot be loaded"
-        assert inspect_model(converted).problem is None, "the converted checkpoint is not valid"
-    if path.suffix == ".onnx" or is_own_folder:
-        done += [succeeds(lambda: load_embedder(path, "cpu")), succeeds(lambda: inspect_model(path))]
-    return Outcome.WHOLE if all(done) else Outcome.PARTLY if any(done) else Outcome.REFUSED
-
-
-def succeeds(step: Callable[[], object]) -> bool:
-    """Whether a step ends without a `FembError`."""
-    try:
-        step()
-    except FembError:
-        return False
-    return True
-
-
 class Watch:
     """Records the forbidden actions of a case through audit events, even if an exception hides them.
 
@@ -218,33 +146,6 @@ class Watch:
         start = f"/proc/self/fd/{folder}" if event != "open" and isinstance(folder, int) and folder >= 0 else "."
         text = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else str(path)
         return f"{Path(start, text).resolve()}/".startswith(self.allowed)
-
-
-def read_image(read: Callable[[int], bytes], row: int) -> bool:
-    """Read, check and decode one image; return whether it is intact."""
-    try:
-        encoded = read(row)
-    except FembError:
-        return False
-    return check(encoded, decode=False) & check(encoded, decode=True) & decodes(encoded, 112) & decodes(encoded, None)
-
-
-def check(encoded: bytes, *, decode: bool) -> bool:
-    """Whether `check_image` accepts an image."""
-    try:
-        check_image(encoded, decode=decode)
-    except ValueError:
-        return False
-    return True
-
-
-def decodes(encoded: bytes, size: int | None) -> bool:
-    """Whether an image decodes."""
-    try:
-        decode_image(encoded, size)
-    except FembError:
-        return False
-    return True
 
 
 class CaseRunner:
@@ -322,6 +223,7 @@ class CaseRunner:
         """Write the files of a case, examine them and remove them."""
         folder = self.scratch / "case"
         folder.mkdir()
+        os.environ["FEMB_CACHE_DIR"] = str(folder / "cache")
         try:
             opened = write_files(seed, folder / "set")
             return examine(opened, format, copy=folder / "copy" if converts else None)

@@ -152,11 +152,48 @@ def list_seeds() -> Iterator[Seed]:
         "im2rec.lst": lambda path, label: f"{len(path)}\t{label}\t{path}",
         "table.tsv": lambda path, label: f"{path}\t{label}\t0.5\ttext",
         "header.csv": lambda path, label: f'{NAMES[label]},"{path}",{label},"a, b"',
+        "plain.txt": lambda path, label: f"{label} {path}",
+        "table.csv": lambda path, label: f"{path};{label};{NAMES[label]}",
+        "metadata.jsonl": lambda path, label: json.dumps({"file_name": path, "label": label, "extra": {"a": [0.5]}}),
     }
     for name, line in forms.items():
         header = ["person,path,age,remark"] if name == "header.csv" else []
         text = "\n".join([*header, *(line(path, label) for path, label in rows)]) + "\n"
         yield Seed({name: text.encode(), **images}, name)
+
+
+def table_seeds() -> Iterator[Seed]:
+    """Tables with unusual columns: several of images or people, labels of each type, nested, empty and doubled ones."""
+    images, paths = list(_images().values()), list(_images())
+    structs = pa.array([{"bytes": content, "path": path} for content, path in zip(images, paths, strict=True)])
+    labels = {
+        "label": pa.array([0.0, 0.0, 1.0, None]),
+        "person": pa.array(["ann", "ann", "bea", "bea"]).dictionary_encode(),
+        "subject": pa.array(LABELS, pa.uint64()),
+        "identity": pa.array([b"a", b"a", b"b", None], pa.binary()),
+        "name": pa.array(["ann", None, "", "bea"], pa.large_string()),
+        "pid": pa.array([True, True, False, None]),
+        "id": pa.array([0, 0, 1, 1], pa.timestamp("us")),
+        "class": pa.array([[0], [0], [1], []], pa.list_(pa.int8())),
+        "target": pa.array([{"id": 0}, {"id": 0}, None, {"id": 1}]),
+        "nobody": pa.nulls(4),
+        "number": pa.array([0, 1, 2, 3], pa.decimal128(5, 0)),
+    }
+    further = {name: values for name, values in labels.items() if name != "label"}
+    yield _stored(pa.table({"image": structs, "label": labels["label"]}))
+    for first in further:
+        yield _stored(pa.table({"image": structs, first: labels[first], **further}))
+    yield _stored(pa.table({"jpg": images, "png": images, "mask": structs, "cls": LABELS}))
+    feature = {"info": {"features": {"label": {"names": NAMES, "_type": "ClassLabel"}}}}
+    table = pa.table({"image": structs, "label": LABELS})
+    yield _stored(table.replace_schema_metadata({"huggingface": json.dumps(feature)}))
+
+
+def _stored(table: pa.Table) -> Seed:
+    """Return a table as a Parquet file."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, row_group_size=3)
+    return Seed({"train.parquet": buffer.getvalue()}, "train.parquet")
 
 
 def verification_seeds() -> Iterator[Seed]:
@@ -235,6 +272,7 @@ SEEDS: dict[str, Callable[[], Iterator[Seed]]] = {
     "verification": verification_seeds,
     "arrow": arrow_seeds,
     "parquet": parquet_seeds,
+    "table": table_seeds,
     "image": image_seeds,
 }
 """The formats."""

@@ -121,7 +121,7 @@ def _read_extra(kind: bytes, content: bytes, extra: _Extra, path: Path) -> _Extr
         return replace(extra, name=_text(content.split(b"\0", 1)[0]))
     records = _pax_records(content, path)
     if sparse := next((key for key in records if key.startswith(b"GNU.sparse")), None):
-        raise FembError(f"{path} holds a sparse file ({sparse.decode()}), which femb does not read", hint=_UNPACK)
+        raise FembError(f"{path} holds a sparse file ({_text(sparse)!r}), which femb does not read", hint=_UNPACK)
     if kind == _GLOBAL:
         if records.keys() & {b"path", b"size"}:
             raise FembError(f"{path} gives all its members one path or size", hint=_DAMAGED)

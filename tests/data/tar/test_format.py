@@ -146,6 +146,11 @@ def test_a_sparse_file_of_pax_is_refused(tmp_path):
         archive.addfile(member, io.BytesIO())
     with pytest.raises(FembError, match="sparse"):
         listed(path)
+    record = b"18 GNU.sparse.\xff=1\n"
+    member.type, member.size, member.pax_headers = tarfile.XHDTYPE, len(record), {}
+    path.write_bytes(member.tobuf() + record.ljust(3 * BLOCK, b"\0"))
+    with pytest.raises(FembError, match="sparse"):
+        listed(path)
 
 
 def test_what_is_no_archive_says_how_it_starts(tmp_path):

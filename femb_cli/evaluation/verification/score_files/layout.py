@@ -57,7 +57,7 @@ def _claimed_identities(lines: list[str]) -> TableLayout | None:
         if width not in (4, 5) or any(len(row) != width for row in rows):
             continue
         cells = [[row[place] for row in rows] for place in range(width)]
-        if not are_decimals(cells[-1]) or any(is_flag_column(column) for column in cells[2:-1]):
+        if not are_decimals(cells[-1]) or any(is_flag_column(column) for column in cells[2:]):
             continue
         real = width - 3
         if {*cells[0]} & {*cells[real]}:

@@ -40,12 +40,13 @@ def lines(line, title=""):
         lines(lambda n, m, s: f"{n % 9}\t{n % 9 + (not m)}\tp/{n}\t{s}"),
         lines(lambda n, m, s: f"a/{n}.jpg b/{n}.jpg {m} {s}"),
         lines(lambda n, m, s: f"a/{n};b/{n};{m};{s}"),
+        lines(lambda n, m, s: f"a/{n}.jpg a/{n + 1}.jpg {s} {m}"),
         lines(lambda n, m, s: f"{m},{s}"),
         lines(lambda n, m, s: f"{s} {'genuine' if m else 'impostor'}"),
         lines(lambda n, m, s: f"{m},{s}", "label,similarity\n"),
         lines(lambda n, m, s: f'"a {n}.jpg","b, {n}.jpg",{bool(m)},{s}', "\ufeffimg1,img2,same,whatever\n"),
     ],
-    ids=["4 columns", "5 columns", "ids are numbers", "flag", ";", "2 columns", "words", "titles", "quotes"],
+    ids=["4 columns", "5 columns", "ids are numbers", "flag", ";", "flag last", "2 columns", "words", "titles", "quotes"],
 )
 def test_all_forms_of_the_same_scores_give_the_same_figures(tmp_path, text):
     plain = verified(tmp_path, lines(lambda n, m, s: f"{m};{s}", "mated;score\n"))
