@@ -148,43 +148,11 @@ def change_graph(data: bytes, other: bytes, chance: Random) -> bytes:
         model = onnx.load_from_string(data)
     except Exception:
         return data
-    graph = model.graph
-    for _ in range(chance.choice((1, 1, 2, 4))):
-        if not graph.node or not graph.initializer:
-            break
-        node, constant = chance.choice(graph.node), chance.choice(graph.initializer)
-        match chance.randrange(12):
-            case 0:
-                graph.node.remove(node)
-            case 1:
-                node.op_type = chance.choice(("Relu", "Add", "Conv", "Loop", "If", "", "Gemm", "Flatten"))
-            case 2 if node.input:
-                node.input[chance.randrange(len(node.input))] = chance.choice(graph.node).output[0]
-            case 3:
-                constant.dims[:] = [chance.choice((0, 1, -1, 2**40, 3)) for _ in range(chance.randrange(5))]
-            case 4:
-                constant.raw_data = constant.raw_data[: chance.randrange(len(constant.raw_data) + 1)]
-            case 5:
-                constant.data_type = chance.randrange(24)
-            case 6:
-                constant.data_location = onnx.TensorProto.EXTERNAL
-                constant.external_data.add(key="location", value=chance.choice(("/etc/passwd", "../x", "x")))
-            case 7 if graph.input:
-                sizes = graph.input[0].type.tensor_type.shape.dim
-                sizes[chance.randrange(len(sizes))].dim_value = chance.choice((0, -1, 1, 48, 2**40))
-            case 8 if graph.output:
-                _change_output(graph, chance)
-            case 9:
-                model.opset_import[0].version = chance.choice((0, 1, 6, 13, 99, 2**40))
-            case 10:
-                metadata = _changed_metadata({entry.key: entry.value for entry in model.metadata_props}, chance)
-                del model.metadata_props[:]
-                for key, value in metadata.items():
-                    model.metadata_props.add(key=key, value=value)
-            case _ if node.attribute:
-                attribute = chance.choice(node.attribute)
-                attribute.i, attribute.f = chance.choice((0, -1, 2**40)), chance.choice((0.0, -1.0, float("nan")))
-    return bytes(model.SerializeToString())
+    try:
+        _change_model(model, chance)
+        return bytes(model.SerializeToString())
+    except (IndexError, ValueError):  # changed before: a part that it would change is not there
+        return data
 
 
 def change_params(data: bytes, other: bytes, chance: Random) -> bytes:
@@ -243,6 +211,48 @@ def _save(content: Any, metadata: dict[str, str] | None, *, is_old: bool) -> byt
     buffer = io.BytesIO()
     torch.save(content, buffer, _use_new_zipfile_serialization=not is_old)
     return buffer.getvalue()
+
+
+def _change_model(model: Any, chance: Random) -> None:
+    """Change up to four things in an ONNX model."""
+    import onnx
+
+    graph = model.graph
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        if not graph.node or not graph.initializer:
+            break
+        node, constant = chance.choice(graph.node), chance.choice(graph.initializer)
+        match chance.randrange(12):
+            case 0:
+                graph.node.remove(node)
+            case 1:
+                node.op_type = chance.choice(("Relu", "Add", "Conv", "Loop", "If", "", "Gemm", "Flatten"))
+            case 2 if node.input:
+                node.input[chance.randrange(len(node.input))] = chance.choice(graph.node).output[0]
+            case 3:
+                constant.dims[:] = [chance.choice((0, 1, -1, 2**40, 3)) for _ in range(chance.randrange(5))]
+            case 4:
+                constant.raw_data = constant.raw_data[: chance.randrange(len(constant.raw_data) + 1)]
+            case 5:
+                constant.data_type = chance.randrange(24)
+            case 6:
+                constant.data_location = onnx.TensorProto.EXTERNAL
+                constant.external_data.add(key="location", value=chance.choice(("/etc/passwd", "../x", "x")))
+            case 7 if graph.input:
+                sizes = graph.input[0].type.tensor_type.shape.dim
+                sizes[chance.randrange(len(sizes))].dim_value = chance.choice((0, -1, 1, 48, 2**40))
+            case 8 if graph.output:
+                _change_output(graph, chance)
+            case 9:
+                model.opset_import[0].version = chance.choice((0, 1, 6, 13, 99, 2**40))
+            case 10:
+                metadata = _changed_metadata({entry.key: entry.value for entry in model.metadata_props}, chance)
+                del model.metadata_props[:]
+                for key, value in metadata.items():
+                    model.metadata_props.add(key=key, value=value)
+            case _ if node.attribute:
+                attribute = chance.choice(node.attribute)
+                attribute.i, attribute.f = chance.choice((0, -1, 2**40)), chance.choice((0.0, -1.0, float("nan")))
 
 
 def _changed_metadata(metadata: dict[str, str], chance: Random) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.constructor import ConstructorError
+from yaml.scanner import ScannerError
 
 from femb_cli.text import cut
 
@@ -40,6 +41,12 @@ class ConfigLoader(yaml.SafeLoader):
         if value.bit_length() > MOST_BITS:
             raise ConstructorError(None, None, f"a whole number of more than {MOST_BITS} bits", node.start_mark)
         return value
+
+    def fetch_flow_collection_start(self, token: Any) -> None:
+        """Read a bracket, unless it is too deep: PyYAML takes seconds for thousands of them."""
+        if self.flow_level > MOST_DEPTH:
+            raise ScannerError(None, None, f"nested more than {MOST_DEPTH} levels deep", self.get_mark())
+        super().fetch_flow_collection_start(token)
 
 
 def _clear(value: Any, node: ScalarNode) -> Any:

@@ -27,7 +27,7 @@ def test_anchors_and_merge_keys_work_as_long_as_they_stay_small():
         (LAUGHS + "]", "line 1, column 172: more than 20,000 values"),
         (MERGES + "]", "more than 20,000 values"),
         ("&a [*a]", "contains itself"),
-        ("[" * 40_000, "too deep"),
+        ("[" * 40_000, f"nested more than {MOST_DEPTH} levels"),
         ("- " * 20_000, "too deep"),
         ("[" * 35 + "]" * 35, f"nested more than {MOST_DEPTH} levels"),
         ("x" * (MOST_CHARACTERS + 1), "more than 50,000 characters"),
