@@ -60,8 +60,8 @@ def find_columns(schema: "pa.Schema", place: object, read_as: ReadAs = AS_FOUND)
         read_as: The columns that the user names.
 
     Raises:
-        FembError: No column or several could be the images, the name of a column is not valid text, or a column that
-            the user names is missing or of another kind.
+        FembError: No column or several could be the images, the name of a column is not valid text or is repeated, or a
+            column that the user names is missing or of another kind.
     """
     import pyarrow as pa
 
@@ -69,6 +69,11 @@ def find_columns(schema: "pa.Schema", place: object, read_as: ReadAs = AS_FOUND)
         _decode_names(pa.struct(list(schema)))
     except UnicodeDecodeError as error:
         raise FembError(f"{place} has a column whose name is not valid text: {error}", hint=_DAMAGED) from error
+    if doubled := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+        raise FembError(
+            f"{place} has several columns called {doubled[0]!r}; its columns are {_describe(schema)}",
+            hint="rename one of them",
+        )
     for option, name in (("--label", read_as.label), ("--image-column", read_as.image_column)):
         if name is not None and name not in schema.names:
             raise FembError(

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from parquets import image_bytes, images, write
 
@@ -116,3 +117,12 @@ def test_huge_labels_are_numbers_of_people_like_others(tmp_path, label):
     source = ParquetSource(write(tmp_path / "a.parquet", {"image": images(range(3)), "id": labels}))
     assert source.identities.names == ["5", str(label)]
     assert source.identities.labels_N.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("doubled", ["image", "label", "age"])
+def test_two_columns_of_one_name_are_refused(tmp_path, doubled):
+    values = {"image": [image_bytes(0)], "label": [1], "age": [30]}
+    table = pa.table([*values.values(), values[doubled]], names=[*values, doubled])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(FembError, match=f"several columns called '{doubled}'"):
+        ParquetSource(tmp_path / "a.parquet")

@@ -46,7 +46,18 @@ def lines(line, title=""):
         lines(lambda n, m, s: f"{m},{s}", "label,similarity\n"),
         lines(lambda n, m, s: f'"a {n}.jpg","b, {n}.jpg",{bool(m)},{s}', "\ufeffimg1,img2,same,whatever\n"),
     ],
-    ids=["4 columns", "5 columns", "ids are numbers", "flag", ";", "flag last", "2 columns", "words", "titles", "quotes"],
+    ids=[
+        "4 columns",
+        "5 columns",
+        "ids are numbers",
+        "flag",
+        ";",
+        "flag last",
+        "2 columns",
+        "words",
+        "titles",
+        "quotes",
+    ],
 )
 def test_all_forms_of_the_same_scores_give_the_same_figures(tmp_path, text):
     plain = verified(tmp_path, lines(lambda n, m, s: f"{m};{s}", "mated;score\n"))
