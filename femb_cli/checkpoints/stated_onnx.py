@@ -23,6 +23,8 @@ from femb_cli.errors import FembError
 IMAGE_KINDS = ("float32", "float16", "float64", "uint8")
 """The types of numbers that femb can give to a network."""
 FLOAT_KINDS = ("float32", "float16", "float64")
+MOST_INPUT_NUMBERS = 2**27
+"""In a batch: 3,566 images of 112 x 112 pixels. A damaged file could ask for terabytes."""
 CHANNEL_AXES = {"NCHW": 1, "NHWC": 3}
 
 
@@ -191,6 +193,8 @@ def _find_size(path: Path, images: OnnxValue, layout: str, pixels: StatedPixels)
         )
     if size > LARGEST_INPUT:
         raise FembError(f"{path} takes images of {size} x {size} pixels: femb makes at most {LARGEST_INPUT}")
+    if (images.shape[0] or 1) * 3 * size * size > MOST_INPUT_NUMBERS:
+        raise FembError(f"{path} takes {images.shape[0]:,} images of {size} x {size} pixels at once: that is too many")
     if images.kind == "uint8" and (pixels.pixel_range, {*pixels.mean}, {*pixels.std}) != (255, {0.0}, {1.0}):
         raise FembError(
             f"{path} takes whole numbers from 0 to 255, but {pixels.file} states another range, a mean or a std",

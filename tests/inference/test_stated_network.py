@@ -113,6 +113,7 @@ def test_the_stated_output_is_the_embedding(file, images):
 @pytest.mark.parametrize(
     "graph, stated, message",
     [
+        ({"shape": (2**40, 3, SIZE, SIZE)}, {}, "images of .* at once: that is too many"),
         ({}, {"mean": None}, "does not state mean"),
         ({}, {"channel_order": "rgb"}, "channel_order 'rgb' is neither RGB nor BGR"),
         ({}, {"pixel_range": 256}, "pixel_range 256 is neither 1 nor 255"),

@@ -250,6 +250,8 @@ def _json_lines(lines: Sequence[str], is_image: IsImage, exists: IsImage, read_a
 def _json_object(line: str) -> dict[str, object]:
     try:
         values = json.loads(line) if line.lstrip().startswith("{") else None
+        if "\\u" in line:
+            json.dumps(values, ensure_ascii=False).encode()  # a ValueError for half of a pair of surrogates
     except (ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}

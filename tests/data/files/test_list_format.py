@@ -79,7 +79,8 @@ def test_cells_that_are_missing_or_empty_at_the_end_are_no_fault_and_others_are(
 def test_json_lines_may_leave_values_out_but_not_add_some():
     table = recognise(['{"file_name": "a.jpg", "label": "Ada", "age": 30}'])
     assert split_line(2, '{"label": "Bob", "file_name": "b.jpg"}', table, LIST) == ["b.jpg", "Bob", ""]
-    for line in ('{"file_name": "c.jpg", "label": "Cy", "size": 3}', "c.jpg", '{"file_name": "c.jpg"'):
+    half = r'{"file_name": "c.jpg", "label": "\ud800"}'
+    for line in ('{"file_name": "c.jpg", "label": "Cy", "size": 3}', "c.jpg", '{"file_name": "c.jpg"', half):
         with pytest.raises(FembError, match="line 2 .* is not a JSON object like the first line"):
             split_line(2, line, table, LIST)
 
