@@ -19,6 +19,9 @@ from femb_cli.evaluation.templates.mode import TemplateMode
 
 _IMAGES_AT_A_TIME = 8192
 
+MOST_TEMPLATE_NUMBER = 2**26
+"""The rows of templates are found in a table by number, which is 268 MB then; IJB-C's numbers have six digits."""
+
 
 def image_features(
     embeddings_ND: ArrayLike, faceness_N: NDArray[np.float32], mode: TemplateMode, *, first: int = 0
@@ -108,9 +111,15 @@ def template_rows(templates_T: NDArray[np.int64], numbers_P: NDArray[np.int32]) 
         numbers_P: number of one template of each pair.
 
     Raises:
-        FembError: if a template has no image.
+        FembError: if a template has no image, or a number is negative or above `MOST_TEMPLATE_NUMBER`.
     """
-    row_of_number = np.full(max(int(templates_T[-1]), int(numbers_P.max(initial=0))) + 1, -1, dtype=np.int32)
+    lowest = min(int(templates_T[0]), int(numbers_P.min(initial=0)))
+    highest = max(int(templates_T[-1]), int(numbers_P.max(initial=0)))
+    if lowest < 0 or highest > MOST_TEMPLATE_NUMBER:
+        raise FembError(
+            f"the lists number a template {lowest if lowest < 0 else highest}: expected 0 to {MOST_TEMPLATE_NUMBER}"
+        )
+    row_of_number = np.full(highest + 1, -1, dtype=np.int32)
     row_of_number[templates_T] = np.arange(len(templates_T), dtype=np.int32)
     rows_P = row_of_number[numbers_P]
     if rows_P.min(initial=0) < 0:

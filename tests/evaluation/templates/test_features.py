@@ -90,3 +90,9 @@ def test_a_template_whose_images_cancel_out_is_refused():
 def test_a_pair_of_a_template_without_images_is_refused():
     with pytest.raises(FembError, match="pair 2 is of template 9"):
         template_rows(np.array([1, 2]), np.array([1, 9], dtype=np.int32))
+
+
+@pytest.mark.parametrize("number", [-1, 2**31 - 1])
+def test_a_template_number_out_of_range_is_refused(number):
+    with pytest.raises(FembError, match=f"number a template {number}: expected 0 to"):
+        template_rows(np.array([1, 2]), np.array([1, number], dtype=np.int32))
