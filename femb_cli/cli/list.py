@@ -12,7 +12,7 @@ from femb_cli.cli.output import Output, format_pairs, percent
 
 Kind = Literal["headers", "backbones", "augmentations", "benchmarks", "configs", "families", "models", "runs"]
 MODEL_COLUMNS = ("model", "network", "trained on", "LFW %", "IJB-C %", "femb fetches it", "licence")
-BACKBONE_COLUMNS = ("backbone", "million parameters", "GMAC an image", "input")
+BACKBONE_COLUMNS = ("backbone", "million parameters", "input")
 BENCHMARK_COLUMNS = ("benchmark", "files", "title")
 RUN_COLUMNS = ("run", "status", "step", "loss", "best", "data", "changed")
 
@@ -62,10 +62,9 @@ def _list_names(output: Output) -> None:
 
 
 def _list_backbones(output: Output) -> None:
-    """Show the networks with their size and what an image costs."""
+    """Show the networks with their numbers of parameters and their input sizes."""
     output.load_libraries()
     from femb_cli.backbones import build_empty_backbone
-    from femb_cli.backbones.operations import operations_to_embed
     from femb_cli.config.registry import make
     from femb_cli.config.schema import BackboneConfig
 
@@ -73,12 +72,10 @@ def _list_backbones(output: Output) -> None:
     for name, description in _entries("backbones").items():
         config = make(BackboneConfig, name)
         parameters = sum(parameter.numel() for parameter in build_empty_backbone(config).parameters())
-        operations = operations_to_embed(config)
-        about = {"parameters": parameters, "operations": operations, "input_size": config.input_size}
+        about = {"parameters": parameters, "input_size": config.input_size}
         documents.append({"name": name, "description": description, **about})
-        rows.append((name, f"{parameters / 1e6:.1f}", f"{operations / 2e9:.2f}", str(config.input_size)))
+        rows.append((name, f"{parameters / 1e6:.1f}", str(config.input_size)))
     output.table(documents, BACKBONE_COLUMNS, rows)
-    output.say("\nGMAC: 10^9 multiplications and additions for an image, half of the floating-point operations")
 
 
 def _list_benchmarks(output: Output) -> None:

@@ -241,6 +241,7 @@ def test_a_traced_network_takes_any_batch():
     torch.testing.assert_close(traced(images(5)), backbone(images(5)))
 
 
+@pytest.mark.slow
 def test_an_onnx_file_takes_any_batch(tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

@@ -34,6 +34,7 @@ def test_names_that_say_nothing_are_refused(texts):
         named_models(texts)
 
 
+@pytest.mark.slow
 def test_names_are_in_table_document_and_page(femb, trained, tmp_path):
     models = ("--model", f"small={trained}", "--model", f"same={trained}")
     options = ("verify", "--dataset", "synthetic", *models, "--device", "cpu", "--report", "report")

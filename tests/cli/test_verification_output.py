@@ -113,6 +113,7 @@ def test_a_report_is_announced_and_not_replaced_unless_asked(femb, tmp_path):
     assert femb(*store(), "--report", "report", "--overwrite").code == 0
 
 
+@pytest.mark.slow
 def test_a_quality_file_names_the_discard_curve(femb, tmp_path):
     (tmp_path / "scores.txt").write_text("a/1.jpg 1\na/2.jpg 2\nb/1.jpg 3\nb/2.jpg 4\n")
     result = femb(*store(), "--report", "report", "--quality", "scores.txt")

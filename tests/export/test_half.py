@@ -10,6 +10,7 @@ from femb_cli.export.half import round_weights
 from femb_cli.inference import load_embedder
 
 
+@pytest.mark.slow
 def test_half_stores_the_weights_in_half_the_bytes_and_computes_with_exactly_them(checkpoint, tmp_path):
     onnx = pytest.importorskip("onnx")
     comparison = export_checkpoint(checkpoint, tmp_path / "half.onnx", ExportPlan("onnx", half=True))

@@ -26,6 +26,7 @@ def test_int8_says_what_it_costs_on_the_images_of_the_calibration(checkpoint, tm
     assert (tmp_path / "int8.onnx").stat().st_size < checkpoint.model_file.stat().st_size / 2
 
 
+@pytest.mark.slow
 def test_int8_works_without_images(checkpoint, tmp_path):
     pytest.importorskip("onnxruntime")
     plan = ExportPlan("onnx", int8=True, with_preprocessing=True)

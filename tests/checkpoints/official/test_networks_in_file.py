@@ -68,6 +68,7 @@ def test_the_chosen_network_is_converted(tmp_path):
     assert torch.equal(converted["conv1.weight"], ema["conv1.weight"])
 
 
+@pytest.mark.slow
 def test_a_file_that_names_thousands_of_networks_is_looked_at_in_part():
     markers = {f"a{number}.feature.0.weight": torch.ones(1) for number in range(5000)}
     assert len(find_networks(markers)) == MOST_NETWORKS

@@ -40,6 +40,7 @@ def test_gradients_and_statistics_are_the_same(name):
         torch.testing.assert_close(actual[key], value, rtol=1e-12, atol=1e-12, msg=key)
 
 
+@pytest.mark.slow
 def test_synchronised_norms_keep_their_statistics_too(processes):
     expected = processes(2).run(gradients_and_buffers, "iresnet18", False, True)[0]
     actual = processes(2).run(gradients_and_buffers, "iresnet18", True, True)[0]

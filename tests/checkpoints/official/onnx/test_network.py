@@ -54,6 +54,7 @@ def test_options_of_the_exporter_do_not_matter(small, tmp_path, options):
     assert difference(small, write(small, tmp_path / "network.onnx", **options)) < 2e-6
 
 
+@pytest.mark.slow
 def test_newer_exporter_does_not_matter(small, tmp_path):
     pytest.importorskip("onnxscript")
     assert (
