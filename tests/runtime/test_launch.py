@@ -86,6 +86,7 @@ def is_running(process):
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends processes together with their parent")
 def test_no_process_outlives_a_launcher_that_is_killed(tmp_path):
     script = tmp_path / "waits.py"
