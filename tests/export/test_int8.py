@@ -11,7 +11,6 @@ from femb_cli.export.parity import check_images
 from femb_cli.inference import load_embedder
 
 
-@pytest.mark.slow
 def test_int8_says_what_it_costs_on_the_images_of_the_calibration(checkpoint, tmp_path):
     pytest.importorskip("onnxruntime")
     (tmp_path / "faces").mkdir()
