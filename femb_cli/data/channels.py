@@ -14,8 +14,8 @@ from femb_cli.data.images.channels import ChannelOrder, swap_red_and_blue
 from femb_cli.data.source import ImageName, ImageSource
 
 _CAPABILITIES = ("groups", "unread", "described_columns", "extra", "found", "files")
-"""What a source may have besides its images, see `source.py`. Its images as files or in batches are left out: whoever
-reads them that way would get swapped colours."""
+"""What a source may have besides its images, see `source.py`. Reading images as files or in batches is not among it,
+because both give the stored bytes, with swapped colours."""
 
 
 class SwappedChannels:

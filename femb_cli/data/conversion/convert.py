@@ -127,18 +127,34 @@ def convert(
             raise FembError(f"none of the {len(skipped)} images of {source.path} is intact; the first: {skipped[0][1]}")
         if skipped:
             writer.attach(SKIPPED_FILE, skipped_text(skipped))
-    return _summary(source, writer, skipped)
-
-
-def _summary(source: ImageSource, writer: DatasetWriter, skipped: list[tuple[str, str]]) -> Conversion:
-    num_images = len(source.source if isinstance(source, DerivedSource) else source)
-    return Conversion(
-        path=writer.path,
+    return summarise(
+        source,
+        writer.path,
+        skipped,
         num_images=writer.num_images,
         num_identities=writer.num_identities,
+        num_bytes=writer.num_bytes,
+    )
+
+
+def summarise(
+    source: ImageSource,
+    destination: Path,
+    skipped: list[tuple[str, str]],
+    *,
+    num_images: int,
+    num_identities: int,
+    num_bytes: int,
+) -> Conversion:
+    """Return what a conversion wrote and left out; an image of an aligned source may have several faces."""
+    num_in_source = len(source.source if isinstance(source, DerivedSource) else source)
+    return Conversion(
+        path=destination,
+        num_images=num_images,
+        num_identities=num_identities,
         num_skipped=len(skipped),
-        num_unselected=num_images - writer.num_images - len(skipped),
-        bytes=writer.num_bytes,
+        num_unselected=num_in_source - num_images - len(skipped),
+        bytes=num_bytes,
         skipped=skipped,
     )
 

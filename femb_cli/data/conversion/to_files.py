@@ -12,7 +12,7 @@ import xxhash
 from femb_cli.data.channels import as_stored, channels_of
 from femb_cli.data.conversion.batch_reader import read_batches
 from femb_cli.data.conversion.choices import FilesFormat, OnError
-from femb_cli.data.conversion.convert import Conversion, why_unlabeled, with_skip_hint
+from femb_cli.data.conversion.convert import Conversion, summarise, why_unlabeled, with_skip_hint
 from femb_cli.data.conversion.dataset_writer import SHARD_BYTES
 from femb_cli.data.conversion.file_writers import FileWriter, FolderWriter, ShardWriter
 from femb_cli.data.conversion.plan import ConversionPlan, plan_conversion
@@ -77,16 +77,14 @@ def convert_to_files(
             f" {destination / RENAMED_FILE}",
             stacklevel=2,
         )
-    num_images = len(source.source if isinstance(source, DerivedSource) else source)
     assert info.num_images is not None and info.num_identities is not None and info.bytes is not None
-    return Conversion(
-        path=destination,
+    return summarise(
+        source,
+        destination,
+        skipped,
         num_images=info.num_images,
         num_identities=info.num_identities,
-        num_skipped=len(skipped),
-        num_unselected=num_images - info.num_images - len(skipped),
-        bytes=info.bytes,
-        skipped=skipped,
+        num_bytes=info.bytes,
     )
 
 

@@ -1,6 +1,9 @@
 """The names that the parts of a dataset for training and for testing have."""
 
 import re
+from collections.abc import Sequence
+
+from femb_cli.errors import FembError
 
 SPLIT_WORDS = {
     "train": ("train", "training"),
@@ -21,3 +24,26 @@ def is_split_name(folder: str) -> bool:
     return bool(words & (SPLIT_OF_WORD.keys() | _OTHER_PARTS)) and words <= (
         SPLIT_OF_WORD.keys() | _OTHER_PARTS | _FILLERS
     )
+
+
+def choose_split(splits: Sequence[str], split: str | None, place: object) -> str:
+    """Return the split that the user asks for, or the only one.
+
+    Args:
+        splits: the splits that there are, sorted, at least one.
+        split: what the user asks for: one of them, or another word for it, such as `val`; None if they do not say.
+        place: where the splits are, for errors; converted by str().
+
+    Raises:
+        FembError: there are several splits to choose from, or there is no such split.
+    """
+    if split is None and len(splits) == 1:
+        return splits[0]
+    if split is None:
+        raise FembError(f"{place} holds several splits: {', '.join(splits)}", hint=f"choose one: --split {splits[-1]}")
+    wanted = SPLIT_OF_WORD.get(split, split)
+    if wanted not in splits:
+        raise FembError(
+            f"{place} has no split {split!r}; its splits are {', '.join(splits)}", hint=f"try --split {splits[-1]}"
+        )
+    return wanted

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from femb_cli.data.dataset_info import STATE_FILE
 from femb_cli.data.files.naming import is_hidden
-from femb_cli.data.files.split_names import SPLIT_OF_WORD
+from femb_cli.data.files.split_names import SPLIT_OF_WORD, choose_split
 from femb_cli.errors import FembError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _choose_files(names: list[str], split: str | None, place: str) -> list[str]:
         sets[its_split][folder].append(name)
     if not sets:
         raise FembError(f"there are no Parquet files in {place}", hint=f"their names end in {ENDING}")
-    chosen = _choose_split(sorted(sets), split, place)
+    chosen = choose_split(sorted(sets), split, place)
     folders = sorted(sets[chosen])
     if len(folders) > 1:
         raise FembError(
@@ -74,19 +74,6 @@ def _choose_files(names: list[str], split: str | None, place: str) -> list[str]:
             hint=f"name the folder of one of them, as in {place}/{folders[-1]}",
         )
     return sets[chosen][folders[0]]
-
-
-def _choose_split(splits: list[str], split: str | None, place: str) -> str:
-    if split is None and len(splits) == 1:
-        return splits[0]
-    if split is None:
-        raise FembError(f"{place} holds several splits: {', '.join(splits)}", hint=f"choose one: --split {splits[-1]}")
-    wanted = SPLIT_OF_WORD.get(split, split)
-    if wanted not in splits:
-        raise FembError(
-            f"{place} has no split {split!r}; its splits are {', '.join(splits)}", hint=f"try --split {splits[-1]}"
-        )
-    return wanted
 
 
 def _parse(name: str) -> tuple[str, str]:

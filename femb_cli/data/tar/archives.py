@@ -7,7 +7,7 @@ from itertools import chain, islice, product
 from pathlib import Path
 
 from femb_cli.data.files.naming import is_hidden
-from femb_cli.data.files.split_names import SPLIT_OF_WORD
+from femb_cli.data.files.split_names import SPLIT_OF_WORD, choose_split
 from femb_cli.data.tar.compressed import is_compressed, is_compressed_tar
 from femb_cli.data.tar.format import BLOCK, is_tar_header
 from femb_cli.errors import FembError
@@ -61,13 +61,12 @@ def archives_of_pattern(pattern: str) -> list[Path]:
     found = [sorted(glob.glob(text)) if glob.has_magic(text) else [text] for text in texts]  # noqa: PTH207
     files = [Path(file) for of_text in found for file in of_text]
     missing = [file for file in files if not file.exists()]
-    if missing or not files:
-        one = (
+    if not files:
+        raise FembError(f"no file is called as {pattern}")
+    if missing:
+        raise FembError(
             f"{len(missing):,} of {len(files):,} files of {pattern} do not exist, the first is {missing[0]}"
-            if missing
-            else ""
         )
-        raise FembError(one or f"no file is called as {pattern}")
     return files
 
 
@@ -82,17 +81,9 @@ def archives_of_split(folder: Path, archives: Sequence[Path], split: str | None)
     of_split: dict[str, list[Path]] = {}
     for archive in archives:
         of_split.setdefault(_split_of(archive.relative_to(folder)), []).append(archive)
-    names = sorted(of_split)
-    if split is None and (len(names) == 1 or _NO_SPLIT in of_split):
+    if split is None and _NO_SPLIT in of_split:
         return list(archives)
-    if split is None:
-        raise FembError(f"{folder} holds several splits: {', '.join(names)}", hint=f"choose one: --split {names[-1]}")
-    wanted = SPLIT_OF_WORD.get(split, split)
-    if wanted not in of_split:
-        raise FembError(
-            f"{folder} has no split {split!r}; its splits are {', '.join(names)}", hint=f"try --split {names[-1]}"
-        )
-    return of_split[wanted]
+    return of_split[choose_split(sorted(of_split), split, folder)]
 
 
 def _split_of(archive: Path) -> str:

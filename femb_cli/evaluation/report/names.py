@@ -1,4 +1,4 @@
-"""What a report calls the models, without the home directory of whoever wrote it."""
+"""Names of the models in a report, without home directories, because a report is given to others."""
 
 import re
 from collections.abc import Sequence
