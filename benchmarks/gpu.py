@@ -32,6 +32,9 @@ from training_step import batch_of, femb_log
 from femb_cli.backbones import build_backbone
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import SGDConfig
+from femb_cli.data.images.decode import decode_photo
+from femb_cli.data.synthetic.faces import photograph
+from femb_cli.faces import load_face_finder
 from femb_cli.headers import build_header
 from femb_cli.runtime.devices import peak_memory_gb
 from femb_cli.training.optim.fused_sgd import FusedSGD
@@ -132,6 +135,7 @@ class Bench:
         )
         self.table(("classifier, batch x identities", "way", "ms", "peak MB", "loss"), self.classifier())
         self.table(("embedding", "batch", "precision", "images/s"), self.embedding())
+        self.table(("faces found", "photos at once", "photos/s"), self.detection())
         self.table(("run", "seconds", "loss", "accuracy"), self.quick_starts())
         self.table(("training, bf16, compiled", "batch", *speed), self.training(compiles=True))
 
@@ -210,6 +214,22 @@ class Bench:
             for batch in (2,) if self.device.type == "cpu" else (64, 256):
                 for precision in ("fp32", "bf16"):
                     yield (name, str(batch), precision), functools.partial(self.embedding_speed, name, batch, precision)
+
+    def detection(self) -> Iterator[Row]:
+        """Drawn photos searched for faces; the commands search eight photos at once on every core of the CPU."""
+        for device, at_once in (("cpu", 8), (self.device.type, 8), (self.device.type, 64)):
+            where = "one core of the CPU" if device == "cpu" else "the GPU"
+            yield (where, str(at_once)), functools.partial(self.photos_per_second, device, at_once)
+
+    def photos_per_second(self, device: str, at_once: int) -> tuple[str, ...]:
+        """Photos that one thread searches in a second."""
+        find = load_face_finder(device=device)
+        photos = [decode_photo(photograph(0, person, 0).jpeg, person) for person in range(at_once)]
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        seconds = self.seconds_of(lambda: find(photos))
+        torch.set_num_threads(threads)
+        return (f"{at_once / seconds:,.0f}",)
 
     def quick_starts(self) -> Iterator[Row]:
         """`femb train`: unbroken, in bfloat16, and interrupted at half and resumed."""

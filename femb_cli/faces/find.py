@@ -36,13 +36,14 @@ class FaceFinder:
 
     Args:
         propose: a detector's boxes.
+        device: where the pictures are made small, cut and looked at.
 
     Raises:
         FembError: the package `mtcnn` is missing or of another version.
     """
 
-    def __init__(self, propose: Proposer) -> None:
-        self.propose, self.landmarks = propose, LandmarkStage()
+    def __init__(self, propose: Proposer, device: torch.device | str = "cpu") -> None:
+        self.propose, self.landmarks, self.device = propose, LandmarkStage(device), torch.device(device)
 
     @torch.inference_mode()
     def __call__(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Face]]:
@@ -51,7 +52,7 @@ class FaceFinder:
         Args:
             photos: uint8 RGB (H, W, 3) of any sizes, turned by their EXIF orientation (see `decode_photo`).
         """
-        attempts = self._detect([_shrink(photo_HW3) for photo_HW3 in photos], quarters=0)
+        attempts = self._detect([self._shrink(photo_HW3) for photo_HW3 in photos], quarters=0)
         unsure = [index for index, attempt in enumerate(attempts) if not attempt.is_good]
         upright = [attempts[index].picture for index in unsure]
         for quarters in (1, 2, 3):
@@ -71,6 +72,15 @@ class FaceFinder:
             return []
         found = self.landmarks.find(pictures, self.propose(pictures))
         return [_Attempt(picture, quarters, faces) for picture, faces in zip(pictures, found, strict=True)]
+
+    def _shrink(self, photo_HW3: NDArray[np.uint8]) -> Picture:
+        """Return the picture in which a photo's faces are looked for."""
+        # torch warns about arrays that cannot be written to.
+        pixels_HW3 = torch.from_numpy(np.require(photo_HW3, requirements=["C", "W"])).to(self.device)
+        height, width = photo_HW3.shape[:2]
+        scale = min(SHORT_SIDE / min(height, width), 1.0)
+        small_13HW = shrink(pixels_HW3.permute(2, 0, 1)[None], round(height * scale), round(width * scale))
+        return Picture(small_13HW[0].permute(1, 2, 0))
 
 
 @dataclass(frozen=True)
@@ -94,16 +104,6 @@ class _Attempt:
     @property
     def _distances_N(self) -> NDArray[np.float64]:
         return distance_to_template(self.faces.landmarks_N52)
-
-
-def _shrink(photo_HW3: NDArray[np.uint8]) -> Picture:
-    """Return the picture in which a photo's faces are looked for."""
-    # torch warns about arrays that cannot be written to.
-    pixels_HW3 = torch.from_numpy(np.require(photo_HW3, requirements=["C", "W"]))
-    height, width = photo_HW3.shape[:2]
-    scale = min(SHORT_SIDE / min(height, width), 1.0)
-    small_13HW = shrink(pixels_HW3.permute(2, 0, 1)[None], round(height * scale), round(width * scale))
-    return Picture(small_13HW[0].permute(1, 2, 0))
 
 
 def _to_photo(attempt: _Attempt, landmarks_N52: NDArray[np.float64], shape: tuple[int, ...]) -> list[Face]:

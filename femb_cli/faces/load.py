@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from femb_cli.errors import FembError
 from femb_cli.evaluation.download import download
 from femb_cli.faces.detection.cascade import Cascade
@@ -21,17 +23,19 @@ _YUNET_URL = (
 _YUNET_SHA256 = "daede24002cc8590f457998cc5e6c9e8b82f45f6bd969506a8913cd4ed10a2d3"
 
 
-def load_face_finder(detector: str | Path = "mtcnn") -> FaceFinder:
-    """Load a detector, which computes on the CPU; the landmarks come from MTCNN's O-Net in any case.
+def load_face_finder(detector: str | Path = "mtcnn", device: torch.device | str = "cpu") -> FaceFinder:
+    """Load a detector; the landmarks come from MTCNN's O-Net in any case.
 
     Args:
         detector: `mtcnn` finds the smallest faces, and its networks are installed with femb. `yunet` is three times as
             fast, is downloaded once (230 KB) and needs onnxruntime. Any other value is the path of YuNet's ONNX file.
+        device: where MTCNN's networks compute; YuNet computes on the CPU. The commands search on all cores of the CPU,
+            which leaves the GPU to the network that embeds.
 
     Raises:
         FembError: the package `mtcnn`, onnxruntime or the file is missing, or the file is another one.
     """
-    return FaceFinder(_load_proposer(detector))
+    return FaceFinder(_load_proposer(detector, device), device)
 
 
 def detector_fingerprint(detector: str | Path = "mtcnn") -> str:
@@ -51,9 +55,9 @@ def detector_fingerprint(detector: str | Path = "mtcnn") -> str:
     return f"yunet-{_ALGORITHM}-{file_sha256(path)[:12]}"
 
 
-def _load_proposer(detector: str | Path) -> Proposer:
+def _load_proposer(detector: str | Path, device: torch.device | str) -> Proposer:
     if detector == "mtcnn":
-        return Cascade()
+        return Cascade(device)
     return YuNet(_published_yunet() if detector == "yunet" else detector)
 
 

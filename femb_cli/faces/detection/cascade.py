@@ -40,12 +40,15 @@ _SAME_SCALE, _ALL_SCALES, _RNET_OVERLAP = 0.5, 0.7, 0.5
 class Cascade:
     """P-Net and R-Net: pictures to boxes that probably hold faces.
 
+    Args:
+        device: where the networks compute; the pictures are expected there.
+
     Raises:
         FembError: the package `mtcnn` is missing or of another version.
     """
 
-    def __init__(self) -> None:
-        self.pnet, self.rnet = load_pnet(), load_rnet()
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.pnet, self.rnet = load_pnet().to(device), load_rnet().to(device)
 
     def __call__(self, pictures: Sequence[Picture]) -> list[NDArray[np.float64]]:
         """Return the boxes of each picture, (N, 4)."""
@@ -88,7 +91,7 @@ class Cascade:
 
     def _propose(self, level_B3HW: Tensor) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Return the boxes (N, 4) and scores (N,) of each picture at one scale, in the scale's own pixels."""
-        scores_Bhw, offsets_B4hw = (output.double().numpy() for output in self.pnet(normalise(level_B3HW)))
+        scores_Bhw, offsets_B4hw = (output.double().numpy(force=True) for output in self.pnet(normalise(level_B3HW)))
         return [self._boxes(*of_picture) for of_picture in zip(scores_Bhw, offsets_B4hw, strict=True)]
 
     def _boxes(

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from femb_cli.faces.align import similarity_transform
@@ -63,12 +64,15 @@ class Detections:
 class LandmarkStage:
     """O-Net: boxes that may hold faces to faces with landmarks.
 
+    Args:
+        device: where the network computes; the pictures are expected there.
+
     Raises:
         FembError: the package `mtcnn` is missing or of another version.
     """
 
-    def __init__(self) -> None:
-        self.onet = load_onet()
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.onet = load_onet().to(device)
 
     def find(self, pictures: Sequence[Picture], boxes: Sequence[NDArray[np.float64]]) -> list[Detections]:
         """Return the faces among each picture's boxes (N, 4)."""

@@ -38,6 +38,15 @@ class Squares:
         sides_N = (boxes_N4[:, 2:] - boxes_N4[:, :2]).max(axis=1, initial=0)
         return cls(middles_N2, sides_N, np.zeros(len(boxes_N4)))
 
+    @classmethod
+    def joined(cls, several: Sequence["Squares"]) -> "Squares":
+        """Return the squares of several pictures, one after another."""
+        return cls(
+            np.concatenate([squares.middles_N2 for squares in several]),
+            np.concatenate([squares.sides_N for squares in several]),
+            np.concatenate([squares.angles_N for squares in several]),
+        )
+
     def __len__(self) -> int:
         return len(self.sides_N)
 
@@ -62,7 +71,7 @@ class Squares:
 
 
 class Picture:
-    """A picture and its halves, quarters and so on.
+    """A picture and its halves, quarters and so on, on the device of its pixels.
 
     Args:
         pixels_HW3: uint8 RGB.
@@ -83,14 +92,18 @@ class Picture:
         """Return the whole picture at another scale, uint8 RGB, (1, 3, H * scale, W * scale)."""
         return shrink(self.pixels_13HW, max(round(self.height * scale), 1), max(round(self.width * scale), 1))
 
-    def cut(self, squares: Squares, size: int) -> Tensor:
+    def cut(self, squares: Squares, grids_NSS2: Tensor) -> Tensor:
         """Cut squares out of the picture, as a network's input (N, 3, S, S). What lies beyond the picture is grey.
 
         A square is interpolated from the smallest of the halves that still has its resolution.
+
+        Args:
+            squares: the squares.
+            grids_NSS2: where each pixel of them lies, see `pixel_grids`.
         """
-        grids_NSS2 = self._grids(squares, size)
+        size = grids_NSS2.shape[1]
         halvings_N = np.log2(np.maximum(squares.sides_N / size, 1)).astype(int)
-        inputs_N3SS = torch.empty(len(squares), 3, size, size)
+        inputs_N3SS = self.pixels_13HW.new_empty((len(squares), 3, size, size), dtype=torch.float32)
         for halvings in np.unique(halvings_N):
             chosen = np.flatnonzero(halvings_N == halvings)
             # As one tall image, because grid_sample would need a copy of the picture for every square.
@@ -98,16 +111,6 @@ class Picture:
             cut_13HW = F.grid_sample(self._input(int(halvings)), grid_1HW2, align_corners=False)
             inputs_N3SS[chosen] = cut_13HW.reshape(3, len(chosen), size, size).transpose(0, 1)
         return inputs_N3SS
-
-    def _grids(self, squares: Squares, size: int) -> Tensor:
-        """Return where each pixel of the squares lies, (N, S, S, 2): -1 and 1 are the picture's edges."""
-        scale_2 = np.array([2 / self.width, 2 / self.height])
-        axes_N22 = squares.axes_N22 * squares.sides_N[:, None, None] * scale_2
-        middles_N2 = squares.middles_N2 * scale_2 - 1
-        centres_S = (torch.arange(size) + 0.5) / size - 0.5
-        points_P2 = torch.stack(torch.meshgrid(centres_S, centres_S, indexing="xy"), dim=2).reshape(-1, 2)
-        grids_NP2 = torch.from_numpy(middles_N2).float()[:, None] + points_P2 @ torch.from_numpy(axes_N22).float()
-        return grids_NP2.reshape(-1, size, size, 2)
 
     def _input(self, halvings: int) -> Tensor:
         """Return the picture after so many halvings of its sides, or as many as it allows, as a network's input."""
@@ -126,17 +129,33 @@ def normalise(pixels_13HW: Tensor) -> Tensor:
 
 
 def shrink(pixels_13HW: Tensor, height: int, width: int) -> Tensor:
-    """Resize uint8 images bilinearly, with antialiasing."""
+    """Resize uint8 images bilinearly, with antialiasing; on a GPU in float32, rounded, because it knows no uint8."""
     if pixels_13HW.shape[2:] == (height, width):
         return pixels_13HW
-    return F.interpolate(pixels_13HW, size=(height, width), mode="bilinear", antialias=True)
+    pixels_13HW = pixels_13HW.float() if pixels_13HW.is_cuda else pixels_13HW
+    small_13HW = F.interpolate(pixels_13HW, size=(height, width), mode="bilinear", antialias=True)
+    return small_13HW.round().byte() if small_13HW.is_floating_point() else small_13HW
+
+
+def pixel_grids(pictures: Sequence[Picture], squares: Sequence[Squares], size: int) -> Sequence[Tensor]:
+    """Return where each pixel of each picture's squares lies, (N, S, S, 2): -1 and 1 are the picture's edges."""
+    numbers = [len(of_picture) for of_picture in squares]
+    scales_N2 = np.repeat([(2 / picture.width, 2 / picture.height) for picture in pictures], numbers, axis=0)
+    of_all = Squares.joined(squares)
+    axes_N22 = of_all.axes_N22 * of_all.sides_N[:, None, None] * scales_N2[:, None]
+    middles_N2 = of_all.middles_N2 * scales_N2 - 1
+    centres_S = (torch.arange(size) + 0.5) / size - 0.5
+    points_P2 = torch.stack(torch.meshgrid(centres_S, centres_S, indexing="xy"), dim=2).reshape(-1, 2)
+    grids_NP2 = torch.from_numpy(middles_N2).float()[:, None] + points_P2 @ torch.from_numpy(axes_N22).float()
+    return grids_NP2.reshape(-1, size, size, 2).to(pictures[0].pixels_13HW.device).split(numbers)
 
 
 def look_at(
     network: RNet | ONet, pictures: Sequence[Picture], squares: Sequence[Squares]
 ) -> list[tuple[NDArray[np.float64], ...]]:
     """Run a network on the squares of all pictures in one batch; return its outputs for each picture, float64."""
-    cuts = [picture.cut(of_picture, network.input_size) for picture, of_picture in zip(pictures, squares, strict=True)]
+    grids = pixel_grids(pictures, squares, network.input_size)
+    cuts = [picture.cut(*cut) for picture, cut in zip(pictures, zip(squares, grids, strict=True), strict=True)]
     ends = np.cumsum([len(of_picture) for of_picture in squares])[:-1]
-    outputs = (output.double().numpy() for output in network(torch.cat(cuts)))
+    outputs = (output.double().numpy(force=True) for output in network(torch.cat(cuts)))
     return list(zip(*(np.split(output, ends) for output in outputs), strict=True))

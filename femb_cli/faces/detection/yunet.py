@@ -51,7 +51,7 @@ class YuNet:
         scale = min(SHORT_SIDE / min(picture.height, picture.width), 1.0)
         if self._fixed_size:
             scale = min(scale, self._fixed_size[0] / picture.height, self._fixed_size[1] / picture.width)
-        pixels_3HW = picture.scaled(scale)[0].numpy()
+        pixels_3HW = picture.scaled(scale)[0].numpy(force=True)
         height, width = pixels_3HW.shape[1:]
         padded = self._fixed_size or (_up_to_whole_cells(height), _up_to_whole_cells(width))
         # BGR, values from 0 to 255; black below and to the right.

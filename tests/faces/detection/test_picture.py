@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from femb_cli.faces.detection.picture import Picture, Squares
+from femb_cli.faces.detection.picture import Picture, Squares, pixel_grids
 
 
 def slope(height=64, width=96):
@@ -19,13 +19,19 @@ def places(cut):
     return values[0] / 2 + 0.5, values[1] / 3 + 0.5
 
 
+def cut(pixels, squares, size):
+    """The squares of a picture, as a network's input."""
+    picture = Picture(torch.from_numpy(pixels))
+    return picture.cut(squares, pixel_grids([picture], [squares], size)[0])
+
+
 def squares(middle, side, degrees=0.0):
     return Squares(np.array([middle], dtype=float), np.array([float(side)]), np.deg2rad([degrees]))
 
 
 @pytest.mark.parametrize("side", [6, 12, 24, 40])
 def test_a_square_is_cut_where_it_lies(side):
-    x, y = places(Picture(torch.from_numpy(slope())).cut(squares((50, 30), side), 12)[0])
+    x, y = places(cut(slope(), squares((50, 30), side), 12)[0])
     inside = (np.arange(12) + 0.5) / 12 * side - side / 2
     np.testing.assert_allclose(x, np.broadcast_to(50 + inside, (12, 12)), atol=0.3)
     np.testing.assert_allclose(y, np.broadcast_to(30 + inside[:, None], (12, 12)), atol=0.3)
@@ -33,7 +39,7 @@ def test_a_square_is_cut_where_it_lies(side):
 
 def test_a_turned_square_is_cut_along_its_axes():
     turned = squares((50, 30), 20, degrees=30)
-    x, y = places(Picture(torch.from_numpy(slope())).cut(turned, 10)[0])
+    x, y = places(cut(slope(), turned, 10)[0])
     corner, right = np.array([x[0, 0], y[0, 0]]), np.array([x[0, 9], y[0, 9]])
     assert np.rad2deg(np.arctan2(*(right - corner)[::-1])) == pytest.approx(30, abs=1)
     expected = turned.to_picture(np.array([[[0.05, 0.05], [0.95, 0.05]]]))[0]
@@ -41,7 +47,7 @@ def test_a_turned_square_is_cut_along_its_axes():
 
 
 def test_beyond_the_picture_it_is_grey():
-    assert not Picture(torch.from_numpy(slope())).cut(squares((-50, -50), 20), 12).any()
+    assert not cut(slope(), squares((-50, -50), 20), 12).any()
 
 
 def test_a_turned_picture_is_numpys():
@@ -52,4 +58,4 @@ def test_a_turned_picture_is_numpys():
 
 
 def test_a_square_much_larger_than_the_picture_is_cut_too():
-    assert Picture(torch.from_numpy(slope(3, 2))).cut(squares((1, 1), 500), 24).shape == (1, 3, 24, 24)
+    assert cut(slope(3, 2), squares((1, 1), 500), 24).shape == (1, 3, 24, 24)
