@@ -9,6 +9,12 @@ MOST_SHOWN = 200
 """Characters of a value in a message."""
 
 
+def left_out(name: str, problem: str) -> str:
+    """Return the remark on an image that is left out, with its name once, also if the problem starts with it."""
+    rest = problem.removeprefix(f"{name} ")
+    return f"left out {name}: {problem}" if rest == problem else f"left out {name}, which {rest}"
+
+
 def lines_of(text: str) -> list[str]:
     """Return the lines of a text without their ends: line feeds, or carriage returns and line feeds.
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from femb_cli.text import cut, lines_of, printable, printable_json, rate_text, shown
+from femb_cli.text import cut, left_out, lines_of, printable, printable_json, rate_text, shown
 
 
 def test_only_line_feeds_end_a_line():
@@ -45,3 +45,8 @@ def test_a_long_value_is_shown_in_short(value):
 )
 def test_rates_are_written_as_the_field_does(rate, text):
     assert rate_text(rate) == text
+
+
+def test_an_image_that_is_left_out_is_named_once():
+    assert left_out("a.jpg", "a.jpg is cut short") == "left out a.jpg, which is cut short"
+    assert left_out("a.jpg", "cannot read the image 'b/a.jpg'") == "left out a.jpg: cannot read the image 'b/a.jpg'"

@@ -9,6 +9,7 @@ from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
 from femb_cli.cli.output import Output
 from femb_cli.cli.unread_output import warn_of_unread
+from femb_cli.text import left_out
 
 
 def align(
@@ -48,7 +49,7 @@ def align(
     if dry_run:
         output.fields({"num_images": len(survey.rows_N), "num_photos": survey.num_photos, "path": str(folder)})
         return
-    output.say(survey.note or "no image is a photo: all are copied")
+    output.say(survey.note_naming(never="", always="--always") or "no image is a photo: all are copied")
     with (
         interruption_says("interrupted; the same command continues"),
         output.progress("finding faces") as searching,
@@ -56,7 +57,7 @@ def align(
     ):
         summary = run_alignment(job, survey, searching, writing)
     for name, problem in summary["failed"]:
-        output.warn(f"left out {name}: {problem}")
+        output.warn(left_out(name, problem))
     tell_of_faces(output, summary["num_photos"], summary["without_face"], summary["with_several_faces"], faces)
     output.summary(summary)
     output.next(f"femb embed {folder} -o {folder}.npy")

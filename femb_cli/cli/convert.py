@@ -12,6 +12,7 @@ from femb_cli.cli.faces_output import tell_of_faces
 from femb_cli.cli.output import Output, format_pairs
 from femb_cli.cli.unread_output import warn_of_unread
 from femb_cli.data.conversion.choices import AnyFormat, OnError
+from femb_cli.text import left_out
 
 if TYPE_CHECKING:
     from femb_cli.data.conversion.pair_table import PairTable
@@ -236,7 +237,7 @@ def _align(
     if not len(aligned.source):
         raise no_face_error(aligned, alignment)
     for name, problem in aligned.failed[:MOST_WARNINGS]:
-        output.warn(f"left out {name}: {problem}")
+        output.warn(left_out(name, problem))
     tell_of_faces(output, aligned.num_photos, aligned.without_face, aligned.several_faces, alignment.faces)
     return aligned
 

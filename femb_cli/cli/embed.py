@@ -11,7 +11,7 @@ from femb_cli.cli.faces_output import tell_of_faces
 from femb_cli.cli.output import Output
 from femb_cli.cli.unread_output import warn_of_unread
 from femb_cli.errors import UsageError
-from femb_cli.text import lines_of
+from femb_cli.text import left_out, lines_of
 
 
 def embed(
@@ -109,7 +109,7 @@ def embed(
     if not describes_itself:
         output.say(f"{out} cannot say which model it comes from: {out.suffix} has no place for that, .npy has")
     for name, problem in summary["failed"]:
-        output.warn(f"left out {name}: {problem}")
+        output.warn(left_out(name, problem))
     tell_of_faces(output, summary["num_photos"], summary["without_face"], summary["with_several_faces"], faces)
     output.summary(summary)
 

@@ -22,6 +22,8 @@ class Output:
     def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
         self.json, self.quiet = json, quiet
         configure_logging(quiet=quiet)
+        # Pillow warns of odd EXIF data and the like without naming the image; femb names those that it cannot read.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.showwarning = lambda message, *_, **__: self.warn(str(message))
 
     def say(self, text: str) -> None:

@@ -19,6 +19,7 @@ from femb_cli.data.files.several import SeveralSources, ZipParts
 from femb_cli.data.files.unread import unread_sentence
 from femb_cli.data.files.zip import ZipSource
 from femb_cli.data.huggingface.arrow import DatasetSource
+from femb_cli.data.huggingface.columns import NoImageColumnError
 from femb_cli.data.huggingface.hub import is_hub_id, stream_dataset
 from femb_cli.data.huggingface.parquet import ParquetSource
 from femb_cli.data.huggingface.parquet_files import is_parquet
@@ -156,7 +157,12 @@ def _open_folder(path: Path, split: str | None, read_as: ReadAs) -> ImageSource:
     if is_dataset(path):
         return DatasetSource(path, read_as)
     if is_parquet(path):
-        return ParquetSource(path, split=split, read_as=read_as)
+        try:
+            return ParquetSource(path, split=split, read_as=read_as)
+        except NoImageColumnError:
+            # Such as a table of embeddings that femb wrote beside the photos.
+            if read_as.names_columns or not _has_images(path):
+                raise
     refuse_other_format(path)
     records = sorted(path.glob("*.rec"))
     if len(records) > 1:
@@ -188,6 +194,15 @@ def _open_loose_files(path: Path, split: str | None, read_as: ReadAs) -> ImageSo
         logger.info(f"{path} is read as {len(tars or zips)} archives; {len(loose)} images beside them are not read")
     archives = archives_of_split(path, tars or zips, split)
     return TarSource(path, archives, read_as) if tars else ZipParts(path, archives, read_as.person_folder)
+
+
+def _has_images(path: Path) -> bool:
+    """Whether an image is below a folder."""
+    try:
+        FolderSource(path)
+    except FembError:
+        return False
+    return True
 
 
 def _open_images(path: Path, read_as: ReadAs) -> FolderSource:

@@ -9,7 +9,7 @@ FACE_VALUES = 15
 """Numbers of a face: its box, its landmarks and its score."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Face:
     """A face in a photo, in pixels of the full-size upright photo: x to the right, y down.
 
@@ -24,6 +24,14 @@ class Face:
     box: NDArray[np.float64]
     landmarks: NDArray[np.float64]
     score: float
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._shown})"
+
+    @property
+    def _shown(self) -> str:
+        """The box and the score as `repr` shows them."""
+        return f"box={tuple(self.box.round().astype(int).tolist())}, score={self.score:.3f}"
 
     @property
     def values(self) -> NDArray[np.float64]:

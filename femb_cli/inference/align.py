@@ -81,15 +81,25 @@ class Survey:
     @property
     def note(self) -> str:
         """What is done with photos and with small images; empty if there are none."""
+        return self.note_naming("--align never", "--align always")
+
+    def note_naming(self, never: str, always: str) -> str:
+        """Return the note for a command with other options than `--align`.
+
+        Args:
+            never: the option that takes images as they are; empty if the command has none.
+            always: the option that finds the faces of all images.
+        """
         how = f"finding faces with {self.alignment.detector}"
         if self.alignment.align == "always":
             return f"{how} in all {len(self.rows_N):,} images"
         notes = []
         if self.searched_N.any():
-            notes.append(f"{self._photos}: {how} (--align never takes images as they are)")
+            advice = f" ({never} takes images as they are)" if never else ""
+            notes.append(f"{self._photos}: {how}{advice}")
         if self.num_small:
             small = f"{self.num_small:,} of {len(self.rows_N):,} images are smaller than aligned faces"
-            notes.append(f"{small}: they are enlarged and not searched for faces (--align always searches them)")
+            notes.append(f"{small}: they are enlarged and not searched for faces ({always} searches them)")
         return "; ".join(notes)
 
     @property
@@ -226,14 +236,20 @@ def alignment_mismatch(card: ModelCard | None, survey: Survey) -> str:
     return f"the network's training data were aligned otherwise ({trained}) than these photos are ({detector})"
 
 
-def no_face_error(aligned: AlignedImages, alignment: Alignment) -> FembError:
-    """Return the error for photos without any face."""
+def no_face_error(aligned: AlignedImages, alignment: Alignment, never: str = "--align never") -> FembError:
+    """Return the error for photos without any face.
+
+    Args:
+        aligned: the photos.
+        alignment: how their faces were searched.
+        never: the option that takes images as they are; empty if the command has none.
+    """
     unreadable = f", and {len(aligned.failed):,} cannot be read" if aligned.failed else ""
     number = len(aligned.without_face)
+    advice = f"{never} takes images as they are; " if never else ""
     return FembError(
         f"no face was found in {number:,} {'photo' if number == 1 else 'photos'}{unreadable}",
-        hint=f"--align never takes images as they are; {alignment.detector} looks for faces of a tenth of the photo's"
-        " shorter side or more",
+        hint=f"{advice}{alignment.detector} looks for faces of a tenth of the photo's shorter side or more",
     )
 
 

@@ -67,7 +67,7 @@ def run_alignment(
     """
     aligned = align_source(survey, skip_bad=job.skip_bad, encoding="png", progress=searching)
     if not len(aligned.source):
-        raise no_face_error(aligned, job.alignment)
+        raise no_face_error(aligned, job.alignment, never="")
     overwrite = job.overwrite
     with new_file(job.table, overwrite=overwrite) as table, new_folder(job.folder, overwrite=overwrite) as folder:
         failed = _write_crops(aligned.source, folder, table, skip_bad=job.skip_bad, progress=writing)

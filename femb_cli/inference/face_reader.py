@@ -49,7 +49,7 @@ class FaceImage:
     num_faces: int = 0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EmbeddedFace(Face):
     """A face of a photo, with its box, landmarks and score, and its embedding.
 
@@ -60,6 +60,10 @@ class EmbeddedFace(Face):
 
     crop: NDArray[np.uint8]
     embedding: NDArray[np.float32]
+
+    @property
+    def _shown(self) -> str:
+        return f"{super()._shown}, embedding of {len(self.embedding)} numbers"
 
 
 class FaceReader:

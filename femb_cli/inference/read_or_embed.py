@@ -16,6 +16,7 @@ from femb_cli.inference.embedder import Embedder
 from femb_cli.inference.image_warnings import image_warnings
 from femb_cli.inference.model_digest import model_digest
 from femb_cli.progress import Progress, Say, silent
+from femb_cli.text import left_out
 
 _AUTO = Alignment()
 
@@ -68,7 +69,7 @@ def read_or_embed(
     flip = model.flip == "sum" if flip is None else flip
     embedded = embed_source(model, source, batch_size=batch_size, flip=flip, skip_bad=skip_bad, progress=progress)
     for name, problem in (*aligned.failed, *embedded.failed):
-        warn(f"left out {name}: {problem}")
+        warn(left_out(name, problem))
     names = names_of(source, embedded.indices_N)
     if not names:
         raise FembError(f"no image of {path} can be read")

@@ -58,6 +58,12 @@ def test_quiet_silences_notes_but_not_warnings(capsys):
         assert said.err.splitlines() == [*notes, "warning: careful", "warning: from a library"]
 
 
+def test_pillows_own_warnings_are_not_shown(capsys):
+    Output()
+    warnings.warn_explicit("Corrupt EXIF data.", UserWarning, "TiffImagePlugin.py", 1, module="PIL.TiffImagePlugin")
+    assert capsys.readouterr().err == ""
+
+
 def test_the_log_goes_to_stderr_unless_quiet(capsys):
     for quiet, expected in ((False, "step 1\n"), (True, "")):
         Output(quiet=quiet)

@@ -120,6 +120,7 @@ def test_align_copies_no_damaged_image(femb, photos):
     summary = json.loads(femb("align", photos, "faces", "--skip-bad", "--json").out)
     assert (summary["num_faces"], summary["num_failed"], summary["unread"]) == (3, 1, {".mp4": 1})
     assert sorted(path.name for path in Path("faces").rglob("*.*")) == sorted(f"{name}.png" for name in PEOPLE)
+    assert "--align" not in refused.err  # femb align has no such option
     refused = femb("align", photos / "text.jpg", "none", "--skip-bad")
     assert refused.code == 1
     assert "none of the 1 images can be read" in refused.err

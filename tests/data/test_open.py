@@ -4,10 +4,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from parquets import write
 from pictures import HEIC_STUB, encode
 
 from femb_cli.data.files.unread import unread_of
 from femb_cli.data.open import open_source, open_sources
+from femb_cli.data.read_as import ReadAs
 from femb_cli.data.recordio.record_source import RecordSource
 from femb_cli.data.source import lacks_identities
 from femb_cli.errors import FembError
@@ -126,3 +128,14 @@ def test_a_missing_path_among_several_is_an_error_and_no_dataset_on_the_hub(mixe
         opened("a", "owner/name")
     with pytest.raises(FembError, match=r"a/x\.jpg 2 times"):
         opened("a", "a/x.jpg")
+
+
+def test_a_table_of_embeddings_beside_photos_is_counted_as_not_read(tmp_path):
+    write(tmp_path / "faces.parquet", {"name": ["1.jpg"], "embedding": [[0.1, 0.2]]})
+    with pytest.raises(FembError, match="no column of images"):
+        open_source(tmp_path)
+    make(tmp_path, "1.jpg", "2.jpg")
+    source = open_source(tmp_path)
+    assert (source.kind, unread_of(source)) == ("folder", {".parquet": 1})
+    with pytest.raises(FembError, match="has no column 'photo'"):
+        open_source(tmp_path, read_as=ReadAs(image_column="photo"))

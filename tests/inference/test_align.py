@@ -33,6 +33,12 @@ def test_small_images_are_counted():
     assert "; 1 of 2 images are smaller" in replace(PHOTOS, num_small=1).note
 
 
+def test_a_note_names_the_options_that_the_command_has():
+    note = replace(PHOTOS, num_small=1).note_naming(never="", always="--always")
+    assert "--align" not in note
+    assert "(--always searches them)" in note
+
+
 def test_a_card_that_says_nothing_is_no_mismatch():
     assert alignment_mismatch(CARD, PHOTOS) == ""
     assert alignment_mismatch(None, PHOTOS) == ""

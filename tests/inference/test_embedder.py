@@ -1,5 +1,6 @@
 """Embedders: uint8 images in, raw embeddings out, whatever the model is on disk."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,7 @@ def test_a_larger_image_is_a_photo_unless_it_is_in_a_batch(embedder):
 def test_the_faces_of_a_photo_have_boxes_crops_and_embeddings(embedder, shared):
     photo = lfw_photo(shared, "Gene_Robinson_0003.jpg")
     faces = embedder.faces(photo)
+    assert re.fullmatch(r"EmbeddedFace\(box=\(.*\), score=0\.\d{3}, embedding of 8 numbers\)", repr(faces[0]))
     assert len(faces) == 2
     assert faces[0].area >= faces[1].area
     for face in faces:

@@ -24,6 +24,10 @@ IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp", "face", "photo", 
 _DAMAGED = "they are damaged: make the dataset again"
 
 
+class NoImageColumnError(FembError):
+    """A table has no column that may hold images."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """The columns of a table of images.
@@ -226,7 +230,8 @@ def _image_column(schema: "pa.Schema", place: object, wanted: str | None) -> tup
     known = sorted((rank[plain], name) for name in candidates if (plain := plain_name(name)) in rank)
     if len(candidates) != 1 and not known:
         found = f"{len(candidates)} columns of images" if candidates else "no column of images"
-        raise FembError(f"{place} has {found}; its columns are {_describe(schema)}", hint=_image_hint(candidates))
+        error = FembError if candidates else NoImageColumnError
+        raise error(f"{place} has {found}; its columns are {_describe(schema)}", hint=_image_hint(candidates))
     chosen = candidates[0] if len(candidates) == 1 else known[0][1]
     others = [name for name in candidates if name != chosen]
     guess = f"images are those of the column {chosen}; --image-column {others[0]} takes others" if others else ""
