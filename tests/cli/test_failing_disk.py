@@ -41,7 +41,7 @@ def trials_of(library, place, **every):
 
 
 def test_some_operations_of_some_commands(failing_disk, tmp_path):
-    found = trials_of(failing_disk, tmp_path, convert_overwrite=27, convert_checkpoint_overwrite=15)
+    found = trials_of(failing_disk, tmp_path, convert_overwrite=54, convert_checkpoint_overwrite=30)
     assert {name: trials["problems"] for name, trials in found.items()} == {name: [] for name in found}
     assert all(trials["operations"] >= 5 for trials in found.values())
 
