@@ -15,6 +15,7 @@ from femb_cli.cli.verification_tables import USUAL_RATES, detail_tables, summary
 if TYPE_CHECKING:
     from femb_cli.evaluation.templates.verify import TemplateVerification
     from femb_cli.evaluation.verification.confidence import Confidence
+    from femb_cli.evaluation.verification.means import Means
     from femb_cli.evaluation.verification.quality_file import QualityScores
     from femb_cli.evaluation.verification.result import Verification
 
@@ -28,8 +29,9 @@ def show_verifications(
     report: Path | None,
     qualities: "Sequence[QualityScores]",
     overwrite: bool,
+    with_means: bool = False,
 ) -> None:
-    """Show verifications, and write their report.
+    """Show verifications, and write their report; the models on one benchmark are below each other.
 
     Args:
         output: where to show them.
@@ -39,20 +41,28 @@ def show_verifications(
         report: the report's directory; None for no report.
         qualities: quality of the images, one for all models or one for each; empty for the magnitudes.
         overwrite: replace a report that exists.
+        with_means: show the means of each model over the benchmarks.
     """
+    from femb_cli.evaluation.verification.means import means_of_results
+
+    of_each = quality_of_each(results, qualities)
+    order = _side_by_side(results)
+    results, of_each = [results[place] for place in order], [of_each[place] for place in order]
     _warn(output, results)
     for warning in flip_warnings(results):
         output.warn(warning)
     confidences = _confidences(results) if intervals or report is not None else []
-    of_each = quality_of_each(results, qualities)
     discards = discard_documents(results, of_each, output)
-    _show_tables(output, results, confidences if intervals else [], discards, wide=wide)
+    means = means_of_results(results) if with_means else None
+    _show_tables(output, results, confidences if intervals else [], discards, means, wide=wide)
+    if means is not None and means.by_model:
+        output.say(f"means over {', '.join(means.benchmarks)}")
     if not wide:
         _say_protocols(output, results)
     if not results[0].operating_rates:
         say_thresholds(results, output)
     if report is not None:
-        _write_report(report, results, confidences, of_each, overwrite=overwrite)
+        _write_report(report, results, confidences, of_each, means, overwrite=overwrite)
         output.say(f"report: {report / 'report.html'}")
 
 
@@ -135,6 +145,7 @@ def _show_tables(
     results: "Sequence[Verification]",
     confidences: "Sequence[Confidence]",
     discards: Sequence[dict[str, Any]],
+    means: "Means | None",
     *,
     wide: bool,
 ) -> None:
@@ -144,12 +155,21 @@ def _show_tables(
         document["intervals"] = {name: asdict(interval) for name, interval in confidence.intervals.items()}
         document["interval_kind"] = confidence.method
     intervals = [confidence.intervals for confidence in confidences] or [{}] * len(results)
-    tables = [wide_table(results) if wide else summary_table(results)]
+    tables = [wide_table(results, means) if wide else summary_table(results, means)]
     if confidences or results[0].operating_rates:
         tables += detail_tables(results, intervals)
-    output.result(documents[0] if len(documents) == 1 else {"results": documents}, "\n\n".join(tables))
+    shown = documents[0] if len(documents) == 1 and means is None else {"results": documents}
+    if means is not None:
+        shown["means"] = means.to_json()
+    output.result(shown, "\n\n".join(tables))
     if confidences:
         output.say(f"95 % intervals: {confidences[0].method}")
+
+
+def _side_by_side(results: "Sequence[Verification]") -> list[int]:
+    """Return the places of the results so that those of one benchmark are together, in the order of the models."""
+    benchmarks = list(dict.fromkeys(result.benchmark for result in results))
+    return sorted(range(len(results)), key=lambda place: benchmarks.index(results[place].benchmark))
 
 
 def _say_protocols(output: Output, results: "Sequence[Verification]") -> None:
@@ -168,6 +188,7 @@ def _write_report(
     results: "Sequence[Verification]",
     confidences: "Sequence[Confidence]",
     qualities: "Sequence[QualityScores | None]",
+    means: "Means | None",
     *,
     overwrite: bool,
 ) -> None:
@@ -177,4 +198,5 @@ def _write_report(
 
     contents = [report_contents(*each) for each in zip(results, confidences, qualities, strict=True)]
     command = shlex.join(["femb", *sys.argv[1:]])
-    write_report(report, results, contents, compare_models(results), command=command, overwrite=overwrite)
+    comparisons = compare_models(results)
+    write_report(report, results, contents, comparisons, means, command=command, overwrite=overwrite)

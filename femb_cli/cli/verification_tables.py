@@ -7,6 +7,7 @@ from femb_cli.cli.output import format_table, percent
 
 if TYPE_CHECKING:
     from femb_cli.evaluation.metrics.intervals import Interval
+    from femb_cli.evaluation.verification.means import Means
     from femb_cli.evaluation.verification.result import Verification
 
 USUAL_RATES = ("1e-2", "1e-3")
@@ -17,15 +18,22 @@ _MOST_RATES = 2
 _GAP = "  "
 
 
-def summary_table(results: "Sequence[Verification]") -> str:
-    """Return one row of the usual figures for each result, in 80 columns; long names are cut at their start."""
+def summary_table(results: "Sequence[Verification]", means: "Means | None" = None) -> str:
+    """Return one row of the usual figures for each result, in 80 columns; long names are cut at their start.
+
+    Args:
+        results: the verifications, at least one.
+        means: the means of each model, which get a row each below.
+    """
     rates = (results[0].operating_rates or USUAL_RATES[-1:])[:_MOST_RATES]
     header = ("accuracy", *(f"FNMR@{rate}" for rate in rates), "EER", "AUC")
     figures = [_figures(result, rates) for result in results]
+    of_models = _mean_rows(means)
+    figures += [_mean_cells(of_model, rates) for _, _, of_model in of_models]
     widths = [max(map(len, cells)) for cells in zip(header, *figures, strict=True)]
     benchmarks, models = _fitted(
-        ["benchmark", *(result.benchmark for result in results)],
-        ["model", *(result.model for result in results)],
+        ["benchmark", *(result.benchmark for result in results), *(name for name, _, _ in of_models)],
+        ["model", *(result.model for result in results), *(model for _, model, _ in of_models)],
         WIDTH - sum(widths) - len(_GAP) * (len(widths) + 1),
     )
     lines = zip(benchmarks, models, [header, *figures], strict=True)
@@ -33,8 +41,8 @@ def summary_table(results: "Sequence[Verification]") -> str:
     return format_table(columns, rows, gap=_GAP, num_left=2)
 
 
-def wide_table(results: "Sequence[Verification]") -> str:
-    """Return one row of all figures for each result, with names in full."""
+def wide_table(results: "Sequence[Verification]", means: "Means | None" = None) -> str:
+    """Return one row of all figures for each result, with names in full; arguments as `summary_table`."""
     rates = results[0].operating_rates or USUAL_RATES
     of_rates = [name for rate in rates for name in (f"FNMR@{rate}", f"TAR@{rate}", f"threshold@{rate}")]
     names = ("benchmark", "model", "flip", "pairs", "protocol", "accuracy", "threshold")
@@ -54,6 +62,12 @@ def wide_table(results: "Sequence[Verification]") -> str:
         spread = "" if metrics.d_prime is None else f"{metrics.d_prime:.3f}"
         about = (result.benchmark, result.model, result.flip, f"{metrics.num_pairs:,}", metrics.protocol)
         rows.append((*about, accuracy, _threshold(result, metrics.threshold), *at_rates, eer, auc, spread))
+    for name, model, of_model in _mean_rows(means):
+        accuracy, *fnmr, eer, auc = _mean_cells(of_model, rates)
+        at_rates = [
+            text for cell, rate in zip(fnmr, rates, strict=True) for text in (cell, _mean_tar(of_model, rate), "")
+        ]
+        rows.append((name, model, "", "", "", accuracy, "", *at_rates, eer, auc, ""))
     return format_table((*names, *of_rates, "EER", "AUC", "d'"), rows)
 
 
@@ -103,6 +117,24 @@ def _figures(result: "Verification", rates: Sequence[str]) -> tuple[str, ...]:
         percent(metrics.eer),
         f"{metrics.auc:.4f}",
     )
+
+
+def _mean_rows(means: "Means | None") -> list[tuple[str, str, Mapping[str, float]]]:
+    """What stands in place of the benchmark, the model, and its means."""
+    if means is None:
+        return []
+    return [(f"mean of {len(means.benchmarks)}", model, of_model) for model, of_model in means.by_model.items()]
+
+
+def _mean_cells(means: Mapping[str, float], rates: Sequence[str]) -> tuple[str, ...]:
+    """The means of the usual figures as text; the accuracy has no spread, which is that over folds."""
+    at_rates = (percent(means[f"fnmr_at_fmr_{rate}"]) for rate in rates)
+    # Below the accuracies: a spread takes as many columns as it has here.
+    return f"{percent(means['accuracy'])}       ", *at_rates, percent(means["eer"]), f"{means['auc']:.4f}"
+
+
+def _mean_tar(means: Mapping[str, float], rate: str) -> str:
+    return percent(1.0 - means[f"fnmr_at_fmr_{rate}"])
 
 
 def _threshold(result: "Verification", threshold: float) -> str:

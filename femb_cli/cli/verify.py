@@ -12,6 +12,7 @@ from femb_cli.cli.output import Output
 from femb_cli.cli.qualities import check_qualities, read_qualities
 from femb_cli.cli.scores import column_choice, read_score_files, say_notes, with_figures
 from femb_cli.cli.stored_thresholds import check_impostors, check_model, check_rates, store
+from femb_cli.cli.suite import add_results, check_leaderboard, suite_benchmarks
 from femb_cli.cli.templates_input import TemplateRequest
 from femb_cli.cli.verification_output import show_templates, show_verifications
 from femb_cli.cli.verify_usage import check_usage, operating_rates
@@ -38,6 +39,14 @@ def verify(
             autocompletion=options.benchmark_names,
         ),
     ] = None,
+    suite: Annotated[
+        bool,
+        typer.Option("--suite", help="Those of LFW, CFP-FP, AgeDB-30, CALFW, CPLFW, XQLFW that are here; with means."),
+    ] = False,
+    leaderboard: Annotated[
+        Path | None,
+        typer.Option("--leaderboard", metavar="FILE", help="CSV to append to; of --suite runs/leaderboard.csv."),
+    ] = None,
     pairs: Annotated[
         list[Path] | None,
         typer.Option(
@@ -54,7 +63,7 @@ def verify(
         typer.Option(
             "--columns",
             metavar="ROLE=COLUMN",
-            help="Columns of --pairs or --scores: ref=img1,probe=img2,mated=4.",
+            help="Columns of --pairs or --scores: ref=img1,mated=4.",
         ),
     ] = None,
     on_missing: Annotated[
@@ -112,8 +121,8 @@ def verify(
             "--ijb-mode",
             rich_help_panel="Templates",
             metavar="NxDxFx",
-            help="Norm, detector and flip of --templates, 1 or 0 each: N1D1F1 adds the two halves of each row,"
-            " N1D1 takes rows of one embedding. Default: N1D1 if femb embed wrote the embeddings, else N1D1F1.",
+            help="Norm, detector, flip: N1D1F1 adds the halves of a row, N1D1 takes whole rows. Default: N1D1 if"
+            " femb embed wrote them, else N1D1F1.",
         ),
     ] = None,
     model: Annotated[
@@ -128,7 +137,7 @@ def verify(
     data_dir: options.DataDir = None,
     flip: Annotated[
         Flip | None,
-        typer.Option("--flip", help="Whether to add the mirror image's embedding. Default: as the model's authors do."),
+        typer.Option("--flip", help="Add the mirror image's embedding. Default: as its authors."),
     ] = None,
     protocol: Annotated[
         Protocol | None,
@@ -209,8 +218,8 @@ def verify(
     \b
     Examples:
       femb verify --dataset xqlfw
-      femb verify --dataset lfw --data-dir data/ --model small=a --model large=b
       femb verify --dataset cfp_fp --dataset agedb_30 --data-dir faces_emore/
+      femb verify --suite --data-dir faces_emore/ --model small=a --model large=b --report report/
       femb verify --pairs pairs.csv --images photos/ --fmr 1e-3 --fmr 1e-4 --intervals --report report/
       femb verify --pairs pairs.txt --embeddings embeddings.npy --protocol exact --max-fnmr 0.05@1e-3
       femb verify --pairs pairs.csv --images photos/ --on-missing nan --write-scores scores.csv
@@ -241,6 +250,9 @@ def verify(
     for path in (report, write_scores):
         if path is not None:
             refuse_existing(path, overwrite=overwrite)
+    leaderboard = check_leaderboard(leaderboard, suite=suite)
+    if suite:
+        dataset = suite_benchmarks(data_dir, output)
     num_processes = processes or gpus or 1
     if num_processes > 1 and not use_cache:
         raise UsageError("--no-cache needs one process", hint="several processes share embeddings through the cache")
@@ -300,8 +312,11 @@ def verify(
             wide=wide,
             report=report,
             qualities=qualities,
+            with_means=suite,
             overwrite=overwrite,
         )
+        if leaderboard is not None:
+            add_results(leaderboard, results, output)
         if measured is not None and store_threshold:
             store(results[0], *measured, store_threshold, output)
         end_if_missed([*missed_accuracy(results, min_accuracy), *missed_fnmr(results, fnmr_limit)], output)

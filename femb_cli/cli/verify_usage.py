@@ -5,7 +5,7 @@ from collections.abc import Sequence, Set
 from femb_cli.errors import UsageError
 from femb_cli.text import rate_text
 
-_PICTURES = {"dataset", "images", "model", "store_threshold", "on_missing", "flip"}
+_PICTURES = {"dataset", "suite", "leaderboard", "images", "model", "store_threshold", "on_missing", "flip"}
 
 
 def check_usage(given: Set[str]) -> None:
@@ -27,6 +27,7 @@ def check_usage(given: Set[str]) -> None:
         return
     if given & {"impostor_scores", "distances"}:
         raise UsageError("--impostor-scores and --distances need --scores", hint="--scores FILE names the scores")
+    _check_suite(given)
     if {"dataset", "pairs"} <= given:
         raise UsageError("--dataset and --pairs exclude each other", hint="choose a benchmark or your own pair list")
     if "pairs" in given and ("images" in given) == ("embeddings" in given):
@@ -37,6 +38,19 @@ def check_usage(given: Set[str]) -> None:
         raise UsageError("--store-threshold needs a model", hint="verify the model on --images instead of --embeddings")
     if {"embeddings", "model"} <= given:
         raise UsageError("--embeddings and --model exclude each other", hint="a model is used with --images")
+
+
+def _check_suite(given: Set[str]) -> None:
+    others = given & {"dataset", "pairs", "store_threshold"}
+    if "suite" in given and others:
+        name = sorted(others)[0].replace("_", "-")
+        raise UsageError(
+            f"--suite and --{name} exclude each other", hint="--suite verifies its own benchmarks, --dataset others"
+        )
+    if "leaderboard" in given and not given & {"suite", "dataset"}:
+        raise UsageError(
+            "--leaderboard needs --suite or --dataset", hint="its rows are of benchmarks, which others have, too"
+        )
 
 
 def operating_rates(rates: Sequence[float] | None) -> tuple[str, ...]:
@@ -61,6 +75,7 @@ def _check_templates(given: Set[str]) -> None:
     if given & {
         *("dataset", "pairs", "scores", "protocol", "report", "min_accuracy", "store_threshold", "write_scores"),
         *("columns", "impostor_scores", "distances", "on_missing", "intervals", "fmr", "wide", "quality"),
+        *("suite", "leaderboard"),
     }:
         raise UsageError(
             "--templates can only be combined with --embeddings or --model and its options, --ijb-mode and --max-fnmr",

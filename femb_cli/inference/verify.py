@@ -87,6 +87,7 @@ def score(
             embedded=EmbeddedPairs(rows_ND, places_N[:num_pairs], places_N[num_pairs:]),
             images=pair_set.images,
             card=embedder.facts,
+            fingerprint=embedder.fingerprint,
             listed=found.listed,
             listed_N=found.listed_N,
         ),

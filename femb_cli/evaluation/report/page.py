@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
@@ -17,13 +18,15 @@ from femb_cli import __version__
 from femb_cli.evaluation.metrics.roc import allowed_false_accepts
 from femb_cli.evaluation.report.compared import compared
 from femb_cli.evaluation.report.contents import AREA_LIMIT, FMR, ReportContents
-from femb_cli.evaluation.report.group_tables import group_tables
+from femb_cli.evaluation.report.group_tables import GroupTable, group_tables
 from femb_cli.evaluation.report.hardest import PicturedPair, split_by_kind
 from femb_cli.evaluation.report.inline_images import data_uri, inline_svg
 from femb_cli.evaluation.report.names import without_home
+from femb_cli.evaluation.report.parts import Part, parts_of
 from femb_cli.evaluation.report.plots import MOST_BANDS
 from femb_cli.evaluation.report.quality_images import PicturedImage
 from femb_cli.evaluation.verification.comparison import Comparison
+from femb_cli.evaluation.verification.means import Means
 from femb_cli.evaluation.verification.result import Verification
 
 
@@ -44,6 +47,53 @@ class Row:
     unsupported: Sequence[str]
 
 
+@dataclass(frozen=True, eq=False)
+class ShownPart:
+    """A part of the page: the results that share figures.
+
+    Attributes:
+        title: display name of its benchmark; empty if the part has all results.
+        anchor: what the names of its anchors begin with; empty if the part has all results.
+        rows: its results.
+        protocols: the protocols of the accuracy, with the number of folds.
+        interval_kinds: level and method of the confidence intervals.
+        svg: the figures by name, as SVG elements.
+        has_bands: whether the curves have bands.
+        discarded: the results with a discard curve.
+        normalised: names of the models whose embeddings are normalised.
+        pictured: a title and the images of lowest or of highest quality.
+        group_tables: the tables of the groups.
+        findings: what differs between groups, one sentence each.
+        hardest: a title and the hardest pairs.
+    """
+
+    title: str
+    anchor: str
+    rows: Sequence[Row]
+    protocols: Sequence[tuple[str, int]]
+    interval_kinds: Sequence[tuple[float, str]]
+    svg: Mapping[str, str]
+    has_bands: bool
+    discarded: Sequence[Row]
+    normalised: Sequence[str]
+    pictured: Sequence[tuple[str, Sequence[PicturedImage]]]
+    group_tables: Sequence[GroupTable]
+    findings: Sequence[str]
+    hardest: Sequence[tuple[str, Sequence[PicturedPair]]]
+
+
+class Overview(NamedTuple):
+    """The table of models and benchmarks, if each benchmark has a part of its own.
+
+    Attributes:
+        titles: display names of the benchmarks.
+        rows: name of each model, and its result on each benchmark; None where it has none.
+    """
+
+    titles: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Row | None]]]
+
+
 _FALSE_ACCEPT_RATES = ("1e-2", "1e-3", "1e-4")
 _DISCARD_SHARES = (0.0, 0.05, 0.1, 0.2)
 _MISSING = "–"
@@ -54,6 +104,7 @@ def render_page(
     results: Sequence[Verification],
     contents: Sequence[ReportContents],
     comparisons: Sequence[Comparison],
+    means: Means | None = None,
     *,
     written: datetime,
     command: str | None,
@@ -67,43 +118,86 @@ def render_page(
         results: the verifications, at least one.
         contents: what the page shows of each beyond its metrics.
         comparisons: the comparisons of models.
+        means: the means of each model over the benchmarks; None shows none.
         written: time of the report, UTC.
         command: command line that made the results, if it is known.
-        folder: where the figures `roc.svg`, `det.svg`, `scores.svg` and, if there are such, `edc.svg` and
-            `magnitudes.svg` are.
+        folder: where the figures of each part are: `roc.svg`, `det.svg`, `scores.svg` and, if there are such, `edc.svg`
+            and `magnitudes.svg`, each with the part's suffix.
         methods: the paragraph on how the numbers were measured.
     """
     rows = [Row(*each, _unsupported_rates(each[1])) for each in zip(names, results, contents, strict=True)]
-    rates = results[0].operating_rates or _usual_rates(rows)
-    tables = group_tables(names, results, contents)
+    rate = (results[0].operating_rates or (FMR,))[0]
+    names_of = {row.result.model: row.name for row in rows}
     return page_template("page.html").render(
         written=written,
         version=__version__,
         rows=rows,
-        rates=rates,
+        parts=[_shown_part(part, [rows[place] for place in part.places], folder) for part in parts_of(results)],
+        overview=_overview(rows),
+        overview_rate=rate,
+        overview_note=_overview_note(rows, means),
+        any_unsupported=any(rate in row.unsupported for row in rows),
+        means={} if means is None else {names_of[model]: of_model for model, of_model in means.by_model.items()},
+        rates=results[0].operating_rates or _usual_rates(rows),
         are_chosen=bool(results[0].operating_rates),
-        any_unsupported=any(rate in rates for row in rows for rate in row.unsupported),
         are_cosines=all(row.result.embedded is not None for row in rows),
-        protocols=sorted({(row.result.metrics.protocol, row.result.metrics.num_folds) for row in rows}),
-        interval_kinds=_interval_kinds(contents),
         warnings=_warnings(rows),
         compared=[compared(comparison, names) for comparison in comparisons],
-        svg=_svg_elements(rows, folder),
-        has_bands=len(rows) <= MOST_BANDS and any(row.more.confidence.band is not None for row in rows),
-        discarded=[row for row in rows if row.more.discard is not None],
         fmr=FMR,
         area_limit=AREA_LIMIT,
         discard_shares=_DISCARD_SHARES,
-        normalised=list(dict.fromkeys(row.name for row in rows if row.more.normalised)),
-        group_tables=tables,
-        findings=[f"{table.title}, {table.grouping}: {sentence}" for table in tables for sentence in table.findings],
-        pictured=_pictured(rows),
-        hardest=_hardest(rows),
         cards={row.name: _shown(row.more.card) for row in rows if row.more.card},
         command=None if command is None else without_home(command),
         methods=methods,
         versions=versions(),
     )
+
+
+def _shown_part(part: Part, rows: Sequence[Row], folder: Path) -> ShownPart:
+    """Return what the page shows of one part."""
+    more = [row.more for row in rows]
+    tables = group_tables([row.name for row in rows], [row.result for row in rows], more)
+    return ShownPart(
+        title=part.title,
+        anchor=f"part{part.places[0] + 1}-" if part.title else "",
+        rows=rows,
+        protocols=sorted({(row.result.metrics.protocol, row.result.metrics.num_folds) for row in rows}),
+        interval_kinds=_interval_kinds(more),
+        svg=_svg_elements(rows, folder, part.suffix),
+        has_bands=len(rows) <= MOST_BANDS and any(row.more.confidence.band is not None for row in rows),
+        discarded=[row for row in rows if row.more.discard is not None],
+        normalised=list(dict.fromkeys(row.name for row in rows if row.more.normalised)),
+        pictured=_pictured(rows),
+        group_tables=tables,
+        findings=[f"{table.title}, {table.grouping}: {sentence}" for table in tables for sentence in table.findings],
+        hardest=_hardest(rows),
+    )
+
+
+def _overview(rows: Sequence[Row]) -> Overview:
+    """The results by model and benchmark."""
+    titles = list(dict.fromkeys(row.result.title for row in rows))
+    by_place = {(row.result.model, row.result.title): row for row in rows}
+    models = {row.result.model: row.name for row in rows}
+    return Overview(
+        titles,
+        [(name, [by_place.get((model, title)) for title in titles]) for model, name in models.items()],
+    )
+
+
+def _overview_note(rows: Sequence[Row], means: Means | None) -> str:
+    """What the means are over, and how the accuracies were measured."""
+    titles = {row.result.benchmark: row.result.title for row in rows}
+    by_protocol: dict[str, dict[str, None]] = {}
+    for row in rows:
+        by_protocol.setdefault(row.result.metrics.protocol, {})[row.result.title] = None
+    sentences = [
+        f"Accuracy{'' if len(by_protocol) == 1 else ' on ' + ', '.join(of)} by the protocol {protocol}."
+        for protocol, of in by_protocol.items()
+    ]
+    if means is not None and means.by_model:
+        sentences.insert(0, f"Means over {', '.join(titles[name] for name in means.benchmarks)}.")
+    return " ".join(sentences)
 
 
 def page_template(name: str, package: str = "femb_cli.evaluation.report") -> Template:
@@ -179,8 +273,8 @@ def _too_few_impostors(result: Verification) -> str | None:
     )
 
 
-def _svg_elements(rows: Sequence[Row], folder: Path) -> dict[str, str]:
-    """The figures by name, as SVG elements with a description."""
+def _svg_elements(rows: Sequence[Row], folder: Path, suffix: str) -> dict[str, str]:
+    """The figures by name, as SVG elements with a description; the names of their files end in the suffix."""
     captions = {
         "roc": ("ROC curves, true accept rate over false accept rate", rows),
         "det": ("DET curves, false non-match rate over false match rate", rows),
@@ -196,7 +290,7 @@ def _svg_elements(rows: Sequence[Row], folder: Path) -> dict[str, str]:
     }
     return {
         name: inline_svg(
-            folder / f"{name}.svg", f"{text}: {'; '.join(f'{row.name} on {row.result.title}' for row in of)}"
+            folder / f"{name}{suffix}.svg", f"{text}: {'; '.join(f'{row.name} on {row.result.title}' for row in of)}"
         )
         for name, (text, of) in captions.items()
         if of

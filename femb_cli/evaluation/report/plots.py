@@ -48,7 +48,7 @@ class ScoredSet:
     band: ErrorBand | None = None
 
 
-def save_plots(folder: Path, sets: Sequence[ScoredSet], *, score: str = "Cosine") -> None:
+def save_plots(folder: Path, sets: Sequence[ScoredSet], *, score: str = "Cosine", suffix: str = "") -> None:
     """Write `roc`, `det` and `scores` to a directory, as `save_figure` does.
 
     Args:
@@ -56,9 +56,10 @@ def save_plots(folder: Path, sets: Sequence[ScoredSet], *, score: str = "Cosine"
         sets: what to plot, at least one. Curves of all sets are in the same axes, with their bands if there are at most
             `MOST_BANDS` sets; histograms are below each other.
         score: what the scores are.
+        suffix: what the names of the files end in.
     """
     for name, figure in (("roc", draw_roc(sets)), ("det", draw_det(sets)), ("scores", draw_scores(sets, score))):
-        save_figure(folder, name, figure)
+        save_figure(folder, f"{name}{suffix}", figure)
 
 
 def roc_line(curve: RocCurve) -> Line:

@@ -9,6 +9,7 @@ from femb_cli.evaluation.metrics.intervals import Interval
 from femb_cli.evaluation.metrics.roc import allowed_false_accepts
 from femb_cli.evaluation.report.contents import ReportContents
 from femb_cli.evaluation.report.latex import latex
+from femb_cli.evaluation.verification.means import Means
 from femb_cli.evaluation.verification.result import Verification
 
 _RATES = ("1e-2", "1e-3", "1e-4")
@@ -36,13 +37,19 @@ def groups_csv(names: Sequence[str], results: Sequence[Verification], contents: 
     return _csv(rows) if rows else None
 
 
-def metrics_latex(names: Sequence[str], results: Sequence[Verification], contents: Sequence[ReportContents]) -> str:
+def metrics_latex(
+    names: Sequence[str],
+    results: Sequence[Verification],
+    contents: Sequence[ReportContents],
+    means: Means | None = None,
+) -> str:
     """Return the metrics as a table for LaTeX's package booktabs; percentages, with 95 % intervals where known.
 
     Args:
         names: what to call the model of each result.
         results: the verifications.
         contents: what is known of each beyond its metrics.
+        means: the means of each model, which get a row each below.
     """
     rates = measured_rates(results)
     columns = ["Accuracy", *(rf"\shortstack{{FNMR at\\FMR {_power(rate)}}}" for rate in rates), "EER", "AUC"]
@@ -60,6 +67,7 @@ def metrics_latex(names: Sequence[str], results: Sequence[Verification], content
         shown = "" if title == result.title else latex(result.title)
         title = result.title
         lines += _latex_rows(shown, name, result, more, rates)
+    lines += _latex_means(means, names, results, rates)
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
@@ -85,6 +93,22 @@ def _latex_rows(
     below = [*(_small(intervals.get(key), 100, 2) for key in keys), _small(intervals.get("auc"), 1, 4)]
     row = " & ".join([title, latex(name), *cells]) + r" \\"
     return (row, " & ".join(["", "", *below]) + r" \\") if any(below) else (row,)
+
+
+def _latex_means(
+    means: Means | None, names: Sequence[str], results: Sequence[Verification], rates: Sequence[str]
+) -> list[str]:
+    """Return the rows of the means below a line, if there are such."""
+    if means is None or not means.by_model:
+        return []
+    called = {result.model: name for name, result in zip(names, results, strict=True)}
+    lines, title = [r"\midrule"], f"Mean of {len(means.benchmarks)}"
+    for model, of_model in means.by_model.items():
+        keys = ["accuracy", *(f"fnmr_at_fmr_{rate}" for rate in rates), "eer"]
+        cells = [*(f"{100 * of_model[key]:.2f}" for key in keys), f"{of_model['auc']:.4f}"]
+        lines.append(" & ".join([title, latex(called[model]), *cells]) + r" \\")
+        title = ""
+    return lines
 
 
 def _small(interval: Interval | None, factor: int, digits: int) -> str:

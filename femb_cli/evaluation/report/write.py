@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from femb_cli import __version__
 from femb_cli.evaluation.metrics.roc import roc_curve
@@ -12,14 +12,18 @@ from femb_cli.evaluation.report.contents import AREA_LIMIT, FMR, ReportContents
 from femb_cli.evaluation.report.methods import methods_text
 from femb_cli.evaluation.report.names import model_names
 from femb_cli.evaluation.report.page import render_page, versions
+from femb_cli.evaluation.report.parts import Part, parts_of
 from femb_cli.evaluation.report.plots import ScoredSet, save_plots
 from femb_cli.evaluation.report.quality_plots import draw_discard, draw_magnitudes
 from femb_cli.evaluation.report.sheets import draw_pair_sheet, draw_quality_sheet
 from femb_cli.evaluation.report.style import plot_style, save_figure
 from femb_cli.evaluation.report.tables import groups_csv, metrics_csv, metrics_latex
 from femb_cli.evaluation.verification.comparison import Comparison
+from femb_cli.evaluation.verification.means import Means
 from femb_cli.evaluation.verification.result import Verification
 from femb_cli.files import new_folder
+
+T = TypeVar("T")
 
 _LONGEST_LABEL = 46
 
@@ -29,6 +33,7 @@ def write_report(
     results: Sequence[Verification],
     contents: Sequence[ReportContents] = (),
     comparisons: Sequence[Comparison] = (),
+    means: Means | None = None,
     *,
     command: str | None = None,
     overwrite: bool = False,
@@ -36,14 +41,16 @@ def write_report(
     """Write `report.html`, `results.json`, the figures and the tables to a directory.
 
     The figures, each as PNG, SVG and PDF, are `roc`, `det` and `scores`; `edc` and `magnitudes` if there are qualities;
-    and `hardest_1` and `quality_1` with the images of the first result, and so on. The tables are `table.csv`,
-    `table.tex` and, with groups, `groups.csv`. `methods.txt` states how the numbers were measured.
+    and `hardest_1` and `quality_1` with the images of the first result, and so on. Where there are too many results for
+    one plot, each benchmark has figures of its own, such as `roc_lfw`. The tables are `table.csv`, `table.tex` and,
+    with groups, `groups.csv`. `methods.txt` states how the numbers were measured.
 
     Args:
         report: the directory to create; it is written elsewhere and renamed when it is complete.
         results: the verifications, at least one, in the order of the table.
         contents: what to show of each result beyond its metrics; empty by default.
         comparisons: the comparisons of models, of `compare_models`.
+        means: the means of each model over the benchmarks; None shows none.
         command: the command line that made the results, to show on the page.
         overwrite: replace a directory that exists.
 
@@ -55,18 +62,21 @@ def write_report(
     shown = contents or [ReportContents()] * len(results)
     with new_folder(report, overwrite=overwrite) as folder:
         with plot_style():
-            _save_figures(folder, names, results, shown)
+            for part in parts_of(results):
+                _save_figures(folder, part.suffix, *(_at(part, each) for each in (names, results, shown)))
+            _save_pictures(folder, shown)
         document = {
             "femb_version": __version__,
             "date": written.isoformat(timespec="seconds"),
             "command": command,
             "results": _documents(results, contents),
             "comparisons": [comparison.to_json(results) for comparison in comparisons],
+            **({} if means is None else {"means": means.to_json()}),
         }
         texts = {
             "results.json": json.dumps(document, indent=2, allow_nan=False) + "\n",
             "table.csv": metrics_csv(names, results, shown),
-            "table.tex": metrics_latex(names, results, shown),
+            "table.tex": metrics_latex(names, results, shown, means),
             "groups.csv": groups_csv(names, results, shown),
             "methods.txt": methods_text(names, results, shown, comparisons, versions()),
         }
@@ -75,6 +85,7 @@ def write_report(
             results,
             shown,
             comparisons,
+            means,
             written=written,
             command=command,
             folder=folder,
@@ -91,9 +102,19 @@ def _documents(results: Sequence[Verification], contents: Sequence[ReportContent
     return [{**result.to_json(), **known} for result, known in zip(results, more, strict=True)]
 
 
+def _at(part: Part, of_results: Sequence[T]) -> list[T]:
+    """What a part has of something that each result has."""
+    return [of_results[place] for place in part.places]
+
+
 def _save_figures(
-    folder: Path, names: Sequence[str], results: Sequence[Verification], contents: Sequence[ReportContents]
+    folder: Path,
+    suffix: str,
+    names: Sequence[str],
+    results: Sequence[Verification],
+    contents: Sequence[ReportContents],
 ) -> None:
+    """Write the figures of one part; the suffix ends the names of their files."""
     labels = _labels(names, results)
     are_cosines = all(result.embedded is not None for result in results)
     save_plots(
@@ -105,12 +126,17 @@ def _save_figures(
             for label, result, more in zip(labels, results, contents, strict=True)
         ],
         score="Cosine" if are_cosines else "Score",
+        suffix=suffix,
     )
     known = list(zip(labels, contents, strict=True))
     if curves := [(label, more.discard) for label, more in known if more.discard is not None]:
-        save_figure(folder, "edc", draw_discard(curves, fmr=FMR, area_limit=AREA_LIMIT))
+        save_figure(folder, f"edc{suffix}", draw_discard(curves, fmr=FMR, area_limit=AREA_LIMIT))
     if magnitudes := [(label, more.magnitudes_I) for label, more in known if more.magnitudes_I is not None]:
-        save_figure(folder, "magnitudes", draw_magnitudes(magnitudes))
+        save_figure(folder, f"magnitudes{suffix}", draw_magnitudes(magnitudes))
+
+
+def _save_pictures(folder: Path, contents: Sequence[ReportContents]) -> None:
+    """Write the sheets of images of each result, which its place among all results numbers."""
     for number, more in enumerate(contents, 1):
         if more.hardest:
             save_figure(folder, f"hardest_{number}", draw_pair_sheet(more.hardest))

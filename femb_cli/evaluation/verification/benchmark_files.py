@@ -64,13 +64,13 @@ def find_set_file(benchmark: Benchmark, data_dir: Path | None) -> Path | None:
     """Find the `.bin` verification set of a benchmark in the folders that `locate` searches.
 
     Returns:
-        The file; None if the benchmark has none, or if its archive is there and takes precedence.
+        The file; None if the benchmark has none, or if its archive and its pair list are there and take precedence.
 
     Raises:
         FembError: the file is missing, and the benchmark has no archive.
     """
     folders = _folders(benchmark, data_dir)
-    if benchmark.set_file is None or (benchmark.archive and _archive_or_folder(folders, benchmark.archive)):
+    if benchmark.set_file is None or _has_images_and_pairs(benchmark, folders):
         return None
     found = next((folder / benchmark.set_file for folder in folders if (folder / benchmark.set_file).is_file()), None)
     if found is None and benchmark.archive is None:
@@ -84,11 +84,9 @@ def find_set_file(benchmark: Benchmark, data_dir: Path | None) -> Path | None:
 def is_here(benchmark: Benchmark, data_dir: Path | None) -> bool:
     """Whether the files of a benchmark are in the folders that `locate` searches, so that nothing is downloaded."""
     folders = _folders(benchmark, data_dir)
-    files = [file for file in (benchmark.archive, benchmark.pairs) if file]
-    if benchmark.archive is not None and all(_archive_or_folder(folders, file) for file in files):
-        return True
     set_file = benchmark.set_file
-    return set_file is not None and any((folder / set_file).is_file() for folder in folders)
+    has_set = set_file is not None and any((folder / set_file).is_file() for folder in folders)
+    return has_set or _has_images_and_pairs(benchmark, folders)
 
 
 def _download_folder(benchmark: Benchmark, data_dir: Path | None) -> Path:
@@ -118,6 +116,12 @@ def _archive_or_folder(folders: list[Path], file: str) -> Path | None:
     """The file, or the folder of an unpacked archive."""
     candidates = [folder / name for folder in folders for name in (file, file.removesuffix(".zip"))]
     return next((path for path in candidates if path.exists()), None)
+
+
+def _has_images_and_pairs(benchmark: Benchmark, folders: list[Path]) -> bool:
+    """Whether a benchmark has an archive, and both that and the pair list are in these folders."""
+    files = (benchmark.archive, benchmark.pairs)
+    return benchmark.archive is not None and all(_archive_or_folder(folders, file) for file in files if file)
 
 
 def _check_published(benchmark: Benchmark, found: dict[str, Path], say: Say) -> None:

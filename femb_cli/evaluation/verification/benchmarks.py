@@ -98,6 +98,8 @@ BENCHMARKS = {
     )
 }
 DEFAULT_BENCHMARK = "xqlfw"
+SUITE = ("lfw", "cfp_fp", "agedb_30", "calfw", "cplfw", "xqlfw")
+"""The benchmarks of `femb verify --suite`, in the order of its table."""
 
 
 def find_benchmark(name: str) -> Benchmark:

@@ -54,6 +54,7 @@ class ScoredPairs:
         listed: all pairs of the list, if some of them have no score, because an image is missing; else None.
         listed_N: the place of each scored pair among those of the list, int64; None if all have a score.
         are_distances: whether the scores are distances with the opposite sign, so that thresholds are shown without it.
+        fingerprint: the network's embedding of a fixed image, as text; empty if it is not known.
     """
 
     benchmark: str
@@ -73,6 +74,7 @@ class ScoredPairs:
     listed: PairList | None = None
     listed_N: NDArray[np.int64] | None = None
     are_distances: bool = False
+    fingerprint: str = ""
 
     @property
     def genuine_N(self) -> NDArray[np.bool_]:

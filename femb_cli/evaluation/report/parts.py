@@ -1,0 +1,41 @@
+"""The parts of a report: everything together, or each benchmark by itself where there are too many curves for one plot."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from femb_cli.evaluation.report.style import COLOURS
+from femb_cli.evaluation.verification.result import Verification
+
+MOST_CURVES = len(COLOURS)
+"""With more curves in one plot, two have the same colour."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The results that share figures.
+
+    Attributes:
+        title: display name of the benchmark; empty if the part has all results.
+        suffix: what the names of its figures end in; empty if the part has all results.
+        places: places of its results among all.
+    """
+
+    title: str
+    suffix: str
+    places: tuple[int, ...]
+
+
+def parts_of(results: Sequence[Verification]) -> list[Part]:
+    """Return one part, or a part for each benchmark if there are several, and more results than colours of curves."""
+    titles = list(dict.fromkeys(result.title for result in results))
+    if len(titles) == 1 or len(results) <= MOST_CURVES:
+        return [Part("", "", tuple(range(len(results))))]
+    parts: list[Part] = []
+    for title in titles:
+        places = tuple(place for place, result in enumerate(results) if result.title == title)
+        suffix = "_" + re.sub(r"[^\w.-]+", "_", results[places[0]].benchmark)
+        if any(part.suffix == suffix for part in parts):
+            suffix += f"_{len(parts) + 1}"
+        parts.append(Part(title, suffix, places))
+    return parts
