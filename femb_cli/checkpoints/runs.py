@@ -13,6 +13,7 @@
         step-001000/
           model.safetensors       the backbone, with its card in the header
           classifier.safetensors  the class weights
+          people.safetensors      digests of the names of the people that it was trained on, if they have names
           config.yaml             the run's configuration
           state/                  optimizer, step and running means, to continue the training; with `ema`, the
                                   network that is trained, of which model.safetensors is the average
@@ -52,6 +53,7 @@ BEST = "best"
 
 MODEL = "model.safetensors"
 CLASSIFIER = "classifier.safetensors"
+PEOPLE = "people.safetensors"
 STATE = "state"
 OPTIMIZER = "optimizer.pt"
 TRAINED = "backbone.safetensors"

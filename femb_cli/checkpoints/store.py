@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -16,6 +18,7 @@ from femb_cli.backbones import Backbone, build_empty_backbone
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.checksums import find_damage, write_checksums
 from femb_cli.checkpoints.fingerprint import check_fingerprint, fingerprint
+from femb_cli.checkpoints.people import read_people, write_people
 from femb_cli.checkpoints.runs import (
     CHECKPOINTS,
     CLASSIFIER,
@@ -61,6 +64,10 @@ class Checkpoint:
         if self.card.fingerprint:
             check_fingerprint(backbone, self.card.preprocessing, self.card.fingerprint, where)
         return backbone
+
+    def people(self) -> NDArray[np.int64]:
+        """Return the digests of the names of the people that the network was trained on; raises as `read_people`."""
+        return read_people(self.path)
 
     def refuse_damage(self, name: str) -> None:
         """Compare one file of the directory with its checksum, if the checkpoint has checksums.
@@ -109,6 +116,7 @@ def save_checkpoint(
     card: ModelCard,
     *,
     classifier: dict[str, Tensor] | None = None,
+    people_U: NDArray[np.int64] | None = None,
     config: str | None = None,
     write_state: Callable[[Path], None] | None = None,
     overwrite: bool = False,
@@ -120,6 +128,8 @@ def save_checkpoint(
         backbone: the network that the card describes; its tensors are stored as they are.
         card: the network's model card.
         classifier: the classifier's tensors; None if training will not continue from here.
+        people_U: digests of the names of the people that it was trained on, int64 (U,); None or empty if that is not
+            known.
         config: the run's configuration as YAML.
         write_state: called with the directory for the optimizer's state.
         overwrite: replace an existing directory.
@@ -138,6 +148,8 @@ def save_checkpoint(
         save_tensors(tensors, aside / MODEL, metadata=card.to_metadata())
         if classifier is not None:
             save_tensors(to_storable(classifier), aside / CLASSIFIER)
+        if people_U is not None and len(people_U):
+            write_people(aside, people_U)
         if config is not None:
             (aside / CONFIG).write_text(config, encoding="utf-8")
         if write_state is not None:

@@ -6,15 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from femb_cli.checkpoints.runs import newest_finished_run
+from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.open import PairSet, open_benchmark, open_pair_lists
+from femb_cli.evaluation.verification.overlap import find_overlap, overlap_warning
 from femb_cli.evaluation.verification.pair_formats.columns import NO_CHOICE, ColumnChoice
 from femb_cli.evaluation.verification.result import ScoredPairs, Verification, with_metrics
 from femb_cli.inference.align import Alignment, align_source, survey_source
 from femb_cli.inference.embed import unreadable_hint
-from femb_cli.inference.embedder import Embedder, load_embedder
+from femb_cli.inference.embedder import Embedder, is_onnx, load_embedder
 from femb_cli.inference.image_warnings import image_warnings
 from femb_cli.inference.verify import Flip, score
 from femb_cli.progress import Progress, Say, silent
@@ -71,10 +74,13 @@ class VerifyJob:
         models = self.models or (newest_finished_run(self.runs),)
         for path, label in zip(models, self.labels or [""] * len(models), strict=True):
             embedder = load_embedder(path, self.device, exact=self.exact)
+            people_U = _people_of(path)
             for pair_set in pair_sets:
                 with unreadable_hint("repair the image, or remove its pairs from the list"):
                     scored = self._score_one(embedder, pair_set, show_progress, say)
-                results.append(replace(scored, model=label or scored.model))
+                name = label or scored.model
+                warnings = _people_warnings(people_U, name, pair_set)
+                results.append(replace(scored, model=name, warnings=(*scored.warnings, *warnings)))
         return results
 
     def _score_one(self, embedder: Embedder, pair_set: PairSet, show_progress: ShowProgress, say: Say) -> ScoredPairs:
@@ -117,6 +123,19 @@ class VerifyJob:
         if aligned.without_face:
             say(f"warning: {pair_set.name}: no face in {len(aligned.without_face):,} of {aligned.num_photos:,} photos")
         return replace(pair_set, images=aligned.source) if aligned.num_photos else pair_set
+
+
+def _people_of(model: Path) -> NDArray[np.int64]:
+    """The digests of the names of the people that a model was trained on, int64 (U,); none if it does not say."""
+    return np.empty(0, np.int64) if is_onnx(model) else open_checkpoint(model).people()
+
+
+def _people_warnings(people_U: NDArray[np.int64], model: str, pair_set: PairSet) -> list[str]:
+    """Return a sentence if a model was trained on people of the benchmark, by their names."""
+    overlap = find_overlap(people_U, pair_set.pairs)
+    if not overlap.people:
+        return []
+    return [overlap_warning(overlap, pair_set.name, f"are among those that {model} was trained on")]
 
 
 def cache_embeddings(job: VerifyJob) -> None:

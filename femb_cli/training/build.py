@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DDPCommunicationHookType, DistributedDataParallelKwargs
+from numpy.typing import NDArray
 from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
 
 from femb_cli.backbones import build_configured_backbone
@@ -18,6 +20,8 @@ from femb_cli.data.dataset_info import has_dataset_info, read_dataset_info
 from femb_cli.data.images.decode import ALIGNED_SIZE
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.data.loading.loader import ShuffledBatches, TrainingBatch, TrainingImages, training_batches
+from femb_cli.data.source import ImageSource
+from femb_cli.evaluation.verification.overlap import name_digests
 from femb_cli.files import file_sha256
 from femb_cli.headers import build_configured_header
 from femb_cli.runtime.devices import pick_device
@@ -104,10 +108,26 @@ def build_state(job: TrainJob, accelerator: Accelerator) -> tuple[TrainingState,
         FusedSGD(classifier, optimizer)
     means = Means(accelerator.device)
     averaged = average_of(backbone, config.ema) if config.ema else None
-    state = TrainingState(backbone, classifier, optimizer, accelerator.scaler, means=means, averaged=averaged)
+    people_U = trained_people(config, job.source, init or resumed)
+    state = TrainingState(
+        backbone, classifier, optimizer, accelerator.scaler, means=means, averaged=averaged, people_U=people_U
+    )
     if resumed:
         state.load(resumed)
     return state, build_card(config, job.plan.num_identities, init=init, resumed=resumed)
+
+
+def trained_people(config: TrainConfig, source: ImageSource, origin: Checkpoint | None) -> NDArray[np.int64]:
+    """Return the digests of the names of the people that a network is trained on, int64 (U,).
+
+    Args:
+        config: the run's configuration; drawn faces are nobody's.
+        source: the training set.
+        origin: the checkpoint that the weights come from, whose people count, too.
+    """
+    known = None if isinstance(config.data, SyntheticConfig) else source.identities
+    own_U = name_digests(() if known is None else known.names)
+    return own_U if origin is None else np.union1d(own_U, origin.people())
 
 
 def build_classifier(config: TrainConfig, plan: Plan) -> MarginClassifier:

@@ -23,7 +23,7 @@ from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.data.survey import warn_of_photos
 from femb_cli.errors import FembError, UsageError
 from femb_cli.evaluation.verification.open import PairSet, open_benchmark
-from femb_cli.evaluation.verification.overlap import find_overlap
+from femb_cli.evaluation.verification.overlap import find_overlap, name_digests, overlap_warning
 from femb_cli.evaluation.verification.pair_file import pairs_text
 from femb_cli.files import write_text
 from femb_cli.progress import Progress, Say, silent
@@ -266,12 +266,9 @@ def _warn_of_colours(source: ImageSource, say: Say) -> None:
 def _warn_of_overlap(training: ImageSource, benchmark: PairSet, say: Say) -> None:
     """Warn if people of a benchmark are trained on."""
     assert training.identities is not None, "a training set has identities"
-    overlap = find_overlap(training.identities.names, benchmark.pairs)
+    overlap = find_overlap(name_digests(training.identities.names), benchmark.pairs)
     if overlap.people:
-        say(
-            f"warning: {len(overlap.people):,} of {overlap.num_people:,} people of {benchmark.name} are in the training"
-            f" set, by their names, for example {overlap.people[0]}: its figures will be too good"
-        )
+        say(f"warning: {overlap_warning(overlap, benchmark.name, 'are in the training set')}")
 
 
 # ---- The processes

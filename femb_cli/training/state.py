@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -53,6 +55,7 @@ class TrainingState:
         step: steps done since the run began.
         means: running means of the metrics since the last line of the log.
         averaged: moving average of the backbone's weights; None if the run has none.
+        people_U: digests of the names of the people that the network has been trained on, int64 (U,).
     """
 
     backbone: Backbone
@@ -62,6 +65,7 @@ class TrainingState:
     step: int = 0
     means: Means = field(default_factory=Means)
     averaged: AveragedModel | None = None
+    people_U: NDArray[np.int64] | None = None
 
     @property
     def network(self) -> Backbone:
@@ -90,6 +94,7 @@ class TrainingState:
                 self.network,
                 card,
                 classifier=classifier_tensors,
+                people_U=self.people_U,
                 config=dump_config(config),
                 write_state=lambda state: self._write(state, optimizer_state, progress),
                 overwrite=True,

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
 from femb_cli.errors import FembError
+from femb_cli.evaluation.verification.overlap import name_digests
 from femb_cli.inference.align import Alignment
 from femb_cli.inference.embedder import Embedder
 from femb_cli.inference.verify_job import VerifyJob, cache_embeddings
@@ -81,3 +83,21 @@ def test_labels_are_the_names_of_the_models(job):
     named = replace(job, labels=("small", ""))
     results = named.run(named.open_pair_sets(silent), lambda label: nullcontext())
     assert [result.model for result in results] == ["small", str(job.models[1])]
+
+
+def test_a_model_that_was_trained_on_people_of_the_list_gets_a_warning(job, trained, tmp_path):
+    model = tmp_path / "model"
+    newest = open_checkpoint(trained)
+    save_checkpoint(model, newest.load_backbone(), newest.card, people_U=name_digests(["Ann Lee", "Bob"]))
+    names = sorted(path.name for path in job.images.iterdir())
+    lines = [f"{names[0]},{names[1]},Ann_Lee,Ann_Lee", f"{names[0]},{names[2]},Ann_Lee,Eve"]
+    job.pairs[0].write_text("\n".join(["ref,probe,ref_subject,probe_subject", *lines]) + "\n")
+    trained_on, unknown = replace(job, models=(model, trained), labels=("m", "")).score(
+        job.open_pair_sets(silent), lambda label: nullcontext()
+    )
+    sentence = (
+        "1 of 2 people of pairs.csv are among those that m was trained on, by their names, for example Ann_Lee: its"
+        " figures will be too good"
+    )
+    assert sentence in trained_on.warnings
+    assert not any("trained on" in warning for warning in unknown.warnings)

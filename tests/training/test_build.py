@@ -15,7 +15,15 @@ from femb_cli.checkpoints.store import Checkpoint, open_checkpoint, save_checkpo
 from femb_cli.config.schema import ClassifierConfig, DatasetConfig, InitConfig, MagFaceConfig, TrainConfig
 from femb_cli.data.dataset_info import DatasetInfo, write_dataset_info
 from femb_cli.data.images.preprocess import Preprocessing
-from femb_cli.training.build import build_accelerator, build_card, build_classifier, build_state, open_batches
+from femb_cli.evaluation.verification.overlap import name_digests
+from femb_cli.training.build import (
+    build_accelerator,
+    build_card,
+    build_classifier,
+    build_state,
+    open_batches,
+    trained_people,
+)
 from femb_cli.training.loop import train
 from femb_cli.training.planning.plan import make_plan
 
@@ -120,3 +128,22 @@ def test_batches_start_at_the_first_step_that_is_left(people, tmp_path):
     for late, batch in zip(rest, whole[3:], strict=True):
         assert np.array_equal(late.rows_B, batch.rows_B)
         assert torch.equal(late.images_BHW3, batch.images_BHW3)
+
+
+def test_a_checkpoint_says_who_the_network_was_trained_on_and_who_its_start_was(people, tmp_path):
+    init = tmp_path / "start"
+    save_checkpoint(
+        init, build_configured_backbone(NETWORK), ModelCard(NETWORK, PIXELS), people_U=name_digests(["Somebody else"])
+    )
+    photos = DatasetConfig(path=str(people))
+    job = make_job(tmp_path / "run", people, data=photos, init=InitConfig(checkpoint=str(init)), steps=1)
+    train(job, [])
+    names = ["Somebody else", *(f"person{number}" for number in range(6))]
+    assert open_checkpoint(tmp_path / "run").people().tolist() == name_digests(names).tolist()
+    resumed = built(make_job(tmp_path / "run", people, data=photos, init=job.config.init, resumed=True))[0]
+    assert resumed.people_U.tolist() == name_digests(names).tolist()
+
+
+def test_drawn_faces_are_nobody(people, tmp_path):
+    source = make_job(tmp_path / "run", people).source
+    assert len(trained_people(TrainConfig(), source, None)) == 0

@@ -2,11 +2,20 @@
 
 A network that was trained on a person knows that person's face, so that a benchmark of such people gives figures that
 are too good. Images are not compared.
+
+Names are compared by digests, so that a checkpoint can say who it was trained on without a list of their names; who
+has a list of names can still look each of them up.
+
+Shape suffix: U different people.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
 
 from femb_cli.evaluation.verification.pairs import PairList
 
@@ -26,20 +35,44 @@ class Overlap:
     num_people: int
 
 
-def find_overlap(trained: Iterable[str], pairs: PairList) -> Overlap:
-    """Compare the names of people; case, spaces and underscores make no difference, and mere numbers are no names.
+def name_digests(names: Iterable[str]) -> NDArray[np.int64]:
+    """Return a digest of 64 bits of each name, ascending, each once, int64 (U,); mere numbers are no names.
+
+    Case, spaces and underscores make no difference.
+    """
+    digests = {_digest(name) for name in names if _LETTER.search(name)}
+    return np.array(sorted(digests), np.int64)
+
+
+def find_overlap(trained_U: NDArray[np.int64], pairs: PairList) -> Overlap:
+    """Compare the names of people, by their digests.
 
     Args:
-        trained: the names of the people of a training set.
+        trained_U: the digests of the people of a training set, of `name_digests`.
         pairs: the benchmark's pairs. If neither they nor the paths of their images say who is shown, there is nobody to
             compare.
     """
-    subjects = pairs.subjects()
+    subjects = pairs.subjects() if len(trained_U) else None
     people = set() if subjects is None else {*subjects[0], *subjects[1]}
-    by_name = {_normalise(person): person for person in people if _LETTER.search(person)}
-    found = by_name.keys() & map(_normalise, trained) if by_name else set()
-    return Overlap(sorted(by_name[name] for name in found), len(people))
+    named = [person for person in people if _LETTER.search(person)]
+    known = set(trained_U.tolist()) if named else set()
+    return Overlap(sorted(person for person in named if _digest(person) in known), len(people))
 
 
-def _normalise(name: str) -> str:
-    return re.sub(r"[\s_]+", " ", name.casefold()).strip()
+def overlap_warning(overlap: Overlap, benchmark: str, who: str) -> str:
+    """Return the sentence about people of a benchmark who were trained on.
+
+    Args:
+        overlap: these people, at least one.
+        benchmark: name of the benchmark.
+        who: what is known of them, such as `are in the training set`.
+    """
+    return (
+        f"{len(overlap.people):,} of {overlap.num_people:,} people of {benchmark} {who}, by their names, for example"
+        f" {overlap.people[0]}: its figures will be too good"
+    )
+
+
+def _digest(name: str) -> int:
+    plain = re.sub(r"[\s_]+", " ", name.casefold()).strip()
+    return int.from_bytes(xxhash.xxh3_64_digest(plain.encode("utf-8", "surrogatepass")), "big", signed=True)
