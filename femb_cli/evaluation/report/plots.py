@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from femb_cli.evaluation.metrics.bands import ErrorBand
-from femb_cli.evaluation.metrics.roc import RocCurve, roc_points
+from femb_cli.evaluation.metrics.roc import RocCurve, roc_points, tar_at_far
 from femb_cli.evaluation.report.style import COLOURS, INK, LEGEND_LINE, WIDTH, label_below, line_style, save_figure
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ MOST_BANDS = 4
 """With more curves, their bands would hide each other."""
 _DET_RATES = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99, 0.999)
 _BINS = 80
+_FEWEST = 3
+"""False accepts that a rate needs to be measured at all: with fewer, single pairs decide."""
+_OF_INTEREST = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,18 +88,29 @@ def normal_deviates(rates_T: ArrayLike) -> NDArray[np.float64]:
 
 
 def draw_roc(sets: Sequence[ScoredSet]) -> "Figure":
-    """Draw TAR over FAR, with a logarithmic FAR axis."""
+    """Draw TAR over FAR, with a logarithmic FAR axis.
+
+    The FAR begins at the first false accept. The TAR begins below the models of interest, which at `_FEWEST` false
+    accepts miss at most `_OF_INTEREST` times as many genuine pairs as the best one: one or two impostor pairs, or a
+    model that is much worse, would press the curves into the uppermost line. Any other curve rises into the axes, and
+    the legend says from where.
+    """
     figure, axes = square_figure(len(sets))
     lines = [roc_line(scored.curve) for scored in sets]
     for index, band in _bands(sets):
         axes.fill_between(band.fmr_T, 100 * (1.0 - band.high_T), 100 * (1.0 - band.low_T), **_band_style(index))
     for index, (far_T, tar_T) in enumerate(lines):
-        axes.plot(far_T, 100 * tar_T, drawstyle="steps-post", clip_on=False, **line_style(index))
-    worst_miss = max(1.0 - tar_T[0] for _, tar_T in lines)
-    lowest = max(0.0, 1.0 - 1.15 * max(worst_miss, 0.02))
+        axes.plot(far_T, 100 * tar_T, drawstyle="steps-post", **line_style(index))
+    tars = [_supported_tar(scored.curve) for scored in sets]
+    lowest = _lowest_tar(tars)
     axes.set(xscale="log", xlabel="False accept rate (FAR)", ylabel="True accept rate (TAR) in %")
-    axes.set(xlim=(min(0.1, *(far_T[0] / 1.3 for far_T, _ in lines)), 1.0), ylim=(100 * lowest, 100.0))
-    label_below(figure, axes, [scored.label for scored in sets])
+    above = 0.01 * (1.0 - lowest)  # a line at 100 % is drawn whole
+    axes.set(xlim=(min(0.1, *(far_T[0] / 1.3 for far_T, _ in lines)), 1.0), ylim=(100 * lowest, 100 * (1.0 + above)))
+    labels = [
+        scored.label if tar >= lowest else f"{scored.label} (from {100 * tar:.1f} %)"
+        for scored, tar in zip(sets, tars, strict=True)
+    ]
+    label_below(figure, axes, labels)
     return figure
 
 
@@ -147,6 +161,18 @@ def square_figure(num_lines: int) -> "tuple[Figure, Axes]":
 
     figure = Figure(figsize=(WIDTH, 2.5 + LEGEND_LINE * num_lines))
     return figure, figure.add_subplot()
+
+
+def _supported_tar(curve: RocCurve) -> float:
+    """TAR at the lowest FAR that the impostor pairs support, that of `_FEWEST` false accepts."""
+    return tar_at_far(curve, min(1.0, _FEWEST / len(curve.impostor_I))).tar
+
+
+def _lowest_tar(tars: Sequence[float]) -> float:
+    """The TAR at which the axis begins: below those of the models of interest."""
+    missed = [1.0 - tar for tar in tars]
+    of_interest = [miss for miss in missed if miss <= _OF_INTEREST * max(min(missed), 0.0025)]
+    return max(0.0, 1.0 - 1.15 * max(*of_interest, 0.02))
 
 
 def _bands(sets: Sequence[ScoredSet]) -> list[tuple[int, ErrorBand]]:

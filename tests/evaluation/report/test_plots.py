@@ -62,6 +62,27 @@ def test_few_or_extreme_scores_can_be_drawn(scores):
             figure.draw_without_rendering()
 
 
+def test_the_axis_of_tar_follows_the_models_of_interest_and_not_one_impostor():
+    sets = []
+    for name, mean in (("good", 0.45), ("fair", 0.4), ("poor", 0.15)):
+        impostors = np.random.default_rng(0).normal(0.0, 0.1, 1000)
+        impostors[0] = 0.99  # one person under two names
+        genuine = np.random.default_rng(1).normal(mean, 0.1, 1000).clip(-1, 0.98)
+        scores, labels = np.concatenate([genuine, impostors]), np.arange(2000) < 1000
+        sets.append(ScoredSet(name, roc_curve(scores, labels), None))
+    with plot_style():
+        figure = draw_roc(sets)
+    (axes,) = figure.axes
+    tars = [100 * tar_at_far(each.curve, 3e-3).tar for each in sets]
+    assert tars[2] < axes.get_ylim()[0] < tars[1] < tars[0]
+    assert 5e-4 < axes.get_xlim()[0] <= 1e-3
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "good",
+        "fair",
+        f"poor (from {tars[2]:.1f} %)",
+    ]
+
+
 def test_the_axis_of_discard_curves_ends_above_the_models_of_interest():
     curves = []
     for name, errors in (("good", 1), ("fair", 5), ("poor", 60)):
