@@ -16,12 +16,16 @@ def report(
         list[Path] | None,
         typer.Argument(metavar="[RUN]...", help="Runs. Default: the one that changed last.", show_default=False),
     ] = None,
+    leaderboard: Annotated[
+        Path | None,
+        typer.Option("--leaderboard", metavar="FILE", help="Show it, too. Default: that of the runs, if there is one."),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("report.html"),
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Compare training runs on one HTML page: curves, verifications and the settings in which they differ.
+    """Compare training runs on one HTML page: curves, verifications, settings; and the leaderboard of femb verify.
 
     \b
     Examples:
@@ -29,7 +33,9 @@ def report(
       femb report runs/arcface_iresnet18_synthetic_1 runs/magface_iresnet18_synthetic_1 -o compared.html
     """
     from femb_cli.checkpoints.runs import runs_folder
+    from femb_cli.cli.suite import usual_leaderboard
     from femb_cli.errors import FembError
+    from femb_cli.evaluation.leaderboard import read_leaderboard, standings
     from femb_cli.files import refuse_existing
     from femb_cli.training.report.contents import read_runs
     from femb_cli.training.report.write import write_run_report
@@ -37,10 +43,20 @@ def report(
 
     output = Output(json=json, quiet=quiet)
     refuse_existing(out, overwrite=overwrite)
+    if leaderboard is not None and not leaderboard.exists():
+        raise FembError(f"no leaderboard at {leaderboard}", hint="femb verify --suite --leaderboard FILE makes one")
+    board = leaderboard or usual_leaderboard()
+    now = standings(read_leaderboard(board))
     paths = runs or [status.run for status in list_runs(runs_folder())[:1]]
-    if not paths:
+    if not paths and not now.models:
         raise FembError(f"no runs under {runs_folder()}", hint="name one: femb report RUN")
-    reported = read_runs(paths)
-    write_run_report(out, reported, command=shlex.join(["femb", *sys.argv[1:]]), overwrite=overwrite)
+    reported = read_runs(paths) if paths else []
+    command = shlex.join(["femb", *sys.argv[1:]])
+    write_run_report(out, reported, now, command=command, overwrite=overwrite)
+    for remark in now.remarks:
+        output.warn(f"{board}: {remark}")
     document = {"report": str(out), "runs": [run.status.to_json() for run in reported]}
-    output.result(document, f"{out}: {', '.join(run.label for run in reported)}")
+    if now.models:
+        document["leaderboard"] = str(board)
+    shown = [run.label for run in reported] + ([str(board)] if now.models else [])
+    output.result(document, f"{out}: {', '.join(shown)}")

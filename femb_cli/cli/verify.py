@@ -45,7 +45,7 @@ def verify(
     ] = False,
     leaderboard: Annotated[
         Path | None,
-        typer.Option("--leaderboard", metavar="FILE", help="CSV to append to; of --suite runs/leaderboard.csv."),
+        typer.Option("--leaderboard", metavar="FILE", help="CSV to append to; --suite has runs/leaderboard.csv."),
     ] = None,
     pairs: Annotated[
         list[Path] | None,
@@ -137,7 +137,7 @@ def verify(
     data_dir: options.DataDir = None,
     flip: Annotated[
         Flip | None,
-        typer.Option("--flip", help="Add the mirror image's embedding. Default: as its authors."),
+        typer.Option("--flip", help="Add mirror images' embeddings. Default: the model's own."),
     ] = None,
     protocol: Annotated[
         Protocol | None,

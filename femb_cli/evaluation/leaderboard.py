@@ -95,6 +95,10 @@ class Standings:
     means: Means
     remarks: Sequence[str]
 
+    def of(self, model: str) -> list[Entry | None]:
+        """Return the row of a model on each benchmark; None where it has none."""
+        return [self.entries.get((model, benchmark)) for benchmark in self.benchmarks]
+
 
 def entries_of(names: Sequence[str], results: Sequence[Verification]) -> list[Entry]:
     """Return the rows of verifications, with the date of now.

@@ -4,6 +4,10 @@ import json
 import shutil
 
 import pytest
+from leaderboards import entry
+
+from femb_cli.evaluation.leaderboard import add_to_leaderboard
+from femb_cli.progress import silent
 
 
 @pytest.fixture
@@ -26,3 +30,23 @@ def test_an_existing_file_stays_and_a_missing_run_is_one_line(femb, tmp_path):
     result = femb("report", "nowhere", "-o", "other.html")
     assert (result.code, result.err.splitlines()[0]) == (1, "error: nowhere is not a run")
     assert not (tmp_path / "other.html").exists()
+
+
+def test_the_leaderboard_is_beside_the_runs(femb, run, tmp_path):
+    rows = [entry("a<b>", "lfw", accuracy=0.9912), entry("a<b>", "calfw"), entry("c", "lfw", protocol="exact")]
+    add_to_leaderboard(tmp_path / "runs" / "leaderboard.csv", rows, silent)
+    result = femb("report", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["leaderboard"] == "runs/leaderboard.csv"
+    page = (tmp_path / "report.html").read_text()
+    assert '<h2 id="leaderboard">Leaderboard</h2>' in page
+    assert "a&lt;b&gt;" in page and "99.12<small>20.00</small>" in page
+    assert "lfw: the rows differ in protocol or number of pairs" in result.err
+
+
+def test_a_leaderboard_needs_no_run(femb, tmp_path):
+    add_to_leaderboard(tmp_path / "board.csv", [entry("c", "lfw")], silent)
+    result = femb("report", "--leaderboard", "board.csv")
+    assert (result.code, result.out) == (0, "report.html: board.csv\n")
+    assert "Runs</h2>" not in (tmp_path / "report.html").read_text()
+    assert femb("report", "--leaderboard", "none.csv", "-o", "other.html").code == 1

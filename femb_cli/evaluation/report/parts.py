@@ -1,4 +1,4 @@
-"""The parts of a report: everything together, or each benchmark by itself where there are too many curves for one plot."""
+"""The parts of a report: all results together, or one benchmark each where there are too many for one plot."""
 
 import re
 from collections.abc import Sequence

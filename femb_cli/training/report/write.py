@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from femb_cli import __version__
+from femb_cli.evaluation.leaderboard import Standings
 from femb_cli.evaluation.report.inline_images import inline_svg
 from femb_cli.evaluation.report.page import page_template, versions
 from femb_cli.files import new_file
@@ -36,13 +37,19 @@ _METRICS = (
 
 
 def write_run_report(
-    file: Path, runs: Sequence[ReportedRun], *, command: str | None = None, overwrite: bool = False
+    file: Path,
+    runs: Sequence[ReportedRun],
+    leaderboard: Standings | None = None,
+    *,
+    command: str | None = None,
+    overwrite: bool = False,
 ) -> None:
-    """Write the report of one or several runs.
+    """Write the report of runs and of the leaderboard.
 
     Args:
         file: the HTML file to write.
-        runs: the runs, at least one, in the order of the columns.
+        runs: the runs, in the order of the columns; at least one, unless there is a leaderboard.
+        leaderboard: the models on the benchmarks; None or without models shows none.
         command: the command line that makes the report, to show on the page.
         overwrite: replace a file that exists.
 
@@ -50,16 +57,19 @@ def write_run_report(
         FembError: the file exists and `overwrite` is false, or it cannot be written.
     """
     with new_file(file, overwrite=overwrite) as aside:
-        aside.write_text(render_run_report(runs, datetime.now(UTC), command), encoding="utf-8")
+        aside.write_text(render_run_report(runs, datetime.now(UTC), command, leaderboard), encoding="utf-8")
 
 
-def render_run_report(runs: Sequence[ReportedRun], written: datetime, command: str | None) -> str:
+def render_run_report(
+    runs: Sequence[ReportedRun], written: datetime, command: str | None, leaderboard: Standings | None = None
+) -> str:
     """Return the HTML of the page.
 
     Args:
-        runs: the runs, at least one.
+        runs: the runs.
         written: time of the report, UTC.
         command: the command line, if it is known.
+        leaderboard: the models on the benchmarks; None or without models shows none.
     """
     training = _panels(runs, _METRICS)
     benchmarks = dict.fromkeys(benchmark for run in runs for benchmark in run.benchmarks)
@@ -73,6 +83,7 @@ def render_run_report(runs: Sequence[ReportedRun], written: datetime, command: s
         version=__version__,
         runs=runs,
         benchmarks=list(benchmarks),
+        leaderboard=leaderboard if leaderboard is not None and leaderboard.models else None,
         training=_figures(training, with_legend=len(runs) > 1),
         verification=_figures(verification, with_legend=len(runs) > 1),
         magnitudes=_magnitude_figure(runs),
