@@ -27,8 +27,8 @@ class Output:
         warnings.showwarning = lambda message, *_, **__: self.warn(str(message))
 
     def say(self, text: str) -> None:
-        """Print a note on stderr, unless `--quiet` is given; of a launcher's processes, only the main one does."""
-        if not self.quiet and is_main_process():
+        """Print a note on stderr, with `--quiet` only a warning; of a launcher's processes, only the main one does."""
+        if (not self.quiet or text.startswith("warning: ")) and is_main_process():
             typer.echo(printable(text), err=True)
 
     def warn(self, text: str) -> None:

@@ -44,6 +44,7 @@ def show_verifications(
         with_means: show the means of each model over the benchmarks.
     """
     from femb_cli.evaluation.verification.means import means_of_results
+    from femb_cli.evaluation.verification.mirror_images import flip_warnings
 
     of_each = quality_of_each(results, qualities)
     order = _side_by_side(results)
@@ -127,19 +128,6 @@ def _warn(output: Output, results: "Sequence[Verification | TemplateVerification
         output.warn(warning)
 
 
-def flip_warnings(results: "Sequence[Verification]") -> list[str]:
-    """Return a sentence for each benchmark that has figures with and without mirror images."""
-    flips: dict[str, dict[str, str]] = {}
-    for result in results:
-        flips.setdefault(result.benchmark, {}).setdefault(result.flip, result.model)
-    return [
-        f"{benchmark}: {models['sum']} adds the embeddings of mirror images and {models['none']} does not; --flip sum"
-        " or --flip none treats them alike"
-        for benchmark, models in flips.items()
-        if {"sum", "none"} <= models.keys()
-    ]
-
-
 def _show_tables(
     output: Output,
     results: "Sequence[Verification]",
@@ -163,13 +151,23 @@ def _show_tables(
         shown["means"] = means.to_json()
     output.result(shown, "\n\n".join(tables))
     if confidences:
-        output.say(f"95 % intervals: {confidences[0].method}")
+        for method in dict.fromkeys(confidence.method for confidence in confidences):
+            output.say(f"95 % intervals: {method}{_of_which(method, results, confidences)}")
 
 
 def _side_by_side(results: "Sequence[Verification]") -> list[int]:
     """Return the places of the results so that those of one benchmark are together, in the order of the models."""
     benchmarks = list(dict.fromkeys(result.benchmark for result in results))
     return sorted(range(len(results)), key=lambda place: benchmarks.index(results[place].benchmark))
+
+
+def _of_which(method: str, results: "Sequence[Verification]", confidences: "Sequence[Confidence]") -> str:
+    """Say on which benchmarks a method was used, if there are several methods."""
+    if all(confidence.method == method for confidence in confidences):
+        return ""
+    known = zip(results, confidences, strict=True)
+    names = dict.fromkeys(result.benchmark for result, confidence in known if confidence.method == method)
+    return f" ({', '.join(names)})"
 
 
 def _say_protocols(output: Output, results: "Sequence[Verification]") -> None:

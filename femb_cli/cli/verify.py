@@ -137,7 +137,7 @@ def verify(
     data_dir: options.DataDir = None,
     flip: Annotated[
         Flip | None,
-        typer.Option("--flip", help="Add mirror images' embeddings. Default: the model's own."),
+        typer.Option("--flip", help="Add mirror images' embeddings. Default: the model's."),
     ] = None,
     protocol: Annotated[
         Protocol | None,

@@ -76,19 +76,28 @@ class VerifyJob:
             embedder = load_embedder(path, self.device, exact=self.exact)
             people_U = _people_of(path)
             for pair_set in pair_sets:
+                name = label or embedder.name
                 with unreadable_hint("repair the image, or remove its pairs from the list"):
-                    scored = self._score_one(embedder, pair_set, show_progress, say)
-                name = label or scored.model
+                    scored = self._score_one(embedder, name, pair_set, show_progress, say)
                 warnings = _people_warnings(people_U, name, pair_set)
                 results.append(replace(scored, model=name, warnings=(*scored.warnings, *warnings)))
         return results
 
-    def _score_one(self, embedder: Embedder, pair_set: PairSet, show_progress: ShowProgress, say: Say) -> ScoredPairs:
-        """Score one pair set with one model."""
+    def _score_one(
+        self, embedder: Embedder, name: str, pair_set: PairSet, show_progress: ShowProgress, say: Say
+    ) -> ScoredPairs:
+        """Score one pair set with one model, which has a name in warnings if there are several."""
+        said: list[str] = []
+        where = f"{pair_set.name}, {name}" if len(self.models) > 1 else pair_set.name
+
+        def warn(text: str) -> None:
+            said.append(f"{where}: {text}")
+            say(f"warning: {said[-1]}")
+
         with show_progress(f"finding faces of {pair_set.name}") as progress:
-            aligned = self._align(pair_set, embedder, say, progress)
+            aligned = self._align(pair_set, embedder, say, warn, progress)
         with show_progress(f"{pair_set.name} with {embedder.name}") as progress:
-            return score(
+            scored = score(
                 embedder,
                 aligned,
                 flip=self.flip,
@@ -97,8 +106,9 @@ class VerifyJob:
                 allow_missing=self.allow_missing,
                 progress=progress,
             )
+        return replace(scored, said=tuple(said))
 
-    def _align(self, pair_set: PairSet, embedder: Embedder, say: Say, progress: Progress | None) -> PairSet:
+    def _align(self, pair_set: PairSet, embedder: Embedder, say: Say, warn: Say, progress: Progress | None) -> PairSet:
         """Return a pair set with the aligned faces of its images, if some of them are photos.
 
         Raises:
@@ -112,7 +122,7 @@ class VerifyJob:
         if survey.note:
             say(f"{pair_set.name}: {survey.note}")
         for warning in image_warnings(embedder.card, survey, [pair_set.images.path]):
-            say(f"warning: {pair_set.name}: {warning}")
+            warn(warning)
         aligned = align_source(survey, progress=progress)
         if aligned.without_face and not self.allow_missing:
             raise FembError(
@@ -121,7 +131,7 @@ class VerifyJob:
                 hint="--on-missing nan leaves their pairs out; or align the faces by hand, as images of 112 x 112",
             )
         if aligned.without_face:
-            say(f"warning: {pair_set.name}: no face in {len(aligned.without_face):,} of {aligned.num_photos:,} photos")
+            warn(f"no face in {len(aligned.without_face):,} of {aligned.num_photos:,} photos")
         return replace(pair_set, images=aligned.source) if aligned.num_photos else pair_set
 
 

@@ -49,13 +49,15 @@ def test_quiet_silences_notes_but_not_warnings(capsys):
     for quiet in (False, True):
         output = Output(quiet=quiet)
         output.say("a note")
+        output.say("warning: of the images")
         output.next("femb train")
         output.warn("careful")
         warnings.warn_explicit("from a library", UserWarning, "library.py", 1 + quiet)
         said = capsys.readouterr()
         assert said.out == ""
-        notes = [] if quiet else ["a note", "", "next:", "  femb train"]
-        assert said.err.splitlines() == [*notes, "warning: careful", "warning: from a library"]
+        notes = [line for line in said.err.splitlines() if not line.startswith("warning: ")]
+        assert notes == ([] if quiet else ["a note", "", "next:", "  femb train"])
+        assert said.err.count("warning: ") == 3
 
 
 def test_pillows_own_warnings_are_not_shown(capsys):

@@ -2,12 +2,9 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from stored_embeddings import GENUINE, IMPOSTOR, NAMES, ROWS, describe, save_npy, store
-
-from femb_cli.cli.verification_output import flip_warnings
 
 HEADER = "benchmark model accuracy FNMR@1e-3 EER AUC"
 
@@ -145,12 +142,3 @@ def test_qualities_are_one_or_one_a_model(femb):
     result = femb(*store(), "--quality", "a.csv", "--quality", "b.csv")
     assert result.code == 2
     assert "2 files of --quality for 1 models" in result.err
-
-
-def test_figures_with_and_without_mirror_images_get_a_warning():
-    results = [
-        SimpleNamespace(benchmark="lfw", model=model, flip=flip) for model, flip in (("a", "sum"), ("b", "none"))
-    ]
-    (warning,) = flip_warnings(results)
-    assert warning.startswith("lfw: a adds the embeddings of mirror images and b does not")
-    assert flip_warnings(results[:1]) == []

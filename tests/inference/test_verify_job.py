@@ -101,3 +101,14 @@ def test_a_model_that_was_trained_on_people_of_the_list_gets_a_warning(job, trai
     )
     assert sentence in trained_on.warnings
     assert not any("trained on" in warning for warning in unknown.warnings)
+
+
+def test_what_was_said_of_the_images_is_in_the_result_with_the_model(job, trained, tmp_path):
+    photos = shutil.copytree(trained / "samples", tmp_path / "photos")
+    lines: list[str] = []
+    other = replace(job, images=photos, labels=("one", "two"))
+    results = other.score(other.open_pair_sets(silent), lambda label: nullcontext(), lines.append)
+    for result, name in zip(results, ("one", "two"), strict=True):
+        (sentence,) = result.said
+        assert sentence.startswith(f"pairs.csv, {name}: this network was trained on drawn faces")
+        assert f"warning: {sentence}" in lines

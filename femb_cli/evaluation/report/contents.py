@@ -47,7 +47,7 @@ class ReportContents:
         highest: the images of highest quality, the highest first.
         hardest: genuine and impostor pairs with their images, the hardest of each kind first.
         card: name and value of each setting in the model's checkpoint.
-        warnings: problems of the pairs, one sentence each.
+        warnings: problems of the images and of the pairs, one sentence each.
     """
 
     confidence: Confidence = field(default_factory=lambda: Confidence({}, ""))
@@ -142,7 +142,7 @@ def report_contents(
         highest=highest,
         hardest=[] if images is None else picture_pairs(result, images, hardest),
         card=result.card,
-        warnings=result.warnings,
+        warnings=(*result.said, *result.warnings),
     )
 
 

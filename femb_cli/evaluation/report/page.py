@@ -27,6 +27,7 @@ from femb_cli.evaluation.report.plots import MOST_BANDS
 from femb_cli.evaluation.report.quality_images import PicturedImage
 from femb_cli.evaluation.verification.comparison import Comparison
 from femb_cli.evaluation.verification.means import Means
+from femb_cli.evaluation.verification.mirror_images import flip_warnings
 from femb_cli.evaluation.verification.result import Verification
 
 
@@ -253,6 +254,7 @@ def _warnings(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """The warnings of all results as title and text, without repetition."""
     warnings = [("Too few impostor pairs.", text) for row in rows if (text := _too_few_impostors(row.result))]
     warnings += [("Note.", without_home(text)) for row in rows for text in row.more.warnings]
+    warnings += [("Note.", without_home(text)) for text in flip_warnings([row.result for row in rows])]
     return list(dict.fromkeys(warnings))
 
 

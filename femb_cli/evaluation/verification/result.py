@@ -48,6 +48,7 @@ class ScoredPairs:
         images: the source of the images; None if only their embeddings are known.
         card: the settings of the model's checkpoint.
         warnings: problems of the pairs or of the embeddings, one sentence each.
+        said: problems of the images that were said before they were embedded, one sentence each.
         mean_cosine: mean cosine of all pairs of different images; None if it was not computed.
         embeddings_file: the file of the embeddings or scores; None if they come from images.
         description: what this file says about its network; None if it says nothing.
@@ -68,6 +69,7 @@ class ScoredPairs:
     images: ImageSource | None = None
     card: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
     mean_cosine: float | None = None
     embeddings_file: Path | None = None
     description: Description | None = None
