@@ -9,6 +9,8 @@ from femb_cli.evaluation.verification.result import Verification
 
 MOST_CURVES = len(COLOURS)
 """With more curves in one plot, two have the same colour."""
+MOST_CURVES_OF_SEVERAL = 4
+"""The same where both models and benchmarks differ: with more, nobody finds the two curves to compare."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,10 @@ class Part:
 
 
 def parts_of(results: Sequence[Verification]) -> list[Part]:
-    """Return one part, or a part for each benchmark if there are several, and more results than colours of curves."""
+    """Return one part, or a part for each benchmark if there are several, and more results than curves in one plot."""
     titles = list(dict.fromkeys(result.title for result in results))
-    if len(titles) == 1 or len(results) <= MOST_CURVES:
+    most = MOST_CURVES if len({result.model for result in results}) == 1 else MOST_CURVES_OF_SEVERAL
+    if len(titles) == 1 or len(results) <= most:
         return [Part("", "", tuple(range(len(results))))]
     parts: list[Part] = []
     for title in titles:

@@ -2,12 +2,14 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from femb_cli.evaluation.report.contents import ReportContents
 from femb_cli.evaluation.report.latex import latex
 from femb_cli.evaluation.report.tables import metrics_latex
+from femb_cli.evaluation.verification.means import means_of_results
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,15 @@ def test_the_table_has_a_column_for_each_rate_that_the_pairs_can_measure(results
     assert lines[5].startswith(r"Toys \& dolls & plain & ") and lines[5].endswith(r" \\")
     assert lines[6].startswith(r" & a\_b & ")
     assert all(line.count(" & ") == 5 for line in (lines[3], lines[5], lines[6]))
+
+
+def test_means_stand_below_a_line(results):
+    both = [replace(result, benchmark=name) for name in ("lfw", "calfw") for result in results]
+    lines = metrics_latex(["plain", "a_b"] * 2, both, [ReportContents()] * 4, means_of_results(both)).splitlines()
+    rule, first, second = lines[-5:-2]
+    assert rule == r"\midrule"
+    assert first.startswith("Mean of 2 & plain & ") and second.startswith(r" & a\_b & ")
+    assert first.split(" & ")[2] == f"{100 * results[0].metrics.accuracy:.2f}"
 
 
 @pytest.mark.skipif(

@@ -1,5 +1,6 @@
 """The report in a real browser: what a person with a phone, a dark screen or a screen reader meets."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -7,6 +8,7 @@ from browser import look_at, needs_browser
 from reports import everything_known, overlapping_scores, scored
 
 from femb_cli.evaluation.report.write import write_report
+from femb_cli.evaluation.verification.means import means_of_results
 
 pytestmark = needs_browser
 
@@ -76,3 +78,34 @@ def test_text_stands_out_from_its_background(views):
 def test_what_can_be_tapped_is_large_enough(views):
     assert views[0]["targets"]
     assert min(views[0]["targets"]) >= 44
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", [False, True])
+def test_six_benchmarks_and_two_models_fit_two_screens_and_every_part_can_be_read(tmp_path, dark):
+    benchmarks = (
+        "LFW View 2",
+        "CFP-FP (frontal and profile)",
+        "AgeDB-30",
+        "CALFW",
+        "CPLFW",
+        "XQLFW (cross-quality LFW)",
+    )
+    results = [
+        replace(scored(tmp_path, overlapping_scores(200), f"runs/model_{number}"), title=title, benchmark=title[:5])
+        for title in benchmarks
+        for number in range(2)
+    ]
+    extras = [everything_known(result) for result in results]
+    write_report(tmp_path / "report", results, extras, means=means_of_results(results))
+    phone, desktop = look_at((tmp_path / "report" / "report.html").read_text(), tmp_path, dark=dark)
+    assert desktop["folded_height"] < 2500
+    for view in (phone, desktop):
+        assert view["content_width"] <= view["width"]
+        assert view["headings"].count(1) == 1
+        assert all(after <= before + 1 for before, after in pairwise(view["headings"]))
+        assert view["headers_without_scope"] == view["dangling_labels"] == view["unreachable_scrollers"] == 0
+        assert [text for text in view["contrasts"] if text["contrast"] < 4.5] == []
+        assert view["requests"] == []
+    assert min(phone["targets"]) >= 44
+    assert min(phone["figure_text"]) >= 9

@@ -8,12 +8,22 @@ from femb_cli.evaluation.report.parts import parts_of
 
 
 def results(*benchmarks, models=2):
-    return [SimpleNamespace(title=name.upper(), benchmark=name) for name in benchmarks for _ in range(models)]
+    return [
+        SimpleNamespace(title=name.upper(), benchmark=name, model=f"model {number}")
+        for name in benchmarks
+        for number in range(models)
+    ]
 
 
-def test_few_results_share_their_figures():
-    (part,) = parts_of(results("a", "b", "c"))
-    assert (part.title, part.suffix, part.places) == ("", "", (0, 1, 2, 3, 4, 5))
+@pytest.mark.parametrize(("benchmarks", "models"), [("ab", 2), ("abcdef", 1)])
+def test_few_results_share_their_figures(benchmarks, models):
+    (part,) = parts_of(results(*benchmarks, models=models))
+    assert (part.title, part.suffix, part.places) == ("", "", tuple(range(len(benchmarks) * models)))
+
+
+@pytest.mark.parametrize(("benchmarks", "models"), [("abc", 2), ("abcdefg", 1)])
+def test_many_results_do_not(benchmarks, models):
+    assert len(parts_of(results(*benchmarks, models=models))) == len(benchmarks)
 
 
 def test_many_results_of_several_benchmarks_have_figures_each():
