@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from femb_cli.cli.output import Output, format_table, percent
 from femb_cli.cli.qualities import discard_documents, quality_of_each
 from femb_cli.cli.scores import say_thresholds
-from femb_cli.cli.verification_tables import USUAL_RATES, detail_tables, summary_table, wide_table
+from femb_cli.cli.verification_tables import USUAL_RATES, cut, detail_tables, summary_table, wide_table
 
 if TYPE_CHECKING:
     from femb_cli.evaluation.templates.verify import TemplateVerification
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from femb_cli.evaluation.verification.means import Means
     from femb_cli.evaluation.verification.quality_file import QualityScores
     from femb_cli.evaluation.verification.result import Verification
+
+_LONGEST_TITLE, _LONGEST_GALLERY = 40, 24
 
 
 def show_verifications(
@@ -68,13 +70,13 @@ def show_verifications(
 
 
 def show_templates(output: Output, result: "TemplateVerification") -> None:
-    """Show a verification of templates: the official rates above the exact ones."""
+    """Show a verification of templates: the official rates beside the exact ones."""
     _warn(output, [result])
     metrics = result.metrics
-    columns = (f"{result.benchmark}, {metrics.mode}", *metrics.official_tpr_at_fpr)
+    columns = (cut(f"{result.benchmark}, {metrics.mode}", _LONGEST_TITLE), "TPR at the nearest FPR", "TAR at FAR")
     rows = [
-        ("TPR at the nearest FPR", *(percent(rate) for rate in metrics.official_tpr_at_fpr.values())),
-        ("TAR at FAR", *(percent(rate) for rate in metrics.tar_at_far.values())),
+        (rate, percent(metrics.official_tpr_at_fpr[rate]), percent(metrics.tar_at_far[rate]))
+        for rate in metrics.official_tpr_at_fpr
     ]
     tables = [format_table(columns, rows)]
     if result.identification:
@@ -83,24 +85,26 @@ def show_templates(output: Output, result: "TemplateVerification") -> None:
 
 
 def _identification_table(result: "TemplateVerification") -> tuple[Sequence[str], list[Sequence[str]]]:
-    """The columns and rows of the search of probes in galleries."""
-    first = result.identification[0]
-    columns = (
-        "gallery",
-        *("probes", "mated", "templates"),
-        *(f"rank {rank}" for rank in first.rank_rate),
-        *(f"TPIR@FPIR {rate}" for rate in first.tpir_at_fpir),
-    )
-    rows: list[Sequence[str]] = [
-        (
-            each.gallery,
-            *(f"{number:,}" for number in (each.num_probes, each.num_mated, each.num_gallery)),
-            *map(percent, each.rank_rate.values()),
-            *(percent(each.tpir_at_fpir[rate]) if rate in each.tpir_at_fpir else "" for rate in first.tpir_at_fpir),
-        )
-        for each in result.identification
+    """The columns and rows of the search of probes in galleries, which are the columns."""
+    searches = result.identification
+    first = searches[0]
+    counts = [
+        ("probes", [each.num_probes for each in searches]),
+        ("mated", [each.num_mated for each in searches]),
+        ("templates", [each.num_gallery for each in searches]),
     ]
-    return columns, rows
+    rows: list[Sequence[str]] = [
+        *((name, *(f"{number:,}" for number in numbers)) for name, numbers in counts),
+        *((f"rank {rank}", *(percent(each.rank_rate[rank]) for each in searches)) for rank in first.rank_rate),
+        *(
+            (
+                f"TPIR@FPIR {rate}",
+                *(percent(each.tpir_at_fpir[rate]) if rate in each.tpir_at_fpir else "" for each in searches),
+            )
+            for rate in first.tpir_at_fpir
+        ),
+    ]
+    return ("gallery", *(cut(each.gallery, _LONGEST_GALLERY) for each in searches)), rows
 
 
 def _confidences(results: "Sequence[Verification]") -> "list[Confidence]":

@@ -104,7 +104,7 @@ def _detail_table(result: "Verification", intervals: "Mapping[str, Interval]") -
     else:
         without = [(name, value, threshold) for name, value, _, threshold, _ in rows]
         table = format_table(("", "value", "threshold"), without, gap=_GAP)
-    heading = _cut(f"{result.benchmark}, {result.model}", WIDTH - 1)
+    heading = cut(f"{result.benchmark}, {result.model}", WIDTH - 1)
     return f"{heading}:\n{table}"
 
 
@@ -158,9 +158,9 @@ def _fitted(first: Sequence[str], second: Sequence[str], room: int) -> tuple[lis
     """Cut two columns of names so that both fit; the wider one first."""
     wide_first, wide_second = max(map(len, first)), max(map(len, second))
     most_first = min(wide_first, max(room - wide_second, room // 2))
-    return [_cut(name, most_first) for name in first], [_cut(name, room - most_first) for name in second]
+    return [cut(name, most_first) for name in first], [cut(name, room - most_first) for name in second]
 
 
-def _cut(name: str, most: int) -> str:
-    """A name cut at its start, because a path is best known by its end."""
+def cut(name: str, most: int) -> str:
+    """Cut a name at its start, because a path is best known by its end."""
     return name if len(name) <= most else "…" + name[1 - most :]

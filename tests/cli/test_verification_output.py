@@ -2,9 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from stored_embeddings import GENUINE, IMPOSTOR, NAMES, ROWS, describe, save_npy, store
+
+from femb_cli.cli.output import Output
+from femb_cli.cli.verification_output import show_templates
 
 HEADER = "benchmark model accuracy FNMR@1e-3 EER AUC"
 
@@ -142,3 +147,31 @@ def test_qualities_are_one_or_one_a_model(femb):
     result = femb(*store(), "--quality", "a.csv", "--quality", "b.csv")
     assert result.code == 2
     assert "2 files of --quality for 1 models" in result.err
+
+
+def test_the_tables_of_templates_fit_80_columns(capsys):
+    rates = dict.fromkeys(("1e-6", "1e-5", "1e-4", "1e-3", "1e-2", "1e-1"), 1.0)
+    galleries = [
+        SimpleNamespace(
+            gallery=name,
+            num_probes=1234567,
+            num_mated=1234567,
+            num_gallery=1234567,
+            rank_rate=dict.fromkeys(("1", "5", "10"), 1.0),
+            tpir_at_fpir=dict.fromkeys(("1e-1", "1e-2", "1e-3"), 1.0),
+        )
+        for name in ("ijbc_1N_gallery_G1.csv", "ijbc_1N_gallery_G2.csv", "mean")
+    ]
+    result = SimpleNamespace(
+        benchmark="a_folder_with_a_very_long_name_of_a_set_of_templates",
+        metrics=SimpleNamespace(mode="N1D1F1", official_tpr_at_fpr=rates, tar_at_far=rates),
+        identification=galleries,
+        warnings=(),
+        genuine_N=np.zeros(10**5, bool),
+        to_json=dict,
+    )
+    show_templates(Output(), result)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "1e-4" in [line.split()[0] for line in lines if line]
+    assert "ijbc_1N_gallery_G2.csv" in lines[8]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from femb_cli.evaluation.metrics.protocols import PROTOCOL_NAMES
 from femb_cli.evaluation.report.contents import FMR, ReportContents
 from femb_cli.evaluation.verification.comparison import Comparison
+from femb_cli.evaluation.verification.means import Means
 from femb_cli.evaluation.verification.result import Verification
 
 _PROTOCOLS = {
@@ -24,6 +25,7 @@ def methods_text(
     contents: Sequence[ReportContents],
     comparisons: Sequence[Comparison],
     versions: dict[str, str],
+    means: Means | None = None,
 ) -> str:
     """Return the paragraph, in sentences that can be pasted.
 
@@ -33,6 +35,7 @@ def methods_text(
         contents: what is known of each beyond its metrics.
         comparisons: the comparisons of models.
         versions: name and version of each program that computed the results.
+        means: the means of each model over the benchmarks; None if there are none.
     """
     programs = ", ".join(f"{name} {version}" for name, version in versions.items() if name != "System")
     sentences = [
@@ -40,6 +43,7 @@ def methods_text(
         *_mirror_images(names, results),
         *_scores(results),
         *_accuracy(results),
+        *_means(results, means),
         "FNMR at an FMR is the lowest share of genuine pairs rejected by a threshold that accepts at most"
         " floor(FMR x impostor pairs) impostor pairs; TAR at a FAR is one minus this share. The threshold is chosen on"
         " the same pairs. The EER is the mean of FMR and FNMR at the threshold where they are nearest, and the AUC is"
@@ -97,6 +101,14 @@ def _accuracy(results: Sequence[Verification]) -> list[str]:
                 f" that is best on all other folds, by {_PROTOCOLS[protocol]}."
             )
     return sentences
+
+
+def _means(results: Sequence[Verification], means: Means | None) -> list[str]:
+    """What the means are over."""
+    if means is None or not means.by_model:
+        return []
+    titles = {result.benchmark: result.title for result in results}
+    return [f"Means are unweighted, over {_listed([titles[name] for name in means.benchmarks])}."]
 
 
 def _intervals(contents: Sequence[ReportContents]) -> list[str]:

@@ -78,7 +78,7 @@ def write_report(
             "table.csv": metrics_csv(names, results, shown),
             "table.tex": metrics_latex(names, results, shown, means),
             "groups.csv": groups_csv(names, results, shown),
-            "methods.txt": methods_text(names, results, shown, comparisons, versions()),
+            "methods.txt": methods_text(names, results, shown, comparisons, versions(), means),
         }
         texts["report.html"] = render_page(
             names,

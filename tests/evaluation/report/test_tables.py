@@ -1,6 +1,7 @@
 """The tables and the paragraph for papers."""
 
 import csv
+from dataclasses import replace
 
 import pytest
 from reports import everything_known
@@ -8,6 +9,7 @@ from reports import everything_known
 from femb_cli.evaluation.report.contents import ReportContents
 from femb_cli.evaluation.report.methods import methods_text
 from femb_cli.evaluation.report.tables import groups_csv
+from femb_cli.evaluation.verification.means import means_of_results
 
 
 def read(path):
@@ -57,8 +59,12 @@ def test_the_paragraph_says_nothing_of_what_was_not_done(results):
 
 
 def test_models_are_named_where_their_mirror_images_differ(results):
-    from dataclasses import replace
-
     both = [results[0], replace(results[0], flip="none")]
     text = methods_text(["a", "b"], both, [everything_known(result) for result in both], [], {"femb": "1"})
     assert "mirror image with a. Mirror images were not used with b." in text
+
+
+def test_the_paragraph_says_what_the_means_are_over(results):
+    both = [replace(results[0], title=name, benchmark=name) for name in ("LFW", "CALFW")]
+    text = methods_text(["a", "a"], both, [ReportContents()] * 2, [], {"femb": "1"}, means_of_results(both))
+    assert "Means are unweighted, over LFW and CALFW." in text
