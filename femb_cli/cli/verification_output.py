@@ -150,7 +150,7 @@ def _show_tables(
     tables = [wide_table(results, means) if wide else summary_table(results, means)]
     if confidences or results[0].operating_rates:
         tables += detail_tables(results, intervals)
-    shown = documents[0] if len(documents) == 1 and means is None else {"results": documents}
+    shown: dict[str, Any] = documents[0] if len(documents) == 1 and means is None else {"results": documents}
     if means is not None:
         shown["means"] = means.to_json()
     output.result(shown, "\n\n".join(tables))

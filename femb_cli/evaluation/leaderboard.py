@@ -161,6 +161,12 @@ def standings(entries: Sequence[Entry]) -> Standings:
         for name in benchmarks
         if len(kinds[name]) > 1
     ]
+    flips = {name: {entry.flip for (_, of), entry in counting.items() if of == name} for name in benchmarks}
+    remarks += [
+        f"{name}: some rows add the embeddings of mirror images and others do not"
+        for name in benchmarks
+        if {"sum", "none"} <= flips[name]
+    ]
     newest = {entry.model: entry.fingerprint for entry in entries}
     outdated = [
         model for model in models if any(_is_outdated(entry, newest) for entry in entries if entry.model == model)

@@ -101,6 +101,12 @@ def test_rows_of_other_pairs_or_another_protocol_are_in_no_mean():
     assert [remark.split(":")[0] for remark in now.remarks] == ["lfw", "cplfw"]
 
 
+def test_rows_with_and_without_mirror_images_are_named():
+    now = standings([entry("a", "lfw"), entry("b", "lfw", flip="none"), entry("a", "calfw"), entry("b", "calfw")])
+    assert now.remarks == ["lfw: some rows add the embeddings of mirror images and others do not"]
+    assert now.means.benchmarks == ("lfw", "calfw")
+
+
 def test_rows_of_older_weights_do_not_count():
     now = standings([entry("a", "lfw"), entry("a", "calfw"), entry("a", "lfw", fingerprint="f1")])
     assert list(now.entries) == [("a", "lfw")]

@@ -48,7 +48,7 @@ def methods_text(
         " floor(FMR x impostor pairs) impostor pairs; TAR at a FAR is one minus this share. The threshold is chosen on"
         " the same pairs. The EER is the mean of FMR and FNMR at the threshold where they are nearest, and the AUC is"
         " the probability that a genuine pair scores higher than an impostor pair, ties counting one half.",
-        *_intervals(contents),
+        *_intervals(results, contents),
         *_comparisons(comparisons),
         *_quality_and_groups(contents),
         f"The figures were computed with {programs}.",
@@ -111,28 +111,46 @@ def _means(results: Sequence[Verification], means: Means | None) -> list[str]:
     return [f"Means are unweighted, over {_listed([titles[name] for name in means.benchmarks])}."]
 
 
-def _intervals(contents: Sequence[ReportContents]) -> list[str]:
+def _intervals(results: Sequence[Verification], contents: Sequence[ReportContents]) -> list[str]:
     """How the intervals were computed."""
-    methods = dict.fromkeys(more.confidence.method for more in contents if more.confidence.intervals)
-    levels = {interval.level for more in contents for interval in more.confidence.intervals.values()}
+    known = [(result, more.confidence) for result, more in zip(results, contents, strict=True)]
+    levels = {interval.level for _, confidence in known for interval in confidence.intervals.values()}
+    if not levels:
+        return []
+    drawn = _resampled([(confidence.method, result.title) for result, confidence in known if confidence.intervals])
     return [
         f"Intervals are {_listed([f'{100 * level:g} %' for level in sorted(levels)])} percentile intervals of 1,000"
-        f" bootstrap resamples of {_DRAWN.get(method, method)}; the thresholds of the accuracy stay fixed, all others"
+        f" bootstrap resamples of {drawn}; the thresholds of the accuracy stay fixed, all others"
         " are chosen again for each resample, and a rate of 0 or 1 has its Clopper-Pearson interval."
-        for method in methods
     ]
 
 
 def _comparisons(comparisons: Sequence[Comparison]) -> list[str]:
     """How models were compared."""
-    kinds = dict.fromkeys((comparison.method, comparison.num_resamples) for comparison in comparisons)
-    sentences = [
-        f"Two models were compared by the difference of their metrics over {num_resamples:,} resamples of"
-        f" {_DRAWN.get(method, method)}, the same for both models; one is called better if the 95 % interval of the"
-        " difference excludes 0, without correction for the number of comparisons."
-        for method, num_resamples in kinds
+    if not comparisons:
+        return []
+    numbers = sorted({comparison.num_resamples for comparison in comparisons}, reverse=True)
+    drawn = _resampled([(comparison.method, comparison.title) for comparison in comparisons])
+    return [
+        f"Two models were compared by the difference of their metrics over {_listed([f'{n:,}' for n in numbers])}"
+        f" resamples of {drawn}, the same for both models; one is called better if the 95 % interval of the difference"
+        " excludes 0, without correction for the number of comparisons."
     ]
-    return sentences
+
+
+def _resampled(methods: Sequence[tuple[str, str]]) -> str:
+    """What was resampled; on which benchmarks is said only where it differs.
+
+    Args:
+        methods: the method and the display name of the benchmark, of each result or comparison.
+    """
+    titles: dict[str, dict[str, None]] = {}
+    for method, title in methods:
+        titles.setdefault(method, {})[title] = None
+    drawn = {_DRAWN.get(method, method): list(of_method) for method, of_method in titles.items()}
+    if len(drawn) == 1:
+        return next(iter(drawn))
+    return _listed([f"{what} on {_listed(of_method)}" for what, of_method in drawn.items()])
 
 
 def _quality_and_groups(contents: Sequence[ReportContents]) -> list[str]:

@@ -63,7 +63,7 @@ def write_report(
     with new_folder(report, overwrite=overwrite) as folder:
         with plot_style():
             for part in parts_of(results):
-                _save_figures(folder, part.suffix, *(_at(part, each) for each in (names, results, shown)))
+                _save_figures(folder, part.suffix, _at(part, names), _at(part, results), _at(part, shown))
             _save_pictures(folder, shown)
         document = {
             "femb_version": __version__,

@@ -68,3 +68,12 @@ def test_the_paragraph_says_what_the_means_are_over(results):
     both = [replace(results[0], title=name, benchmark=name) for name in ("LFW", "CALFW")]
     text = methods_text(["a", "a"], both, [ReportContents()] * 2, [], {"femb": "1"}, means_of_results(both))
     assert "Means are unweighted, over LFW and CALFW." in text
+
+
+def test_what_was_resampled_is_said_once_with_its_benchmarks(results):
+    both = [replace(results[0], title=name) for name in ("LFW", "CALFW")]
+    known = [everything_known(result) for result in both]
+    known[0] = replace(known[0], confidence=replace(known[0].confidence, method="bootstrap over subjects"))
+    text = methods_text(["a", "a"], both, known, [], {"femb": "1"})
+    assert text.count("Intervals are") == 1
+    assert "bootstrap resamples of the people on LFW and the pairs on CALFW;" in text
