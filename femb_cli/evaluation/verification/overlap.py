@@ -40,7 +40,7 @@ def name_digests(names: Iterable[str]) -> NDArray[np.int64]:
 
     Case, spaces and underscores make no difference.
     """
-    digests = {_digest(name) for name in names if _LETTER.search(name)}
+    digests = {_digest(name) for name in names if _is_name(name)}
     return np.array(sorted(digests), np.int64)
 
 
@@ -54,7 +54,7 @@ def find_overlap(trained_U: NDArray[np.int64], pairs: PairList) -> Overlap:
     """
     subjects = pairs.subjects() if len(trained_U) else None
     people = set() if subjects is None else {*subjects[0], *subjects[1]}
-    named = [person for person in people if _LETTER.search(person)]
+    named = [person for person in people if _is_name(person)]
     known = set(trained_U.tolist()) if named else set()
     return Overlap(sorted(person for person in named if _digest(person) in known), len(people))
 
@@ -73,6 +73,11 @@ def overlap_warning(overlap: Overlap, benchmark: str, who: str) -> str:
     )
 
 
+def _is_name(name: str) -> bool:
+    return _LETTER.search(name.rpartition("/")[2]) is not None
+
+
 def _digest(name: str) -> int:
-    plain = re.sub(r"[\s_]+", " ", name.casefold()).strip()
+    """Digest the last folder of a name: a list may call a person `lfw/Ann_Lee`, the folders that its images are in."""
+    plain = re.sub(r"[\s_]+", " ", name.rpartition("/")[2].casefold()).strip()
     return int.from_bytes(xxhash.xxh3_64_digest(plain.encode("utf-8", "surrogatepass")), "big", signed=True)

@@ -9,6 +9,8 @@ from femb_cli.evaluation.verification.pair_file import read_pairs
 
 SUBJECTS = ["ref,probe,ref_subject,probe_subject", "1.jpg,2.jpg,Ann Lee,Ann Lee", "1.jpg,3.jpg,Ann Lee,7"]
 
+BELOW = ["ref,probe,mated", "lfw/Ann_Lee/1.jpg,lfw/Ann_Lee/2.jpg,1", "lfw/Bob/1.jpg,lfw/7/1.jpg,0"]
+
 
 @pytest.mark.parametrize(
     "lines, trained, people, num_people",
@@ -17,9 +19,19 @@ SUBJECTS = ["ref,probe,ref_subject,probe_subject", "1.jpg,2.jpg,Ann Lee,Ann Lee"
         (LFW, ["Anna", "Eve"], [], 4),
         (SUBJECTS, ["ann_lee", "7", "Bob"], ["Ann Lee"], 2),
         (CSV, ["B "], ["b"], 3),
+        (BELOW, ["Ann Lee", "x/Bob"], ["lfw/Ann_Lee", "lfw/Bob"], 3),
+        (BELOW, ["lfw"], [], 3),
         (["ref,probe,mated", "1.jpg,2.jpg,1", "1.jpg,3.jpg,0"], ["1", "2"], [], 0),
     ],
-    ids=["folders", "disjoint", "stated, other case and underscores", "spaces", "nobody is named"],
+    ids=[
+        "folders",
+        "disjoint",
+        "stated, other case and underscores",
+        "spaces",
+        "folders in a folder",
+        "of all",
+        "nobody is named",
+    ],
 )
 def test_the_same_names_are_found(tmp_path, lines, trained, people, num_people):
     overlap = find_overlap(name_digests(trained), read_pairs(write_pair_file(tmp_path, lines)))
