@@ -54,7 +54,7 @@ def test_the_suite_is_what_is_here_with_means_in_80_columns_and_a_leaderboard(fe
     assert "runs/leaderboard.csv: one had rows on lfw, cfp_fp; the later ones count" in again.err
     assert len(rows(Path("runs/leaderboard.csv"))) == 6
     wide = femb("verify", "--suite", "--data-dir", data, *models, "--wide").out.splitlines()
-    assert [line.split("   ")[:2] for line in wide[-2:]] == [["mean of 2", "one"], ["mean of 2", "two"]]
+    assert [line.split()[:4] for line in wide[-2:]] == [["mean", "of", "2", name] for name in ("one", "two")]
 
 
 def test_a_single_benchmark_has_a_leaderboard_if_asked_and_no_mean(femb, trained, data):
