@@ -95,6 +95,12 @@ def test_wrong_options_are_usage_errors(femb, samples, options):
     assert femb("compare", *samples[:2], "-m", "model", *options).code == 2
 
 
+def test_a_folder_is_refused_with_the_command_that_takes_it(femb, samples):
+    result = femb("compare", samples[0], samples[0].parent)
+    assert result.code == 2
+    assert f"hint: femb search IMAGE {samples[0].parent} searches folders\n" in result.err
+
+
 def test_a_photo_without_a_face_is_an_error_that_names_it(femb, samples, model, tmp_path):
     Image.new("RGB", (120, 90), "grey").save(tmp_path / "wall.png")
     result = femb("compare", samples[0], "wall.png", "-m", model)
