@@ -105,6 +105,7 @@ def _save_panel(folder: Path, panel: Panel, *, with_legend: bool) -> None:
         marker = "o" if len(steps_T) < 2 else ""  # a line of one point is not seen
         axes.plot(steps_T, values_T, marker=marker, **line_style(place))
     axes.set(xlabel="Step", ylabel=panel.title)
+    axes.locator_params(axis="x", integer=True)
     values = np.concatenate([curve[1] for _, _, curve in panel.curves])
     if panel.axis == "logarithmic" and 0 < 20 * values.min() < values.max():
         axes.set_yscale("log")
