@@ -75,7 +75,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show femb's version.")
+        bool, typer.Option("--version", "-v", callback=_print_version, is_eager=True, help="Show femb's version.")
     ] = False,
 ) -> None:
     """Train, run and verify face embedding networks."""

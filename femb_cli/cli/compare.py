@@ -23,13 +23,10 @@ def compare(
     others: Annotated[list[Path], typer.Argument(metavar="B...", help="The images to compare it with.")],
     model: options.Model = None,
     fmr: Annotated[
-        float | None,
-        typer.Option("--fmr", help="Decide at this FMR. Default: the highest FMR that has a stored threshold."),
+        float | None, options.fmr(", whose stored threshold decides. Default: the highest that has one.")
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", help="Decide at this cosine instead of a stored threshold."),
-    ] = None,
+    threshold: Annotated[float | None, options.threshold(". Default: the stored threshold.")] = None,
+    flip: options.FlipAsThreshold = None,
     align: options.Align = "auto",
     faces: options.OneFace = "main",
     detector: options.Detector = "mtcnn",
@@ -53,8 +50,8 @@ def compare(
     from femb_cli.checkpoints.runs import newest_finished_run
 
     output = Output(json=json, quiet=quiet)
-    if threshold is not None and not -1.0 <= threshold <= 1.0:
-        raise UsageError(f"--threshold {threshold:g} is no cosine", hint="a cosine lies between -1 and 1")
+    if threshold is not None and threshold != threshold:
+        raise UsageError("--threshold nan is no cosine", hint="a cosine lies between -1 and 1")
     if fmr is not None and not 0.0 < fmr < 1.0:
         raise UsageError(f"--fmr {fmr:g} is no FMR", hint="an FMR lies between 0 and 1, such as 1e-3")
     if None not in (fmr, threshold):
@@ -75,7 +72,9 @@ def compare(
     embedder = load_embedder(path, device, detector=detector)
     if (warning := drawn_faces_warning(embedder.card, [reference, *others])) is not None:
         output.warn(warning)
-    result = compare_faces(embedder, reference, others, fmr=fmr, threshold=threshold, align=align, choice=faces)
+    result = compare_faces(
+        embedder, reference, others, fmr=fmr, threshold=threshold, flip=flip, align=align, choice=faces
+    )
     if fail_if_different and result.threshold is None:
         raise FembError(f"--fail-if-different needs a threshold, and {path} has none", hint=how_to_store(str(path)))
     for image in (result.reference, *(comparison.image for comparison in result.comparisons)):

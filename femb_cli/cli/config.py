@@ -13,10 +13,9 @@ def config(
         str | None,
         typer.Argument(metavar="[CONFIG]", help="YAML file, or a name from femb list configs.", show_default=False),
     ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a value; repeatable.")
-    ] = None,
+    settings: options.Settings = None,
     json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Check a configuration and show all its values, defaults included.
 
@@ -28,4 +27,4 @@ def config(
     from femb_cli.config.load import dump_config, load_config, to_tree
 
     resolved = load_config(file, settings or ())
-    Output(json=json).result(to_tree(resolved), dump_config(resolved).rstrip())
+    Output(json=json, quiet=quiet).result(to_tree(resolved), dump_config(resolved).rstrip())

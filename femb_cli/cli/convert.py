@@ -42,12 +42,8 @@ def convert(
     min_images: Annotated[
         int | None, typer.Option("--min-images", min=1, help="Keep people with at least N images.")
     ] = None,
-    split: Annotated[
-        str | None, typer.Option("--split", help="Split to convert, if there are several: train, test ...")
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option("--images", help="Folder with the images of a list. Default: beside the list.")
-    ] = None,
+    split: options.Split = None,
+    images: options.ImagesOfList = None,
     label: options.Label = None,
     image_column: options.ImageColumn = None,
     person_folder: options.PersonFolder = None,
@@ -59,26 +55,21 @@ def convert(
             " Default: as SRC states, else rgb.",
         ),
     ] = None,
-    align: Annotated[
-        Literal["never", "auto", "always"],
-        typer.Option(
-            "--align", help="Write the aligned faces of images larger than 112 x 112 pixels (auto), or of all."
-        ),
-    ] = "never",
+    align: options.Align = "never",
     faces: options.OneFace = "main",
     detector: options.Detector = "mtcnn",
     on_error: Annotated[
         OnError, typer.Option("--on-error", help="At a damaged image: stop, or skip it and list it in skipped.txt.")
     ] = "stop",
     verify: Annotated[
-        bool, typer.Option("--verify", help="Decode every image and check checksums, to find all damage; slower.")
+        bool, typer.Option("--verify", help="Decode all images, and check checksums, to find all damage; slower.")
     ] = False,
     format: Annotated[
         AnyFormat,
         typer.Option(
             "--format",
-            help="arrow: fastest for training; parquet: the Hub can show it; folder: one folder a person; webdataset:"
-            " tar shards of KEY.jpg and KEY.cls.",
+            help="Format of the output: arrow is the fastest for training, the Hub can show parquet, folder has one"
+            " folder a person, webdataset tar shards of KEY.jpg and KEY.cls.",
         ),
     ] = "arrow",
     shard_size: Annotated[

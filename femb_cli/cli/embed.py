@@ -21,22 +21,17 @@ def embed(
     ],
     out: Annotated[
         Path,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="What to write: .npy with the names in a .txt file beside it, .npz, .parquet, .safetensors or .csv.",
-        ),
+        options.out(".npy with the names in a .txt file beside it, .npz, .parquet, .safetensors or .csv."),
     ],
     model: options.Model = None,
-    flip: Annotated[bool, typer.Option("--flip/--no-flip", help="Add the embedding of the mirror image.")] = False,
+    flip: options.FlipOrNot = "none",
     batch_size: options.BatchSize = None,
     exact: options.Exact = False,
     align: options.Align = "auto",
     faces: options.Faces = "main",
     detector: options.Detector = "mtcnn",
     skip_bad: options.SkipBad = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted embedding.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue what was interrupted.")] = False,
     processes: options.Processes = None,
     gpus: options.Gpus = None,
     device: options.Device = None,
@@ -52,7 +47,7 @@ def embed(
     \b
     Examples:
       femb embed images/ -o embeddings.npy
-      femb embed lfw_aligned_112.zip -o lfw.parquet --model runs/lfw --flip
+      femb embed lfw_aligned_112.zip -o lfw.parquet --model runs/lfw --flip sum
       femb embed holiday/ -o faces.parquet --faces all
       find faces -name '*.jpg' | femb embed - -o faces.npy
     """
@@ -75,7 +70,7 @@ def embed(
         model=model,
         runs=runs_folder(),
         alignment=Alignment(align, faces, detector),
-        flip=flip,
+        flip=flip == "sum",
         batch_size=batch_size,
         exact=exact,
         skip_bad=skip_bad,

@@ -10,7 +10,7 @@ from femb_cli.cli.output import Output
 PACKAGES = ("torch", "torchvision", "accelerate", "datasets", "numpy", "safetensors", "typer", "onnx", "onnxruntime")
 
 
-def env(json: options.Json = False) -> None:
+def env(json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Show the versions, the processor and the GPUs of this machine, and how femb computes on it.
 
     \b
@@ -27,7 +27,7 @@ def env(json: options.Json = False) -> None:
 
     device = pick_device(None)
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    Output(json=json).fields(
+    Output(json=json, quiet=quiet).fields(
         {
             "femb": __version__,
             "python": sys.version.split()[0],

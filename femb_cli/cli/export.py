@@ -7,6 +7,7 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.output import Output
+from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from femb_cli.checkpoints.card import ModelCard
@@ -18,20 +19,20 @@ Format = Literal["onnx", "torchscript", "pt2", "safetensors", "arcface", "magfac
 
 def export(
     model: Annotated[
-        Path | None, typer.Argument(help="Run or checkpoint. Default: the newest finished run.", show_default=False)
+        Path | None,
+        typer.Argument(help="Run or checkpoint, or --model. Default: the newest finished run.", show_default=False),
     ] = None,
+    named_model: options.Model = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="The file to make; for hub the directory. Default: MODEL's name with .safetensors.",
-        ),
+        options.out("a file; for hub a directory. Default: MODEL's name with .safetensors."),
     ] = None,
     export_format: Annotated[
         Format | None,
-        typer.Option("--format", help="Default: by FILE's ending, .onnx .ts .pt .pt2 .safetensors .pth (arcface)."),
+        typer.Option(
+            "--format",
+            help="Format of the output. Default: by FILE's ending, .onnx .ts .pt .pt2 .safetensors .pth (arcface).",
+        ),
     ] = None,
     with_preprocessing: Annotated[
         bool,
@@ -72,7 +73,9 @@ def export(
 
     output = Output(json=json, quiet=quiet)
     output.load_libraries()
-    model = model or newest_finished_run()
+    if model is not None and named_model is not None:
+        raise UsageError(f"two models are given: {model} and {named_model}", hint="femb export MODEL exports one")
+    model = model or named_model or newest_finished_run()
     checkpoint = open_checkpoint(model)
     target = out or default_target(model, export_format)
     plan = ExportPlan(

@@ -19,7 +19,7 @@ def read_faces(
     paths: Sequence[Path],
     *,
     model: Path | None,
-    flip: bool | None,
+    flip: options.Flip | None,
     batch_size: int | None,
     skip_bad: bool,
     device: str | None,
@@ -33,7 +33,7 @@ def read_faces(
         output: gets what is not known about a network, warnings and progress.
         paths: stored embeddings, or images.
         model: the model for images; None for that of the stored embeddings, or else the newest finished run.
-        flip: add the embeddings of the mirror images; None to do as in the stored embeddings, or else as the model.
+        flip: whether to add the embeddings of the mirror images; None: as the stored embeddings, or else the model.
         batch_size: images in a batch; None for the embedder's.
         skip_bad: leave out unreadable images instead of failing.
         device: where to compute.
@@ -58,7 +58,9 @@ def read_faces(
         from femb_cli.inference.comparable import EmbeddingSettings, read_comparable
 
         alignment = Alignment(align, faces, detector)
-        settings = EmbeddingSettings(model, flip, batch_size, skip_bad, device, alignment)
+        settings = EmbeddingSettings(
+            model, None if flip is None else flip == "sum", batch_size, skip_bad, device, alignment
+        )
         stored = read_comparable(paths, settings, say=output.say, warn=output.warn, show_progress=output.progress)
     for other in stored[1:]:
         say_origins(output, stored[0], other)

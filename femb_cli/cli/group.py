@@ -30,10 +30,7 @@ def group(
         typer.Argument(metavar="FACES", help="Stored embeddings, or images: a folder, zip, list, dataset."),
     ],
     threshold: Annotated[
-        float | None,
-        typer.Option(
-            "--threshold", min=-1, max=1, metavar="X", help="Cosine from which two faces count as one person's."
-        ),
+        float | None, options.threshold(". Default: the one that the model states, or else a guess.")
     ] = None,
     method: Annotated[
         Method,
@@ -42,12 +39,8 @@ def group(
     check: Annotated[
         bool, typer.Option("--check", help="Compare the groups with the images' folders, one person each.")
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write name and group to a .csv or .json file.")
-    ] = None,
-    show: Annotated[
-        Path | None, typer.Option("--show", metavar="FILE", help="Write an HTML page with the images of each group.")
-    ] = None,
+    out: Annotated[Path | None, options.out("name and group of each image, .csv or .json.")] = None,
+    show: Annotated[Path | None, options.show("the images of each group.")] = None,
     link: Annotated[
         Path | None, typer.Option("--link", metavar="DIR", help="Make folders of links to the images of each group.")
     ] = None,

@@ -24,12 +24,7 @@ def identify(
     gallery: Annotated[
         Path, typer.Argument(metavar="GALLERY", help="Embeddings to search in; a file that femb embed wrote.")
     ],
-    matches: Annotated[
-        Path | None,
-        typer.Option(
-            "--matches", metavar="FILE", help="Write the best entry of each probe, and its mate's rank, as .csv."
-        ),
-    ] = None,
+    out: Annotated[Path | None, options.out("the best entry of each probe, and its mate's rank, .csv.")] = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -43,7 +38,7 @@ def identify(
     Examples:
       femb embed gallery/ -o gallery.npy && femb embed probes/ -o probes.npy
       femb identify probes.npy gallery.npy
-      femb identify faces.npy faces.npy --matches matches.csv
+      femb identify faces.npy faces.npy -o matches.csv
     """
     from femb_cli.evaluation.embeddings.read import read_embeddings
     from femb_cli.evaluation.metrics.identification import search as search_people
@@ -52,8 +47,8 @@ def identify(
     from femb_cli.search.table_file import check_table_file
 
     output = Output(json=json, quiet=quiet)
-    if matches is not None:
-        check_table_file(matches, overwrite=overwrite, endings=(".csv",))
+    if out is not None:
+        check_table_file(out, overwrite=overwrite, endings=(".csv",))
     searched, held = read_embeddings(probes), read_embeddings(gallery)
     say_origins(output, searched, held)
     itself = same_items(searched, held)
@@ -63,9 +58,9 @@ def identify(
     found = search_people(searched.rows_ND, held.rows_ND, *people, itself_P=itself)
     if copies := describe_copies(found.best_score_P, "probes"):
         output.warn(copies)
-    if matches is not None:
-        _write_matches(matches, searched, held, found, overwrite=overwrite)
-        output.say(f"wrote {matches}")
+    if out is not None:
+        _write_matches(out, searched, held, found, overwrite=overwrite)
+        output.say(f"wrote {out}")
     counts = {
         "num_probes": len(searched.names),
         "num_mated": int(found.mated_P.sum()),

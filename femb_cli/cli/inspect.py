@@ -25,12 +25,7 @@ def inspect(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", "-o", metavar="FILE", help="Write a page (.html) or picture (.png) with a contact sheet, too."
-        ),
-    ] = None,
+    out: Annotated[Path | None, options.out("a page (.html) or picture (.png) with a contact sheet, too.")] = None,
     doubles: Annotated[
         Path | None,
         typer.Option("--doubles", metavar="FILE", help="Write the images that are there twice to a .csv file."),
@@ -38,12 +33,8 @@ def inspect(
     verify: Annotated[
         bool, typer.Option("--verify", help="Decode all images, to find all damage. Default: 1,000 of them.")
     ] = False,
-    split: Annotated[
-        str | None, typer.Option("--split", help="Split to inspect, if there are several: train, test ...")
-    ] = None,
-    images: Annotated[
-        Path | None, typer.Option("--images", help="Folder with the images of a list. Default: beside the list.")
-    ] = None,
+    split: options.Split = None,
+    images: options.ImagesOfList = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,

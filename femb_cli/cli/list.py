@@ -20,6 +20,7 @@ RUN_COLUMNS = ("run", "status", "step", "loss", "best", "data", "changed")
 def list_entries(
     kind: Annotated[Kind | None, typer.Argument(help="What to list. Default: the names of everything.")] = None,
     json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """List headers, backbones, augmentations, benchmarks, configurations, families of weights, models, or your runs.
 
@@ -32,7 +33,7 @@ def list_entries(
       femb list models
       femb list runs
     """
-    output = Output(json=json)
+    output = Output(json=json, quiet=quiet)
     if kind is None:
         _list_names(output)
     elif kind in _TABLES:

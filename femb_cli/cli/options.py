@@ -1,11 +1,15 @@
-"""The options that several commands share, so that each has the same name and meaning everywhere."""
+"""The options that several commands share, so that each has the same name and meaning everywhere.
+
+The help of an option begins with the same words in every command; what is particular to a command stands behind them.
+"""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 Choice = Literal["main", "largest", "center", "all"]
+Flip = Literal["none", "sum"]
 
 Json = Annotated[bool, typer.Option("--json", rich_help_panel="Output", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel="Output", help="Print results and errors only.")]
@@ -31,7 +35,16 @@ Model = Annotated[
         "-m",
         rich_help_panel="Model",
         metavar="MODEL",
-        help="Run, checkpoint or .onnx file. Default: the newest finished run.",
+        help="The model: run, checkpoint or .onnx file. Default: the newest finished run.",
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="The model: run, checkpoint, .onnx file or NAME=PATH; repeatable. Default: the newest finished run.",
     ),
 ]
 AlignChoice = Literal["auto", "never", "always"]
@@ -48,12 +61,12 @@ Faces = Annotated[
     typer.Option(
         "--faces",
         rich_help_panel="Photos",
-        help="Which faces of a photo: a large one near the middle (main), the largest, the one in the center, or all.",
+        help="Which face of a photo: a large one near the middle (main), the largest, the one in the center, or all.",
     ),
 ]
 OneFace = Annotated[
     Literal["main", "largest", "center"],
-    typer.Option("--faces", rich_help_panel="Photos", help="Which face of a photo; see femb embed --help."),
+    typer.Option("--faces", rich_help_panel="Photos", help="Which face of a photo: see femb embed --help."),
 ]
 Detector = Annotated[
     str,
@@ -87,8 +100,11 @@ BatchSize = Annotated[
         "--batch-size",
         rich_help_panel="Machine",
         min=1,
-        help="Images in a batch of each process. Default: 64 on a CPU, 128 on a GPU.",
+        help="Images in a batch, of each process. Default: 64 on a CPU, 128 on a GPU.",
     ),
+]
+WholeBatchSize = Annotated[
+    int | None, typer.Option("--batch-size", help="Images in a batch, of all processes together.")
 ]
 Exact = Annotated[
     bool,
@@ -99,17 +115,45 @@ Exact = Annotated[
     ),
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out and list them.")]
+_FLIP = "Add the embedding of the mirror image (sum), or not (none)."
+FlipOrNot = Annotated[Flip, typer.Option("--flip", rich_help_panel="Model", help=_FLIP)]
+FlipAsModel = Annotated[Flip | None, typer.Option("--flip", help=f"{_FLIP} Default: as the model's authors do.")]
 FlipAsStored = Annotated[
-    bool | None,
+    Flip | None,
     typer.Option(
-        "--flip/--no-flip",
+        "--flip",
         rich_help_panel="Model",
-        help="Add the embedding of the mirror image. Default: as the stored embeddings, or else as the model.",
+        help=f"{_FLIP} Default: as the stored embeddings, or else as the model.",
     ),
 ]
+FlipAsThreshold = Annotated[
+    Flip | None,
+    typer.Option(
+        "--flip",
+        rich_help_panel="Model",
+        help=f"{_FLIP} Default: as the stored threshold, or else as the model.",
+    ),
+]
+_IMAGES = "Where the images are"
 Images = Annotated[
     Path | None,
-    typer.Option("--images", metavar="DIR", help="The images of stored embeddings: a folder, zip or dataset."),
+    typer.Option("--images", metavar="DIR", help=f"{_IMAGES}: folder, zip or dataset of the stored embeddings."),
+]
+ImagesOfList = Annotated[
+    Path | None,
+    typer.Option("--images", metavar="DIR", help=f"{_IMAGES}: the folder of a list. Default: beside the list."),
+]
+ImagesOfPairs = Annotated[
+    Path | None, typer.Option("--images", metavar="DIR", help=f"{_IMAGES}: folder, zip, dataset of --pairs.")
+]
+Split = Annotated[str | None, typer.Option("--split", help="Split to read, if there are several: train, test ...")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change any setting that femb config shows, such as header.margin=0.4; repeatable.",
+    ),
 ]
 Processes = Annotated[
     int | None,
@@ -129,6 +173,33 @@ DataDir = Annotated[
         "--data-dir", envvar="FEMB_DATA_DIR", help="Directory with the benchmarks' files. Default: femb's cache."
     ),
 ]
+
+
+def out(what: str, metavar: str = "FILE") -> Any:
+    """Return the option `--out` of a command.
+
+    Args:
+        what: what the command writes there, as the end of a sentence.
+        metavar: what stands for the path.
+    """
+    return typer.Option("--out", "-o", metavar=metavar, help=f"What to write: {what}")
+
+
+def show(what: str) -> Any:
+    """Return the option `--show` of a command, which writes an HTML page of `what`."""
+    return typer.Option("--show", metavar="FILE", help=f"Write an HTML page: {what}")
+
+
+def threshold(what: str) -> Any:
+    """Return the option `--threshold` of a command, with `what` behind the words that all of them share."""
+    lead = "Cosine from which two faces count as one person's"
+    return typer.Option("--threshold", min=-1, max=1, metavar="X", help=f"{lead}{what}")
+
+
+def fmr(what: str, panel: str | None = None) -> Any:
+    """Return the option `--fmr` of a command, with `what` behind the words that all of them share."""
+    text = f"Operating point, an FMR such as 1e-3{what}"
+    return typer.Option("--fmr", "--far", rich_help_panel=panel, metavar="RATE", help=text)
 
 
 def benchmark_names(incomplete: str) -> list[str]:

@@ -20,7 +20,7 @@ def report(
         Path | None,
         typer.Option("--leaderboard", metavar="FILE", help="Show it, too. Default: that of the runs, if there is one."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("report.html"),
+    out: Annotated[Path, options.out("an HTML file.")] = Path("report.html"),
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,

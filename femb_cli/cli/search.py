@@ -25,10 +25,7 @@ def search(
         Path, typer.Argument(metavar="GALLERY", help="What to search in: stored embeddings, or images.")
     ],
     top: Annotated[int, typer.Option("--top", "-k", min=1, help="Number of hits for each query.")] = 5,
-    min_score: Annotated[
-        float | None,
-        typer.Option("--min-score", "--threshold", metavar="X", help="Leave out hits with a lower cosine."),
-    ] = None,
+    threshold: Annotated[float | None, options.threshold(": hits with a lower one are left out.")] = None,
     index: Annotated[
         Path | None,
         typer.Option(
@@ -37,12 +34,8 @@ def search(
             help="Search fast and approximately with this index of the gallery, a .index file; it is built if missing.",
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the hits to a .csv or .json file.")
-    ] = None,
-    show: Annotated[
-        Path | None, typer.Option("--show", metavar="FILE", help="Write an HTML page with the queries and their hits.")
-    ] = None,
+    out: Annotated[Path | None, options.out("the hits, .csv or .json.")] = None,
+    show: Annotated[Path | None, options.show("the queries and their hits.")] = None,
     images: options.Images = None,
     model: options.Model = None,
     align: options.Align = "auto",
@@ -65,7 +58,7 @@ def search(
     Examples:
       femb search photo.jpg faces.npy
       femb search probes/ gallery/ --model runs/lfw --top 3 --show hits.html
-      femb search faces.npy faces.npy --min-score 0.5 -o hits.csv
+      femb search faces.npy faces.npy --threshold 0.5 -o hits.csv
       femb search photo.jpg million.npy --index million.index
     """
     from femb_cli.files import refuse_existing
@@ -94,7 +87,7 @@ def search(
     )
     opened = None if index is None else _open_index(index, entries, overwrite, output)
     with output.progress("comparing") as progress:
-        found = find(queries, entries, top=top, min_score=min_score, index=opened, progress=progress)
+        found = find(queries, entries, top=top, min_score=threshold, index=opened, progress=progress)
     for note in filter(None, (found.left_out, found.copies)):
         output.say(note)
     rows = found.rows()

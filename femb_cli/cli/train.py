@@ -37,28 +37,21 @@ def train(
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Length of the run in steps.")] = None,
     epochs: Annotated[float | None, typer.Option("--epochs", help="Length of the run in passes over the data.")] = None,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Images per step, over all processes together.")
-    ] = None,
+    batch_size: options.WholeBatchSize = None,
     lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", help="Seed of weights, order of images and augmentation.")
     ] = None,
     processes: options.Processes = None,
     gpus: options.Gpus = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Run directory. Default: a new one under runs/.")
-    ] = None,
+    out: Annotated[Path | None, options.out("the run. Default: a new one under runs/.", metavar="RUN")] = None,
     resume: Annotated[
         str | None,
-        typer.Option("--resume", metavar="[RUN]", help="Resume a run; without RUN, the newest unfinished one."),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Any setting that femb config shows, for example header.margin=0.4."
+            "--resume", metavar="[RUN]", help="Continue what was interrupted: RUN, or else the newest unfinished one."
         ),
     ] = None,
+    settings: options.Settings = None,
     data_dir: options.DataDir = None,
     device: options.Device = None,
     json: options.Json = False,

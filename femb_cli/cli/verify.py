@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from femb_cli.evaluation.verification.result import ScoredPairs
     from femb_cli.inference.verify_job import VerifyJob
 
-Flip = Literal["none", "sum"]
 Protocol = Literal["arcface", "xqlfw", "magface", "magface-no-mean", "exact"]
 
 
@@ -55,9 +54,7 @@ def verify(
             help="Your own list: LFW's, or a table of two images and a flag; repeatable.",
         ),
     ] = None,
-    images: Annotated[
-        Path | None, typer.Option("--images", help="Folder, zip or dataset with the images of --pairs.")
-    ] = None,
+    images: options.ImagesOfPairs = None,
     columns: Annotated[
         str | None,
         typer.Option(
@@ -125,20 +122,9 @@ def verify(
             " femb embed wrote them, else N1D1F1.",
         ),
     ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="PATH",
-            help="Run, checkpoint or .onnx file, or NAME=PATH; repeatable. Default: the newest finished run.",
-        ),
-    ] = None,
+    model: options.Models = None,
     data_dir: options.DataDir = None,
-    flip: Annotated[
-        Flip | None,
-        typer.Option("--flip", help="Add mirror images' embeddings. Default: the model's."),
-    ] = None,
+    flip: options.FlipAsModel = None,
     protocol: Annotated[
         Protocol | None,
         typer.Option("--protocol", help="How accuracy is measured. Default: the benchmark's protocol, else arcface."),
@@ -163,25 +149,14 @@ def verify(
             help="CSV of the images' quality: one, or one a model.",
         ),
     ] = None,
-    fmr: Annotated[
-        list[float] | None,
-        typer.Option(
-            "--fmr",
-            "--far",
-            rich_help_panel="Figures",
-            metavar="RATE",
-            help="Operating point (1e-3) with threshold; repeatable.",
-        ),
-    ] = None,
+    fmr: Annotated[list[float] | None, options.fmr("; repeatable.", panel="Figures")] = None,
     intervals: Annotated[
         bool, typer.Option("--intervals", rich_help_panel="Figures", help="Add 95 % intervals; a report has them.")
     ] = False,
     wide: Annotated[
         bool, typer.Option("--wide", rich_help_panel="Figures", help="Show all figures, in rows beyond 80 columns.")
     ] = False,
-    use_cache: Annotated[
-        bool, typer.Option("--cache/--no-cache", help="Store new embeddings, and reuse stored ones.")
-    ] = True,
+    use_cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep and reuse embeddings.")] = True,
     min_accuracy: Annotated[
         float | None,
         typer.Option(

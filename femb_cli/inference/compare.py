@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from femb_cli.checkpoints.threshold import Threshold, choose_threshold
+from femb_cli.errors import UsageError
 from femb_cli.evaluation.verification.score import cosine_scores
 from femb_cli.faces.choose import OneFace
 from femb_cli.inference.embedder import Embedder
@@ -87,12 +88,11 @@ def compare(
     *,
     fmr: float | None = None,
     threshold: float | None = None,
+    flip: Literal["none", "sum"] | None = None,
     align: Align = "auto",
     choice: OneFace = "main",
 ) -> Comparisons:
     """Compare the face of one image with those of others.
-
-    Mirror images are used as in the measurement of the threshold, or else by the model's own convention.
 
     Args:
         embedder: the model.
@@ -100,15 +100,25 @@ def compare(
         others: image files, at least one.
         fmr: which of the stored thresholds decides; None for the one of the highest FMR.
         threshold: a cosine that decides instead of the stored one.
+        flip: whether to add the embeddings of mirror images; None: as in the measurement of the stored threshold, or
+            else by the model's own convention.
         align: which images are photos, see `Align`.
         choice: which face of a photo with several.
 
     Raises:
         FembError: an image cannot be read, a photo shows no face, or there is no threshold at `fmr`.
+        UsageError: the stored threshold would decide, but it was measured with another `flip`.
     """
     stored = choose_threshold(embedder.card.thresholds if embedder.card else (), fmr, embedder.name)
+    if stored is not None and flip not in (None, stored.flip):
+        if threshold is None:
+            raise UsageError(
+                f"the stored threshold of {embedder.name} was measured with --flip {stored.flip}, not --flip {flip}",
+                hint="leave out --flip, or say with --threshold where to decide",
+            )
+        stored = None  # its pairs say nothing about cosines of another flip
     faces = [embedder.reader.read(path, align=align, choice=choice) for path in (reference, *others)]
-    flip = stored.flip if stored is not None else embedder.flip
+    flip = flip or (stored.flip if stored is not None else embedder.flip)
     rows_ND = np.concatenate([embedder(face.pixels_SS3[None], flip=flip == "sum") for face in faces])
     cosines_N = cosine_scores(
         rows_ND, np.zeros(len(others), int), np.arange(1, len(faces)), names=[face.name for face in faces]

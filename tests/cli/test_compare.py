@@ -45,6 +45,14 @@ def test_another_fmr_or_a_cosine_decides_if_asked(femb, samples, model):
     assert "no threshold at FMR 1e-3 (stored: 1e-2, 1e-4)" in missing.err
 
 
+def test_a_threshold_decides_only_with_the_mirror_images_it_was_measured_with(femb, samples, model):
+    refused = femb("compare", *samples[:2], "-m", model, "--flip", "none")
+    assert (refused.code, refused.out) == (2, "")
+    assert "was measured with --flip sum, not --flip none\nhint: leave out --flip" in refused.err
+    other = femb("compare", *samples[:2], "-m", model, "--flip", "none", "--threshold", "-0.5")
+    assert "at threshold -0.500: same person\n" in other.out  # no word of the pairs behind the stored threshold
+
+
 def test_a_model_without_thresholds_says_how_to_store_one(femb, samples, trained):
     result = femb("compare", *samples[:2], "-m", trained)
     assert result.code == 0

@@ -105,7 +105,7 @@ def test_every_ending_is_written_and_read_by_the_commands_that_take_embeddings(f
     shown = {}
     for ending in FORMATS:
         out = f"e{ending}"
-        made = femb("embed", samples, "-o", out, "--model", trained, "--flip")
+        made = femb("embed", samples, "-o", out, "--model", trained, "--flip", "sum")
         assert made.code == 0, made.err
         assert ("cannot say which model" in made.err) == (ending == ".csv")
         verified = femb("verify", "--pairs", "pairs.csv", "--embeddings", out, "--json")

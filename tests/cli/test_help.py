@@ -32,7 +32,7 @@ def test_options_are_in_groups_with_their_limits_and_defaults_in_words(femb):
     assert "-k, --top N" in page
     assert "[default: 5; at least\n                          1]" in page
     assert "--align auto|never|always\n" in page
-    assert "--flip / --no-flip " in page
+    assert "--flip none|sum " in page
     assert page.index("Photos:") < page.index("Machine:") < page.index("Output:") < page.index("--json")
     assert "<" not in page and "bool" not in page
 

@@ -108,7 +108,7 @@ def test_a_person_with_one_image_has_no_mate_but_itself(femb, save):
 
 def test_matches_say_who_matched_whom(femb, save):
     save("faces", [("anna/1.jpg", (1, 0)), ("anna/2.jpg", (1, 1)), ("bert/1.jpg", (0.8, 1))])
-    assert femb("identify", "faces.npy", "faces.npy", "--matches", "matches.csv").code == 0
+    assert femb("identify", "faces.npy", "faces.npy", "-o", "matches.csv").code == 0
     lines = Path("matches.csv").read_text().splitlines()
     assert lines[0] == "probe,best_entry,score,mate_rank"
     fields = [line.split(",") for line in lines[1:]]
@@ -118,8 +118,8 @@ def test_matches_say_who_matched_whom(femb, save):
         ("bert/1.jpg", "anna/2.jpg", ""),
     ]
     assert float(fields[0][2]) == pytest.approx(0.5**0.5)
-    assert femb("identify", "faces.npy", "faces.npy", "--matches", "matches.csv").code == 1
-    assert femb("identify", "faces.npy", "faces.npy", "--matches", "matches.json").code == 2
+    assert femb("identify", "faces.npy", "faces.npy", "-o", "matches.csv").code == 1
+    assert femb("identify", "faces.npy", "faces.npy", "-o", "matches.json").code == 2
 
 
 def test_a_gallery_that_names_the_probes_differently_is_warned_about(femb, save):

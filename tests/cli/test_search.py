@@ -38,7 +38,7 @@ def test_the_nearest_entries_are_printed_by_name(femb, queries, gallery):
 
 
 def test_the_json_holds_every_query_also_without_hits(femb, queries, gallery):
-    result = femb("search", queries, gallery, "--min-score", 0.5, "--json")
+    result = femb("search", queries, gallery, "--threshold", 0.5, "--json")
     found = json.loads(result.out)
     assert (found["num_queries"], found["num_gallery"]) == (2, 4)
     x, y = found["queries"]
@@ -101,7 +101,7 @@ def test_embeddings_of_two_networks_are_refused(femb, queries, gallery, tmp_path
 
 
 def test_options_of_images_are_not_passed_over_in_silence(femb, queries, gallery):
-    assert "warning: --model and --flip are for images" in femb("search", queries, gallery, "--flip").err
+    assert "warning: --model and --flip are for images" in femb("search", queries, gallery, "--flip", "sum").err
 
 
 def test_images_are_searched_with_the_model_of_the_stored_embeddings(femb, trained):

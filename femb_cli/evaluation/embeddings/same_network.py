@@ -39,7 +39,7 @@ def compare_origins(one: StoredEmbeddings, other: StoredEmbeddings) -> Origins:
     if first.flip == second.flip:
         return Origins("", "")
     flips = f"{one.path} was embedded with flip {first.flip}, {other.path} with flip {second.flip}"
-    return Origins("", f"{flips}: embed both with --flip, or both without")
+    return Origins("", f"{flips}: embed both with the same --flip")
 
 
 def _is_same(one: Description, other: Description) -> bool:

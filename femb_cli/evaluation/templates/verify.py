@@ -72,7 +72,7 @@ def verify_templates(directory: Path, embeddings_file: Path, mode: TemplateMode 
         embeddings_file: a file that `femb embed` wrote, with its names. Or an array without names that has one
             row for each line of the lists: the image's embedding, then that of its mirror image, as in eval_ijbc.py.
         mode: how features become templates. None means the official N1D1F1, or N1D1 if `femb embed` wrote the
-            embeddings, because that command has already added the mirror images with --flip.
+            embeddings, because that command has already added the mirror images, or has left them out.
 
     Raises:
         FembError: files are missing or damaged, or do not belong together.

@@ -87,7 +87,7 @@ def people_and_network(place: Path) -> None:
 def people_and_embeddings(place: Path) -> None:
     """A folder of people, a network, and embeddings of some people under the name that will be overwritten."""
     people_and_network(place)
-    assert run(["embed", "people/person0", "-o", "e.npy", "--model", "network", "--flip", "--quiet"]) == 0
+    assert run(["embed", "people/person0", "-o", "e.npy", "--model", "network", "--flip", "sum", "--quiet"]) == 0
 
 
 def people_and_run(place: Path) -> None:
