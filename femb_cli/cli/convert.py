@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from femb_cli.inference.align import AlignedImages, Alignment
 
 MOST_WARNINGS = 10
+AS_FILES = ("folder", "webdataset")
 
 
 def convert(
@@ -133,19 +134,24 @@ def convert(
     _tell_of_people(opened, output)
     _warn_of_colours(opened, output)
     selection["identities"] = _read_identities(identities)
-    if dry_run:
-        _print_plan(opened, destination, output, selection)
-        return
     settings = {**selection, **writing, "format": format, "shard_bytes": shard_size * 10**6}
-    if align == "never":
+    alignment = None if align == "never" else _alignment(align, faces, detector)
+    if dry_run:
+        _print_plan(opened, destination, output, selection, settings)
+    elif alignment is None:
         _warn_of_photos(opened, output)
         _convert_images(opened, destination, output, settings)
     else:
-        from femb_cli.inference.align import Alignment
-
-        aligned = _align(opened, Alignment(align, faces, detector), output, selection, skip_bad=on_error == "skip")
+        aligned = _align(opened, alignment, output, selection, skip_bad=on_error == "skip")
         _convert_images(aligned.source, destination, output, settings, aligned)
-    _remove_unpacked(opened)
+    if not dry_run:
+        _remove_unpacked(opened)
+
+
+def _alignment(align: options.AlignChoice, faces: Literal["main", "largest", "center"], detector: str) -> "Alignment":
+    from femb_cli.inference.align import Alignment
+
+    return Alignment(align, faces, detector)
 
 
 def _holds_pairs(path: Path) -> bool:
@@ -233,10 +239,20 @@ def _align(
     return aligned
 
 
-def _print_plan(source: "ImageSource", destination: Path, output: Output, selection: dict[str, Any]) -> None:
+def _print_plan(
+    source: "ImageSource", destination: Path, output: Output, selection: dict[str, Any], settings: dict[str, Any]
+) -> None:
+    """Print what a conversion would take, and refuse what it would refuse before it reads an image."""
+    from femb_cli.data.conversion.convert import why_unlabeled, with_skip_hint
+    from femb_cli.data.conversion.dataset_writer import refuse_no_dataset
     from femb_cli.data.conversion.plan import plan_conversion
+    from femb_cli.data.conversion.to_files import refuse_no_people
 
+    refuse = refuse_no_people if settings["format"] in AS_FILES else refuse_no_dataset
+    refuse(destination)
     plan = plan_conversion(source, **selection)
+    if settings["on_error"] == "stop" and len(plan.unlabeled_M):
+        raise with_skip_hint(why_unlabeled(source, int(plan.unlabeled_M[0])))
     _show(
         output,
         source,
@@ -263,7 +279,7 @@ def _convert_images(
     from femb_cli.data.conversion.to_files import convert_to_files
     from femb_cli.runtime.signals import interruption_says
 
-    as_files = settings["format"] in ("folder", "webdataset")
+    as_files = settings["format"] in AS_FILES
     write = convert_to_files if as_files else convert_source
     interrupted = "interrupted; nothing is written" if as_files else "interrupted; the same command continues"
     left_out = aligned.left_out if aligned else []

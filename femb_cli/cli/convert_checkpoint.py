@@ -32,6 +32,7 @@ def convert_checkpoint(
     ] = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Convert official weights to a femb checkpoint.
@@ -49,10 +50,19 @@ def convert_checkpoint(
       femb convert-checkpoint last.pth student --network student
     """
     from femb_cli.checkpoints.official import convert_checkpoint as convert_files
+    from femb_cli.checkpoints.official import is_remote, read_official
+    from femb_cli.files import refuse_existing
 
     output = Output(json=json, quiet=quiet)
     output.load_libraries()
-    card = convert_files(source, destination, family, network=network, overwrite=overwrite, say=output.say)
+    if dry_run:
+        refuse_existing(destination, overwrite=overwrite)
+        if is_remote(source, family):
+            output.fields({"fetches": source, "path": str(destination)})
+            return
+        _, card, _ = read_official(source, family, network=network, say=output.say)
+    else:
+        card = convert_files(source, destination, family, network=network, overwrite=overwrite, say=output.say)
     result = {
         "path": str(destination),
         "backbone": card.backbone.name,
@@ -63,4 +73,6 @@ def convert_checkpoint(
     output.fields(result)
     if (licence := card.source.get("license", "MIT")) != "MIT":
         output.say(f"these weights keep their licence: {licence} ({card.source.get('repository', '')})")
+    if dry_run:
+        return
     output.next(f"femb verify --dataset xqlfw --model {destination}", f"femb inspect {destination}")

@@ -60,7 +60,7 @@ def embed(
     from femb_cli.inference.align import Alignment
     from femb_cli.inference.embed_job import EmbedJob, read_card, run_embedding
     from femb_cli.inference.image_warnings import image_warnings
-    from femb_cli.runtime.devices import check_devices
+    from femb_cli.runtime.devices import check_devices, pick_device
     from femb_cli.runtime.launch import launch
     from femb_cli.runtime.signals import interruption_says
 
@@ -79,8 +79,8 @@ def embed(
         overwrite=overwrite,
     )
     num_processes = processes or gpus or 1
-    if not dry_run:
-        check_devices(num_processes, gpus, device)
+    check_devices(num_processes, gpus, device)
+    pick_device(device)
     survey = job.check()
     warn_of_unread(output, survey.source)
     if dry_run:

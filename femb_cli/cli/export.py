@@ -69,7 +69,7 @@ def export(
     """
     from femb_cli.checkpoints.runs import newest_finished_run
     from femb_cli.checkpoints.store import open_checkpoint
-    from femb_cli.export import ExportPlan, default_target, export_checkpoint, format_of
+    from femb_cli.export import ExportPlan, check_export, default_target, export_checkpoint, format_of
 
     output = Output(json=json, quiet=quiet)
     output.load_libraries()
@@ -86,7 +86,9 @@ def export(
         calibration=calibration,
     )
     result = {"format": plan.format, "model": str(model), **_describe(checkpoint.card, plan), "path": str(target)}
-    if not dry_run:
+    if dry_run:
+        check_export(checkpoint, target, plan, overwrite=overwrite)
+    else:
         comparison = export_checkpoint(checkpoint, target, plan, overwrite=overwrite)
         result |= _describe_file(target, comparison)
         if comparison is not None:

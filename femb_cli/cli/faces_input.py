@@ -1,8 +1,9 @@
 """The faces that a command is given: stored embeddings, or images that it embeds; and the images that it shows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from femb_cli.cli import options
 from femb_cli.cli.output import Output
@@ -11,27 +12,15 @@ from femb_cli.errors import UsageError
 if TYPE_CHECKING:
     from femb_cli.checkpoints.threshold import Threshold
     from femb_cli.evaluation.embeddings.read import StoredEmbeddings
+    from femb_cli.inference.comparable import EmbeddingSettings
     from femb_cli.search.sheets.pictures import Pictures
 
 
-def read_faces(
-    output: Output,
-    paths: Sequence[Path],
-    *,
-    model: Path | None,
-    flip: options.Flip | None,
-    batch_size: int | None,
-    skip_bad: bool,
-    device: str | None,
-    align: options.AlignChoice,
-    faces: options.Choice,
-    detector: str,
-) -> "list[StoredEmbeddings]":
-    """Read stored embeddings and embed images, all with one network; torch is loaded only if there are images.
+@dataclass(frozen=True)
+class FacesInput:
+    """How a command reads its faces, all with one network.
 
-    Args:
-        output: gets what is not known about a network, warnings and progress.
-        paths: stored embeddings, or images.
+    Attributes:
         model: the model for images; None for that of the stored embeddings, or else the newest finished run.
         flip: whether to add the embeddings of the mirror images; None: as the stored embeddings, or else the model.
         batch_size: images in a batch; None for the embedder's.
@@ -40,31 +29,70 @@ def read_faces(
         align: which images are photos.
         faces: which faces of a photo.
         detector: what finds them.
-
-    Raises:
-        FembError: a path cannot be read, or two of them come from two networks.
     """
-    from femb_cli.evaluation.embeddings.read import read_embeddings
-    from femb_cli.evaluation.embeddings.recognise import holds_embeddings
 
-    if all(map(holds_embeddings, paths)):
-        if model is not None or flip is not None:
+    model: Path | None
+    flip: options.Flip | None
+    batch_size: int | None
+    skip_bad: bool
+    device: str | None
+    align: options.AlignChoice
+    faces: options.Choice
+    detector: str
+
+    def read(self, output: Output, paths: Sequence[Path]) -> "list[StoredEmbeddings]":
+        """Read stored embeddings and embed images; torch is loaded only if there are images.
+
+        Args:
+            output: gets what is not known about a network, warnings and progress.
+            paths: stored embeddings, or images.
+
+        Raises:
+            FembError: a path cannot be read, or two of them come from two networks.
+        """
+        from femb_cli.evaluation.embeddings.recognise import holds_embeddings
+
+        if all(map(holds_embeddings, paths)):
+            return self._read_stored(output, paths)
+        output.load_libraries()
+        from femb_cli.inference.comparable import read_comparable
+
+        settings = self._settings()
+        stored = read_comparable(paths, settings, say=output.say, warn=output.warn, show_progress=output.progress)
+        for other in stored[1:]:
+            say_origins(output, stored[0], other)
+        return stored
+
+    def describe(self, output: Output, paths: Sequence[Path]) -> list[dict[str, Any]]:
+        """Describe what `read` would read and embed, for a dry run; raises as `read` does before it embeds."""
+        from femb_cli.evaluation.embeddings.recognise import holds_embeddings
+
+        if all(map(holds_embeddings, paths)):
+            stored = self._read_stored(output, paths)
+            return [{"path": str(one.path), "num_embeddings": len(one.rows_ND)} for one in stored]
+        output.load_libraries()
+        from femb_cli.inference.comparable import describe_comparable
+
+        return describe_comparable(paths, self._settings())
+
+    def _read_stored(self, output: Output, paths: Sequence[Path]) -> "list[StoredEmbeddings]":
+        from femb_cli.evaluation.embeddings.read import read_embeddings
+
+        if self.model is not None or self.flip is not None:
             output.warn("--model and --flip are for images: stored embeddings stay as they are")
         opened = {path: read_embeddings(path, mmap_mode="r") for path in dict.fromkeys(paths)}
         stored = [opened[path] for path in paths]
-    else:
-        output.load_libraries()
-        from femb_cli.inference.align import Alignment
-        from femb_cli.inference.comparable import EmbeddingSettings, read_comparable
+        for other in stored[1:]:
+            say_origins(output, stored[0], other)
+        return stored
 
-        alignment = Alignment(align, faces, detector)
-        settings = EmbeddingSettings(
-            model, None if flip is None else flip == "sum", batch_size, skip_bad, device, alignment
-        )
-        stored = read_comparable(paths, settings, say=output.say, warn=output.warn, show_progress=output.progress)
-    for other in stored[1:]:
-        say_origins(output, stored[0], other)
-    return stored
+    def _settings(self) -> "EmbeddingSettings":
+        from femb_cli.inference.align import Alignment
+        from femb_cli.inference.comparable import EmbeddingSettings
+
+        flip = None if self.flip is None else self.flip == "sum"
+        alignment = Alignment(self.align, self.faces, self.detector)
+        return EmbeddingSettings(self.model, flip, self.batch_size, self.skip_bad, self.device, alignment)
 
 
 def say_origins(output: Output, one: "StoredEmbeddings", other: "StoredEmbeddings") -> None:

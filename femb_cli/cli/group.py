@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.faces_input import model_threshold, open_pictures, read_faces, with_faces
+from femb_cli.cli.faces_input import FacesInput, model_threshold, open_pictures, with_faces
 from femb_cli.cli.output import Output, format_pairs, format_table, percent
 from femb_cli.errors import UsageError
 
@@ -58,6 +58,7 @@ def group(
     device: options.Device = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Put the faces of one person together, without knowing who they are.
@@ -83,18 +84,11 @@ def group(
     pictures = open_pictures(source, images) if needs_images or not holds_embeddings(source) else None
     if pictures is not None and (link or move):
         check_loose_files(pictures.source)
-    (stored,) = read_faces(
-        output,
-        [source],
-        model=model,
-        flip=flip,
-        batch_size=batch_size,
-        skip_bad=skip_bad,
-        device=device,
-        align=align,
-        faces=faces,
-        detector=detector,
-    )
+    reading = FacesInput(model, flip, batch_size, skip_bad, device, align, faces, detector)
+    if dry_run:
+        output.plan(reading.describe(output, [source]), {"path": out, "page": show, "links": link, "images": move})
+        return
+    (stored,) = reading.read(output, [source])
     if pictures is not None:
         pictures = with_faces(pictures, stored, faces, detector)
     if threshold is None:

@@ -27,6 +27,7 @@ def identify(
     out: Annotated[Path | None, options.out("the best entry of each probe, and its mate's rank, .csv.")] = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Search probes in a gallery: rank-k rates, and TPIR at FPIR if some probes are not in the gallery.
@@ -51,6 +52,10 @@ def identify(
         check_table_file(out, overwrite=overwrite, endings=(".csv",))
     searched, held = read_embeddings(probes), read_embeddings(gallery)
     say_origins(output, searched, held)
+    if dry_run:
+        inputs = [{"path": str(one.path), "num_embeddings": len(one.rows_ND)} for one in (searched, held)]
+        output.plan(inputs, {"path": out})
+        return
     itself = same_items(searched, held)
     if left_out := describe_left_out(itself, "probes"):
         output.say(left_out)

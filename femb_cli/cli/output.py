@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -60,6 +61,12 @@ class Output:
         """Print what a command did, as `fields`; lists and counts by name are in the JSON document only."""
         shown = {name: value for name, value in summary.items() if not isinstance(value, list | dict)}
         self.result(summary, format_pairs(shown))
+
+    def plan(self, inputs: Sequence[Mapping[str, Any]], outputs: Mapping[str, Path | None]) -> None:
+        """Print what a dry run would read, and the files that it would write; None for those that are not asked for."""
+        written = {name: str(path) for name, path in outputs.items() if path is not None}
+        texts = [format_pairs(item) for item in (*inputs, {f"writes {name}": path for name, path in written.items()})]
+        self.result({"reads": [*map(dict, inputs)], "writes": written}, "\n\n".join(filter(None, texts)))
 
     def table(self, data: Any, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a result that has rows and columns."""
@@ -123,5 +130,5 @@ def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, gap: 
 
 def format_pairs(pairs: Mapping[str, Any]) -> str:
     """One `name   value` on each line, the values below each other."""
-    width = max(len(name) for name in pairs)
+    width = max(map(len, pairs), default=0)
     return "\n".join(f"{name.ljust(width)}   {value}" for name, value in pairs.items())

@@ -23,6 +23,7 @@ def report(
     out: Annotated[Path, options.out("an HTML file.")] = Path("report.html"),
     json: options.Json = False,
     overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Compare training runs on one HTML page: curves, verifications, settings; and the leaderboard of femb verify.
@@ -51,8 +52,9 @@ def report(
     if not paths and not now.models:
         raise FembError(f"no runs under {runs_folder()}", hint="name one: femb report RUN")
     reported = read_runs(paths) if paths else []
-    command = shlex.join(["femb", *sys.argv[1:]])
-    write_run_report(out, reported, now, command=command, overwrite=overwrite)
+    if not dry_run:
+        command = shlex.join(["femb", *sys.argv[1:]])
+        write_run_report(out, reported, now, command=command, overwrite=overwrite)
     for remark in now.remarks:
         output.warn(f"{board}: {remark}")
     document = {"report": str(out), "runs": [run.status.to_json() for run in reported]}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.faces_input import model_threshold, open_pictures, read_faces, with_faces
+from femb_cli.cli.faces_input import FacesInput, model_threshold, open_pictures, with_faces
 from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
 
@@ -47,6 +47,7 @@ def search(
     device: options.Device = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Find the most similar faces of a gallery, by name, with the cosine of the embeddings.
@@ -73,18 +74,15 @@ def search(
     if show is not None:
         refuse_existing(show, overwrite=overwrite)
         query_pictures, gallery_pictures = open_pictures(query, images), open_pictures(gallery, images)
-    queries, entries = read_faces(
-        output,
-        [query, gallery],
-        model=model,
-        flip=flip,
-        batch_size=batch_size,
-        skip_bad=skip_bad,
-        device=device,
-        align=align,
-        faces=faces,
-        detector=detector,
-    )
+    reading = FacesInput(model, flip, batch_size, skip_bad, device, align, faces, detector)
+    if dry_run:
+        described = reading.describe(output, [query, gallery])
+        if index is not None:
+            _check_index_of(index, gallery, overwrite=overwrite)
+        files = {"path": out, "page": show, "index": index}
+        output.plan(described, files)
+        return
+    queries, entries = reading.read(output, [query, gallery])
     opened = None if index is None else _open_index(index, entries, overwrite, output)
     with output.progress("comparing") as progress:
         found = find(queries, entries, top=top, min_score=threshold, index=opened, progress=progress)
@@ -127,6 +125,19 @@ def _check_index(index: Path, gallery: Path) -> None:
             f"{gallery} is no file of embeddings, and only such a file can have an index",
             hint="femb embed writes one",
         )
+
+
+def _check_index_of(index: Path, gallery: Path, *, overwrite: bool) -> None:
+    """Refuse an index that belongs to another gallery.
+
+    Raises:
+        FembError: it does, or it is damaged.
+    """
+    from femb_cli.evaluation.embeddings.read import read_embeddings
+    from femb_cli.search.index_file import read_index
+
+    if index.exists() and not overwrite:
+        read_index(index, read_embeddings(gallery, mmap_mode="r"))
 
 
 def _open_index(path: Path, gallery: "StoredEmbeddings", overwrite: bool, output: Output) -> "Index":

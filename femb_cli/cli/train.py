@@ -116,11 +116,6 @@ def _show_plan(request: "TrainRequest", output: Output) -> None:
     """Print what a training would do."""
     from femb_cli.training.session import describe
 
-    if (request.processes, request.device) != (None, None):
-        from femb_cli.runtime.devices import check_devices, pick_device  # loads torch
-
-        check_devices(request.processes or 1, request.gpus, request.device)
-        pick_device(request.device)
     plan = describe(request, say=output.say)
     output.result(plan, plan["config"] + "\n" + format_pairs({k: v for k, v in plan.items() if k != "config"}))
 

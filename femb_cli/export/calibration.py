@@ -8,10 +8,23 @@ from torch import Tensor
 
 from femb_cli.data.images.decode import decode_image
 from femb_cli.data.open import open_source
+from femb_cli.data.source import ImageSource
 from femb_cli.errors import FembError
 
 MOST_IMAGES = 256
 """More images hardly change the ranges."""
+
+
+def open_calibration(source: Path) -> ImageSource:
+    """Open a folder, archive or dataset of images.
+
+    Raises:
+        FembError: it cannot be opened, or holds no image.
+    """
+    images = open_source(source)
+    if not len(images):
+        raise FembError(f"no images in {source} to calibrate with")
+    return images
 
 
 def calibration_images(source: Path, size: int) -> Tensor:
@@ -20,9 +33,7 @@ def calibration_images(source: Path, size: int) -> Tensor:
     Raises:
         FembError: there are none, or one cannot be read.
     """
-    images = open_source(source)
-    if not len(images):
-        raise FembError(f"no images in {source} to calibrate with")
+    images = open_calibration(source)
     rows = np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).round().astype(int).tolist()
     pixels = [decode_image(images.read(row), size, name=str(images.names[row])) for row in rows]
     return torch.from_numpy(np.stack(pixels))

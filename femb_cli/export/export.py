@@ -4,13 +4,15 @@ import shutil
 from pathlib import Path
 
 from femb_cli.checkpoints.official.families import LAYOUTS
-from femb_cli.checkpoints.official.write import write_official
+from femb_cli.checkpoints.official.write import refuse_other_conventions, write_official
 from femb_cli.checkpoints.store import Checkpoint
+from femb_cli.export.calibration import open_calibration
 from femb_cli.export.graph import export_graph
 from femb_cli.export.hub import write_hub_directory
+from femb_cli.export.onnx_file import check_onnx_packages, refuse_too_large
 from femb_cli.export.parity import Comparison
 from femb_cli.export.plan import GRAPHS, ExportPlan
-from femb_cli.files import new_file, new_folder
+from femb_cli.files import new_file, new_folder, refuse_existing
 
 
 def export_checkpoint(
@@ -42,6 +44,24 @@ def export_checkpoint(
         else:
             copy_model(checkpoint, aside)
     return None
+
+
+def check_export(checkpoint: Checkpoint, out: Path, plan: ExportPlan, *, overwrite: bool = False) -> None:
+    """Refuse what `export_checkpoint` would refuse, as far as that is known without writing anything.
+
+    Raises:
+        FembError: `out` exists, the weights are damaged, a package is missing, the format cannot hold this network, or
+            the calibration images cannot be opened.
+    """
+    refuse_existing(out, overwrite=overwrite)
+    backbone = checkpoint.load_backbone()
+    if plan.format == "onnx":
+        check_onnx_packages()
+        refuse_too_large(backbone, half=plan.half)
+    if plan.format in LAYOUTS:
+        refuse_other_conventions(checkpoint.card, LAYOUTS[plan.format])
+    if plan.calibration is not None:
+        open_calibration(plan.calibration)
 
 
 def copy_model(checkpoint: Checkpoint, file: Path) -> None:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,19 @@ MOST_BYTES = 2**31 - 2**24
 """Most bytes of weights in a file: a protobuf holds 2 GiB, and the graph needs a part of that."""
 
 
+def check_onnx_packages() -> None:
+    """Refuse to go on without the packages that write and run ONNX files.
+
+    Raises:
+        FembError: one is missing.
+    """
+    try:
+        for name in ("onnx", "onnxscript", "onnxruntime"):
+            import_module(name)
+    except ImportError as error:
+        raise FembError(f"ONNX export needs the package {error.name}", hint="pip install 'femb[onnx]'") from error
+
+
 def write_onnx(network: nn.Module, example: Tensor, metadata: Mapping[str, str], file: Path, *, half: bool) -> None:
     """Write a network for batches of any size.
 
@@ -30,12 +44,11 @@ def write_onnx(network: nn.Module, example: Tensor, metadata: Mapping[str, str],
     Raises:
         FembError: a package is missing, or the weights are too large for one file.
     """
-    try:
-        import onnx
-        import onnxscript
-    except ImportError as error:
-        raise FembError(f"ONNX export needs the package {error.name}", hint="pip install 'femb[onnx]'") from error
-    _refuse_too_large(network, half=half)
+    check_onnx_packages()
+    import onnx
+    import onnxscript
+
+    refuse_too_large(network, half=half)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
@@ -62,7 +75,12 @@ def write_onnx(network: nn.Module, example: Tensor, metadata: Mapping[str, str],
     onnx.save(model, file)
 
 
-def _refuse_too_large(network: nn.Module, *, half: bool) -> None:
+def refuse_too_large(network: nn.Module, *, half: bool) -> None:
+    """Refuse weights that one file cannot hold.
+
+    Raises:
+        FembError: they are too large.
+    """
     size = sum(tensor.numel() for tensor in network.state_dict().values()) * (2 if half else 4)
     if size > MOST_BYTES:
         hint = "--format pt2 or torchscript" if half else "--half stores them in half the bytes; or --format pt2"

@@ -23,6 +23,17 @@ _YUNET_URL = (
 _YUNET_SHA256 = "daede24002cc8590f457998cc5e6c9e8b82f45f6bd969506a8913cd4ed10a2d3"
 
 
+def check_detector(detector: str | Path) -> None:
+    """Refuse a detector that is not there, without loading or downloading one.
+
+    Raises:
+        FembError: it is neither a name nor a file.
+    """
+    if detector not in DETECTORS and not Path(detector).is_file():
+        hint = f"choose {' or '.join(DETECTORS)}, or the path of YuNet's file"
+        raise FembError(f"no detector at {detector}", hint=hint)
+
+
 def load_face_finder(detector: str | Path = "mtcnn", device: torch.device | str = "cpu") -> FaceFinder:
     """Load a detector; the landmarks come from MTCNN's O-Net in any case.
 
@@ -49,9 +60,8 @@ def detector_fingerprint(detector: str | Path = "mtcnn") -> str:
     """
     if detector == "mtcnn":
         return f"mtcnn-{_ALGORITHM}"
+    check_detector(detector)
     path = _published_yunet() if detector == "yunet" else Path(detector)
-    if not path.is_file():
-        raise FembError(f"no detector at {path}", hint=f"choose {' or '.join(DETECTORS)}, or the path of YuNet's file")
     return f"yunet-{_ALGORITHM}-{file_sha256(path)[:12]}"
 
 

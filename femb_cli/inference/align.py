@@ -23,7 +23,7 @@ from femb_cli.faces.aligned_source import AlignedFaces, SourceFace
 from femb_cli.faces.cache import FaceCache
 from femb_cli.faces.choose import Choice, by_size, choose_faces
 from femb_cli.faces.face import PhotoFaces
-from femb_cli.faces.load import detector_fingerprint, load_face_finder
+from femb_cli.faces.load import check_detector, detector_fingerprint, load_face_finder
 from femb_cli.faces.locate import locate_faces
 from femb_cli.inference.embed import unreadable_image
 from femb_cli.inference.face_reader import Align
@@ -45,6 +45,10 @@ class Alignment:
     align: Align = "auto"
     faces: Choice = "main"
     detector: str = "mtcnn"
+
+    def __post_init__(self) -> None:
+        """Refuse a detector that is not there, before any image is read."""
+        check_detector(self.detector)
 
 
 @dataclass(frozen=True, eq=False)

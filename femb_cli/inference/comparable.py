@@ -5,15 +5,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from femb_cli.checkpoints.runs import newest_finished_run
+from femb_cli.data.open import open_sources
 from femb_cli.evaluation.embeddings.description import Description
 from femb_cli.evaluation.embeddings.read import StoredEmbeddings, read_embeddings
 from femb_cli.evaluation.embeddings.recognise import holds_embeddings
 from femb_cli.evaluation.embeddings.same_network import compare_origins
-from femb_cli.inference.align import Alignment
+from femb_cli.inference.align import Alignment, survey_source
 from femb_cli.inference.describe import describe
 from femb_cli.inference.embedder import Embedder, load_embedder
 from femb_cli.inference.model_digest import model_digest
@@ -60,18 +62,7 @@ def read_comparable(
     Raises:
         FembError: a path cannot be read, or the model is not that of the stored embeddings.
     """
-    stored = {path: read_embeddings(path, mmap_mode="r") for path in paths if holds_embeddings(path)}
-    known = next((one for one in stored.values() if one.description is not None), None)
-    description = known.description if known is not None else None
-    flip = settings.flip if settings.flip is not None or description is None else description.flip == "sum"
-
-    @cache
-    def embedder() -> Embedder:
-        loaded = load_embedder(settings.model or _model_of(description) or newest_finished_run(), settings.device)
-        if known is not None:  # before hours of embedding, not after
-            compare_origins(_nothing_of(loaded), known)
-        return loaded
-
+    stored, flip, embedder = _open(paths, settings)
     for path in dict.fromkeys(paths):
         if path not in stored:
             with show_progress(f"embedding {path}") as progress:
@@ -87,6 +78,44 @@ def read_comparable(
                     progress=progress,
                 )
     return [stored[path] for path in paths]
+
+
+def describe_comparable(paths: Sequence[Path], settings: EmbeddingSettings) -> list[dict[str, Any]]:
+    """Describe what `read_comparable` would read and embed; each path once.
+
+    Raises:
+        FembError: a path cannot be opened, or the model cannot be loaded or is not that of the stored embeddings.
+    """
+    stored, _, embedder = _open(paths, settings)
+    described = []
+    for path in dict.fromkeys(paths):
+        if path in stored:
+            described.append({"path": str(path), "num_embeddings": len(stored[path].rows_ND)})
+            continue
+        images, model = open_sources((path,)), embedder()
+        survey = survey_source(images, settings.alignment, input_size=model.preprocessing.input_size)
+        counts = {"num_images": len(images), "num_photos": survey.num_photos}
+        described.append({"path": str(path), **counts, "model": model.name})
+    return described
+
+
+def _open(
+    paths: Sequence[Path], settings: EmbeddingSettings
+) -> tuple[dict[Path, StoredEmbeddings], bool | None, Callable[[], Embedder]]:
+    """Return the stored embeddings, whether mirror images are added, and what loads the model on the first call."""
+    stored = {path: read_embeddings(path, mmap_mode="r") for path in paths if holds_embeddings(path)}
+    known = next((one for one in stored.values() if one.description is not None), None)
+    description = known.description if known is not None else None
+    flip = settings.flip if settings.flip is not None or description is None else description.flip == "sum"
+
+    @cache
+    def embedder() -> Embedder:
+        loaded = load_embedder(settings.model or _model_of(description) or newest_finished_run(), settings.device)
+        if known is not None:  # before hours of embedding, not after
+            compare_origins(_nothing_of(loaded), known)
+        return loaded
+
+    return stored, flip, embedder
 
 
 def _model_of(description: Description | None) -> Path | None:

@@ -22,7 +22,7 @@ from femb_cli.data.people_remarks import doubt_of, guess_of
 from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.data.survey import warn_of_photos
 from femb_cli.errors import FembError, UsageError
-from femb_cli.evaluation.verification.open import PairSet, open_benchmark
+from femb_cli.evaluation.verification.open import PairSet, open_benchmark, refuse_missing_benchmark
 from femb_cli.evaluation.verification.overlap import find_overlap, name_digests, overlap_warning
 from femb_cli.evaluation.verification.pair_file import pairs_text
 from femb_cli.files import write_text
@@ -39,6 +39,7 @@ from femb_cli.training.planning.job import TrainJob, TrainRequest
 from femb_cli.training.planning.plan import Plan, make_plan
 from femb_cli.training.planning.resolve import open_dataset, resolve, resumed_run
 from femb_cli.training.planning.resume import check_same_experiment, check_steps_left, sound_checkpoint
+from femb_cli.training.run.best_checkpoint import check_best_benchmark
 from femb_cli.training.run.data_identity import data_identity
 from femb_cli.training.run.run_directory import (
     RunLock,
@@ -67,7 +68,11 @@ def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
     resumed = resumed_run(request)
     config, source, held_out, plan = _decide(request, resumed, say)
     checkpoint = None
+    if _depends_on_hardware(request, config):  # torch takes seconds to load
+        _check_hardware(request, config, plan.processes, say)
     _check_feasible(request, config, plan, resumed=resumed is not None)
+    if source is not None:
+        check_identities(source)
     if resumed is not None:
         info = None if source is None else _describe_conditions(request, plan, source)
         checkpoint = _check_resumable(resumed, config, plan, info, say)
@@ -168,7 +173,7 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
         create_run(run, config, info, lock, overwrite=request.overwrite)
         if replaced_run(run).is_dir():
             say(f"the run that {run} replaces stays in {replaced_run(run)} until the first checkpoint is saved")
-    device = None if request.device == "cuda" else request.device
+    device = None if request.device in ("cuda", "gpu") else request.device
     return TrainJob(
         config,
         plan,
@@ -234,18 +239,20 @@ def _fetch_benchmarks(
     config: TrainConfig, training: ImageSource, data_dir: Path | None, say: Say, progress: Progress | None
 ) -> tuple[str, ...]:
     """Fetch or draw the benchmarks of a run, check their pairs and people, and return their names."""
-    from femb_cli.training.run.best_checkpoint import check_best_benchmark
-
-    names = config.validation.benchmarks
-    if names is None:
-        names = ("synthetic",) if isinstance(config.data, SyntheticConfig) else ()
-    check_best_benchmark(config, (*names, HELD_OUT_NAME) if config.validation.held_out else names)
+    names = _benchmarks_of(config)
     for name in names:
         benchmark = open_benchmark(name, data_dir, say=say, progress=progress)
         benchmark.pairs.indices(benchmark.images.names)
         if isinstance(config.data, DatasetConfig):
             _warn_of_overlap(training, benchmark, say)
     return names
+
+
+def _benchmarks_of(config: TrainConfig) -> tuple[str, ...]:
+    """Return the names of the benchmarks that a run is verified on."""
+    if config.validation.benchmarks is not None:
+        return config.validation.benchmarks
+    return ("synthetic",) if isinstance(config.data, SyntheticConfig) else ()
 
 
 def _warn_of_photos(source: ImageSource, config: TrainConfig, say: Say) -> None:
@@ -380,6 +387,10 @@ def _copy_samples(run: Path) -> None:
 def _check_feasible(request: TrainRequest, config: TrainConfig, plan: Plan, *, resumed: bool) -> None:
     """Refuse what could train on no machine, and a place for the run that is taken."""
     check_trackers(config.trackers)
+    benchmarks = _benchmarks_of(config)
+    for name in benchmarks:  # before the training set is drawn or opened
+        refuse_missing_benchmark(name, request.data_dir)
+    check_best_benchmark(config, (*benchmarks, HELD_OUT_NAME) if config.validation.held_out else benchmarks)
     if config.freeze:
         from femb_cli.training.network.freezing import check_parts
 
@@ -391,9 +402,15 @@ def _check_feasible(request: TrainRequest, config: TrainConfig, plan: Plan, *, r
             check_replaceable(request.out, overwrite=request.overwrite)
 
 
+def _depends_on_hardware(request: TrainRequest, config: TrainConfig) -> bool:
+    """Whether another machine could refuse a request that this one takes, or the other way round."""
+    asked = (request.processes, request.gpus, request.device) != (None, None, None)
+    return asked or config.precision not in ("fp32", "fp64")
+
+
 def _check_hardware(request: TrainRequest, config: TrainConfig, processes: int, say: Say) -> None:
     """Refuse a device, a precision or a number of processes that this machine does not have."""
-    from femb_cli.runtime.devices import check_devices, has_bfloat16, pick_device
+    from femb_cli.runtime.devices import check_devices, has_bfloat16, pick_device, torch_name
 
     device = pick_device(request.device)
     if config.precision == "fp16" and device.type != "cuda":
@@ -404,7 +421,7 @@ def _check_hardware(request: TrainRequest, config: TrainConfig, processes: int, 
         say(f"tf32 changes nothing on this {device.type}, which computes in float32")
     if config.precision == "bf16" and not has_bfloat16(device):
         say(f"this {device.type} emulates bfloat16: --set precision=fp32 trains about twice as fast here")
-    if request.device not in (None, "cpu", "cuda", "mps"):
+    if request.device is not None and torch_name(request.device) not in ("cpu", "cuda", "mps"):
         raise UsageError(
             f"femb train runs on cpu, cuda or mps, not on {request.device!r}",
             hint="CUDA_VISIBLE_DEVICES chooses among several GPUs",

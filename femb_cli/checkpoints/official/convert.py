@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from femb_cli.backbones import Backbone
 from femb_cli.checkpoints.card import FORMAT, QUALITY_HEADERS, ModelCard
 from femb_cli.checkpoints.fingerprint import check_fingerprint
 from femb_cli.checkpoints.official.class_weights import (
@@ -35,7 +36,7 @@ from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError, UsageError
 from femb_cli.files import file_sha256, refuse_existing
 from femb_cli.hub import HubId
-from femb_cli.progress import Say
+from femb_cli.progress import Say, silent
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,7 @@ def convert_checkpoint(
     """Read official weights, check that every tensor fits, and write a femb checkpoint.
 
     Args:
-        source: a file, a directory with one network, "owner/name" on the Hugging Face Hub, or a name in `PUBLISHED`,
-            which is fetched. A file that femb itself wrote keeps its card.
+        source: as `read_official`.
         destination: the checkpoint directory to make.
         family_name: a key of `FAMILIES` or the beginning of one; None to recognise the family by the tensors.
         network: which network of a file that holds several, by its key or prefix, such as `ema`.
@@ -80,6 +80,42 @@ def convert_checkpoint(
             fetched.
     """
     refuse_existing(destination, overwrite=overwrite)
+    backbone, card, classifier = read_official(source, family_name, network=network, say=say)
+    return save_checkpoint(destination, backbone, card, classifier=classifier, overwrite=overwrite)
+
+
+def is_remote(source: str, family_name: str | None) -> bool:
+    """Whether `read_official` would fetch a source: it is a name of `PUBLISHED`, or on the Hub.
+
+    Raises:
+        FembError: the family is unknown, or femb cannot fetch this one.
+    """
+    if family_name:
+        family_named(family_name)
+    published = find_published(source)
+    if published is not None and not published.can_be_fetched:
+        published.locate(silent)  # raises the error that says what to do by hand
+    return published is not None or find_hub_id(source) is not None
+
+
+def read_official(
+    source: Path | str, family_name: str | None = None, *, network: str | None = None, say: Say = warnings.warn
+) -> tuple[Backbone, ModelCard, dict[str, Tensor] | None]:
+    """Read official weights, and check that every tensor fits.
+
+    Args:
+        source: a file, a directory with one network, "owner/name" on the Hugging Face Hub, or a name in `PUBLISHED`,
+            which is fetched. A file that femb itself wrote keeps its card.
+        family_name: as `convert_checkpoint`.
+        network: as `convert_checkpoint`.
+        say: as `convert_checkpoint`.
+
+    Returns:
+        The network, its card, and the classifier's tensors (None if there are none).
+
+    Raises:
+        FembError: as `convert_checkpoint`.
+    """
     published = find_published(str(source))
     if published is not None:
         source, family_name = published.locate(say), family_name or published.family_name
@@ -101,7 +137,7 @@ def convert_checkpoint(
     if hub_id is not None:
         card = card.with_source(hub=str(source), revision=files.network.parent.name)
     classifier = None if converted.class_weights is None else {"weight": converted.class_weights.float()}
-    return save_checkpoint(destination, backbone, card, classifier=classifier, overwrite=overwrite)
+    return backbone, card, classifier
 
 
 def _download(hub_id: HubId, published: PublishedModel | None, say: Say) -> Path:

@@ -106,8 +106,7 @@ class DatasetWriter:
     def __enter__(self) -> Self:
         remove_published(self.path)
         refuse_existing(self.path, overwrite=self._overwrite)
-        if exists(self.path) and not (is_dataset(self.path) or has_dataset_info(self.path)):
-            raise FembError(f"{self.path} is not a dataset, so it is not overwritten", hint="choose another name")
+        refuse_no_dataset(self.path)
         with ExitStack() as exits:
             notes = exits.enter_context(self._unfinished).notes
             self.notes = [note["note"] for note in notes]
@@ -328,3 +327,13 @@ class DatasetWriter:
                 hint="rename or remove it in the source",
             )
         return extra
+
+
+def refuse_no_dataset(path: Path) -> None:
+    """Refuse to replace a directory that is no dataset.
+
+    Raises:
+        FembError: `path` exists and is something else.
+    """
+    if exists(path) and not (is_dataset(path) or has_dataset_info(path)):
+        raise FembError(f"{path} is not a dataset, so it is not overwritten", hint="choose another name")

@@ -58,8 +58,7 @@ def convert_to_files(
     plan = plan_conversion(source, identities=identities, limit=limit, min_images=min_images)
     if on_error == "stop" and len(plan.unlabeled_M):
         raise with_skip_hint(why_unlabeled(source, int(plan.unlabeled_M[0])))
-    if exists(destination) and not (has_dataset_info(destination) or (destination / f".{FEMB_INFO_FILE}").is_file()):
-        raise FembError(f"{destination} is not a dataset, so it is not overwritten", hint="choose another name")
+    refuse_no_people(destination)
     _warn_of_columns(source, plan)
     skipped = [*left_out]
     skipped += [(source.names[row], why_unlabeled(source, row).message) for row in plan.unlabeled_M.tolist()]
@@ -158,3 +157,13 @@ def _warn_of_columns(source: ImageSource, plan: ConversionPlan) -> None:
     extra = source.extra(plan.rows_N[:1]) if isinstance(source, HasExtraColumns) else None
     if extra is not None:
         warnings.warn(f"these columns of {source.path} are not written: {', '.join(extra.column_names)}", stacklevel=3)
+
+
+def refuse_no_people(path: Path) -> None:
+    """Refuse to replace a directory that femb did not write.
+
+    Raises:
+        FembError: `path` exists and is something else.
+    """
+    if exists(path) and not (has_dataset_info(path) or (path / f".{FEMB_INFO_FILE}").is_file()):
+        raise FembError(f"{path} is not a dataset, so it is not overwritten", hint="choose another name")

@@ -81,6 +81,20 @@ def find_set_file(benchmark: Benchmark, data_dir: Path | None) -> Path | None:
     return found
 
 
+def refuse_missing_files(benchmark: Benchmark, data_dir: Path | None) -> None:
+    """Refuse a benchmark whose archive or pair list is neither here nor published for download.
+
+    Raises:
+        FembError: the first of them that is missing; the hint says which files to put where.
+    """
+    if _address(benchmark) is not None:
+        return
+    folders = _folders(benchmark, data_dir)
+    for file in filter(None, (benchmark.archive, benchmark.pairs)):
+        if _archive_or_folder(folders, file) is None:
+            raise _not_published(benchmark, file, _download_folder(benchmark, data_dir))
+
+
 def is_here(benchmark: Benchmark, data_dir: Path | None) -> bool:
     """Whether the files of a benchmark are in the folders that `locate` searches, so that nothing is downloaded."""
     folders = _folders(benchmark, data_dir)
@@ -140,18 +154,29 @@ def _fetch(benchmark: Benchmark, file: str, home: Path, say: Say, progress: Prog
     Raises:
         FembError: it is not published, the download fails, or its checksum is not the published one.
     """
-    hint = (
-        f"put {benchmark.archive} and {benchmark.pairs} into {home}/"
-        f" (or name their folder with --data-dir or FEMB_DATA_DIR); {benchmark.origin}"
-    )
-    base = os.environ.get("FEMB_MIRROR") or benchmark.url
+    base = _address(benchmark)
     if base is None:
-        raise FembError(f"{benchmark.title}: {file} is not in {home}, and it is not published for download", hint=hint)
+        raise _not_published(benchmark, file, home)
     url = f"{base.rstrip('/')}/{file}"
     say(f"downloading {url}")
     try:
         size = download(url, home / file, sha256=dict(benchmark.sha256).get(file), progress=progress)
     except FembError as error:
-        raise FembError(f"{benchmark.title}: {error.message}", hint=error.hint or hint) from error
+        raise FembError(f"{benchmark.title}: {error.message}", hint=error.hint or _by_hand(benchmark, home)) from error
     say(f"{home / file}: {size:,} bytes, SHA-256 {file_sha256(home / file)}")
     return home / file
+
+
+def _address(benchmark: Benchmark) -> str | None:
+    """Return where the files of a benchmark are published; None if nowhere."""
+    return os.environ.get("FEMB_MIRROR") or benchmark.url
+
+
+def _not_published(benchmark: Benchmark, file: str, home: Path) -> FembError:
+    message = f"{benchmark.title}: {file} is not in {home}, and it is not published for download"
+    return FembError(message, hint=_by_hand(benchmark, home))
+
+
+def _by_hand(benchmark: Benchmark, home: Path) -> str:
+    files = f"put {benchmark.archive} and {benchmark.pairs} into {home}/"
+    return f"{files} (or name their folder with --data-dir or FEMB_DATA_DIR); {benchmark.origin}"

@@ -11,7 +11,7 @@ from femb_cli.data.source import ImageSource
 from femb_cli.data.synthetic.sets import synthetic_benchmark
 from femb_cli.data.verification_bin.verification_set import read_verification_set
 from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
-from femb_cli.evaluation.verification.benchmark_files import files_in, find_set_file, locate
+from femb_cli.evaluation.verification.benchmark_files import files_in, find_set_file, locate, refuse_missing_files
 from femb_cli.evaluation.verification.benchmarks import BENCHMARKS, find_benchmark
 from femb_cli.evaluation.verification.pair_file import read_pairs
 from femb_cli.evaluation.verification.pair_formats.columns import NO_CHOICE, ColumnChoice
@@ -76,6 +76,23 @@ def open_benchmark(
         files = locate(benchmark, data_dir, say=say, progress=progress)
         pairs, images = files.pairs, files.images
     return PairSet(benchmark.name, benchmark.title, read_pairs(pairs), open_source(images), chosen)
+
+
+def refuse_missing_benchmark(name: str, data_dir: Path | None) -> None:
+    """Refuse a benchmark that is not on this machine and that femb can neither download nor draw.
+
+    Args:
+        name: name or path, as `open_benchmark` takes it.
+        data_dir: folder with the files of benchmarks; None for femb's cache.
+
+    Raises:
+        FembError: there is no such benchmark, or its files are missing.
+    """
+    if name not in BENCHMARKS and _directory_or_bin(name, data_dir) is not None:
+        return
+    benchmark = find_benchmark(name)
+    if find_set_file(benchmark, data_dir) is None and benchmark.archive is not None:
+        refuse_missing_files(benchmark, data_dir)
 
 
 def open_pairs(pairs: Path, images: Path, protocol: str | None = None) -> PairSet:

@@ -8,8 +8,6 @@ import errno
 from collections.abc import Sequence
 from pathlib import Path
 
-from accelerate.utils import broadcast_object_list
-
 from femb_cli.checkpoints.runs import BEST, MODEL, checkpoint_path, keep_newest_checkpoints
 from femb_cli.config.schema import TrainConfig
 from femb_cli.errors import UsageError
@@ -59,6 +57,8 @@ def is_best_so_far(run: Path, config: TrainConfig, step: int) -> bool:
 
     An equal result does not replace an earlier one.
     """
+    from accelerate.utils import broadcast_object_list  # loads torch, which a dry run does not need
+
     answer = [False]
     if is_main_process():
         best = find_best(run, config, step)
