@@ -4,14 +4,19 @@ from typing import Annotated
 
 import typer
 
-from femb_cli.cli import options
+from femb_cli.cli import complete, options
 from femb_cli.cli.output import Output
 
 
 def config(
     file: Annotated[
         str | None,
-        typer.Argument(metavar="[CONFIG]", help="YAML file, or a name from femb list configs.", show_default=False),
+        typer.Argument(
+            metavar="[CONFIG]",
+            help="YAML file, or a name from femb list configs.",
+            show_default=False,
+            autocompletion=complete.configs,
+        ),
     ] = None,
     settings: options.Settings = None,
     json: options.Json = False,

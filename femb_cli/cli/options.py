@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from femb_cli.cli import complete
+
 Choice = Literal["main", "largest", "center", "all"]
 Flip = Literal["none", "sum"]
 
@@ -25,6 +27,7 @@ Device = Annotated[
         "--device",
         rich_help_panel="Machine",
         metavar="DEVICE",
+        autocompletion=complete.devices,
         help="cpu, cuda, cuda:1 or mps. Default: a GPU if there is one.",
     ),
 ]
@@ -35,6 +38,7 @@ Model = Annotated[
         "-m",
         rich_help_panel="Model",
         metavar="MODEL",
+        autocompletion=complete.models,
         help="The model: run, checkpoint or .onnx file. Default: the newest finished run.",
     ),
 ]
@@ -44,6 +48,7 @@ Models = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
+        autocompletion=complete.models,
         help="The model: run, checkpoint, .onnx file or NAME=PATH; repeatable. Default: the newest finished run.",
     ),
 ]
@@ -104,7 +109,8 @@ BatchSize = Annotated[
     ),
 ]
 WholeBatchSize = Annotated[
-    int | None, typer.Option("--batch-size", help="Images in a batch, of all processes together.")
+    int | None,
+    typer.Option("--batch-size", rich_help_panel="Training", help="Images in a batch, of all processes together."),
 ]
 Exact = Annotated[
     bool,
@@ -152,6 +158,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
+        autocompletion=complete.settings,
         help="Change any setting that femb config shows, such as header.margin=0.4; repeatable.",
     ),
 ]
@@ -200,26 +207,3 @@ def fmr(what: str, panel: str | None = None) -> Any:
     """Return the option `--fmr` of a command, with `what` behind the words that all of them share."""
     text = f"Operating point, an FMR such as 1e-3{what}"
     return typer.Option("--fmr", "--far", rich_help_panel=panel, metavar="RATE", help=text)
-
-
-def benchmark_names(incomplete: str) -> list[str]:
-    """The benchmarks whose names begin with the text, for shell completion."""
-    from femb_cli.evaluation.verification.benchmarks import BENCHMARKS
-
-    return [name for name in BENCHMARKS if name.startswith(incomplete)]
-
-
-def header_names(incomplete: str) -> list[str]:
-    """The headers whose names begin with the text, for shell completion."""
-    from femb_cli.config.schema import HeaderConfig
-    from femb_cli.config.section import choices
-
-    return [name for name in choices(HeaderConfig) if name.startswith(incomplete)]
-
-
-def backbone_names(incomplete: str) -> list[str]:
-    """The backbones whose names begin with the text, for shell completion."""
-    from femb_cli.config.schema import BackboneConfig
-    from femb_cli.config.section import choices
-
-    return [name for name in choices(BackboneConfig) if name.startswith(incomplete)]

@@ -7,14 +7,19 @@ from typing import Annotated
 
 import typer
 
-from femb_cli.cli import options
+from femb_cli.cli import complete, options
 from femb_cli.cli.output import Output
 
 
 def report(
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[RUN]...", help="Runs. Default: the one that changed last.", show_default=False),
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Runs. Default: the one that changed last.",
+            show_default=False,
+            autocompletion=complete.runs,
+        ),
     ] = None,
     leaderboard: Annotated[
         Path | None,

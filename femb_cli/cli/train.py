@@ -5,54 +5,112 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from femb_cli.cli import options
+from femb_cli.cli import complete, options
 from femb_cli.cli.output import Output, format_pairs, percent
+from femb_cli.cli.train_settings import chosen_settings
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from femb_cli.training.planning.job import TrainRequest
 
 
+def _training(name: str, text: str) -> Any:
+    """Return an option among those of the training."""
+    return typer.Option(name, rich_help_panel="Training", help=text)
+
+
 def train(
+    context: typer.Context,
     config: Annotated[
         str | None,
-        typer.Argument(help="YAML file, or a name from femb list configs. Default: quickstart.", show_default=False),
+        typer.Argument(
+            help="YAML file, or a name from femb list configs. Default: quickstart.",
+            show_default=False,
+            autocompletion=complete.configs,
+        ),
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option("--data", metavar="DIR", help="Training set, such as the output of femb convert; or synthetic."),
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Training set, such as the output of femb convert; or synthetic.",
+        ),
     ] = None,
     label: options.Label = None,
     person_folder: options.PersonFolder = None,
-    header: Annotated[
-        str | None, typer.Option("--header", help="Header: arcface, magface ...", autocompletion=options.header_names)
-    ] = None,
-    backbone: Annotated[
+    data_dir: options.DataDir = None,
+    named_config: Annotated[
         str | None,
-        typer.Option("--backbone", help="Backbone: iresnet50, mbf ...", autocompletion=options.backbone_names),
+        typer.Option("--config", metavar="CONFIG", help="Another spelling of CONFIG.", autocompletion=complete.configs),
     ] = None,
-    init: Annotated[
-        Path | None,
-        typer.Option("--init", metavar="MODEL", help="Run or checkpoint whose backbone and weights to start from."),
-    ] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="Length of the run in steps.")] = None,
-    epochs: Annotated[float | None, typer.Option("--epochs", help="Length of the run in passes over the data.")] = None,
-    batch_size: options.WholeBatchSize = None,
-    lr: Annotated[float | None, typer.Option("--lr", help="Peak learning rate.")] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Seed of weights, order of images and augmentation.")
-    ] = None,
-    processes: options.Processes = None,
-    gpus: options.Gpus = None,
-    out: Annotated[Path | None, options.out("the run. Default: a new one under runs/.", metavar="RUN")] = None,
+    settings: options.Settings = None,
     resume: Annotated[
         str | None,
         typer.Option(
-            "--resume", metavar="[RUN]", help="Continue what was interrupted: RUN, or else the newest unfinished one."
+            "--resume",
+            metavar="[RUN]",
+            help="Continue what was interrupted: RUN, or else the newest unfinished one.",
+            autocompletion=complete.runs,
         ),
     ] = None,
-    settings: options.Settings = None,
-    data_dir: options.DataDir = None,
+    out: Annotated[Path | None, options.out("the run. Default: a new one under runs/.", metavar="RUN")] = None,
+    header: Annotated[
+        str | None,
+        typer.Option(
+            "--header",
+            rich_help_panel="Network",
+            help="Header: arcface, magface ...",
+            autocompletion=complete.headers,
+        ),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            "--backbone",
+            rich_help_panel="Network",
+            help="Backbone: iresnet50, mbf ...",
+            autocompletion=complete.backbones,
+        ),
+    ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            "--init",
+            rich_help_panel="Network",
+            metavar="MODEL",
+            help="Run or checkpoint whose backbone and weights to start from.",
+            autocompletion=complete.models,
+        ),
+    ] = None,
+    steps: Annotated[int | None, _training("--steps", "Length of the run in steps.")] = None,
+    epochs: Annotated[float | None, _training("--epochs", "Length of the run in passes over the data.")] = None,
+    batch_size: options.WholeBatchSize = None,
+    lr: Annotated[float | None, _training("--lr", "Peak learning rate.")] = None,
+    weight_decay: Annotated[float | None, _training("--weight-decay", "Weight decay of the optimizer.")] = None,
+    seed: Annotated[int | None, _training("--seed", "Seed of weights, order of images and augmentation.")] = None,
+    verify_every: Annotated[
+        int | None, _training("--verify-every", "Steps between verifications; 0: only at the end.")
+    ] = None,
+    save_every: Annotated[int | None, _training("--save-every", "Steps between checkpoints.")] = None,
+    log_every: Annotated[int | None, _training("--log-every", "Steps between two lines of the log.")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision",
+            rich_help_panel="Machine",
+            help="Numbers of the backbone: fp32, tf32, bf16, fp16 or fp64.",
+            autocompletion=complete.precisions,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", rich_help_panel="Machine", help="Threads of each process that read and decode images."
+        ),
+    ] = None,
+    processes: options.Processes = None,
+    gpus: options.Gpus = None,
     device: options.Device = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
@@ -74,24 +132,11 @@ def train(
     from femb_cli.training.planning.job import TrainRequest
 
     output = Output(json=json, quiet=quiet)
-    if None not in (steps, epochs):
-        raise UsageError("--steps and --epochs exclude each other", hint="each of them is the length of the run")
-    chosen = {
-        **_data_settings(data),
-        "data.label": label,
-        "data.person_folder": person_folder,
-        "header": header,
-        "backbone": backbone,
-        "init.checkpoint": None if init is None else str(init),
-        "steps": steps,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "optimizer.lr": lr,
-        "seed": seed,
-    }
+    if None not in (config, named_config):
+        raise UsageError(f"two configurations are given: {config} and {named_config}", hint="name one of them")
     request = TrainRequest(
-        config=config,
-        overrides={key: value for key, value in chosen.items() if value is not None},
+        config=config or named_config,
+        overrides=chosen_settings(context.params, settings or ()),
         settings=tuple(settings or ()),
         processes=processes or gpus,
         gpus=gpus,
@@ -105,11 +150,6 @@ def train(
         _show_plan(request, output)
     else:
         _train(request, output)
-
-
-def _data_settings(data: str | None) -> dict[str, str | None]:
-    """Return the settings of `--data`; the columns and folders that a configuration names for its dataset stay."""
-    return {"data": data} if data in (None, "synthetic") else {"data": "dataset", "data.path": data}
 
 
 def _show_plan(request: "TrainRequest", output: Output) -> None:

@@ -28,7 +28,7 @@ def apply_changes(tree: dict[str, Any], changes: Sequence[tuple[str, Any]]) -> N
     Raises:
         UsageError: a parent of a key is a value.
     """
-    in_full = [(_section_of_name(key), value) for key, value in changes]
+    in_full = [(section_of_name(key), value) for key, value in changes]
     if (named := {key for key, _ in in_full}) >= {"optimizer.lr"} and "optimizer.lr_batch_size" not in named:
         in_full.append(("optimizer.lr_batch_size", None))  # a rate that the user names is for the user's batch
     # Sections are set before their values: `optimizer=adamw` starts from AdamW's defaults, whatever the order.
@@ -103,8 +103,8 @@ def rename(section: str, current: Any, name: str) -> Any:
     return {"name": name, **kept} if kept else name
 
 
-def _section_of_name(key: str) -> str:
-    """Turn `backbone.name` into `backbone`, the other spelling of the same setting."""
+def section_of_name(key: str) -> str:
+    """Return the key of a setting in its usual spelling: `backbone` for `backbone.name`."""
     section, _, leaf = key.partition(".")
     return section if leaf == "name" and _entries(section) else key
 

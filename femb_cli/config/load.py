@@ -1,6 +1,6 @@
 """Read a training configuration from YAML and `--set`, and write one.
 
-A `--set` overrides a command-line flag, a flag overrides the file, and the file overrides the schema's defaults.
+An option or a `--set` of the command line overrides the file, and the file overrides the schema's defaults.
 """
 
 import os
@@ -15,6 +15,7 @@ from femb_cli.config.environment import expand
 from femb_cli.config.plain_yaml import MOST_CHARACTERS, read_plain, write_plain
 from femb_cli.config.schema import TrainConfig
 from femb_cli.config.seed_yaml import refuse_seed_yaml
+from femb_cli.config.shipped import shipped_configs
 from femb_cli.errors import UsageError
 from femb_cli.text import cut, shown
 
@@ -50,14 +51,6 @@ def dump_config(config: TrainConfig) -> str:
 def to_tree(config: TrainConfig) -> dict[str, Any]:
     """The whole configuration as plain mappings, lists and values."""
     return with_lists(asdict(config))
-
-
-def shipped_configs() -> dict[str, Path]:
-    """The configurations that come with femb: name to file."""
-    package = Path(__file__).parents[1]
-    installed = package / "configs"
-    directory = installed if installed.is_dir() else package.parent / "configs"
-    return {path.stem: path for path in sorted(directory.glob("*.yaml"))}
 
 
 def config_path(file: str | Path) -> Path:

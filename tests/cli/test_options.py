@@ -1,36 +1,12 @@
-"""Options that commands share, and the names that a shell completes."""
+"""Options that commands share."""
 
 import re
-import subprocess
-import sys
 from collections import defaultdict
 
 import pytest
 import typer
 
 from femb_cli.cli.app import app
-from femb_cli.cli.options import backbone_names, benchmark_names, header_names
-
-
-@pytest.mark.parametrize(
-    ("complete", "start", "names"),
-    [
-        (header_names, "mag", ["magface"]),
-        (header_names, "c", ["cosface", "combined", "curricularface"]),
-        (backbone_names, "iresnet1", ["iresnet18", "iresnet100", "iresnet152"]),
-        (backbone_names, "x", []),
-        (benchmark_names, "xq", ["xqlfw"]),
-    ],
-)
-def test_names_are_completed(complete, start, names):
-    assert complete(start) == names
-
-
-def test_completing_a_header_loads_neither_pydantic_nor_yaml():
-    code = "from femb_cli.cli.options import header_names; assert header_names(''); import sys; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()).isdisjoint({"pydantic", "pydantic_core", "yaml", "torch", "numpy"})
-
 
 COMMANDS = typer.main.get_command(app).commands
 WITHOUT_DATA = ("version", "help")

@@ -356,10 +356,10 @@ def test_the_user_is_told_what_another_network_keeps(people):
     said = []
     chosen = {**request().overrides, "backbone": "iresnet100", "batch_size": 6}
     describe(TrainRequest(config="magface_r50_ms1mv2", overrides=chosen, device="cpu"), say=said.append)
-    assert said == [
+    assert said[0] == (
         "iresnet100 keeps dropout 0.4, dropout_of channels, bn_eps 2e-05, bn_momentum 0.9 of magface_r50_ms1mv2's"
         " iresnet50; --set backbone.KEY=VALUE changes one"
-    ]
+    )
 
 
 def test_a_recipe_without_its_data_says_which_conversion_makes_it(people):
