@@ -98,8 +98,12 @@ def choose_threshold(thresholds: Sequence[Threshold], fmr: float | None, model: 
 
 
 def how_to_store(model: str, fmr: float = 1e-3) -> str:
-    """Return the command that stores a threshold with a model."""
-    return f"femb verify --dataset lfw --model {model} --store-threshold {rate_text(fmr)} measures one and stores it"
+    """Return the command that stores a threshold with a model, on a benchmark whose files are here."""
+    from femb_cli.evaluation.verification.benchmark_files import benchmark_here
+
+    benchmark = benchmark_here()
+    pairs = "--pairs PAIRS --images IMAGES" if benchmark is None else f"--dataset {benchmark}"
+    return f"femb verify {pairs} --model {model} --store-threshold {rate_text(fmr)} measures one and stores it"
 
 
 @cache

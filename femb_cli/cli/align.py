@@ -7,6 +7,7 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
+from femb_cli.cli.next_commands import after_alignment
 from femb_cli.cli.output import Output
 from femb_cli.cli.unread_output import warn_of_unread
 from femb_cli.text import left_out
@@ -60,4 +61,4 @@ def align(
         output.warn(left_out(name, problem))
     tell_of_faces(output, summary["num_photos"], summary["without_face"], summary["with_several_faces"], faces)
     output.summary(summary)
-    output.next(f"femb embed {folder} -o {folder}.npy")
+    output.next(*after_alignment(folder))

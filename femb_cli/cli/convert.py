@@ -9,6 +9,7 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
+from femb_cli.cli.next_commands import after_benchmarks, after_dataset
 from femb_cli.cli.output import Output, format_pairs
 from femb_cli.cli.unread_output import warn_of_unread
 from femb_cli.data.conversion.choices import AnyFormat, OnError
@@ -300,8 +301,7 @@ def _convert_images(
             "path": str(done.path),
         },
     )
-    upload = [f"hf upload OWNER/NAME {destination} --repo-type dataset"] if settings["format"] == "parquet" else []
-    output.next(f"femb train --data {destination}", *upload)
+    output.next(*after_dataset(destination, settings["format"]))
 
 
 def _show(output: Output, source: "ImageSource", fields: dict[str, Any]) -> None:
@@ -332,7 +332,7 @@ def _convert_pairs(
     else:
         output.result(results, "\n\n".join(map(format_pairs, results)))
     if not dry_run:
-        output.next(*(f"femb verify --dataset {result['path']}" for result in results))
+        output.next(*after_benchmarks([result["path"] for result in results]))
 
 
 def _convert_pair_set(

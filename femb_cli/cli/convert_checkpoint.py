@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from femb_cli.cli import options
+from femb_cli.cli.next_commands import after_checkpoint
 from femb_cli.cli.output import Output
 
 
@@ -75,4 +76,4 @@ def convert_checkpoint(
         output.say(f"these weights keep their licence: {licence} ({card.source.get('repository', '')})")
     if dry_run:
         return
-    output.next(f"femb verify --dataset xqlfw --model {destination}", f"femb inspect {destination}")
+    output.next(*after_checkpoint(destination))

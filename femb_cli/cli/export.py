@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from femb_cli.cli import complete, options
+from femb_cli.cli.next_commands import after_quantization
 from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
 
@@ -99,7 +100,7 @@ def export(
             output.say(_summarise(comparison, plan))
     output.fields(result)
     if not dry_run and plan.int8:
-        output.next(f"femb verify --dataset xqlfw --model {model} --model {target}")
+        output.next(*after_quantization(model, target))
 
 
 def _describe(card: "ModelCard", plan: "ExportPlan") -> dict[str, Any]:

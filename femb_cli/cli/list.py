@@ -153,7 +153,7 @@ def _list_models(output: Output) -> None:
     ]
     output.table(documents, MODEL_COLUMNS, rows)
     output.say("\nfigures as published: accuracy on LFW, TAR at FAR 1e-4 on IJB-C; --json has the addresses")
-    output.next("femb convert-checkpoint MODEL DST")
+    output.next(next(model.command for model in PUBLISHED.values() if model.can_be_fetched))
 
 
 def _entries(kind: Kind) -> dict[str, str]:

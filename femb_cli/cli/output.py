@@ -45,7 +45,9 @@ class Output:
             typer.echo(f"error: {printable(text)}", err=True)
 
     def next(self, *commands: str) -> None:
-        """Print the commands that the user may want to run next."""
+        """Print the commands that the user may want to run next; nothing if there are none."""
+        if not commands:
+            return
         self.say("\nnext:\n" + "\n".join(f"  {command}" for command in commands))
 
     def result(self, data: Any, text: str) -> None:

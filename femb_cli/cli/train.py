@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from femb_cli.cli import complete, options
+from femb_cli.cli.next_commands import after_training
 from femb_cli.cli.output import Output, format_pairs, percent
 from femb_cli.cli.train_settings import chosen_settings
 from femb_cli.errors import UsageError
@@ -177,7 +178,8 @@ def _train(request: "TrainRequest", output: Output) -> None:
             message = interruption.message or _what_is_saved(job.run)
             raise Interrupted(interruption.signal_number, message) from None
     if summary is not None:
-        _report(output, summary, uses_newest=request.out is None and request.resume in (None, "newest"))
+        uses_newest = request.out is None and request.resume in (None, "newest")
+        _report(output, summary, uses_newest=uses_newest, data_dir=request.data_dir)
 
 
 def _what_is_saved(run: Path) -> str:
@@ -191,13 +193,14 @@ def _what_is_saved(run: Path) -> str:
     return f"interrupted; {checkpoints[-1]} is saved, femb train --resume {run} continues from it"
 
 
-def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> None:
+def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool, data_dir: Path | None = None) -> None:
     """Print the summary of a finished run and the commands to run next.
 
     Args:
         output: of the command.
         summary: what `launch_run` returns.
         uses_newest: whether other commands use this run by default, so that they do not need its path.
+        data_dir: where the benchmarks of the run are.
     """
     run, verification = summary["run"], summary["verification"]
     results = [] if verification is None else verification.get("results", [verification])
@@ -219,14 +222,4 @@ def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool) -> No
             f"{best['benchmark']} {percent(best['accuracy'])} after step {best['step']}: {best['checkpoint']}"
         )
     output.result(summary, format_pairs(lines))
-    model = "" if uses_newest else f" --model {run}"
-    pairs = f"--dataset {results[0]['benchmark'] if results else 'xqlfw'}"
-    if held_out := summary["held_out"]:
-        pairs = f"--pairs {held_out['pairs']} --images {held_out['images']}"
-    samples = f"{run}/samples" if summary["samples"] else "images/"
-    export_model = "" if uses_newest else f" {run}"
-    output.next(
-        f"femb verify {pairs}{model}",
-        f"femb embed {samples} -o embeddings.npy{model}",
-        f"femb export{export_model} -o model.safetensors",
-    )
+    output.next(*after_training(summary, uses_newest=uses_newest, data_dir=data_dir))

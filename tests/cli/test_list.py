@@ -110,7 +110,7 @@ def test_models_are_listed_with_their_licence_and_the_command_that_converts_them
     entries = json.loads(femb("list", "models", "--json").out)
     assert columns.split()[0] == "model"
     assert [row.split()[0] for row in rows] == [entry["name"] for entry in entries]
-    assert "femb convert-checkpoint MODEL DST" in result.err
+    assert "\n  femb convert-checkpoint mobilefacenet_foamliu mobilefacenet_foamliu\n" in result.err
     for entry in entries:
         assert entry["license"] and entry["address"].startswith("https://")
         assert entry["convert"].endswith(f" {entry['name']}")

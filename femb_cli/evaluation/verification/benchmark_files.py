@@ -6,7 +6,7 @@ from pathlib import Path
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.download import download
-from femb_cli.evaluation.verification.benchmarks import Benchmark
+from femb_cli.evaluation.verification.benchmarks import BENCHMARKS, Benchmark
 from femb_cli.files import cache_folder, file_sha256
 from femb_cli.progress import Progress, Say
 
@@ -101,6 +101,13 @@ def is_here(benchmark: Benchmark, data_dir: Path | None) -> bool:
     set_file = benchmark.set_file
     has_set = set_file is not None and any((folder / set_file).is_file() for folder in folders)
     return has_set or _has_images_and_pairs(benchmark, folders)
+
+
+def benchmark_here() -> str | None:
+    """Return the first benchmark of photographs whose files are in FEMB_DATA_DIR or femb's cache; None if none is."""
+    given = os.environ.get("FEMB_DATA_DIR")
+    folder = Path(given) if given else None
+    return next((name for name, benchmark in BENCHMARKS.items() if is_here(benchmark, folder)), None)
 
 
 def _download_folder(benchmark: Benchmark, data_dir: Path | None) -> Path:
