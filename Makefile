@@ -19,5 +19,6 @@ slow:              ## the long trials
 gpu:               ## the tests of a GPU
 	pytest -m gpu
 
-docs:              ## docs/commands.md, from the command line
+docs:              ## docs/commands.md and the manual page, from the command line
 	python docs/generate_commands.py
+	python docs/generate_man.py
