@@ -30,3 +30,6 @@ def test_it_says_how_femb_computes_here(femb):
     assert shown["femb embed"] in ("float32", "bfloat16", "float16")
     assert shown["femb train"].startswith("precision fp32")
     assert shown["device"] in ("cpu", "cuda", "mps")
+    assert shown["precisions"].startswith("fp32, ")
+    assert shown["torch.compile"].startswith(("in long jobs", "no: "))
+    assert shown["memory"].endswith(" GB") and "CPU" in shown["onnx files"]
