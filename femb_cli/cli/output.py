@@ -92,16 +92,18 @@ class Output:
             yield None
             return
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as ProgressBar
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        counts = TextColumn("{task.fields[counts]}", justify="right")
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), counts, TimeRemainingColumn())
         bar = ProgressBar(*columns, console=Console(stderr=True), transient=True)
-        task = bar.add_task(label, total=None)
+        task = bar.add_task(label, total=None, counts="")
 
         def move(done: int, total: int) -> None:
-            bar.start()
-            bar.update(task, completed=done, total=total or None)
+            counted = f"{done:,} of {total:,}" if total else f"{done:,}"
+            bar.update(task, completed=done, total=total or None, counts=counted)
+            bar.start()  # which draws it
             if done == total:
                 bar.stop()  # so that the next bar can be shown
 

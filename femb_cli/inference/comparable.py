@@ -65,7 +65,7 @@ def read_comparable(
     stored, flip, embedder = _open(paths, settings)
     for path in dict.fromkeys(paths):
         if path not in stored:
-            with show_progress(f"embedding {path}") as progress:
+            with show_progress(f"finding faces of {path}") as searching, show_progress(f"embedding {path}") as progress:
                 stored[path] = read_or_embed(
                     path,
                     embedder,
@@ -76,6 +76,7 @@ def read_comparable(
                     say=say,
                     warn=warn,
                     progress=progress,
+                    searching=searching,
                 )
     return [stored[path] for path in paths]
 

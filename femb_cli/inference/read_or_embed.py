@@ -32,6 +32,7 @@ def read_or_embed(
     say: Say = silent,
     warn: Say = silent,
     progress: Progress | None = None,
+    searching: Progress | None = None,
 ) -> StoredEmbeddings:
     """Read a file of embeddings; open anything else as images and embed them, in memory.
 
@@ -45,7 +46,8 @@ def read_or_embed(
         skip_bad: leave out unreadable images, with a warning each, instead of failing.
         say: called with a line about what is done with photos.
         warn: called with a line about photos that are not aligned or show no face, and about each image left out.
-        progress: called with the number of images done, and the total.
+        progress: called with the number of images embedded, and the total.
+        searching: called with the number of photos that were searched for faces, and the total.
 
     Raises:
         FembError: the path cannot be read, no image of it can, or none of its photos shows a face.
@@ -59,7 +61,7 @@ def read_or_embed(
         say(f"{path}: {survey.note}")
     for warning in image_warnings(model.card, survey, [path]):
         warn(f"{path}: {warning}")
-    aligned = align_source(survey, skip_bad=skip_bad, progress=progress)
+    aligned = align_source(survey, skip_bad=skip_bad, progress=searching)
     if aligned.without_face:
         first = f", the first is {aligned.without_face[0]!r}"
         warn(f"no face in {len(aligned.without_face):,} of {aligned.num_photos:,} photos of {path}, left out{first}")
