@@ -22,7 +22,7 @@ def answer(environment: MutableMapping[str, str]) -> list[str] | None:
     except ValueError:  # a quote without an end
         return None
     words = join_words([*words[:cursor], words[cursor] if cursor < len(words) else ""])
-    environment |= {"COMP_WORDS": shlex.join(words), "COMP_CWORD": str(len(words) - 1)}
+    environment["COMP_WORDS"], environment["COMP_CWORD"] = shlex.join(words), str(len(words) - 1)
     word = words[-1]
     option, equals, value = word.partition("=")
     if equals and option in OF_OPTION:

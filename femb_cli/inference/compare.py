@@ -118,8 +118,8 @@ def compare(
             )
         stored = None  # its pairs say nothing about cosines of another flip
     faces = [embedder.reader.read(path, align=align, choice=choice) for path in (reference, *others)]
-    flip = flip or (stored.flip if stored is not None else embedder.flip)
-    rows_ND = np.concatenate([embedder(face.pixels_SS3[None], flip=flip == "sum") for face in faces])
+    used_flip = flip or (stored.flip if stored is not None else embedder.flip)
+    rows_ND = np.concatenate([embedder(face.pixels_SS3[None], flip=used_flip == "sum") for face in faces])
     cosines_N = cosine_scores(
         rows_ND, np.zeros(len(others), int), np.arange(1, len(faces)), names=[face.name for face in faces]
     )
@@ -134,7 +134,7 @@ def compare(
         )
         for image, cosine in zip(faces[1:], cosines_N.tolist(), strict=True)
     ]
-    return Comparisons(embedder.name, faces[0], flip, deciding, stored, comparisons)
+    return Comparisons(embedder.name, faces[0], used_flip, deciding, stored, comparisons)
 
 
 def _describe(image: FaceImage) -> dict[str, Any]:
