@@ -23,7 +23,9 @@ def report(
     ] = None,
     leaderboard: Annotated[
         Path | None,
-        typer.Option("--leaderboard", metavar="FILE", help="Show it, too. Default: that of the runs, if there is one."),
+        typer.Option(
+            "--leaderboard", metavar="FILE", help="The leaderboard, shown, too. Default: that of the runs, if any."
+        ),
     ] = None,
     out: Annotated[Path, options.out("an HTML file.")] = Path("report.html"),
     json: options.Json = False,
