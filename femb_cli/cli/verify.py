@@ -44,7 +44,7 @@ def verify(
     ] = False,
     leaderboard: Annotated[
         Path | None,
-        typer.Option("--leaderboard", metavar="FILE", help="The leaderboard: a CSV (--suite: runs/leaderboard.csv)."),
+        typer.Option("--leaderboard", metavar="FILE", help="The leaderboard: CSV (--suite: runs/leaderboard.csv)."),
     ] = None,
     pairs: Annotated[
         list[Path] | None,
