@@ -31,6 +31,7 @@ from femb_cli.evaluation.metrics.binomial import clopper_pearson
 from femb_cli.evaluation.metrics.dependence import effective_pairs
 from femb_cli.evaluation.metrics.intervals import Interval
 from femb_cli.evaluation.metrics.roc import checked_scores, roc_curve, tar_at_far
+from femb_cli.evaluation.text_column import TextColumn, sorted_numbers
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,11 @@ def compare_groups(
     if len(labels_N) != len(scores):
         raise FembError(f"every pair needs one group: {len(scores)} pairs, {len(labels_N)} groups of {grouping!r}")
     threshold = tar_at_far(roc_curve(scores, genuine), far).threshold
-    names, places_N = np.unique(np.asarray(labels_N), return_inverse=True)
+    labels = TextColumn.of(labels_N)
+    names = sorted(labels.occurring())
+    (places_N,) = sorted_numbers(labels)
     groups = tuple(
-        _group_errors(str(name), scores[places_N == place], genuine[places_N == place], threshold, far)
+        _group_errors(name, scores[places_N == place], genuine[places_N == place], threshold, far)
         for place, name in enumerate(names)
     )
     return GroupComparison(
@@ -197,7 +200,7 @@ def differential(rates: dict[str, float]) -> Differential | None:
     )
 
 
-def quantile_bins(values_N: ArrayLike, num_bins: int = 4) -> tuple[str, ...]:
+def quantile_bins(values_N: ArrayLike, num_bins: int = 4) -> TextColumn:
     """Divide pairs into groups of about equal size by a number such as quality.
 
     Args:
@@ -219,19 +222,19 @@ def quantile_bins(values_N: ArrayLike, num_bins: int = 4) -> tuple[str, ...]:
     _, bins_N = np.unique((ranks * num_bins / len(values)).astype(np.int64), return_inverse=True)
     members = [values[bins_N == place] for place in range(int(bins_N.max()) + 1)]
     names = [f"{place}: {inside.min():.4g} to {inside.max():.4g}" for place, inside in enumerate(members, 1)]
-    return tuple(names[place] for place in bins_N)
+    return TextColumn(tuple(names), bins_N.astype(np.int32))
 
 
 def _independent(
     errors_N: NDArray[np.bool_],
     kind_N: NDArray[np.bool_],
-    names: NDArray[np.str_],
-    places_N: NDArray[np.intp],
+    names: Sequence[str],
+    places_N: NDArray[np.int32],
     people: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
 ) -> dict[str, tuple[float, float]]:
     """Return the number of errors and of pairs of one kind of each group, as if its pairs were independent."""
     counts = {}
-    for place, name in enumerate(names.tolist()):
+    for place, name in enumerate(names):
         inside = kind_N & (places_N == place)
         errors = errors_N[inside]
         number = float(len(errors))

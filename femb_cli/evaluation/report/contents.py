@@ -163,14 +163,13 @@ def _are_of_unit_length(result: Verification, magnitudes: NDArray[np.float64]) -
     return result.card.get(UNIT_LENGTH) == "yes" or are_normalised(magnitudes)
 
 
-def _people(result: Verification) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+def _people(result: Verification) -> tuple[NDArray[np.int32], NDArray[np.int32]] | None:
     """Number the people of both images of each pair; None if they are unknown, or there are too many pairs."""
     subjects = result.pairs.subjects() if len(result.pairs) <= MOST_PAIRS_BY_SUBJECT else None
     if subjects is None:
         return None
-    numbers: dict[str, int] = {}
-    left_N, right_N = (np.array([numbers.setdefault(name, len(numbers)) for name in side]) for side in subjects)
-    return left_N, right_N
+    left, right = subjects
+    return left.codes_N, right.codes_N
 
 
 def _summary(magnitudes_I: NDArray[np.float64]) -> dict[str, float]:

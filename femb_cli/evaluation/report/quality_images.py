@@ -64,12 +64,12 @@ def extreme_images(
     places_2N = np.stack(pairs.indices(images.names))
     places_I, first_I = np.unique(places_2N, return_index=True)
     quality_I = quality_2N.ravel()[first_I]
-    names = (*pairs.left, *pairs.right)
     order = np.argsort(quality_I, kind="stable")
     most = min(count, len(order) // 2)
 
     def picture(row: int) -> PicturedImage:
-        name, place = names[first_I[row]], int(places_I[row])
+        side, number = divmod(int(first_I[row]), len(pairs))
+        name, place = (pairs.left, pairs.right)[side][number], int(places_I[row])
         return PicturedImage(name, float(quality_I[row]), decode_image(images.read(place), name=name))
 
     lowest, highest = order[:most].tolist(), order[::-1][:most].tolist()

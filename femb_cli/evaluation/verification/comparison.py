@@ -14,6 +14,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.metrics.differences import Difference, Draw, ScoredNetwork, all_differences
 from femb_cli.evaluation.metrics.resampling import resample_same_pairs, resample_subjects
 from femb_cli.evaluation.metrics.roc import allowed_false_accepts
+from femb_cli.evaluation.text_column import sorted_numbers
 from femb_cli.evaluation.verification.confidence import BY_PAIR, BY_SUBJECT, MOST_PAIRS_BY_SUBJECT
 from femb_cli.evaluation.verification.result import Verification
 from femb_cli.evaluation.verification.score import accuracy_over_folds
@@ -181,10 +182,10 @@ def _differences(
 
 def _draw_subjects(result: Verification, num_resamples: int) -> Draw | None:
     """Return how to resample subjects; None if they are unknown, or there are too many pairs."""
-    subjects = result.pairs.subjects()
-    if subjects is None or len(result.pairs) > MOST_PAIRS_BY_SUBJECT:
+    subjects = result.pairs.subjects() if len(result.pairs) <= MOST_PAIRS_BY_SUBJECT else None
+    if subjects is None:
         return None
-    left_N, right_N = map(np.asarray, subjects)
+    left_N, right_N = sorted_numbers(*subjects)
     return lambda numbers_N: resample_subjects(
         numbers_N, result.genuine_N, left_N, right_N, _generator(), num_resamples=num_resamples
     )

@@ -15,6 +15,7 @@ from femb_cli.evaluation.metrics.bands import BandRecorder, ErrorBand
 from femb_cli.evaluation.metrics.intervals import Interval, accuracy_interval, verification_intervals
 from femb_cli.evaluation.metrics.resampling import Resamples, resample_pairs, resample_subjects
 from femb_cli.evaluation.metrics.roc import roc_curve
+from femb_cli.evaluation.text_column import sorted_numbers
 from femb_cli.evaluation.verification.result import Verification
 from femb_cli.evaluation.verification.score import accuracy_over_folds
 
@@ -65,11 +66,11 @@ def _by_subject(result: Verification, more_rates: Sequence[str]) -> Confidence |
     Raises:
         FembError: there are too few subjects.
     """
-    subjects = result.pairs.subjects()
-    if subjects is None or len(result.pairs) > MOST_PAIRS_BY_SUBJECT:
+    subjects = result.pairs.subjects() if len(result.pairs) <= MOST_PAIRS_BY_SUBJECT else None
+    if subjects is None:
         return None
     genuine_N = result.genuine_N
-    left_N, right_N = map(np.asarray, subjects)
+    left_N, right_N = sorted_numbers(*subjects)
     intervals, band = _intervals(
         result,
         more_rates,

@@ -17,6 +17,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from femb_cli.evaluation.text_column import all_texts
 from femb_cli.evaluation.verification.pairs import PairList
 
 _LETTER = re.compile(r"[^\W\d_]")
@@ -53,7 +54,7 @@ def find_overlap(trained_U: NDArray[np.int64], pairs: PairList) -> Overlap:
             compare.
     """
     subjects = pairs.subjects() if len(trained_U) else None
-    people = set() if subjects is None else {*subjects[0], *subjects[1]}
+    people = [] if subjects is None else all_texts(subjects)
     named = [person for person in people if _is_name(person)]
     known = set(trained_U.tolist()) if named else set()
     return Overlap(sorted(person for person in named if _digest(person) in known), len(people))

@@ -5,7 +5,7 @@ Shape suffix: N pairs.
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from femb_cli.data.names import AMBIGUOUS, MISSING, PlacesOfNames
 from femb_cli.errors import FembError
+from femb_cli.evaluation.text_column import TextColumn, all_texts
 
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _FACE_NUMBER = re.compile(r"#\d+$")
@@ -24,37 +25,38 @@ LISTS = "list"
 
 @dataclass(frozen=True, eq=False)
 class PairList:
-    """Pairs of images, in the order of the file.
+    """Pairs of images, in the order of the file: a column for each thing that is known about a pair.
 
     Attributes:
         left: name of the first image of each pair, a path relative to the folder of the images; empty if the file has
             scores without names.
-        right: name of the second image of each pair.
+        right: name of the second image of each pair; `left` and `right` share their values.
         genuine_N: bool, true if both images show the same person.
         folds_N: int64, fold of each pair, counted from 0.
-        lines_N: int64, line of the file that lists each pair, counted from 1.
+        lines_N: whole numbers, line of the file that lists each pair, counted from 1.
         path: the file; of several lists, the first.
         groups: for each grouping by name (such as `sex`) the group of each pair (`female`, or `female × male` if the
             two images differ).
-        stated_subjects: who the left and the right image of each pair show; None if the file does not say.
+        stated_subjects: who the left and the right image of each pair show, in columns that share their values; None if
+            the file does not say.
         is_labelled: whether the file says which pairs are genuine; `genuine_N` means nothing if it does not.
         note: how the file was understood, if that was guessed; else empty.
         title: what to call the list, if not by its file.
-        files: the file of each pair, if they come from several lists; else empty.
+        files: the file of each pair, if they come from several lists; else None.
     """
 
-    left: tuple[str, ...]
-    right: tuple[str, ...]
+    left: TextColumn
+    right: TextColumn
     genuine_N: NDArray[np.bool_]
     folds_N: NDArray[np.int64]
-    lines_N: NDArray[np.int64]
+    lines_N: NDArray[np.integer[Any]]
     path: Path
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    stated_subjects: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    groups: Mapping[str, TextColumn] = field(default_factory=dict)
+    stated_subjects: tuple[TextColumn, TextColumn] | None = None
     is_labelled: bool = True
     note: str = ""
     title: str = ""
-    files: tuple[Path, ...] = ()
+    files: TextColumn | None = None
 
     def __len__(self) -> int:
         return len(self.genuine_N)
@@ -71,31 +73,25 @@ class PairList:
 
     def names(self) -> list[str]:
         """Return the name of every image that is in a pair, once, in sorted order."""
-        return sorted({*self.left, *self.right})
+        return all_texts((self.left, self.right))
 
     def place(self, row: int) -> str:
         """Return the file and the line of a pair, for messages."""
-        return f"{self.files[row] if self.files else self.path}, line {self.lines_N[row]}"
+        return f"{self.path if self.files is None else self.files[row]}, line {self.lines_N[row]}"
 
     def subset(self, rows_M: NDArray[np.int64]) -> "PairList":
         """Return some of the pairs, with their folds numbered anew."""
-        rows = rows_M.tolist()
-
-        def some(values: Sequence[Any]) -> tuple[Any, ...]:
-            return tuple(values[row] for row in rows) if values else ()
-
+        subjects = self.stated_subjects
         return replace(
             self,
-            left=some(self.left),
-            right=some(self.right),
+            left=self.left.take(rows_M) if self.left else self.left,
+            right=self.right.take(rows_M) if self.right else self.right,
             genuine_N=self.genuine_N[rows_M],
             folds_N=np.unique(self.folds_N[rows_M], return_inverse=True)[1],
             lines_N=self.lines_N[rows_M],
-            groups={name: some(labels) for name, labels in self.groups.items()},
-            stated_subjects=None
-            if self.stated_subjects is None
-            else (some(self.stated_subjects[0]), some(self.stated_subjects[1])),
-            files=some(self.files),
+            groups={name: labels.take(rows_M) for name, labels in self.groups.items()},
+            stated_subjects=subjects and (subjects[0].take(rows_M), subjects[1].take(rows_M)),
+            files=self.files and self.files.take(rows_M),
         )
 
     def indices(
@@ -117,7 +113,8 @@ class PairList:
         Raises:
             FembError: if an image of a pair is missing, or several paths match it.
         """
-        places = _places(self.names(), names)
+        wanted = self.names()
+        places = _places(wanted, names)
         missing = {name for name, place in places.items() if place == MISSING}
         if missing and not allow_missing:
             line, name = self._first_line_naming(missing)
@@ -134,12 +131,11 @@ class PairList:
                 f"(the same holds for {len(ambiguous)} of {len(places)} names)",
                 hint="give the images of one dataset only, with one file per image",
             )
-        left = np.array([places[name] for name in self.left], dtype=np.int64)
-        right = np.array([places[name] for name in self.right], dtype=np.int64)
-        return left, right
+        places_V = np.array([places.get(name, MISSING) for name in self.left.values], dtype=np.int64)
+        return places_V[self.left.codes_N], places_V[self.right.codes_N]
 
-    def subjects(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-        """Return who the left and the right image of each pair show.
+    def subjects(self) -> tuple[TextColumn, TextColumn] | None:
+        """Return who the left and the right image of each pair show, in columns that share their values.
 
         If the file does not say, the subject of an image is the outermost folders of its path: the smallest number of
         folders that are equal in every genuine pair and different in every impostor pair. None if there is no such
@@ -147,21 +143,19 @@ class PairList:
         """
         if self.stated_subjects is not None or not self.left:
             return self.stated_subjects
-        left, right = ([name.split("/")[:-1] for name in names] for names in (self.left, self.right))
-        genuine = self.genuine_N.tolist()
-        for depth in range(1, 1 + max(map(len, left))):
-            subjects = tuple(tuple("/".join(folders[:depth]) for folders in side) for side in (left, right))
-            if all((a == b) == same for a, b, same in zip(*subjects, genuine, strict=True)):
-                return subjects[0], subjects[1]
+        folders = [name.split("/")[:-1] for name in self.left.values]
+        for depth in range(1, 1 + max(name.count("/") for name in self.left.occurring())):
+            people = TextColumn.of("/".join(parts[:depth]) for parts in folders)
+            left, right = self.left.replaced(people), self.right.replaced(people)
+            if np.array_equal(left.codes_N == right.codes_N, self.genuine_N):
+                return left, right
         return None
 
-    def _first_line_naming(self, names: Collection[str]) -> tuple[str, str]:
+    def _first_line_naming(self, names: set[str]) -> tuple[str, str]:
         """The file and first line that name one of these images, and that name."""
-        for row, pair in enumerate(zip(self.left, self.right, strict=True)):
-            for name in pair:
-                if name in names:
-                    return self.place(row), name
-        raise AssertionError("the names do not come from this list of pairs")
+        left_N, right_N = (side.are(name in names for name in side.values) for side in (self.left, self.right))
+        row = int((left_N | right_N).argmax())
+        return self.place(row), (self.left if left_N[row] else self.right)[row]
 
 
 def join_lists(lists: Sequence[PairList]) -> PairList:
@@ -172,33 +166,44 @@ def join_lists(lists: Sequence[PairList]) -> PairList:
     if len(lists) == 1:
         return lists[0]
     names = _distinct_names([each.path for each in lists])
-    stated = [each.subjects() for each in lists]
+    sizes = [len(each) for each in lists]
+    stated = [subjects for each in lists if (subjects := each.subjects()) is not None]
     groups = {name for each in lists for name in each.groups} - {LISTS}
+    left, right = _joined_sides([(each.left, each.right) for each in lists])
     return PairList(
-        left=tuple(name for each in lists for name in each.left),
-        right=tuple(name for each in lists for name in each.right),
+        left=left,
+        right=right,
         genuine_N=np.concatenate([each.genuine_N for each in lists]),
         folds_N=np.concatenate([each.folds_N for each in lists]),
         lines_N=np.concatenate([each.lines_N for each in lists]),
         path=lists[0].path,
         groups={
-            LISTS: tuple(name for name, each in zip(names, lists, strict=True) for _ in range(len(each))),
+            LISTS: _repeated(names, sizes),
             **{
-                group: tuple(label for each in lists for label in each.groups.get(group, ("not stated",) * len(each)))
+                group: TextColumn.joined(
+                    [each.groups.get(group, _repeated(["not stated"], [len(each)])) for each in lists]
+                )
                 for group in sorted(groups)
             },
         },
-        stated_subjects=None
-        if any(sides is None for sides in stated)
-        else (
-            tuple(who for sides in stated if sides is not None for who in sides[0]),
-            tuple(who for sides in stated if sides is not None for who in sides[1]),
-        ),
+        stated_subjects=_joined_sides(stated) if len(stated) == len(lists) else None,
         is_labelled=all(each.is_labelled for each in lists),
         note=" | ".join(dict.fromkeys(each.note for each in lists if each.note)),
         title=f"all {len(lists)} lists",
-        files=tuple(each.path for each in lists for _ in range(len(each))),
+        files=_repeated([str(each.path) for each in lists], sizes),
     )
+
+
+def _joined_sides(lists: Sequence[tuple[TextColumn, TextColumn]]) -> tuple[TextColumn, TextColumn]:
+    """Join the columns of both sides of several lists; they share their values."""
+    joined = TextColumn.joined([side for sides in zip(*lists, strict=True) for side in sides])
+    half = len(joined) // 2
+    return joined[:half], joined[half:]
+
+
+def _repeated(values: Sequence[str], times: Sequence[int]) -> TextColumn:
+    """Return a column in which each value is repeated."""
+    return TextColumn.of(values).take(np.repeat(np.arange(len(values)), times))
 
 
 def _distinct_names(paths: Sequence[Path]) -> list[str]:

@@ -95,12 +95,10 @@ class ScoredPairs:
 
     def of_lists(self) -> "list[ScoredPairs]":
         """Return the scores of each list, if the pairs come from several, and those of all of them together."""
-        if not self.pairs.files:
+        if self.pairs.files is None:
             return [self]
-        labels = self.pairs.groups[LISTS]
-        names = np.asarray(labels)
-        rows_of = {name: np.flatnonzero(names == name) for name in dict.fromkeys(labels)}
-        return [*(self._part(name, rows) for name, rows in rows_of.items()), self]
+        lists = self.pairs.groups[LISTS]
+        return [*(self._part(name, np.flatnonzero(lists.are_text(name))) for name in lists.occurring()), self]
 
     def to_json(self) -> dict[str, Any]:
         """Return the benchmark, the model, its flip and the file, as plain values."""
@@ -120,7 +118,7 @@ class ScoredPairs:
             benchmark=name,
             title=name,
             scores_N=self.scores_N[rows],
-            pairs=replace(pairs, groups=groups, files=()),
+            pairs=replace(pairs, groups=groups, files=None),
             embedded=embedded,
             mean_cosine=None,
             listed=None,

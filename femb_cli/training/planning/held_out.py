@@ -20,6 +20,7 @@ from femb_cli.data.selected_rows import SelectedRows, WithoutIdentities
 from femb_cli.data.source import ImageSource, names_of
 from femb_cli.errors import FembError
 from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
+from femb_cli.evaluation.text_column import TextColumn
 from femb_cli.evaluation.verification.drawn_pairs import draw_pairs
 from femb_cli.evaluation.verification.folds import default_folds
 from femb_cli.evaluation.verification.open import PairSet
@@ -195,18 +196,17 @@ def _draw_pair_set(source: ImageSource, rows_N: NDArray[np.int64]) -> PairSet:
     labels_N = source.identities.labels_N[rows_N[places]]
     drawn = draw_pairs(labels_N, MOST_PAIRS)
     people = [source.identities.names[label] for label in labels_N.tolist()]
-    left, right = ([places[place] for place in side.tolist()] for side in (drawn.left_P, drawn.right_P))
+    sides = (drawn.left_P, drawn.right_P)
+    left, right = ([places[place] for place in side.tolist()] for side in sides)
+    left_names, right_names = TextColumn.of_both(*([names[place] for place in side] for side in (left, right)))
     pairs = PairList(
-        left=tuple(names[place] for place in left),
-        right=tuple(names[place] for place in right),
+        left=left_names,
+        right=right_names,
         genuine_N=drawn.genuine_P,
         folds_N=default_folds(drawn.genuine_P),
         lines_N=np.arange(2, len(left) + 2),  # below the table's header
         path=Path(HELD_OUT),
-        stated_subjects=(
-            tuple(people[place] for place in drawn.left_P.tolist()),
-            tuple(people[place] for place in drawn.right_P.tolist()),
-        ),
+        stated_subjects=TextColumn.of_both(*([people[place] for place in side.tolist()] for side in sides)),
     )
     used = sorted({*left, *right})
     images = SelectedRows(source, rows_N[used], names=[names[place] for place in used])

@@ -5,14 +5,24 @@ impostor lines `name1 n1 name2 n2`. Image 7 of Ann_Veneman is `Ann_Veneman/Ann_V
 
 RFW's lists have the same lines without a header, and others have them with commas below names of the columns. A pair is
 then genuine if its line names one person.
+
+Shape suffix: N pairs.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from femb_cli.evaluation.verification.pair_formats.line import NUMBER, PairLine, damaged, inner_parts, shorten
+import numpy as np
+
+from femb_cli.evaluation.text_column import TextColumn
+from femb_cli.evaluation.verification.folds import default_folds
+from femb_cli.evaluation.verification.pair_formats.line import NUMBER, damaged, inner_parts, shorten
+from femb_cli.evaluation.verification.pair_formats.text_file import TextFile
+from femb_cli.evaluation.verification.pairs import PairList
 
 
 class _Header(NamedTuple):
@@ -22,18 +32,25 @@ class _Header(NamedTuple):
     pairs_per_kind: int
 
 
-def read_lfw_text(path: Path, lines: Sequence[str]) -> list[PairLine]:
+def read_lfw_text(file: TextFile) -> PairList:
     """Read the pairs of a file in LFW's text format.
-
-    Args:
-        path: the file, for errors.
-        lines: all of its lines, without line ends.
 
     Raises:
         FembError: if a line is damaged, or the header states another number of pairs.
     """
-    header = _read_header(path, lines)
-    return [_read_pair(path, index, line, header) for index, line in enumerate(lines[1:])]
+    header = _read_header(file)
+    per_fold = 2 * header.pairs_per_kind
+    places_N = np.arange(file.num_lines - 1)
+    genuine_N = places_N % per_fold < header.pairs_per_kind
+    left, right = _images(file.path, _checked_rows(file, genuine_N.tolist()))
+    return PairList(
+        left=left,
+        right=right,
+        genuine_N=genuine_N,
+        folds_N=default_folds(genuine_N) if header.num_folds in (None, 1) else places_N // per_fold,
+        lines_N=np.arange(2, file.num_lines + 1, dtype=np.int32),
+        path=file.path,
+    )
 
 
 def has_header(line: str) -> bool:
@@ -42,12 +59,12 @@ def has_header(line: str) -> bool:
     return len(fields) in (1, 2) and all(NUMBER.fullmatch(field) for field in fields)
 
 
-def lines_of_people(lines: Sequence[str]) -> int | None:
+def lines_of_people(file: TextFile) -> int | None:
     """Return how many lines above LFW's lines name the columns, 0 or 1; None if a file has no such lines."""
-    for skipped, line in enumerate(lines[:2]):
+    for skipped, line in enumerate(islice(file, 2)):
         fields = _fields(line)
         if _is_pair(fields):
-            last = {_fields(each)[-1] for each in lines[skipped:] if _fields(each)}
+            last = {fields[-1] for fields in map(_fields, islice(file, skipped, None)) if fields}
             # Three columns of numbers are a table whose last column is a flag: images count from 1.
             return skipped if "0" not in last or not last <= {"0", "1"} else None
         if any(NUMBER.fullmatch(field) for field in fields):
@@ -55,28 +72,38 @@ def lines_of_people(lines: Sequence[str]) -> int | None:
     return None
 
 
-def read_people_lines(path: Path, lines: Sequence[str], skipped: int) -> list[PairLine]:
+def read_people_lines(file: TextFile, skipped: int, note: str) -> PairList:
     """Read LFW's lines without its header, as RFW has them.
 
     Args:
-        path: the file, for errors.
-        lines: all of its lines, without line ends.
+        file: the file.
         skipped: number of lines above that name the columns.
+        note: how the file was understood.
 
     Raises:
         FembError: if a line is damaged.
     """
-    pairs = []
-    for number, line in enumerate(lines[skipped:], start=1 + skipped):
-        fields = _fields(line)
-        if not _is_pair(fields):
-            raise damaged(path, number, f"expected `name n1 n2` or `name1 n1 name2 n2`, found {shorten(line)}")
-        left_person, left_image, *other, right_image = fields
-        right_person = other[0] if other else left_person
-        left = _image_name(path, number, left_person, left_image)
-        right = _image_name(path, number, right_person, right_image)
-        pairs.append(PairLine(left, right, genuine=left_person == right_person, line=number))
-    return pairs
+    genuine: list[bool] = []
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        for number, line in enumerate(islice(file, skipped, None), start=1 + skipped):
+            fields = _fields(line)
+            if not _is_pair(fields):
+                raise damaged(file.path, number, f"expected `name n1 n2` or `name1 n1 name2 n2`, found {shorten(line)}")
+            genuine.append(len(fields) == 3 or fields[0] == fields[2])
+            yield number, fields
+
+    left, right = _images(file.path, rows())
+    genuine_N = np.array(genuine, dtype=bool)
+    return PairList(
+        left=left,
+        right=right,
+        genuine_N=genuine_N,
+        folds_N=default_folds(genuine_N),
+        lines_N=np.arange(1 + skipped, file.num_lines + 1, dtype=np.int32),
+        path=file.path,
+        note=note,
+    )
 
 
 def lfw_image_name(person: str, number: int) -> str:
@@ -84,44 +111,50 @@ def lfw_image_name(person: str, number: int) -> str:
     return f"{person}/{person}_{number:04d}.jpg"
 
 
-def _read_header(path: Path, lines: Sequence[str]) -> _Header:
+def _read_header(file: TextFile) -> _Header:
     """Read the first line, and check that it states as many pairs as there are lines below it."""
-    fields = _columns(lines[0])
+    path, line = file.path, file.samples[0]
+    fields = _columns(line)
     if len(fields) not in (1, 2) or not all(NUMBER.fullmatch(field) for field in fields):
-        raise damaged(path, 1, f"expected a header, found {shorten(lines[0])}")
+        raise damaged(path, 1, f"expected a header, found {shorten(line)}")
     *folds, pairs_per_kind = (int(field) for field in fields)
     stated_pairs = 2 * (folds[0] if folds else 1) * pairs_per_kind
     if stated_pairs == 0:
         raise damaged(path, 1, "the header announces no pairs")
-    if stated_pairs != len(lines) - 1:
-        raise damaged(path, 1, f"{stated_pairs} pairs announced, {len(lines) - 1} found")
+    if stated_pairs != file.num_lines - 1:
+        raise damaged(path, 1, f"{stated_pairs} pairs announced, {file.num_lines - 1} found")
     return _Header(folds[0] if folds else None, pairs_per_kind)
 
 
-def _read_pair(path: Path, index: int, line: str, header: _Header) -> PairLine:
-    """Read one line; its place within the fold says whether the pair is genuine."""
-    number, fields = index + 2, _columns(line)
-    fold, place = divmod(index, 2 * header.pairs_per_kind)
-    genuine = place < header.pairs_per_kind
-    if len(fields) != (3 if genuine else 4):
-        kind = "a genuine pair (name n1 n2)" if genuine else "an impostor pair (name1 n1 name2 n2)"
-        raise damaged(path, number, f"expected {kind}, found {len(fields)} columns: {shorten(line)}")
-    left_person, left_image, *right_person, right_image = fields
-    return PairLine(
-        left=_image_name(path, number, left_person, left_image),
-        right=_image_name(path, number, right_person[0] if right_person else left_person, right_image),
-        genuine=genuine,
-        line=number,
-        fold=None if header.num_folds in (None, 1) else fold,
-    )
+def _checked_rows(file: TextFile, genuine: Sequence[bool]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the columns of each line below the header; its place says whether the pair is genuine."""
+    for number, line in enumerate(islice(file, 1, None), start=2):
+        fields = _columns(line)
+        if len(fields) != (3 if genuine[number - 2] else 4):
+            kind = "a genuine pair (name n1 n2)" if genuine[number - 2] else "an impostor pair (name1 n1 name2 n2)"
+            raise damaged(file.path, number, f"expected {kind}, found {len(fields)} columns: {shorten(line)}")
+        yield number, fields
 
 
-def _image_name(path: Path, line: int, person: str, image: str) -> str:
-    """The checked path of an image, from the two columns that name it."""
+def _images(path: Path, rows: Iterable[tuple[int, Sequence[str]]]) -> tuple[TextColumn, TextColumn]:
+    """The images of both sides, from the numbers and the columns of lines `name n1 n2` or `name1 n1 name2 n2`."""
+    left, right = [], []
+    for number, (left_person, left_image, *other, right_image) in rows:
+        try:
+            left.append(_image_name(left_person, left_image))
+            right.append(_image_name(other[0] if other else left_person, right_image))
+        except ValueError as error:
+            raise damaged(path, number, str(error)) from error
+    return TextColumn.of_both(left, right)
+
+
+@lru_cache(maxsize=1 << 16)
+def _image_name(person: str, image: str) -> str:
+    """The path of an image, from the two columns that name it; raise ValueError if they name none."""
     if inner_parts(person) != (person,):
-        raise damaged(path, line, f"{shorten(person)} is not a person's name")
+        raise ValueError(f"{shorten(person)} is not a person's name")
     if not NUMBER.fullmatch(image):
-        raise damaged(path, line, f"{shorten(image)} is not the number of an image")
+        raise ValueError(f"{shorten(image)} is not the number of an image")
     return lfw_image_name(person, int(image))
 
 

@@ -1,34 +1,13 @@
-"""One line of a pair file, and the checks and errors that both formats share."""
+"""The checks and errors of a line of a pair file that both formats share."""
 
 import re
 from pathlib import Path, PureWindowsPath
-from typing import NamedTuple
 
 from femb_cli.errors import FembError
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 WHOLE_NUMBER = re.compile(r"[0-9]{1,9}(?:\.0*)?")
 _MOST_CHARACTERS = 60
-
-
-class PairLine(NamedTuple):
-    """One pair.
-
-    Attributes:
-        left: path of the first image, relative to the folder of the images.
-        right: path of the second image.
-        genuine: whether both images show the same person.
-        line: number of the line, counted from 1.
-        fold: fold of the pair, as the file counts; None if the file has no folds.
-        subjects: who the left and the right image show; None if the file does not say.
-    """
-
-    left: str
-    right: str
-    genuine: bool
-    line: int
-    fold: int | None = None
-    subjects: tuple[str, str] | None = None
 
 
 def inner_parts(name: str) -> tuple[str, ...]:

@@ -12,77 +12,75 @@ femb's own columns are
 flag. A list of two columns without a flag is of genuine pairs where both images are in the same folder.
 """
 
-import csv
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from femb_cli.evaluation.text_column import TextColumn
+from femb_cli.evaluation.verification.folds import default_folds
+from femb_cli.evaluation.verification.pair_formats.cells import Cells, read_cells
 from femb_cli.evaluation.verification.pair_formats.columns import has_fractions
 from femb_cli.evaluation.verification.pair_formats.flags import SHOWN, flag_value, has_three_kinds
 from femb_cli.evaluation.verification.pair_formats.image_paths import ImagePaths
-from femb_cli.evaluation.verification.pair_formats.layout import WHITE_SPACE, TableLayout
-from femb_cli.evaluation.verification.pair_formats.line import WHOLE_NUMBER, PairLine, damaged, shorten
+from femb_cli.evaluation.verification.pair_formats.layout import TableLayout
+from femb_cli.evaluation.verification.pair_formats.line import WHOLE_NUMBER, damaged, shorten
+from femb_cli.evaluation.verification.pair_formats.text_file import TextFile
+from femb_cli.evaluation.verification.pairs import PairList
 
 _UNSTATED = "not stated"
 _MOST_GROUPS = 30
 
-
-@dataclass(frozen=True)
-class Table:
-    """A table of pairs.
-
-    Attributes:
-        pairs: the pairs.
-        groups: for each grouping by name the group of each pair.
-        is_labelled: whether the table says which pairs are genuine.
-        note: how the columns were understood, for the user; empty if they have femb's own names.
-    """
-
-    pairs: list[PairLine]
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    is_labelled: bool = True
-    note: str = ""
+Roles = Mapping[str, TextColumn]
+"""The column of each role."""
 
 
-def read_table(lines: Sequence[str], layout: TableLayout, paths: ImagePaths) -> Table:
+def read_table(file: TextFile, layout: TableLayout, paths: ImagePaths) -> PairList:
     """Read the pairs of a table.
 
     Args:
-        lines: all lines of the file, without line ends.
+        file: the file.
         layout: its columns.
         paths: reads its paths.
 
     Raises:
         FembError: a line is damaged.
     """
-    path, roles = paths.file, dict(layout.roles)
+    path = file.path
     _check_columns(path, layout)
-    if len(lines) == layout.header_lines:
+    if file.num_lines == layout.header_lines:
         raise damaged(path, 1, "no pairs below the header row")
-    rows = list(_rows(path, lines, layout))
-    cells = {role: [row[place] for _, row in rows] for role, place in roles.items()}
-    numbers = [number for number, _ in rows]
-    sides = [[*map(paths.read, numbers, cells[role])] for role in ("ref", "probe")]
-    subjects, contradiction = _subjects(path, numbers, cells, layout)
+    # A cell may be empty or `not stated`, which is one group.
+    cells = read_cells(file, layout, _couples(layout), most_values=_MOST_GROUPS + 1)
+    lines_N, roles = cells.lines_N, {role: cells.columns[place] for role, place in layout.roles.items()}
+    left, right = paths.read(lines_N, roles["ref"], roles["probe"])
+    subjects, contradiction = _subjects(path, lines_N, roles, layout)
+    genuine_N = _genuine(path, lines_N, roles, subjects)
     by_folder = len(layout.columns) == 2 and not layout.header_lines and not layout.is_unlabelled
-    genuine = _genuine(path, numbers, cells, subjects)
-    if genuine is None and by_folder and all("/" in name for side in sides for name in side):
-        genuine = [_folder(left) == _folder(right) for left, right in zip(*sides, strict=True)]
-    folds = _folds(path, numbers, cells["fold"]) if "fold" in cells else None
-    pairs = [
-        PairLine(
-            left,
-            right,
-            genuine=genuine is not None and genuine[index],
-            line=numbers[index],
-            fold=None if folds is None else folds[index],
-            subjects=None if subjects is None else subjects[index],
-        )
-        for index, (left, right) in enumerate(zip(*sides, strict=True))
-    ]
-    groups = _groups([row for _, row in rows], layout)
-    note = _note(layout, groups, contradiction, by_folder=genuine is not None and by_folder)
-    return Table(pairs, groups, genuine is not None, note)
+    if genuine_N is None and by_folder and all("/" in name for name in left.values):
+        genuine_N = _are_equal(*(side.replaced(TextColumn.of(map(_folder, side.values))) for side in (left, right)))
+    groups = _groups(cells, layout)
+    flags_N = np.zeros(len(cells), dtype=bool) if genuine_N is None else genuine_N
+    return PairList(
+        left=left,
+        right=right,
+        genuine_N=flags_N,
+        folds_N=_folds(path, lines_N, roles["fold"]) if "fold" in roles else default_folds(flags_N),
+        lines_N=lines_N,
+        path=path,
+        groups=groups,
+        stated_subjects=subjects,
+        is_labelled=genuine_N is not None,
+        note=_note(layout, groups, contradiction, by_folder=genuine_N is not None and by_folder),
+    )
+
+
+def _couples(layout: TableLayout) -> list[tuple[int, int]]:
+    """The columns that say the same of both images."""
+    roles = layout.roles
+    people = [(roles["ref_subject"], roles["probe_subject"])] if "ref_subject" in roles else []
+    return [(roles["ref"], roles["probe"]), *people, *((left, right) for _, left, right in _groupings(layout))]
 
 
 def _check_columns(path: Path, layout: TableLayout) -> None:
@@ -91,75 +89,70 @@ def _check_columns(path: Path, layout: TableLayout) -> None:
             raise damaged(path, 1, f"column `{stated}` without its counterpart")
 
 
-def _rows(path: Path, lines: Sequence[str], layout: TableLayout) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number of each row, and its cells."""
-    table = lines[layout.header_lines :]
-    is_csv = layout.delimiter != WHITE_SPACE
-    reader = csv.reader(table, delimiter=layout.delimiter, strict=True, skipinitialspace=True) if is_csv else None
-    try:
-        for index, cells in enumerate(reader or map(str.split, table), start=1):
-            number = (index if reader is None else reader.line_num) + layout.header_lines
-            if len(cells) != len(layout.columns):
-                raise damaged(path, number, f"expected {len(layout.columns)} columns, found {len(cells)}")
-            yield number, [cell.strip() for cell in cells]
-    except csv.Error as error:
-        line = layout.header_lines + (reader.line_num if reader is not None else 0)
-        raise damaged(path, line, f"not CSV: {error}") from error
-
-
 def _genuine(
-    path: Path,
-    numbers: Sequence[int],
-    cells: Mapping[str, Sequence[str]],
-    subjects: Sequence[tuple[str, str]] | None,
-) -> list[bool] | None:
+    path: Path, lines_N: NDArray[np.int32], roles: Roles, subjects: tuple[TextColumn, TextColumn] | None
+) -> NDArray[np.bool_] | None:
     """Whether each pair shows one person; None if the table does not say."""
-    role = "impostor" if "impostor" in cells else "mated"
-    if role in cells:
-        flags = _flags(path, numbers, cells[role], role)
-        return [flag != (role == "impostor") for flag in flags]
-    return None if subjects is None else [left == right for left, right in subjects]
+    role = "impostor" if "impostor" in roles else "mated"
+    if role in roles:
+        return _flags(path, lines_N, roles[role], role) != (role == "impostor")
+    return None if subjects is None else _are_equal(*subjects)
 
 
-def _flags(path: Path, numbers: Sequence[int], cells: Sequence[str], role: str) -> list[bool]:
-    values = {cell: flag_value(cell) for cell in set(cells)}
-    for number, cell in zip(numbers, cells, strict=True):
-        if values[cell] is None:
-            raise damaged(path, number, f"`{role}` is {shorten(cell)}, expected {SHOWN}")
-    if has_three_kinds(values):
-        raise damaged(path, numbers[0], f"`{role}` is 0 in some lines and -1 in others")
-    return [bool(values[cell]) for cell in cells]
+def _flags(path: Path, lines_N: NDArray[np.int32], column: TextColumn, role: str) -> NDArray[np.bool_]:
+    values = [flag_value(cell) for cell in column.values]
+    damaged_N = column.are(value is None for value in values)
+    if damaged_N.any():
+        row = int(damaged_N.argmax())
+        raise damaged(path, int(lines_N[row]), f"`{role}` is {shorten(column[row])}, expected {SHOWN}")
+    if has_three_kinds(column.occurring()):
+        raise damaged(path, int(lines_N[0]), f"`{role}` is 0 in some lines and -1 in others")
+    return column.are(map(bool, values))
+
+
+def _are_equal(left: TextColumn, right: TextColumn) -> NDArray[np.bool_]:
+    """Whether two columns that share their values have the same text in a row."""
+    return left.codes_N == right.codes_N
 
 
 def _subjects(
-    path: Path, numbers: Sequence[int], cells: Mapping[str, Sequence[str]], layout: TableLayout
-) -> tuple[list[tuple[str, str]] | None, str]:
+    path: Path, lines_N: NDArray[np.int32], roles: Roles, layout: TableLayout
+) -> tuple[tuple[TextColumn, TextColumn] | None, str]:
     """Who the images show, if the table says; and why columns that look as if they said it are not used."""
-    if "ref_subject" not in cells:
+    if "ref_subject" not in roles:
         return None, ""
-    subjects = list(zip(cells["ref_subject"], cells["probe_subject"], strict=True))
-    is_own = layout.columns[layout.roles["ref_subject"]] == "ref_subject"
-    flags = _genuine(path, numbers, cells, None)
-    for index, (left, right) in enumerate(subjects):
-        problem = ""
-        if not left or not right:
-            problem = "a subject is not stated"
-        elif flags is not None and flags[index] != (left == right):
-            stated = cells["mated" if "mated" in cells else "impostor"][index]
-            problem = f"`mated` is {stated}, but the subjects are {left} and {right}"
-        if problem and is_own:
-            raise damaged(path, numbers[index], problem)
-        if problem:
-            return None, f"(line {numbers[index]}: {problem})"
-    return subjects, ""
+    left, right = roles["ref_subject"], roles["probe_subject"]
+    flags_N = _genuine(path, lines_N, roles, None)
+    unstated_N = left.are(not who for who in left.values) | right.are(not who for who in right.values)
+    wrong_N = unstated_N if flags_N is None else unstated_N | (flags_N != _are_equal(left, right))
+    if not wrong_N.any():
+        return (left, right), ""
+    row = int(wrong_N.argmax())
+    problem = "a subject is not stated"
+    if not unstated_N[row]:
+        stated = roles["mated" if "mated" in roles else "impostor"][row]
+        problem = f"`mated` is {stated}, but the subjects are {left[row]} and {right[row]}"
+    if layout.columns[layout.roles["ref_subject"]] == "ref_subject":
+        raise damaged(path, int(lines_N[row]), problem)
+    return None, f"(line {lines_N[row]}: {problem})"
 
 
-def _folds(path: Path, numbers: Sequence[int], cells: Sequence[str]) -> list[int]:
-    """The folds, as they are counted in the table."""
-    for number, cell in zip(numbers, cells, strict=True):
-        if not WHOLE_NUMBER.fullmatch(cell):
-            raise damaged(path, number, f"`fold` is {shorten(cell)}, expected a whole number, 0 or higher")
-    return [int(cell.partition(".")[0]) for cell in cells]
+def _folds(path: Path, lines_N: NDArray[np.int32], column: TextColumn) -> NDArray[np.int64]:
+    """The folds, counted from 0; in the table every fold from the first, 0 or 1, to the last must have pairs."""
+    numbers = [int(cell.partition(".")[0]) if WHOLE_NUMBER.fullmatch(cell) else -1 for cell in column.values]
+    folds_N = np.array(numbers, dtype=np.int64)[column.codes_N]
+    if folds_N.min() < 0:
+        row = int(folds_N.argmin())
+        raise damaged(
+            path, int(lines_N[row]), f"`fold` is {shorten(column[row])}, expected a whole number, 0 or higher"
+        )
+    present = set(np.unique(folds_N).tolist())
+    first = 0 if 0 in present else 1
+    absent = next(fold for fold in range(first, first + len(present) + 1) if fold not in present)
+    if absent < first + len(present):
+        row = int(folds_N.argmax())
+        raise damaged(path, int(lines_N[row]), f"`fold` is {folds_N[row]}, but no pair is in fold {absent}")
+    return folds_N - first
 
 
 def _folder(name: str) -> str:
@@ -167,22 +160,32 @@ def _folder(name: str) -> str:
     return name.rpartition("/")[0]
 
 
-def _groups(rows: Sequence[Sequence[str]], layout: TableLayout) -> dict[str, tuple[str, ...]]:
+def _groupings(layout: TableLayout) -> list[tuple[str, int, int]]:
+    """What the columns without a role say, with the column for each image; one for both images stands twice."""
+    taken = set(layout.roles.values())
+    both = [each for each in layout.both if not taken & set(each[1:])]
+    in_both = {place for _, *places in both for place in places}
+    single = [(layout.columns[place], place, place) for place in layout.others if place not in in_both]
+    return [*both, *single]
+
+
+def _groups(cells: Cells, layout: TableLayout) -> dict[str, TextColumn]:
     """Make one grouping of each column without a role; two columns for both images together make one.
 
     A column with a single value separates no pairs. One with very many values (a comment), with fractions (a score), or
     without a name has no useful groups. All these are left out.
     """
-    groups: dict[str, tuple[str, ...]] = {}
-    taken = set(layout.roles.values())
-    both = [each for each in layout.both if not taken & set(each[1:])]
-    single = [(layout.columns[place], place, place) for place in layout.others]
-    in_both = {place for _, *places in both for place in places}
-    for name, left, right in [*both, *(each for each in single if each[1] not in in_both)]:
-        values = [(row[left] or _UNSTATED, row[right] or _UNSTATED) for row in rows]
-        distinct = {value for pair in values for value in pair}
-        if name and 2 <= len(distinct) <= _MOST_GROUPS and not has_fractions([*distinct - {_UNSTATED}]):
-            groups[name] = tuple(_joint_group(*pair) for pair in values)
+    groups: dict[str, TextColumn] = {}
+    for name, *places in _groupings(layout):
+        if not name or not set(places) <= cells.columns.keys():
+            continue
+        left, right = (cells.columns[place] for place in places)
+        stated = TextColumn.of(cell or _UNSTATED for cell in left.values)
+        values = stated.values
+        if 2 <= len(values) <= _MOST_GROUPS and not has_fractions([*{*values} - {_UNSTATED}]):
+            joint = TextColumn.of(_joint_group(one, other) for one in values for other in values)
+            codes_N = len(values) * stated.codes_N[left.codes_N] + stated.codes_N[right.codes_N]
+            groups[name] = TextColumn(joint.values, joint.codes_N[codes_N])
     return groups
 
 
@@ -191,7 +194,7 @@ def _joint_group(left: str, right: str) -> str:
     return left if left == right else " × ".join(sorted((left, right)))
 
 
-def _note(layout: TableLayout, groups: Mapping[str, object], contradiction: str, *, by_folder: bool) -> str:
+def _note(layout: TableLayout, groups: Mapping[str, TextColumn], contradiction: str, *, by_folder: bool) -> str:
     """Say how the columns were understood."""
     if not layout.is_guessed:
         return ""
@@ -216,7 +219,7 @@ def _note(layout: TableLayout, groups: Mapping[str, object], contradiction: str,
     return f"{'; '.join(parts)} (--columns ref=...,probe=...,mated=... says otherwise)"
 
 
-def _unused(layout: TableLayout, groups: Mapping[str, object]) -> list[str]:
+def _unused(layout: TableLayout, groups: Mapping[str, TextColumn]) -> list[str]:
     """The names of the columns that have neither a role nor groups."""
     of_groups = {layout.columns[place] for name, *places in layout.both if name in groups for place in places}
     names = [layout.columns[place] for place in layout.others]

@@ -5,7 +5,7 @@ Shape suffix: N scores.
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,20 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.text_column import TextColumn, TextTable
 from femb_cli.evaluation.verification.pair_formats.flags import SHOWN, flag_value, has_three_kinds
 from femb_cli.evaluation.verification.pair_formats.layout import WHITE_SPACE, TableLayout, split_lines
 from femb_cli.text import shown
 
 MOST_NAMED = 1_000_000
 """With more scores than this, the names of the images are not kept: only intervals over subjects need them."""
-_NAMES = ("ref", "probe", "ref_subject", "probe_subject")
 _BLOCK_BYTES = 1 << 22
 _MISSING = ("", "nan", "NaN", "NAN", "NA", "N/A", "null", "None")
+
+
+def _no_images() -> tuple[TextColumn, TextColumn]:
+    nothing = TextColumn.of(())
+    return nothing, nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +41,16 @@ class ScoreTable:
         scores_N: float64, NaN where there is none.
         genuine_N: bool, whether each pair shows one person; None if the file does not say.
         fold_N: int64, as the file counts; None if it has no folds.
-        names: the names of each of `ref`, `probe`, `ref_subject` and `probe_subject` that the file has; empty if there
-            are more scores than `MOST_NAMED`.
+        images: name of the first and of the second image of each pair, in columns that share their values; empty if the
+            file does not say, or has more scores than `MOST_NAMED`.
+        subjects: who they show, in such columns; None if the file does not say, or has more scores.
     """
 
     scores_N: NDArray[np.float64]
     genuine_N: NDArray[np.bool_] | None
     fold_N: NDArray[np.int64] | None
-    names: dict[str, list[str]] = field(default_factory=dict)
+    images: tuple[TextColumn, TextColumn] = field(default_factory=_no_images)
+    subjects: tuple[TextColumn, TextColumn] | None = None
 
 
 def read_score_table(path: Path, layout: TableLayout) -> ScoreTable:
@@ -57,9 +64,7 @@ def read_score_table(path: Path, layout: TableLayout) -> ScoreTable:
         FembError: a line is damaged; the message names it.
     """
     roles = layout.roles
-    names: dict[str, list[str]] = {
-        role: [] for role in ("ref", "probe", "ref_subject", "probe_subject") if role in roles
-    }
+    names = _Names.of(roles)
     scores: list[NDArray[np.float64]] = []
     genuine: list[NDArray[np.bool_]] = []
     folds: list[NDArray[np.int64]] = []
@@ -77,7 +82,10 @@ def read_score_table(path: Path, layout: TableLayout) -> ScoreTable:
                     raise _BadCell
                 folds.append(_numbers(pc.cast(columns["fold"], pa.int64())))
             count += len(batch)
-            names = _with_names(names, columns) if count <= MOST_NAMED else {}
+            if count <= MOST_NAMED:
+                names.add(columns)
+            else:
+                names = _Names()
     except (pa.ArrowException, _BadCell) as error:
         raise _damaged_line(path, layout) from error
     if not count:
@@ -94,7 +102,8 @@ def read_score_table(path: Path, layout: TableLayout) -> ScoreTable:
         scores_N,
         np.concatenate(genuine) if genuine else None,
         np.concatenate(folds) if folds else None,
-        {role: values for role, values in names.items() if values},
+        names.sides("ref", "probe") or _no_images(),
+        names.sides("ref_subject", "probe_subject"),
     )
 
 
@@ -185,12 +194,35 @@ def _numbers(array: pa.Array) -> NDArray[Any]:
     return np.from_dlpack(array)
 
 
-def _with_names(names: dict[str, list[str]], columns: dict[str, Any]) -> dict[str, list[str]]:
-    """Names with those of a batch added to them."""
-    for role, values in names.items():
-        words = columns[role].dictionary.to_pylist()
-        values += [words[index] for index in columns[role].indices.to_pylist()]
-    return names
+@dataclass(frozen=True, eq=False)
+class _Names:
+    """The names of images and people that were read so far.
+
+    Attributes:
+        tables: the different names of each role; both images share theirs, and so do both people.
+        codes: the places of the names of each role, batch after batch.
+    """
+
+    tables: dict[str, TextTable] = field(default_factory=dict)
+    codes: dict[str, list[NDArray[np.int32]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, roles: Mapping[str, int]) -> "_Names":
+        images, people = TextTable(), TextTable()
+        tables = {"ref": images, "probe": images, "ref_subject": people, "probe_subject": people}
+        return cls(tables, {role: [] for role in tables if role in roles})
+
+    def add(self, columns: Mapping[str, Any]) -> None:
+        for role, codes in self.codes.items():
+            places = self.tables[role].codes(columns[role].dictionary.to_pylist())
+            codes.append(places[_numbers(columns[role].indices)])
+
+    def sides(self, left: str, right: str) -> tuple[TextColumn, TextColumn] | None:
+        if not (self.codes.get(left) and self.codes.get(right)):
+            return None
+        values = tuple(self.tables[left])
+        one, other = (TextColumn(values, np.concatenate(self.codes[role])) for role in (left, right))
+        return one, other
 
 
 def _damaged_line(path: Path, layout: TableLayout) -> FembError:

@@ -142,15 +142,15 @@ def _scored(
             f" {np.nanmin(table.scores_N):g} to {np.nanmax(table.scores_N):g}",
             hint="--protocol exact is for any scores",
         )
-    names = table.names
+    left, right = table.images
     listed = PairList(
-        left=tuple(names.get("ref", ())),
-        right=tuple(names.get("probe", ())),
+        left=left,
+        right=right,
         genuine_N=genuine_N,
         folds_N=_folds(path, table, genuine_N),
-        lines_N=np.arange(len(scores_N)),
+        lines_N=np.arange(len(scores_N), dtype=np.int32),
         path=path,
-        stated_subjects=_subjects(names),
+        stated_subjects=table.subjects,
     )
     there_N = np.flatnonzero(~np.isnan(scores_N))
     is_complete = len(there_N) == len(scores_N)
@@ -193,12 +193,6 @@ def _folds(path: Path, table: ScoreTable, genuine_N: NDArray[np.bool_]) -> NDArr
     if present[0] < 0 or not np.array_equal(present, np.arange(first, first + len(present))):
         raise FembError(f"{path}: the folds are {present[:20].tolist()}, and a number is missing in between")
     return table.fold_N - first
-
-
-def _subjects(names: dict[str, list[str]]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    if "ref_subject" not in names or "probe_subject" not in names:
-        return None
-    return tuple(names["ref_subject"]), tuple(names["probe_subject"])
 
 
 def _note(layout: TableLayout) -> str:
