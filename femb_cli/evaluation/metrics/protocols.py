@@ -217,9 +217,13 @@ def tar_on_grid(squared_distances_N: ArrayLike, genuine_N: ArrayLike, folds_N: A
     folds, num_folds = _checked_folds(folds_N, len(distances))
     grid = np.arange(0, 4, 0.001)
     thresholds, tars, fars = np.zeros(num_folds), np.empty(num_folds), np.empty(num_folds)
+    # Entry [f, t]: impostor pairs of fold f that threshold t accepts; the last column is all of them.
+    num_bins = len(grid) + 1
+    bins = folds[~genuine] * num_bins + np.searchsorted(grid, distances[~genuine], side="right")
+    accepted_FT = np.bincount(bins, minlength=num_folds * num_bins).reshape(num_folds, num_bins).cumsum(axis=1)
     for fold in range(num_folds):
-        training = np.sort(distances[(folds != fold) & ~genuine])
-        far_T = np.searchsorted(training, grid) / max(len(training), 1)
+        training_T = accepted_FT.sum(axis=0) - accepted_FT[fold]
+        far_T = training_T[:-1] / max(int(training_T[-1]), 1)
         if far_T[-1] >= far:
             thresholds[fold] = np.interp(far, far_T, grid)
         accepted = distances[folds == fold] < thresholds[fold]

@@ -17,7 +17,7 @@ This estimate of the variance is too large, by a factor of up to three if subjec
 Shape suffixes: N pairs, G genuine pairs, I impostor pairs, S subjects, R resamples, T thresholds, descending.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.metrics.roc import RocCurve, roc_curve, roc_points
 
 _WEIGHTS_PER_BLOCK = 1 << 20
+_WEIGHTS_IN_CACHE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,12 +100,11 @@ def resample_subjects(
     """
     pairs = _SortedPairs.of(scores_N, genuine_N)
     left, right, num_subjects = _subject_numbers(left_N, right_N, pairs.genuine_N)
-    left_G, left_I = pairs.by_kind(left)
-    _, right_I = pairs.by_kind(right)
+    (left_G, left_I), (_, right_I) = pairs.by_kind(left), pairs.by_kind(right)
     one_each = np.ones(num_subjects, dtype=np.int64)
-    for num_rows in _block_rows(num_resamples, pairs.num_weights):
-        drawn_RS = _multinomial(one_each, num_rows, generator).astype(np.int32)
-        resamples = pairs.weighted(drawn_RS[:, left_G], drawn_RS[:, left_I] * drawn_RS[:, right_I])
+    for num_rows in _block_rows(num_resamples, max(len(pairs.threshold_T), num_subjects)):
+        drawn_SR = _multinomial(one_each, num_rows, generator).astype(np.int32).T.copy()
+        resamples = pairs.weighted_by_subjects(drawn_SR, left_G, (left_I, right_I))
         if not (resamples.genuine_RT[:, -1].all() and resamples.impostor_RT[:, -1].all()):
             raise FembError(
                 f"{num_subjects} subjects are too few to resample: some draws have no genuine or no impostor pair",
@@ -180,6 +180,17 @@ class _SortedPairs:
         """Return a number of each genuine and of each impostor pair, group after group."""
         return values_N[self.genuine_N][self.genuine.order], values_N[~self.genuine_N][self.impostor.order]
 
+    def weighted_by_subjects(
+        self, drawn_SR: NDArray[np.int32], left_G: NDArray[np.int32], subjects_2I: Sequence[NDArray[np.int32]]
+    ) -> Resamples:
+        """Return the resamples in which subjects were drawn so often; those of the pairs in the order of `by_kind`."""
+        num_thresholds = len(self.threshold_T)
+        return Resamples(
+            self.threshold_T,
+            self.genuine.accepted_of_subjects(drawn_SR, [left_G], num_thresholds),
+            self.impostor.accepted_of_subjects(drawn_SR, subjects_2I, num_thresholds),
+        )
+
     def weighted(self, genuine_RG: NDArray[np.int32], impostor_RI: NDArray[np.int32]) -> Resamples:
         """Return the resamples in which the pairs have these weights, in the order of `by_kind`."""
         num_thresholds = len(self.threshold_T)
@@ -209,6 +220,29 @@ class _GroupedPairs:
         order = np.argsort(first_accepting, kind="stable")
         thresholds, starts = np.unique(first_accepting[order], return_index=True)
         return cls(order, thresholds, starts)
+
+    def accepted_of_subjects(
+        self, drawn_SR: NDArray[np.int32], subjects: Sequence[NDArray[np.int32]], num_thresholds: int
+    ) -> NDArray[np.int64]:
+        """As `accepted`, where the weight of a pair is the product of how often its subjects were drawn.
+
+        Some pairs at a time are weighted, in all resamples: their weights stay in the processor's cache, and a subject's
+        draws lie side by side.
+        """
+        weights_TR = np.zeros((num_thresholds, drawn_SR.shape[1]), dtype=np.int64)
+        ends = np.append(self.starts[1:], len(self.order))
+        # So many weights add up to a number of 32 bits.
+        most = np.iinfo(np.int32).max // max(1, int(drawn_SR.max())) ** 2
+        at_once = max(1, min(_WEIGHTS_IN_CACHE // drawn_SR.shape[1], most))
+        for start in range(0, len(self.order), at_once):
+            pairs = slice(start, start + at_once)
+            first, last = np.searchsorted(ends, start, side="right"), np.searchsorted(self.starts, start + at_once)
+            weights_PR = drawn_SR.take(subjects[0][pairs], axis=0)
+            for others in subjects[1:]:
+                weights_PR *= drawn_SR.take(others[pairs], axis=0)
+            starts = np.maximum(self.starts[first:last] - start, 0)
+            weights_TR[self.thresholds[first:last]] += np.add.reduceat(weights_PR, starts, axis=0, dtype=np.int32)
+        return np.ascontiguousarray(weights_TR.T).cumsum(axis=1)
 
     def accepted(self, weights_RN: NDArray[np.int32], num_thresholds: int) -> NDArray[np.int64]:
         """Total weight of the pairs that each threshold accepts, (resamples, thresholds)."""

@@ -132,7 +132,9 @@ def mean_cosine(embedded: EmbeddedPairs) -> float:
 
     It is computed from the sum of the unit vectors: its squared length is the sum of all cosines.
     """
-    rows = np.unique(np.concatenate((embedded.left_P, embedded.right_P)))
+    is_used_N = np.zeros(len(embedded.embeddings_ND), dtype=bool)
+    is_used_N[embedded.left_P] = is_used_N[embedded.right_P] = True
+    rows = np.flatnonzero(is_used_N)
     total_D = np.zeros(embedded.embeddings_ND.shape[1])
     for block in _blocks(len(rows)):
         vectors = embedded.embeddings_ND[rows[block]].astype(np.float64)

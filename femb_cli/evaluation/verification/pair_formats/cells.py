@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,10 @@ from femb_cli.evaluation.verification.pair_formats.line import damaged
 from femb_cli.evaluation.verification.pair_formats.text_file import TextFile
 
 _BLOCK_ROWS = 1 << 14
-_BLOCK_BYTES = 1 << 23
+_BATCH_BYTES = 1 << 20
+"""Arrow reads thirty batches ahead."""
+_BATCHES = 16
+"""Batches in a block."""
 _LONG = 50_000
 """Lines. Below this the import of Arrow's reader takes longer than the lines."""
 
@@ -101,21 +105,26 @@ def _blocks_by_arrow(file: TextFile, layout: TableLayout) -> Iterator[_Block]:
         with file.open() as content:
             reader = pa_csv.open_csv(
                 content,
-                pa_csv.ReadOptions(column_names=names, skip_rows=layout.header_lines, block_size=_BLOCK_BYTES),
+                pa_csv.ReadOptions(column_names=names, skip_rows=layout.header_lines, block_size=_BATCH_BYTES),
                 pa_csv.ParseOptions(delimiter=layout.delimiter, quote_char=False, ignore_empty_lines=False),
                 pa_csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
             )
-            for batch in reader:
-                columns = [
-                    TextColumn(tuple(column.dictionary.to_pylist()), np.from_dlpack(column.indices))
-                    for column in batch.columns
-                ]
-                if any(len(cell) > csv.field_size_limit() for column in columns for cell in column.values):
+            while batches := [*islice(reader, _BATCHES)]:
+                table = pa.Table.from_batches(batches).unify_dictionaries()
+                columns = [_text_column(column.chunks) for column in table.columns]
+                if max(len(cell) for column in columns for cell in column.values) > csv.field_size_limit():
                     raise _NotPlainError
-                yield np.arange(start, start + len(batch), dtype=np.int32), columns
-                start += len(batch)
+                yield np.arange(start, start + len(table), dtype=np.int32), columns
+                start += len(table)
     except pa.ArrowException as error:
         raise _NotPlainError from error
+
+
+def _text_column(chunks: Sequence[Any]) -> TextColumn:
+    """The column that Arrow has in chunks with one dictionary."""
+    return TextColumn(
+        tuple(chunks[0].dictionary.to_pylist()), np.concatenate([np.from_dlpack(each.indices) for each in chunks])
+    )
 
 
 def _blocks_of_rows(rows: Iterator[tuple[int, list[str]]]) -> Iterator[_Block]:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -42,10 +43,8 @@ class TextFile:
         Raises:
             FembError: it cannot be read, is empty or is not UTF-8.
         """
-        try:
+        with _read_errors(path):
             content = None if path.is_file() else path.read_bytes()  # a pipe can be read only once
-        except OSError as error:
-            raise FembError(f"cannot read the pair file {path}: {error.strerror}", hint="check the path") from error
         file = cls(path, 0, (), is_plain=False, _content=content)
         samples: list[str] = []
         num_lines, step = 0, 1
@@ -64,12 +63,8 @@ class TextFile:
         Raises:
             FembError: it cannot be read.
         """
-        try:
+        with _read_errors(self.path):
             return self.path.open("rb") if self._content is None else io.BytesIO(self._content)
-        except OSError as error:
-            raise FembError(
-                f"cannot read the pair file {self.path}: {error.strerror}", hint="check the path"
-            ) from error
 
     def __iter__(self) -> Iterator[str]:
         return chain.from_iterable(self.blocks())
@@ -81,28 +76,45 @@ class TextFile:
             FembError: the file cannot be read, or is not UTF-8; the message names the line.
         """
         held, before, encoding = "", 0, "utf-8-sig"
+        for content in self._contents():
+            try:
+                text = content.decode(encoding)
+            except UnicodeDecodeError as error:
+                line = before + held.count("\n") + error.object.count(b"\n", 0, error.start) + 1
+                raise damaged(self.path, line, "not UTF-8 text") from error
+            encoding = "utf-8"
+            held += text.replace("\r\n", "\n") if "\r" in text else text
+            # White space at the end of the text is left out, and what follows the last line may be that.
+            whole, newline, _ = held.rstrip().rpartition("\n")
+            if newline:
+                lines = whole.split("\n")
+                before += len(lines)
+                yield lines
+                held = held[len(whole) + 1 :]
+        if last := held.rstrip():
+            yield [last]
+
+    def _contents(self) -> Iterator[bytes]:
+        """Yield whole lines, some megabytes at a time."""
         with self.open() as file:
             while content := file.read(_BLOCK_BYTES) + file.readline():
-                try:
-                    held += content.decode(encoding).replace("\r\n", "\n")
-                except UnicodeDecodeError as error:
-                    line = before + error.object.count(b"\n", 0, error.start) + 1
-                    raise damaged(self.path, line, "not UTF-8 text") from error
-                before, encoding = before + content.count(b"\n"), "utf-8"
-                # White space at the end of the text is left out, and what follows the last line may be that.
-                whole, newline, _ = held.rstrip().rpartition("\n")
-                if newline:
-                    yield whole.split("\n")
-                    held = held[len(whole) + 1 :]
-        if last := held.rstrip():
-            yield last.split("\n")
+                yield content
 
     def _looks_plain(self) -> bool:
         end = b""
-        with self.open() as file:
-            while content := file.read(_BLOCK_BYTES) + file.readline():
-                if b'"' in content or b"\0" in content or content.count(b"\r") != content.count(b"\r\n"):
-                    return False
-                end = (end + content)[-_LAST_BYTES:]
+        for content in self._contents():
+            if b'"' in content or b"\0" in content:
+                return False
+            if b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
+                return False
+            end = (end + content)[-_LAST_BYTES:]
         last = end.decode(errors="replace").removesuffix("\n").removesuffix("\r")
         return last == last.rstrip()
+
+
+@contextmanager
+def _read_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FembError(f"cannot read the pair file {path}: {error.strerror}", hint="check the path") from error
