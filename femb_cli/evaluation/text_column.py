@@ -67,8 +67,7 @@ class TextColumn(Sequence[str]):
         """Whether a column or a sequence has the same texts in the same order."""
         if isinstance(other, TextColumn) and other.values == self.values:
             return np.array_equal(other.codes_N, self.codes_N)
-        is_column = isinstance(other, Sequence) and not isinstance(other, str) and len(other) == len(self)
-        return is_column and all(map(str.__eq__, self, other))  # type: ignore[arg-type]
+        return isinstance(other, Sequence) and not isinstance(other, str) and list(self) == list(other)
 
     def take(self, rows_M: NDArray[Any]) -> "TextColumn":
         """Return some of the rows, given by their numbers or by flags."""

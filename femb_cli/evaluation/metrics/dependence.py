@@ -9,11 +9,15 @@ proportions with small expected number of positive counts estimated from survey 
 Shape suffix: N pairs.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def effective_pairs(errors_N: NDArray[np.bool_], left_N: NDArray[np.int64], right_N: NDArray[np.int64]) -> float:
+def effective_pairs(
+    errors_N: NDArray[np.bool_], left_N: NDArray[np.integer[Any]], right_N: NDArray[np.integer[Any]]
+) -> float:
     """Return the number of independent pairs whose rate of errors would vary as much as that of these pairs.
 
     Args:

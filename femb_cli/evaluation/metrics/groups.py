@@ -119,7 +119,7 @@ def compare_groups(
     *,
     grouping: str,
     far: float = 1e-3,
-    people: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+    people: tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]] | None = None,
 ) -> GroupComparison:
     """Compare groups of pairs at the threshold that gives a FAR on all pairs together.
 
@@ -230,7 +230,7 @@ def _independent(
     kind_N: NDArray[np.bool_],
     names: Sequence[str],
     places_N: NDArray[np.int32],
-    people: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
+    people: tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]] | None,
 ) -> dict[str, tuple[float, float]]:
     """Return the number of errors and of pairs of one kind of each group, as if its pairs were independent."""
     counts = {}

@@ -226,8 +226,8 @@ class _GroupedPairs:
     ) -> NDArray[np.int64]:
         """As `accepted`, where the weight of a pair is the product of how often its subjects were drawn.
 
-        Some pairs at a time are weighted, in all resamples: their weights stay in the processor's cache, and a subject's
-        draws lie side by side.
+        Some pairs at a time are weighted, in all resamples: their weights stay in the processor's cache, and the
+        draws of a subject lie side by side.
         """
         weights_TR = np.zeros((num_thresholds, drawn_SR.shape[1]), dtype=np.int64)
         ends = np.append(self.starts[1:], len(self.order))

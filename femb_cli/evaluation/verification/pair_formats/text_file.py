@@ -27,7 +27,8 @@ class TextFile:
         path: the file.
         num_lines: number of its lines, at least 1.
         samples: lines at equal distances, all of them if they are few; the first one is the first.
-        is_plain: whether nothing but line feeds, perhaps after carriage returns, ends a line, and no cell is quoted.
+        is_plain: whether nothing but line feeds, perhaps after carriage returns, ends a line, no line is empty, and no
+            cell is quoted.
     """
 
     path: Path
@@ -104,6 +105,8 @@ class TextFile:
         end = b""
         for content in self._contents():
             if b'"' in content or b"\0" in content:
+                return False
+            if content.startswith((b"\n", b"\r\n")) or b"\n\n" in content or b"\n\r\n" in content:
                 return False
             if b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
                 return False

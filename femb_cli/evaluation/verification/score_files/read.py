@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from femb_cli.text import shown
 
 MOST_NAMED = 1_000_000
 """With more scores than this, the names of the images are not kept: only intervals over subjects need them."""
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 20
+"""Arrow reads thirty blocks ahead."""
+_BATCHES = 16
 _MISSING = ("", "nan", "NaN", "NAN", "NA", "N/A", "null", "None")
 
 
@@ -135,7 +138,9 @@ def _batches(path: Path, layout: TableLayout) -> Iterator[pa.RecordBatch]:
                 strings_can_be_null=False,
             ),
         )
-        yield from reader
+        # Joined batches repeat fewer names.
+        while batches := [*islice(reader, _BATCHES)]:
+            yield from pa.Table.from_batches(batches).combine_chunks().to_batches()
 
 
 class _TabsForSpaces(io.RawIOBase):
