@@ -56,11 +56,11 @@ def compare(
         raise UsageError(f"--fmr {fmr:g} is no FMR", hint="an FMR lies between 0 and 1, such as 1e-3")
     if None not in (fmr, threshold):
         raise UsageError("--fmr and --threshold exclude each other", hint="each of them says where to decide")
-    for image in (reference, *others):
-        if image.is_dir():
+    for given in (reference, *others):
+        if given.is_dir():
             raise UsageError(
-                f"{image} is a folder, and femb compare takes images",
-                hint=f"femb search IMAGE {image} searches folders",
+                f"{given} is a folder, and femb compare takes images",
+                hint=f"femb search IMAGE {given} searches folders",
             )
     path = model or newest_finished_run()
     output.load_libraries()
