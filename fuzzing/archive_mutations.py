@@ -1,4 +1,4 @@
-"""Mutations of tar archives behind their checksums: headers, extra headers, members and compressed streams.
+"""Mutations of tar archives behind their checksums, of compressed streams, and of the pages of LMDB databases.
 
 A mutation is a function as in `mutations.py`.
 """
@@ -10,7 +10,7 @@ from random import Random
 
 from mutations import MUTATIONS, Mutation, replace_value, write_token
 
-BLOCK = 512
+BLOCK, PAGE = 512, 4096
 FIELDS = {"name": (0, 100), "size": (124, 136), "kind": (156, 157), "magic": (257, 265), "prefix": (345, 500)}
 """The fields of a header that femb reads: first byte and end."""
 
@@ -124,10 +124,19 @@ def change_compressed(data: bytes, other: bytes, chance: Random) -> bytes:
     return pack(chance.choice((*ARCHIVE, *MUTATIONS))(content, b"", chance)) if content else data
 
 
+def change_page(data: bytes, other: bytes, chance: Random) -> bytes:
+    """Change a number in a page of a database: in its header, its pointers, or anywhere."""
+    page = PAGE * chance.randrange(len(data) // PAGE + 1)
+    place = page + chance.choice((0, 10, 12, 14, *range(16, 152, 2), 2 * chance.randrange(PAGE // 2)))
+    number = chance.choice((0, 1, 2, 4, 8, 16, 24, PAGE, 2**15, 2**16 - 1, chance.randrange(2**16)))
+    return data[:place] + number.to_bytes(2, "little") + data[place + 2 :]
+
+
 FURTHER: dict[str, tuple[Mutation, ...]] = {
     ".tar": ARCHIVE,
     ".gz": (change_compressed,) * 9,
     ".bz2": (change_compressed,) * 9,
+    ".lmdb": (change_page,) * 15,
 }
 """Further mutations by file ending; one that is listed more often is chosen more often."""
 

@@ -1,12 +1,16 @@
-"""The seeds of the formats `tar` and `webdataset`: archives as tar programs and WebDataset write them."""
+"""The seeds of the formats `tar`, `webdataset` and `lmdb`: archives and databases as other programs write them."""
 
 import bz2
 import gzip
 import io
 import json
+import pickle
 import tarfile
+import tempfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+import lmdb
 from seeds import LABELS, NAMES, Seed, image
 
 
@@ -40,6 +44,24 @@ def webdataset_seeds() -> Iterator[Seed]:
     yield Seed({f"train-0000{shard}.tar": packed(_samples({"cls": labels["cls"]}, shard)) for shard in (0, 1)})
 
 
+def lmdb_seeds() -> Iterator[Seed]:
+    """Databases of images with labels in MessagePack and pickles, of images alone, and one with many pages."""
+    images = [image(number) for number in range(len(LABELS))]
+    labelled = list(zip(images, LABELS, strict=True))
+    messages = [b"\x92\xc5" + len(content).to_bytes(2, "big") + content + bytes([label]) for content, label in labelled]
+    features = [b"\x93" + message[1:-1] + b"\xc4\x03abc" + message[-1:] for message in messages]
+    about = {"__len__": bytes([len(LABELS)]), "__keys__": b"\x91\xc4\x010", "__classnum__": b"\x02"}
+    for values in (messages, features, [pickle.dumps(pair) for pair in labelled]):
+        yield _archive("set.lmdb", _database({str(row): value for row, value in enumerate(values)} | about))
+    names = [b"\x92" + message[1:-1] + b"\xa3ann" for message in messages]
+    yield _archive("set.lmdb", _database({f"{row:08d}": value for row, value in enumerate(names)}))
+    yield _archive(
+        "set.lmdb", _database({f"{NAMES[label]}/{row}.jpg": images[row] for row, label in enumerate(LABELS)})
+    )
+    many = {str(row): messages[row % len(messages)] for row in range(60)}
+    yield _archive("set.lmdb", _database(many | {"60": b"\x93\xc5\x23\x28" + bytes(9000) + messages[0][1:]}))
+
+
 def packed(members: Mapping[str, bytes], form: int = tarfile.GNU_FORMAT) -> bytes:
     """Return an archive of some members, with the folder `ann` first."""
     buffer = io.BytesIO()
@@ -65,3 +87,12 @@ def _samples(labels: Mapping[str, list[str]], shard: int = 0) -> dict[str, bytes
 
 def _archive(name: str, content: bytes) -> Seed:
     return Seed({name: content}, name)
+
+
+def _database(values: Mapping[str, bytes]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "set.lmdb"
+        with lmdb.open(str(path), subdir=False, map_size=2**22) as database, database.begin(write=True) as transaction:
+            for key, value in values.items():
+                transaction.put(key.encode(), value)
+        return path.read_bytes()

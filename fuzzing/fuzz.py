@@ -36,7 +36,7 @@ from pathlib import Path
 
 import torch
 from archive_mutations import FURTHER as FURTHER_FOR_ARCHIVES
-from archive_seeds import tar_seeds, webdataset_seeds
+from archive_seeds import lmdb_seeds, tar_seeds, webdataset_seeds
 from checkpoint_mutations import FURTHER as FURTHER_FOR_CHECKPOINTS
 from checkpoint_seeds import checkpoint_seeds
 from evaluation_seeds import pair_seeds, score_seeds, template_seeds
@@ -52,6 +52,7 @@ from femb_cli.errors import FembError
 SEEDS = DATA_SEEDS | {
     "tar": tar_seeds,
     "webdataset": webdataset_seeds,
+    "lmdb": lmdb_seeds,
     "scores": score_seeds,
     "pairs": pair_seeds,
     "templates": template_seeds,

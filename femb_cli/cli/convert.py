@@ -29,8 +29,8 @@ def convert(
         list[str],
         typer.Argument(
             metavar="SRC",
-            help="RecordIO directory or .rec, folder of people, zip, tar or WebDataset shards, list, .bin, dataset"
-            " directory, or Hub id. Several tar archives or zips are one dataset.",
+            help="RecordIO directory or .rec, folder of people, zip, tar or WebDataset shards, LMDB, list, .bin,"
+            " dataset directory, or Hub id. Several tar archives or zips are one dataset.",
         ),
     ],
     destination: Annotated[Path, typer.Argument(metavar="DST", help="The directory to create.")],

@@ -25,6 +25,7 @@ from femb_cli.data.huggingface.parquet import ParquetSource
 from femb_cli.data.huggingface.parquet_files import is_parquet
 from femb_cli.data.images.heic import INSTALL, can_read_heic
 from femb_cli.data.images.signature import image_format
+from femb_cli.data.lmdb.source import LmdbSource, lmdb_files
 from femb_cli.data.read_as import AS_FOUND, ReadAs
 from femb_cli.data.recordio.record_source import RecordSource
 from femb_cli.data.source import HasColumns, ImageSource
@@ -163,7 +164,8 @@ def _open_folder(path: Path, split: str | None, read_as: ReadAs) -> ImageSource:
             # Such as a table of embeddings that femb wrote beside the photos.
             if read_as.names_columns or not _has_images(path):
                 raise
-    refuse_other_format(path)
+    if databases := lmdb_files(path):
+        return _open_lmdb(path, databases, read_as)
     records = sorted(path.glob("*.rec"))
     if len(records) > 1:
         raise FembError(
@@ -173,6 +175,15 @@ def _open_folder(path: Path, split: str | None, read_as: ReadAs) -> ImageSource:
     if not records and (nested := sorted(path.glob("*/*.rec"))):
         raise FembError(f"{path} holds record files in its folders", hint=f"name one of them, as in {nested[0]}")
     return RecordSource(records[0]) if records else _open_loose_files(path, split, read_as)
+
+
+def _open_lmdb(path: Path, databases: list[Path], read_as: ReadAs) -> LmdbSource:
+    if len(databases) > 1:
+        raise FembError(
+            f"{path} holds {len(databases)} LMDB databases: {', '.join(file.name for file in databases)}",
+            hint=f"name one of them, as in {databases[0]}",
+        )
+    return LmdbSource(path, databases[0], read_as)
 
 
 def _open_loose_files(path: Path, split: str | None, read_as: ReadAs) -> ImageSource:
@@ -223,7 +234,9 @@ def _fitting(source: ImageSource, read_as: ReadAs) -> ImageSource:
             f"{source.path} has no columns to choose from: it is a source of the kind {source.kind!r}",
             hint="leave out the name of the column",
         )
-    if read_as.person_folder is not None and not isinstance(source, FolderSource | ZipSource | ZipParts | TarSource):
+    if read_as.person_folder is not None and not isinstance(
+        source, FolderSource | ZipSource | ZipParts | TarSource | LmdbSource
+    ):
         raise FembError(
             f"{source.path} has no folders of people: it is a source of the kind {source.kind!r}",
             hint="leave out the level of the folders",
@@ -242,6 +255,8 @@ def _open_file(path: Path, split: str | None, images: Path | None, read_as: Read
         return ZipSource(path, read_as.person_folder)
     if is_tar(path):
         return TarSource(path, [path], read_as)
+    if databases := lmdb_files(path):
+        return _open_lmdb(path, databases, read_as)
     refuse_other_format(path)
     if path.suffix == ".bin" or is_verification_set(path):
         raise FembError(

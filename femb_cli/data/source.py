@@ -25,7 +25,8 @@ class ImageSource(Protocol):
     """Images in a fixed order, read one at a time; can be pickled, and read by threads and forked processes.
 
     Attributes:
-        kind: "recordio", "folder", "zip", "tar", "webdataset", "list", "files", "several", "dataset" or "parquet".
+        kind: "recordio", "folder", "zip", "tar", "webdataset", "lmdb", "list", "files", "several", "dataset" or
+            "parquet".
         path: The file or folder that was opened.
     """
 

@@ -13,26 +13,18 @@ _ARCHIVES = {
     b"\xfd7zXZ\0": "compressed by xz",
     b"\x89HDF\r\n\x1a\n": "an HDF5 file",
 }
-_LMDB_MAGIC = b"\xde\xc0\xef\xbe"  # behind the header of a page, which has 16 bytes
-_LMDB_FILES = ("data.mdb", "lock.mdb")
 _DATASETS = frozenset({".rec", ".tar", ".tgz", ".gz", ".parquet", ".arrow", ".zip", ".mdb", ".lmdb", ".bin", ".7z"})
 _UNPACK = "unpack it, and name the folder"
 
 
 def refuse_other_format(path: Path) -> None:
-    """Refuse a file or a folder that is known to hold data in a format that femb does not read.
+    """Refuse a file that is known to hold data in a format that femb does not read.
 
     Raises:
         FembError: It does; the hint says what to do.
     """
-    if path.is_dir():
-        if any((path / name).is_file() for name in _LMDB_FILES):
-            raise _lmdb(path)
-        return
     with path.open("rb") as file:
         start = file.read(32)
-    if start[16:20] == _LMDB_MAGIC:
-        raise _lmdb(path)
     what = next((what for magic, what in _ARCHIVES.items() if start.startswith(magic)), None)
     if what == "an HDF5 file":
         raise FembError(
@@ -53,11 +45,3 @@ def no_images_in_archive(path: Path, unread: Mapping[str, int]) -> FembError:
     if any(ending.lower() in _DATASETS for ending in unread):
         return FembError(f"no images in {path}, but a dataset in another format", hint=f"{_UNPACK}; {sentence}")
     return FembError(f"no images in {path}", hint=sentence or None)
-
-
-def _lmdb(path: Path) -> FembError:
-    return FembError(
-        f"{path} is an LMDB database, which femb does not read: each project stores other values in it",
-        hint="write its images to a folder for each person, PERSON/NUMBER.jpg, with the lmdb package and the script of"
-        " the project that made it; the bytes can stay as they are",
-    )

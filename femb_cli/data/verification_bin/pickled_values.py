@@ -67,7 +67,7 @@ def find_global(module: str, name: str) -> Global:
         RefusedError: Verification sets do not use it.
     """
     if (module, name) not in _GLOBALS:
-        raise RefusedError(f"names {module}.{name}, which verification sets do not use")
+        raise RefusedError(f"names {module}.{name}, which images and labels do not need")
     return Global(f"{module}.{name}", _GLOBALS[module, name])
 
 

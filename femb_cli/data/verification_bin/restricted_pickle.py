@@ -40,15 +40,30 @@ def load_set(path: Path) -> object:
             if not path.stat().st_size:
                 raise FembError(f"{path} is empty: 0 bytes", hint="copy or download it again")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                return _Machine(content).run(path)
+                return _Machine(content).run()
     except OSError as error:
         raise FembError(f"cannot read {path}: {error.strerror}", hint="check the path") from error
+    except RefusedError as refused:
+        raise FembError(
+            f"{path} is not a valid verification set: {refused}",
+            hint="nothing in the file was executed; a verification set is a pickle of a list of encoded images,"
+            " as bytes or NumPy arrays of bytes, and a list of labels",
+        ) from refused
+
+
+def load_pickled(content: bytes) -> object:
+    """Read a pickle in memory as `load_set` reads a file.
+
+    Raises:
+        RefusedError: As `load_set` refuses a file; the message says at which byte.
+    """
+    return _Machine(content).run()
 
 
 class _Machine:
     """The stack machine: runs the instructions of a file until STOP."""
 
-    def __init__(self, content: mmap.mmap) -> None:
+    def __init__(self, content: mmap.mmap | bytes) -> None:
         self.content = content
         self.size = len(content)
         self.position = 0
@@ -58,8 +73,12 @@ class _Machine:
         # Twice the file: protocol 2 builds an array from bytes that are built from text.
         self.budget = ByteBudget(2 * self.size)
 
-    def run(self, path: Path) -> object:
-        """Run the program and return its result."""
+    def run(self) -> object:
+        """Run the program and return its result.
+
+        Raises:
+            RefusedError: It has an instruction that femb refuses; the message says at which byte.
+        """
         start = 0
         # One byte of opcode can take a hundred bytes of memory, and a set is mostly images: limit the opcodes.
         max_opcodes = _FREE_OPCODES + self.size // _BYTES_PER_OPCODE
@@ -70,15 +89,11 @@ class _Machine:
                 if opcode == pickle.STOP:
                     return self.pop()
                 if opcode not in _INSTRUCTIONS:
-                    raise RefusedError(f"is {_opcode_name(opcode)}, which verification sets do not use")
+                    raise RefusedError(f"is {_opcode_name(opcode)}, which images and labels do not need")
                 _INSTRUCTIONS[opcode](self)
             raise RefusedError(f"has more than {max_opcodes} instructions")
         except RefusedError as refused:
-            raise FembError(
-                f"{path} is not a valid verification set: byte {start} {refused}",
-                hint="nothing in the file was executed; a verification set is a pickle of a list of encoded images,"
-                " as bytes or NumPy arrays of bytes, and a list of labels",
-            ) from refused
+            raise RefusedError(f"byte {start} {refused}") from refused
 
     def take(self, length: int) -> bytes:
         """Return the next bytes of the file."""

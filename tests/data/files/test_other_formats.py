@@ -7,22 +7,10 @@ import pytest
 from femb_cli.data.open import open_source
 from femb_cli.errors import FembError
 
-LMDB_PAGE = bytes(16) + b"\xde\xc0\xef\xbe" + bytes(4000)
-
-
-@pytest.mark.parametrize("files", [["data.mdb", "lock.mdb"], ["data.mdb"]])
-def test_an_lmdb_folder_is_named(tmp_path, files):
-    for name in files:
-        (tmp_path / name).write_bytes(LMDB_PAGE)
-    with pytest.raises(FembError, match="is an LMDB database") as caught:
-        open_source(tmp_path)
-    assert "PERSON/NUMBER.jpg" in caught.value.hint
-
 
 @pytest.mark.parametrize(
     ("name", "start", "what"),
     [
-        ("hsface.lmdb", LMDB_PAGE, "an LMDB database"),
         ("faces.7z", b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
         ("faces.rar", b"Rar!\x1a\x07\x01\0", "a RAR archive"),
         ("faces.tar.zst", b"\x28\xb5\x2f\xfd", "compressed by zstd"),
