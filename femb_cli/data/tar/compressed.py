@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import logging
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ import xxhash
 
 from femb_cli.data.tar.format import BLOCK, is_tar_header
 from femb_cli.errors import FembError
-from femb_cli.files import cache_folder, new_file, one_at_a_time
+from femb_cli.files import cache_folder, new_file, one_at_a_time, remove_leftovers
 
 logger = logging.getLogger("femb")
 
@@ -22,6 +23,7 @@ _DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile, ValueError)
 _PIECE = 2**20
 _LARGEST_RATIO = 100
 _ALWAYS_ALLOWED_BYTES = 2**30
+_SECONDS_UNTIL_LOCKED = 60
 
 
 def is_compressed(path: Path) -> bool:
@@ -49,6 +51,7 @@ def unpacked(archives: Sequence[Path]) -> list[Path]:
     copies = {archive: copy for archive in archives if (copy := _copy_of(archive)) is not None}
     missing = [archive for archive, copy in copies.items() if not copy.exists()]
     if missing:
+        _remove_half_unpacked()
         size = sum(archive.stat().st_size for archive in missing)
         some = str(missing[0]) if len(missing) == 1 else f"{len(missing):,} archives such as {missing[0]}"
         logger.info(f"unpacking {some} ({size / 1e6:,.0f} MB compressed) once, to {_folder()}")
@@ -85,7 +88,25 @@ def _folder() -> Path:
     return cache_folder() / "tar"
 
 
+def _remove_half_unpacked() -> None:
+    """Remove what killed commands left of copies that they were making, also of other archives."""
+    for aside in _folder().glob("*/.*.tmp"):
+        with suppress(OSError):
+            # A newer one may belong to a command that has not locked it yet.
+            if time.time() - aside.stat().st_mtime > _SECONDS_UNTIL_LOCKED:
+                remove_leftovers(aside.with_name(aside.name[1:].rsplit(".", 2)[0]))
+
+
 def _unpack(archive: Path, size: int, copy: Path) -> None:
+    try:
+        _write_copy(archive, size, copy)
+    except FembError as error:
+        if isinstance(error.__cause__, OSError):
+            error.hint = f"set FEMB_CACHE_DIR to a place with more space, or unpack {archive} yourself"
+        raise
+
+
+def _write_copy(archive: Path, size: int, copy: Path) -> None:
     most, done = _ALWAYS_ALLOWED_BYTES + _LARGEST_RATIO * size, 0
     with new_file(copy) as aside, aside.open("wb") as file:
         for piece in _pieces(archive):

@@ -1,7 +1,9 @@
 """Images in tar archives: who is on them, in which order, and what is refused."""
 
+import errno
 import json
 import logging
+import os
 import pickle
 import tarfile
 import warnings
@@ -17,6 +19,7 @@ from femb_cli.data.files.unread import unread_of
 from femb_cli.data.open import open_source
 from femb_cli.data.read_as import ReadAs
 from femb_cli.data.source import ImageSource
+from femb_cli.data.tar import compressed
 from femb_cli.data.tar import index as tar_index
 from femb_cli.data.tar import source as tar_source
 from femb_cli.errors import FembError
@@ -290,13 +293,28 @@ def test_a_backup_among_images_is_only_counted(shards):
 
 
 def test_a_bomb_is_refused(tmp_path, monkeypatch, cache):
-    from femb_cli.data.tar import compressed
-
     monkeypatch.setattr(compressed, "_ALWAYS_ALLOWED_BYTES", 0)
     write_tar(tmp_path / "x.tar.gz", {"a/1.jpg": bytes(2**22)}, "w:gz")
     with pytest.raises(FembError, match=r"x\.tar\.gz has .* bytes and unpacks to more than"):
         open_source(tmp_path / "x.tar.gz")
     assert not list(cache.rglob("*.tar"))
+
+
+def test_what_a_killed_command_left_half_unpacked_is_removed(tmp_path, cache):
+    left = cache / "tar/0123" / ".other.tar.abc.tmp"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(bytes(1000))
+    os.utime(left, (0, 0))
+    open_source(write_tar(tmp_path / "x.tar.gz", samples(2), "w:gz"))
+    assert not left.exists()
+
+
+def test_a_cache_on_a_full_disk_is_named_with_what_to_do(tmp_path, monkeypatch):
+    archive = write_tar(tmp_path / "x.tar.gz", samples(2), "w:gz")
+    monkeypatch.setattr(compressed, "_pieces", lambda archive: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space")))
+    with pytest.raises(FembError, match=r"cannot write .*x\.tar") as caught:
+        open_source(archive)
+    assert "FEMB_CACHE_DIR" in caught.value.hint
 
 
 def test_a_compressed_archive_that_is_cut_short_is_named(tmp_path):
