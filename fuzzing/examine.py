@@ -73,7 +73,7 @@ def _examine_source(source: ImageSource, path: Path, copy: Path | None) -> Outco
     if isinstance(source, ReadsMany):
         _ = [isinstance(read, FembError) or bytes(read) for read in source.read_many(rows_N)]
     if isinstance(source, HasExtraColumns) and (extra := source.extra(rows_N)) is not None:
-        extra.to_pylist()
+        extra.validate(full=True)
     if copy is not None:
         convert(source, copy, on_error="skip")
         check_identities(source)

@@ -183,6 +183,8 @@ def table_seeds() -> Iterator[Seed]:
     yield _stored(pa.table({"image": structs, "label": [0.0, 0.0, 1.0, 1.0]}))
     for first in further:
         yield _stored(pa.table({"image": structs, first: labels[first], **further}))
+    views = {"note": pa.array(["a", None, "", "b"], pa.string_view()), "notes": pa.array([["a"]] * 4)}
+    yield _stored(pa.table({"image": pa.array(images, pa.binary_view()), "label": LABELS, **views}))
     yield _stored(pa.table({"jpg": images, "png": images, "mask": structs, "cls": LABELS}))
     feature = {"info": {"features": {"label": {"names": NAMES, "_type": "ClassLabel"}}}}
     table = pa.table({"image": structs, "label": LABELS})

@@ -17,7 +17,15 @@ import numpy as np
 
 from femb_cli.data.checksums import checksum_of, read_checksums
 from femb_cli.data.dataset_info import INFO_FILE, STATE_FILE, check_dataset, read_json
-from femb_cli.data.huggingface.columns import are_unique, as_labels, find_columns, find_people, with_own_label
+from femb_cli.data.huggingface.columns import (
+    as_labels,
+    find_columns,
+    find_people,
+    names_of_paths,
+    take_rows,
+    with_own_label,
+    without_views,
+)
 from femb_cli.data.read_as import AS_FOUND, ReadAs
 from femb_cli.data.source import ComputedNames, changed_image, row_names
 from femb_cli.errors import FembError
@@ -86,13 +94,17 @@ class DatasetSource:
         """Unique names, converted to text on access."""
         import pyarrow as pa
 
-        if self._paths and are_unique(pa.chunked_array(self._paths)):
+        if self._paths and names_of_paths(pa.chunked_array(self._paths)) is not None:
             return ComputedNames(len(self), lambda index: self._value(self._paths, index))
         return row_names(len(self))
 
     def extra(self, rows_N: np.ndarray) -> "pa.Table | None":
         """Return all columns except images and labels, for some rows; None if there are none."""
-        return self._table.select(self._extra).take(rows_N) if self._extra else None
+        return take_rows(self._extra_columns, rows_N, self.path) if self._extra else None
+
+    @cached_property
+    def _extra_columns(self) -> "pa.Table":
+        return without_views(self._table.select(self._extra))
 
     def _shard_of(self, index: int) -> Path:
         """Return the file that stores a row."""

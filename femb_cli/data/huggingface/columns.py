@@ -202,6 +202,44 @@ def are_unique(values: "pa.ChunkedArray") -> bool:
     return values.null_count == 0 and pc.count_distinct(values).as_py() == len(values)
 
 
+def names_of_paths(paths: "pa.ChunkedArray") -> "pa.ChunkedArray | None":
+    """Return the stored paths of images as text; None if one is missing, is no text, or is there twice."""
+    import pyarrow.types as types
+
+    if types.is_dictionary(paths.type):
+        paths = paths.cast(paths.type.value_type)
+    return paths if is_text(paths.type) and are_unique(paths) else None
+
+
+def without_views(table: "pa.Table") -> "pa.Table":
+    """Return a table in which text and bytes in views are large ones, because Arrow takes no rows of views."""
+    import pyarrow as pa
+    import pyarrow.types as types
+
+    for position, column in enumerate(table.columns):
+        if types.is_string_view(column.type) or types.is_binary_view(column.type):
+            kind = pa.large_string() if types.is_string_view(column.type) else pa.large_binary()
+            table = table.set_column(position, table.column_names[position], column.cast(kind))
+    return table
+
+
+def take_rows(table: "pa.Table", rows_N: np.ndarray, place: object) -> "pa.Table":
+    """Return some rows of a table.
+
+    Raises:
+        FembError: A column is of a kind of which Arrow takes no rows, such as lists of views.
+    """
+    import pyarrow as pa
+
+    try:
+        return table.take(rows_N)
+    except pa.ArrowNotImplementedError as error:
+        raise FembError(
+            f"{place} has a column that femb cannot copy; its columns are {_describe(table.schema)}: {error}",
+            hint="write the table again without that column",
+        ) from error
+
+
 def is_text(kind: "pa.DataType") -> bool:
     """Whether a column of this type holds text."""
     import pyarrow.types as types
@@ -247,7 +285,7 @@ def _image_hint(candidates: list[str]) -> str:
 def _is_binary(kind: "pa.DataType") -> bool:
     import pyarrow.types as types
 
-    return types.is_binary(kind) or types.is_large_binary(kind)
+    return types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
 
 
 def _is_image_struct(kind: "pa.DataType") -> bool:

@@ -20,12 +20,14 @@ from femb_cli.data.checksums import checksum_of, read_checksums
 from femb_cli.data.huggingface.byte_cache import ByteCache
 from femb_cli.data.huggingface.columns import (
     Columns,
-    are_unique,
     as_labels,
     concatenate_labels,
     find_columns,
     find_people,
+    names_of_paths,
+    take_rows,
     with_own_label,
+    without_views,
 )
 from femb_cli.data.huggingface.parquet_files import find_files
 from femb_cli.data.read_as import AS_FOUND, ReadAs
@@ -134,8 +136,8 @@ class ParquetSource:
         if self._columns.has_paths:
             with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
                 paths = _concatenate(list(threads.map(self._read_paths, self._files)))
-            if are_unique(paths):
-                flat = paths.combine_chunks()
+            if (known := names_of_paths(paths)) is not None:
+                flat = known.combine_chunks()
                 return ComputedNames(len(self), lambda index: flat[index].as_py())
         return row_names(len(self))
 
@@ -150,7 +152,9 @@ class ParquetSource:
         group_N = np.searchsorted(self.groups.starts, sorted_N, side="right") - 1
         groups, firsts = np.unique(group_N, return_index=True)
         tables = [
-            self._read_group(int(group), self._extra).take(rows - self.groups.starts[group])
+            take_rows(
+                without_views(self._read_group(int(group), self._extra)), rows - self.groups.starts[group], self.path
+            )
             for group, rows in zip(groups, np.split(sorted_N, firsts[1:]), strict=True)
         ]
         return pa.concat_tables(tables, promote_options="permissive").take(np.argsort(order_N))

@@ -82,4 +82,4 @@ def read_subjects(path: Path) -> SubjectList:
 def _template_and_subject(path: Path, number: int, cells: list[str]) -> tuple[int, str]:
     if len(cells) < 2 or not cells[0].strip().isdecimal() or len(cells[0]) > 18 or not cells[1].strip():
         raise FembError(f"{path}, line {number}: expected TEMPLATE_ID,SUBJECT_ID, found {shown(','.join(cells))}")
-    return int(cells[0]), cells[1].strip()
+    return int(cells[0].strip()), cells[1].strip()

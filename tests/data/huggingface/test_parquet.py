@@ -111,6 +111,29 @@ def test_extra_columns_come_in_the_order_of_the_rows(tmp_path):
     assert table.to_pydict() == {"age": rows, "camera": [None, "x", "x", None, "x", "x"]}
 
 
+def test_columns_of_views_are_read_as_other_text(tmp_path):
+    images = pa.array([image_bytes(row) for row in range(4)], pa.binary_view())
+    notes = pa.array(["a", None, "c", "d"], pa.string_view())
+    pq.write_table(pa.table({"image": images, "label": [0, 0, 1, 1], "note": notes}), tmp_path / "a.parquet")
+    source = ParquetSource(tmp_path)
+    assert source.read(2) == image_bytes(2)
+    assert source.extra(np.array([3, 1])).to_pydict() == {"note": ["d", None]}
+
+
+def test_a_column_that_cannot_be_copied_is_named(tmp_path):
+    notes = pa.array([["a"], ["b"]], pa.list_(pa.string_view()))
+    images = pa.array([image_bytes(row) for row in range(2)])
+    pq.write_table(pa.table({"image": images, "label": [0, 1], "notes": notes}), tmp_path / "a.parquet")
+    with pytest.raises(FembError, match=r"a column that femb cannot copy; its columns are notes \(list<"):
+        ParquetSource(tmp_path).extra(np.array([0]))
+
+
+def test_paths_that_are_no_text_are_no_names(tmp_path):
+    images = pa.array([{"bytes": image_bytes(row), "path": b"%d.jpg" % row} for row in range(2)])
+    pq.write_table(pa.table({"image": images, "label": [0, 1]}), tmp_path / "a.parquet")
+    assert list(ParquetSource(tmp_path).names) == ["000000000", "000000001"]
+
+
 def test_without_extra_columns_there_is_nothing_extra(tmp_path):
     assert ParquetSource(faces(tmp_path / "a.parquet")).extra(np.array([0])) is None
 

@@ -49,6 +49,7 @@ def test_a_directory_without_such_lists_has_none_and_half_of_them_is_refused(tmp
     ("text", "what"),
     [
         ("TEMPLATE_ID,SUBJECT_ID\n1,10\n1,20\n", "line 3: template 1 is of '20', and above of '10'"),
+        ("TEMPLATE_ID,SUBJECT_ID\n\x1c 1,10\n1,20\n", "line 3: template 1 is of '20', and above of '10'"),
         ("TEMPLATE_ID,SUBJECT_ID\nx,10\n", "line 2: expected TEMPLATE_ID,SUBJECT_ID"),
         ("TEMPLATE_ID,SUBJECT_ID\n1\n", "line 2: expected"),
         ("TEMPLATE_ID,SUBJECT_ID\n", "has no templates"),
