@@ -1,9 +1,15 @@
 """Text of files and in messages: the lines of a text, and values that are safe and short enough to be shown."""
 
+import codecs
 import re
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters except tab and newline, those that change the direction of text, and what is not Unicode."""
+
+_MARKS = {
+    **{codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32"},  # before UTF-16, which begins as one of them
+    **{codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"},
+}
 
 MOST_SHOWN = 200
 """Characters of a value in a message."""
@@ -22,6 +28,27 @@ def lines_of(text: str) -> list[str]:
     """
     lines = text.replace("\r\n", "\n").split("\n")
     return lines[:-1] if lines[-1] == "" else lines
+
+
+def other_encoding(content: bytes) -> tuple[str, str] | None:
+    """Say in which encoding a text is, and what to do with it; None if it may be UTF-8.
+
+    Args:
+        content: The text, or its beginning.
+
+    Returns:
+        A description as `UTF-16 text`, and a hint.
+    """
+    name = next((name for mark, name in _MARKS.items() if content.startswith(mark)), None)
+    if name is None and content.count(0) > len(content) // 3:
+        name = "UTF-16"
+    if name is not None:
+        return f"{name} text", f"save it as UTF-8 (in Excel: CSV UTF-8), or: iconv -f {name} -t UTF-8 FILE > NEW"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(content)
+    except UnicodeDecodeError:
+        return "not UTF-8 text", "save it as UTF-8; if it is Latin-1, so does: iconv -f LATIN1 -t UTF-8 FILE > NEW"
+    return None
 
 
 def shown(value: object) -> str:

@@ -34,8 +34,10 @@ from femb_cli.data.tar.source import TarSource
 from femb_cli.data.verification_bin.verification_set import is_verification_set
 from femb_cli.errors import FembError
 from femb_cli.files import exists
+from femb_cli.text import other_encoding
 
 _LIST_ENDINGS = (".csv", ".jsonl", ".tsv", ".txt", ".lst", ".list")
+_MOST_START = 2**16
 _NAME_ONE = "name one of them, or move those of one kind away"
 
 logger = logging.getLogger("femb")
@@ -271,6 +273,10 @@ def _open_file(path: Path, split: str | None, images: Path | None, read_as: Read
         raise NotASourceError(
             f"{path} holds weights, not images", hint=f"femb convert-checkpoint {path} DST reads them"
         )
+    with path.open("rb") as file:
+        encoding = other_encoding(file.read(_MOST_START)) if path.suffix.lower() in _LIST_ENDINGS else None
+    if encoding is not None:
+        raise FembError(f"{path} is {encoding[0]}, which femb does not read", hint=encoding[1])
     raise NotASourceError(
         f"{path} is not a source of images that femb reads",
         hint="give a .rec file, a zip, a tar, a list, a dataset directory or a folder of images",

@@ -14,7 +14,7 @@ from femb_cli.data.identities import Identities
 from femb_cli.data.names import PlacesOfNames
 from femb_cli.data.source import ImageSource, lacks_identities
 from femb_cli.errors import FembError
-from femb_cli.text import lines_of
+from femb_cli.text import lines_of, other_encoding
 
 _NAME_AND_COUNT = re.compile(r"(?P<name>.*?\S)(?:[ \t]+\d+)?[ \t]*")
 
@@ -85,12 +85,12 @@ def read_identity_list(path: str | Path) -> list[str]:
         FembError: The file cannot be read as UTF-8, or names no identity.
     """
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        content = Path(path).read_bytes()
     except OSError as error:
         raise FembError(f"cannot read the list of identities {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise FembError(f"the list of identities {path} is not UTF-8 text: {error}") from error
-    lines = [line for line in lines_of(text) if line.strip()]
+    if encoding := other_encoding(content):
+        raise FembError(f"the list of identities {path} is {encoding[0]}", hint=encoding[1])
+    lines = [line for line in lines_of(content.decode("utf-8-sig", "replace")) if line.strip()]
     if lines and lines[0].strip() == str(len(lines) - 1):
         lines = lines[1:]
     if not lines:

@@ -25,6 +25,7 @@ from femb_cli.data.person_columns import choose_person_column
 from femb_cli.data.read_as import AS_FOUND, ReadAs
 from femb_cli.data.source import ComputedNames
 from femb_cli.errors import FembError
+from femb_cli.text import other_encoding
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -286,9 +287,8 @@ def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
     except OSError as error:
         raise FembError(f"cannot read the list {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise FembError(
-            f"line {number} of {path} is not UTF-8 text: {line[:80]!r}", hint="save the list as UTF-8"
-        ) from error
+        _, hint = other_encoding(line) or ("", "save the list as UTF-8")
+        raise FembError(f"line {number} of {path} is not UTF-8 text: {line[:80]!r}", hint=hint) from error
 
 
 def _read_block(block: list[tuple[int, str]], list_format: ListFormat, path: Path) -> "pa.RecordBatch":

@@ -39,3 +39,19 @@ def test_a_zip_of_other_files_only_counts_them(tmp_path):
         archive.writestr("a.mp4", b"")
     with pytest.raises(FembError, match=r"no images in .*x\.zip$"):
         open_source(tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "what", "program"),
+    [
+        ("utf-16", "UTF-16 text", "iconv -f UTF-16"),
+        ("utf-16-le", "UTF-16 text", "iconv -f UTF-16"),
+        ("utf-32", "UTF-32 text", "iconv -f UTF-32"),
+        ("latin-1", "not UTF-8 text", "iconv -f LATIN1"),
+    ],
+)
+def test_a_list_in_another_encoding_is_named(tmp_path, encoding, what, program):
+    (tmp_path / "list.csv").write_bytes(("path,identity\n" + "a.jpg,Ann\n" * 100 + "b.jpg,Zoë\n").encode(encoding))
+    with pytest.raises(FembError, match=f"list.csv is {what}, which femb does not read") as caught:
+        open_source(tmp_path / "list.csv")
+    assert program in caught.value.hint

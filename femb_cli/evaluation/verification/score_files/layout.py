@@ -8,7 +8,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.pair_formats.columns import ColumnChoice, are_decimals
 from femb_cli.evaluation.verification.pair_formats.flags import is_flag_column
 from femb_cli.evaluation.verification.pair_formats.layout import WHITE_SPACE, TableLayout, find_layout, split_lines
-from femb_cli.text import cut, lines_of
+from femb_cli.text import cut, lines_of, other_encoding
 
 _FIRST_BYTES = 1 << 18
 _MORE_PLACES = 16
@@ -81,7 +81,8 @@ def _some_lines(path: Path) -> list[str]:
     except OSError as error:
         raise FembError(f"cannot read the scores {path}: {error.strerror}", hint="check the path") from error
     except UnicodeDecodeError as error:
-        raise FembError(f"{path} is not UTF-8 text", hint="scores are read from text files, such as CSV") from error
+        what, hint = other_encoding(start) or ("not UTF-8 text", "scores are read from text files, such as CSV")
+        raise FembError(f"{path} is {what}", hint=hint) from error
     return [line.strip(" ") for line in lines_of(text) if line.strip()]
 
 
