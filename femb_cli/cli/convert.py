@@ -11,6 +11,7 @@ from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
 from femb_cli.cli.next_commands import after_benchmarks, after_dataset
 from femb_cli.cli.output import Output, format_pairs
+from femb_cli.cli.people_output import tell_of_people
 from femb_cli.cli.unread_output import warn_of_unread
 from femb_cli.data.conversion.choices import AnyFormat, OnError
 from femb_cli.text import left_out
@@ -132,7 +133,7 @@ def convert(
     else:
         opened = open_source(path, split=split, images=images, read_as=read_as, channels=channels)
     warn_of_unread(output, opened)
-    _tell_of_people(opened, output)
+    tell_of_people(opened, output)
     _warn_of_colours(opened, output)
     selection["identities"] = _read_identities(identities)
     settings = {**selection, **writing, "format": format, "shard_bytes": shard_size * 10**6}
@@ -167,16 +168,6 @@ def _fetch(source: str, split: str | None, output: Output) -> Path:
     from femb_cli.data.huggingface.hub import download_dataset, is_hub_id
 
     return download_dataset(source, split=split, say=output.say) if is_hub_id(source) else Path(source)
-
-
-def _tell_of_people(source: "ImageSource", output: Output) -> None:
-    """Say what femb took for people, and warn if that tells nobody from anybody."""
-    from femb_cli.data.people_remarks import doubt_of, guess_of
-
-    if guess := guess_of(source):
-        output.say(guess)
-    if doubt := doubt_of(source):
-        output.warn(doubt)
 
 
 def _remove_unpacked(source: "ImageSource") -> None:

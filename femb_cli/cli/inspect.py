@@ -20,7 +20,7 @@ def inspect(
         Path | None,
         typer.Argument(
             metavar="[PATH]",
-            help="Model; folder, zip, list, RecordIO or dataset of images; benchmark or .bin; or embeddings."
+            help="Model; folder, zip, list, RecordIO, dataset or Hub id of images; benchmark or .bin; or embeddings."
             " Default: the newest finished run.",
             show_default=False,
             autocompletion=complete.models,
@@ -36,6 +36,9 @@ def inspect(
     ] = False,
     split: options.Split = None,
     images: options.ImagesOfList = None,
+    label: options.Label = None,
+    image_column: options.ImageColumn = None,
+    person_folder: options.PersonFolder = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     quiet: options.Quiet = False,
@@ -52,12 +55,15 @@ def inspect(
       femb inspect mobilefacenet --json
       femb inspect faces/ -o faces.html
       femb inspect webface/ --verify --doubles doubles.csv
+      femb inspect celeba.parquet --label celeb_id
       femb inspect agedb_30.bin
       femb inspect faces.npy
     """
     output = Output(json=json, quiet=quiet)
+    path = None if path is None else _fetched(path, split, output)
     kind = "model" if path is None else kind_of(path)
-    given = {"--doubles": doubles, "--verify": verify, "--split": split, "--images": images}
+    columns = {"--label": label, "--image-column": image_column, "--person-folder": person_folder}
+    given = {"--doubles": doubles, "--verify": verify, "--split": split, "--images": images, **columns}
     unused = [name for name, value in given.items() if value]
     if kind == "model" or path is None:
         _refuse(["--out"] * (out is not None) + unused, "a model")
@@ -69,11 +75,26 @@ def inspect(
         return
     writing = {"out": out, "doubles": doubles, "overwrite": overwrite}
     if kind == "images":
-        inspect_images(path, output, split=split, images=images, verify=verify, **writing)
+        from femb_cli.data.read_as import ReadAs
+
+        read_as = ReadAs(label, image_column, person_folder)
+        inspect_images(path, output, split=split, images=images, read_as=read_as, verify=verify, **writing)
         return
-    _refuse([name for name in unused if name in ("--split", "--images")], "a benchmark")
+    _refuse([name for name in unused if name not in ("--doubles", "--verify")], "a benchmark")
     inspect_pairs = inspect_verification_set if kind == "verification set" else inspect_benchmark
     inspect_pairs(path, output, verify=verify, **writing)
+
+
+def _fetched(path: Path, split: str | None, output: Output) -> Path:
+    """Return the path of what is inspected, downloaded if it is a dataset on the Hub.
+
+    A missing file in a folder that exists is a mistake rather than a dataset on the Hub.
+    """
+    from femb_cli.data.huggingface.hub import download_dataset, is_hub_id
+
+    text = path.as_posix().replace("hf:/", "hf://", 1)  # a Path has no double slash
+    is_remote = is_hub_id(text) and not path.parent.is_dir()
+    return download_dataset(text, split=split, say=output.say) if is_remote else path
 
 
 def kind_of(path: Path) -> Literal["model", "embeddings", "images", "benchmark", "verification set"]:

@@ -6,16 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 from femb_cli.cli.facts import format_facts
 from femb_cli.cli.output import Output
+from femb_cli.cli.people_output import tell_of_people
 
 if TYPE_CHECKING:
     from femb_cli.data.inspection.images import ImagesDetails
     from femb_cli.data.inspection.pairs import PairsDetails
+    from femb_cli.data.read_as import ReadAs
     from femb_cli.data.source import ImageSource
     from femb_cli.search.sheets.inspection import Section
 
 
 def inspect_images(
-    path: Path, output: Output, *, split: str | None, images: Path | None, verify: bool, **writing: Any
+    path: Path,
+    output: Output,
+    *,
+    split: str | None,
+    images: Path | None,
+    read_as: "ReadAs",
+    verify: bool,
+    **writing: Any,
 ) -> None:
     """Print what is in a source of images, and write the files that are asked for.
 
@@ -24,6 +33,7 @@ def inspect_images(
         output: of the command.
         split: the split to read, if there are several.
         images: the folder with the images of a list.
+        read_as: where the source says who is on its images.
         verify: decode all images.
         **writing: see `_inspect`.
     """
@@ -31,7 +41,8 @@ def inspect_images(
     from femb_cli.search.sheets.chosen_rows import sections_of_images
 
     _check_files(**writing)
-    source = open_source(path, split=split, images=images)
+    source = open_source(path, split=split, images=images, read_as=read_as)
+    tell_of_people(source, output)
     details = _look(source, output, verify=verify)
     _show(source, details, output, None, sections_of_images(source, details.doubles), **writing)
 

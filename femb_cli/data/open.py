@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from femb_cli.data.channels import with_channels
+from femb_cli.data.channels import stated_channels, with_channels
 from femb_cli.data.dataset_info import is_dataset
 from femb_cli.data.files.folder import FileListSource, FolderSource, common_top, names_below
 from femb_cli.data.files.images_among_files import count_unread, is_image_file, start_of_file
@@ -20,7 +20,7 @@ from femb_cli.data.files.unread import unread_sentence
 from femb_cli.data.files.zip import ZipSource
 from femb_cli.data.huggingface.arrow import DatasetSource
 from femb_cli.data.huggingface.columns import NoImageColumnError
-from femb_cli.data.huggingface.hub import is_hub_id, stream_dataset
+from femb_cli.data.huggingface.hub import download_stated, is_hub_id, stream_dataset
 from femb_cli.data.huggingface.parquet import ParquetSource
 from femb_cli.data.huggingface.parquet_files import is_parquet
 from femb_cli.data.images.heic import INSTALL, can_read_heic
@@ -76,7 +76,8 @@ def open_source(
     if not exists(Path(path)):
         if is_hub_id(str(path)):
             streamed = stream_dataset(str(path), split=split, read_as=read_as)
-            return with_channels(_fitting(streamed, read_as), channels)
+            stated = download_stated(str(path)) if channels is None else None
+            return with_channels(_fitting(streamed, read_as), channels or (stated and stated_channels(stated)))
         if is_pattern(str(path)):
             shards = TarSource(Path(path), archives_of_pattern(str(path)), read_as)
             return with_channels(_fitting(shards, read_as), channels)

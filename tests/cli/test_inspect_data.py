@@ -43,6 +43,29 @@ def test_a_converted_dataset_is_shown_as_its_source(femb, faces):
     assert json.loads(femb("inspect", "parquet", "--json").out)["kind"] == "parquet"
 
 
+def test_who_is_on_an_image_can_be_said_as_to_convert(femb, faces):
+    rows = "".join(f"ann/{number}.jpg,{number},x,{number}\n" for number in range(3))
+    (faces / "list.csv").write_text("path,identity,celeb_id,other\n" + rows)
+    assert "people         1\n" in femb("inspect", "faces/list.csv", "--label", "celeb_id").out
+    assert femb("inspect", "faces", "--person-folder", "1").out == femb("inspect", "faces").out
+    refused = femb("inspect", "faces", "--label", "celeb_id")
+    assert (refused.code, refused.out) == (1, "")
+    assert "has no columns to choose from" in refused.err
+
+
+def test_people_that_tell_nobody_from_anybody_are_warned_of(femb, tmp_path):
+    people(tmp_path / "each", {f"p{number}": 1 for number in range(12)})
+    assert "warning" in femb("inspect", "each").err
+
+
+def test_a_dataset_on_the_hub_is_fetched_and_a_missing_file_is_none(femb, faces, monkeypatch):
+    from femb_cli.data.huggingface import hub
+
+    monkeypatch.setattr(hub, "download_dataset", lambda text, **options: faces if text == "owner/faces" else None)
+    assert femb("inspect", "owner/faces").out.splitlines()[2] == "people         2"
+    assert "faces/nobody does not exist" in femb("inspect", "faces/nobody").err
+
+
 def test_a_page_and_a_table_of_doubles_are_written_once(femb, faces):
     result = femb("inspect", "faces", "-o", "page.html", "--doubles", "doubles.csv")
     assert result.err == "wrote doubles.csv\nwrote page.html\n"
@@ -88,6 +111,7 @@ def test_embeddings_are_shown(femb, tmp_path):
         (["faces", "-o", "page.pdf"], 2, "its name must end in .html or .png"),
         (["faces", "--doubles", "list.txt"], 2, "its name must end in .csv"),
         (["faces.npy", "--verify"], 2, "--verify does not apply to embeddings"),
+        (["faces.npy", "--label", "name"], 2, "--label does not apply to embeddings"),
         (["model.safetensors", "-o", "page.html"], 2, "--out does not apply to a model"),
         (["notes.txt"], 1, "notes.txt"),
     ],

@@ -100,6 +100,19 @@ def stream_dataset(text: str, *, split: str | None = None, read_as: ReadAs = AS_
     raise _no_files(hub_id, split)
 
 
+def download_stated(text: str) -> Path | None:
+    """Download what a dataset states of itself, femb's JSON file among it, and return the directory in the cache.
+
+    Returns:
+        None if its revision does not exist.
+
+    Raises:
+        FembError: As `download_dataset`.
+    """
+    hub_id = _require_id(text)
+    return _download(hub_id, hub_id.revision or "main", [])
+
+
 def _places(hub_id: HubId) -> list[tuple[str, tuple[str, ...], bool]]:
     """Return where to look for a dataset: a revision, the endings of its files, and whether they must be all of it."""
     if hub_id.revision is not None:

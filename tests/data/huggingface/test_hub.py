@@ -13,8 +13,11 @@ from huggingface_hub import errors
 from pictures import encode
 from tars import samples, write_tar
 
+from femb_cli.data.channels import channels_of
+from femb_cli.data.dataset_info import DatasetInfo, write_dataset_info
 from femb_cli.data.huggingface.hub import CONVERTED, download_dataset, is_hub_id, stream_dataset
 from femb_cli.data.huggingface.parquet import ParquetSource
+from femb_cli.data.images.decode import decode_image
 from femb_cli.data.open import open_source
 from femb_cli.errors import FembError
 
@@ -224,6 +227,17 @@ def test_a_stream_reads_what_a_download_would(faces):
     stored = ParquetSource(download_dataset("owner/faces", split="train", say=lambda text: None))
     assert [stream.read(row) for row in range(6)] == [stored.read(row) for row in range(6)]
     assert stream.identities.labels_N.tolist() == stored.identities.labels_N.tolist()
+
+
+def test_a_stream_has_the_channel_order_that_its_dataset_states(faces):
+    write_images = [{"bytes": encode(0), "path": None}]
+    pq.write_table(pa.table({"image": write_images, "label": [0]}), faces / "data/train-00000-of-00001.parquet")
+    write_dataset_info(faces, DatasetInfo(channels="bgr"))
+    red = decode_image(encode(0), None)[0, 0, 0]
+    for channels, is_swapped in ((None, True), ("rgb", False)):
+        source = open_source("owner/faces", split="train", channels=channels)
+        assert channels_of(source) == ("bgr" if is_swapped else "rgb")
+        assert decode_image(source.read(0), None)[0, 0, 2 if is_swapped else 0] == red
 
 
 def test_a_network_that_goes_away_is_named_with_the_place(faces):
