@@ -14,7 +14,7 @@ from femb_cli.data.files.folder import FileListSource, FolderSource, common_top,
 from femb_cli.data.files.images_among_files import count_unread, is_image_file, start_of_file
 from femb_cli.data.files.list_file import ListFileSource, is_list_file
 from femb_cli.data.files.naming import has_image_ending
-from femb_cli.data.files.other_formats import refuse_other_format
+from femb_cli.data.files.other_formats import refuse_other_ending, refuse_other_format
 from femb_cli.data.files.several import SeveralSources, ZipParts
 from femb_cli.data.files.unread import unread_sentence
 from femb_cli.data.files.zip import ZipSource
@@ -252,6 +252,8 @@ def _open_file(path: Path, split: str | None, images: Path | None, read_as: Read
         return RecordSource(path)
     if is_parquet(path):
         return ParquetSource(path, split=split, read_as=read_as)
+    if path.suffix.lower() == ".npz":  # a zip of arrays
+        refuse_other_ending(path)
     with path.open("rb") as file:
         starts_as_zip = file.read(4) == b"PK\x03\x04"
     if starts_as_zip or path.suffix == ".zip" or zipfile.is_zipfile(path):
@@ -274,6 +276,7 @@ def _open_file(path: Path, split: str | None, images: Path | None, read_as: Read
         raise NotASourceError(
             f"{path} holds weights, not images", hint=f"femb convert-checkpoint {path} DST reads them"
         )
+    refuse_other_ending(path)
     with path.open("rb") as file:
         encoding = other_encoding(file.read(_MOST_START)) if path.suffix.lower() in _LIST_ENDINGS else None
     if encoding is not None:

@@ -13,6 +13,14 @@ _ARCHIVES = {
     b"\xfd7zXZ\0": "compressed by xz",
     b"\x89HDF\r\n\x1a\n": "an HDF5 file",
 }
+_ARRAYS = "give image files; to turn arrays of pixels into them, save each as PNG, PERSON/NUMBER.png"
+_FOLDERS = "write its images to a folder for each person"
+_BY_ENDING = {
+    **dict.fromkeys((".npy", ".npz"), ("a file of NumPy arrays, not of encoded images", _ARRAYS)),
+    ".mat": ("a file of MATLAB's arrays, not of encoded images", _ARRAYS),
+    **dict.fromkeys((".tfrecord", ".tfrecords"), ("a TFRecord file", _FOLDERS)),
+    ".json": ("a JSON document", "write a list with one JSON object a line (.jsonl), or CSV"),
+}
 _DATASETS = frozenset({".rec", ".tar", ".tgz", ".gz", ".parquet", ".arrow", ".zip", ".mdb", ".lmdb", ".bin", ".7z"})
 _UNPACK = "unpack it, and name the folder"
 
@@ -26,12 +34,19 @@ def refuse_other_format(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(32)
     what = next((what for magic, what in _ARCHIVES.items() if start.startswith(magic)), None)
-    if what == "an HDF5 file":
-        raise FembError(
-            f"{path} is {what}, which femb does not read", hint="write its images to a folder for each person"
-        )
     if what is not None:
-        raise FembError(f"{path} is {what}, which femb does not read", hint=_UNPACK)
+        hint = _FOLDERS if what == "an HDF5 file" else _UNPACK
+        raise FembError(f"{path} is {what}, which femb does not read", hint=hint)
+
+
+def refuse_other_ending(path: Path) -> None:
+    """Refuse a file whose name says that it holds data in a format that femb does not read.
+
+    Raises:
+        FembError: It does; the hint says what to do.
+    """
+    if known := _BY_ENDING.get(path.suffix.lower()):
+        raise FembError(f"{path} is {known[0]}, which femb does not read as images", hint=known[1])
 
 
 def no_images_in_archive(path: Path, unread: Mapping[str, int]) -> FembError:

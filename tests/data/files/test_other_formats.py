@@ -55,3 +55,18 @@ def test_a_list_in_another_encoding_is_named(tmp_path, encoding, what, program):
     with pytest.raises(FembError, match=f"list.csv is {what}, which femb does not read") as caught:
         open_source(tmp_path / "list.csv")
     assert program in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("images.npy", b"\x93NUMPY\x01\0" + bytes(100), "a file of NumPy arrays"),
+        ("images.npz", b"PK\x03\x04" + bytes(100), "a file of NumPy arrays"),
+        ("train.tfrecord", bytes(100), "a TFRecord file"),
+        ("list.json", b'[{"path": "a.jpg", "identity": "Ann"}]', "a JSON document"),
+    ],
+)
+def test_files_without_encoded_images_are_named_by_their_ending(tmp_path, name, content, what):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FembError, match=f"{name} is {what}.*, which femb does not read as images"):
+        open_source(tmp_path / name)
