@@ -76,8 +76,9 @@ def open_source(
     if not exists(Path(path)):
         if is_hub_id(str(path)):
             streamed = stream_dataset(str(path), split=split, read_as=read_as)
-            stated = download_stated(str(path)) if channels is None else None
-            return with_channels(_fitting(streamed, read_as), channels or (stated and stated_channels(stated)))
+            if channels is None and (stated := download_stated(str(path))) is not None:
+                channels = stated_channels(stated)
+            return with_channels(_fitting(streamed, read_as), channels)
         if is_pattern(str(path)):
             shards = TarSource(Path(path), archives_of_pattern(str(path)), read_as)
             return with_channels(_fitting(shards, read_as), channels)
