@@ -138,12 +138,10 @@ def exact(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> Fold
     """
     scores, genuine = checked_scores(scores_N, genuine_N)
     folds, num_folds = _checked_folds(folds_N, len(scores))
-    order = np.argsort(scores)[::-1]
-    accuracies, thresholds = np.empty(num_folds), np.empty(num_folds)
+    thresholds = _best_scores(scores, genuine, folds, num_folds)
+    accuracies = np.empty(num_folds)
     accepted = np.empty(len(folds), dtype=bool)
     for fold in range(num_folds):
-        training = order[folds[order] != fold]
-        thresholds[fold] = _best_score(scores[training], genuine[training])
         left_out = folds == fold
         accepted[left_out] = scores[left_out] >= thresholds[fold]
         accuracies[fold] = np.mean(accepted[left_out] == genuine[left_out])
@@ -293,12 +291,23 @@ def _share(flags: NDArray[np.bool_]) -> float:
     return float(np.count_nonzero(flags) / max(len(flags), 1))
 
 
-def _best_score(scores: NDArray[np.float64], genuine: NDArray[np.bool_]) -> float:
-    """The score that is the best threshold, or the highest one of several; `scores` must be in descending order."""
-    gained = np.cumsum(np.where(genuine, 1, -1))
-    last_of_equals = np.append(scores[1:] != scores[:-1], True)
-    candidates = np.flatnonzero(last_of_equals)
-    return float(scores[candidates[np.argmax(gained[candidates])]])
+def _best_scores(
+    scores: NDArray[np.float64], genuine: NDArray[np.bool_], folds: NDArray[np.int64], num_folds: int
+) -> NDArray[np.float64]:
+    """The score of the other folds that is the best threshold of each fold, or the highest one of several."""
+    order = np.argsort(scores)[::-1]
+    descending, folds = scores[order], folds.astype(np.int32)[order]
+    gains = np.where(genuine[order], np.int8(1), np.int8(-1))
+    del order
+    among_equals = np.append(descending[1:] == descending[:-1], False)  # but the last of them
+    thresholds = np.empty(num_folds)
+    for fold in range(num_folds):
+        is_left_out = folds == fold
+        first = int(np.argmin(is_left_out))
+        gained = np.cumsum(np.where(is_left_out, np.int8(0), gains), dtype=np.int32)
+        gained[among_equals] = np.iinfo(np.int32).min
+        thresholds[fold] = descending[first + int(np.argmax(gained[first:]))]
+    return thresholds
 
 
 def _checked_folds(folds_N: ArrayLike, num_pairs: int) -> tuple[NDArray[np.int64], int]:
