@@ -296,13 +296,13 @@ def _best_scores(
 ) -> NDArray[np.float64]:
     """The score of the other folds that is the best threshold of each fold, or the highest one of several."""
     order = np.argsort(scores)[::-1]
-    descending, folds = scores[order], folds.astype(np.int32)[order]
+    descending, folds_of_order = scores[order], folds.astype(np.int32)[order]
     gains = np.where(genuine[order], np.int8(1), np.int8(-1))
     del order
     among_equals = np.append(descending[1:] == descending[:-1], False)  # but the last of them
     thresholds = np.empty(num_folds)
     for fold in range(num_folds):
-        is_left_out = folds == fold
+        is_left_out = folds_of_order == fold
         first = int(np.argmin(is_left_out))
         gained = np.cumsum(np.where(is_left_out, np.int8(0), gains), dtype=np.int32)
         gained[among_equals] = np.iinfo(np.int32).min

@@ -15,11 +15,12 @@ from femb_cli.evaluation.verification.pair_formats.lfw_text import (
 )
 from femb_cli.evaluation.verification.pair_formats.table import read_table
 from femb_cli.evaluation.verification.pair_formats.text_file import TextFile
+from femb_cli.evaluation.verification.pair_formats.two_lines import has_two_lines, read_two_lines
 from femb_cli.evaluation.verification.pairs import PairList
 
 
 def read_pairs(path: Path, images: Path | None = None, columns: ColumnChoice = NO_CHOICE) -> PairList:
-    """Read a pair file in LFW's text format or as a table; the first lines show which one it is.
+    """Read a pair file in LFW's text format, in CALFW's, or as a table; the first lines show which one it is.
 
     Byte order marks, the kind of line ends, spaces around a line and blank lines at the end are ignored. A
     list without folds (a table without that column, or LFW's header `n`) gets ten stratified folds, or fewer if there
@@ -36,6 +37,8 @@ def read_pairs(path: Path, images: Path | None = None, columns: ColumnChoice = N
     file = TextFile.scan(path)
     if has_header(file.samples[0]) and not columns.columns:
         return read_lfw_text(file)
+    if not columns.columns and has_two_lines(file):
+        return read_two_lines(file, ImagePaths(path, images))
     skipped = None if columns.columns else lines_of_people(file)
     layout = find_layout(file.samples, ("ref", "probe"), columns) if skipped is None else None
     if layout is not None:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.pair_formats.line import damaged
+from femb_cli.text import other_encoding
 
 _BLOCK_BYTES = 1 << 22
 _MOST_SAMPLES = 4000
@@ -82,7 +83,8 @@ class TextFile:
                 text = content.decode(encoding)
             except UnicodeDecodeError as error:
                 line = before + held.count("\n") + error.object.count(b"\n", 0, error.start) + 1
-                raise damaged(self.path, line, "not UTF-8 text") from error
+                what, hint = other_encoding(error.object) or ("not UTF-8 text", None)
+                raise FembError(f"{self.path}, line {line}: {what}", hint=hint) from error
             encoding = "utf-8"
             held += text.replace("\r\n", "\n") if "\r" in text else text
             # White space at the end of the text is left out, and what follows the last line may be that.

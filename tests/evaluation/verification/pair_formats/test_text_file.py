@@ -27,6 +27,12 @@ def test_bytes_that_are_no_text_are_named_with_their_line_in_any_block(tmp_path,
         TextFile.scan(write_pair_file(tmp_path, b"ab\n\ncd\nx\xff\ny"))
 
 
+def test_another_encoding_is_named_with_what_to_do(tmp_path):
+    with pytest.raises(FembError, match="line 1: UTF-16 text") as raised:
+        TextFile.scan(write_pair_file(tmp_path, "ref,probe,mated\na,b,1\n".encode("utf-16")))
+    assert "iconv" in str(raised.value.hint)
+
+
 def test_samples_of_a_long_file_lie_at_equal_distances(tmp_path, monkeypatch):
     monkeypatch.setattr(text_file, "_BLOCK_BYTES", 10)
     monkeypatch.setattr(text_file, "_MOST_SAMPLES", 5)
