@@ -50,6 +50,7 @@ def test_a_data_set_on_the_hub_is_trained_on_as_it_streams(femb, people, tmp_pat
     assert femb("convert", people, hub / "faces@main", "--format", "parquet", "--quiet").code == 0
     local = DirFileSystem(os.fspath(tmp_path / "hub"), LocalFileSystem())
     monkeypatch.setattr(huggingface_hub, "HfFileSystem", lambda: local)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: hub / "faces@main")
     assert train(femb, "owner/faces", "one") == train(femb, hub / "faces@main", "two")
 
 

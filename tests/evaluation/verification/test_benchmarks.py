@@ -2,14 +2,9 @@
 
 import pytest
 
-from femb_cli.cli.options import benchmark_names
 from femb_cli.errors import UsageError
 from femb_cli.evaluation.metrics.protocols import PROTOCOL_NAMES
 from femb_cli.evaluation.verification.benchmarks import BENCHMARKS, DEFAULT_BENCHMARK, find_benchmark
-
-
-def test_the_name_completion_knows_every_benchmark():
-    assert set(benchmark_names("")) == set(BENCHMARKS)
 
 
 def test_every_benchmark_has_a_known_protocol():
