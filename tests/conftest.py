@@ -55,6 +55,19 @@ def _own_cache(common):
         os.environ.pop(name, None)
 
 
+@pytest.fixture
+def quick_figures(monkeypatch):
+    """Write the PNG and PDF figures of a report as empty files: drawing them takes most of its time."""
+    from matplotlib.figure import Figure
+
+    draw = Figure.savefig
+
+    def save(figure, file, **settings):
+        return draw(figure, file, **settings) if Path(file).suffix == ".svg" else Path(file).touch()
+
+    monkeypatch.setattr(Figure, "savefig", save)
+
+
 @pytest.fixture(autouse=True)
 def _own_device():
     """Let each test choose its device and precision: Accelerate keeps the first ones that a process has chosen."""

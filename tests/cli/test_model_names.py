@@ -35,6 +35,7 @@ def test_names_that_say_nothing_are_refused(texts):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_figures")
 def test_names_are_in_table_document_and_page(femb, trained, tmp_path):
     models = ("--model", f"small={trained}", "--model", f"same={trained}")
     options = ("verify", "--dataset", "synthetic", *models, "--device", "cpu", "--report", "report")

@@ -36,6 +36,7 @@ def test_wide_shows_everything(femb):
     assert "as stored" in row and "arcface" in row
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_chosen_operating_points_have_their_threshold_everywhere(femb, tmp_path):
     options = ("--fmr", "0.001", "--far", "0.2", "--intervals", "--report", "report")
     shown = femb(*store(), *options)
@@ -106,6 +107,7 @@ def test_rates_with_too_few_impostor_pairs_get_a_warning(femb, num_impostor, rat
         assert (sentence in result.err) == (rate in rates)
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_a_report_is_announced_and_not_replaced_unless_asked(femb, tmp_path):
     assert "report: report/report.html" in femb(*store(), "--report", "report").err
     assert (tmp_path / "report" / "report.html").is_file()

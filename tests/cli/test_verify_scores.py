@@ -98,6 +98,7 @@ def test_what_was_guessed_of_a_list_is_said_and_can_be_overruled(femb):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_figures")
 def test_scores_have_a_report_with_det_but_no_discard_curve(femb, tmp_path):
     Path("s.csv").write_text("mated,score\n" + "1,0.9\n0,0.1\n1,0.7\n0,0.3\n0,0.8\n1,0.85\n")
     result = femb("verify", "--scores", "s.csv", "--report", "report", "--intervals")

@@ -134,6 +134,7 @@ def test_what_femb_has_written_keeps_its_card(own_magface, tmp_path):
     assert replace(once_more, fingerprint="") == replace(own_magface, fingerprint="")
 
 
+@pytest.mark.slow
 def test_an_onnx_file_of_femb_keeps_its_card(own_magface, tmp_path):
     pytest.importorskip("onnxruntime")
     export_checkpoint(open_checkpoint(tmp_path / "own"), tmp_path / "own.onnx", ExportPlan("onnx"))

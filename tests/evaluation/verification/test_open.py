@@ -67,6 +67,7 @@ def test_the_same_pairs_as_images_give_the_same_metrics(femb, trained, benchmark
     assert from_images == from_set | {"benchmark": "pairs.csv"}
 
 
+@pytest.mark.usefixtures("quick_figures")
 def test_a_report_has_intervals_pictures_and_the_command(femb, trained, benchmark, tmp_path):
     result = femb("verify", "--dataset", benchmark, "-m", trained, "--report", "report", "--intervals", "--json")
     assert result.code == 0, result.err
