@@ -53,7 +53,9 @@ const look = view => {{
     unreachable_scrollers: all(".wide").filter(e => scrolls(e) && e.tabIndex !== 0).length,
     dangling_labels: all("[aria-labelledby], [aria-describedby]").filter(e =>
       [e.getAttribute("aria-labelledby"), e.getAttribute("aria-describedby")]
-        .some(id => id && !view.document.getElementById(id))).length,
+        .some(ids => ids && ids.split(" ").some(id => !view.document.getElementById(id)))).length,
+    regions: all('[role="region"]').map(e => e.getAttribute("aria-labelledby").split(" ")
+      .map(id => view.document.getElementById(id).textContent).join(" ")),
     language: view.document.documentElement.lang,
     // Figures are drawn with text of 8 points: its height in pixels.
     figure_text: all("svg").map(e => 8 * e.getBoundingClientRect().width / e.viewBox.baseVal.width),

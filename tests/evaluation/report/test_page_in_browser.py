@@ -115,5 +115,6 @@ def test_six_benchmarks_and_two_models_fit_two_screens_and_every_part_can_be_rea
             assert view["headers_without_scope"] == view["dangling_labels"] == view["unreachable_scrollers"] == 0
             assert [text for text in view["contrasts"] if text["contrast"] < 4.5] == []
             assert view["requests"] == []
+            assert len(view["regions"]) == len(set(view["regions"]))
         assert min(phone["targets"]) >= 44
         assert min(phone["figure_text"]) >= 9
