@@ -71,7 +71,7 @@ def add_results(path: Path, results: "Sequence[Verification]", output: Output) -
 
     entries = entries_of(model_names(results), results)
     replaced = add_to_leaderboard(path, entries, output.say)
-    output.say(f"leaderboard: {path}, {len(entries)} rows added")
+    output.say(f"leaderboard: {path}, {len(entries)} {'row' if len(entries) == 1 else 'rows'} added")
     changed = {entry.model for entry in replaced} & {
         new.model
         for new in entries
