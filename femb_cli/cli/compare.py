@@ -1,5 +1,6 @@
 """`femb compare`."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +51,7 @@ def compare(
     from femb_cli.checkpoints.runs import newest_finished_run
 
     output = Output(json=json, quiet=quiet)
-    if threshold is not None and threshold != threshold:
+    if threshold is not None and math.isnan(threshold):
         raise UsageError("--threshold nan is no cosine", hint="a cosine lies between -1 and 1")
     if fmr is not None and not 0.0 < fmr < 1.0:
         raise UsageError(f"--fmr {fmr:g} is no FMR", hint="an FMR lies between 0 and 1, such as 1e-3")

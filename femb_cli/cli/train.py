@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from femb_cli.training.planning.job import TrainRequest
 
 
-def _training(name: str, text: str) -> Any:
-    """Return an option among those of the training."""
-    return typer.Option(name, rich_help_panel="Training", help=text)
+def _option(name: str, text: str, *, panel: str = "Training", **more: Any) -> Any:
+    """Return an option of a panel of the help."""
+    return typer.Option(name, rich_help_panel=panel, help=text, **more)
 
 
 def train(
@@ -58,57 +58,44 @@ def train(
     out: Annotated[Path | None, options.out("the run. Default: a new one under runs/.", metavar="RUN")] = None,
     header: Annotated[
         str | None,
-        typer.Option(
-            "--header",
-            rich_help_panel="Network",
-            help="Header: arcface, magface ...",
-            autocompletion=complete.headers,
-        ),
+        _option("--header", "Header: arcface, magface ...", panel="Network", autocompletion=complete.headers),
     ] = None,
     backbone: Annotated[
         str | None,
-        typer.Option(
-            "--backbone",
-            rich_help_panel="Network",
-            help="Backbone: iresnet50, mbf ...",
-            autocompletion=complete.backbones,
-        ),
+        _option("--backbone", "Backbone: iresnet50, mbf ...", panel="Network", autocompletion=complete.backbones),
     ] = None,
     init: Annotated[
         Path | None,
-        typer.Option(
+        _option(
             "--init",
-            rich_help_panel="Network",
+            "Run or checkpoint whose backbone and weights to start from.",
+            panel="Network",
             metavar="MODEL",
-            help="Run or checkpoint whose backbone and weights to start from.",
             autocompletion=complete.models,
         ),
     ] = None,
-    steps: Annotated[int | None, _training("--steps", "Length of the run in steps.")] = None,
-    epochs: Annotated[float | None, _training("--epochs", "Length of the run in passes over the data.")] = None,
+    steps: Annotated[int | None, _option("--steps", "Length of the run in steps.")] = None,
+    epochs: Annotated[float | None, _option("--epochs", "Length of the run in passes over the data.")] = None,
     batch_size: options.WholeBatchSize = None,
-    lr: Annotated[float | None, _training("--lr", "Peak learning rate.")] = None,
-    weight_decay: Annotated[float | None, _training("--weight-decay", "Weight decay of the optimizer.")] = None,
-    seed: Annotated[int | None, _training("--seed", "Seed of weights, order of images and augmentation.")] = None,
+    lr: Annotated[float | None, _option("--lr", "Peak learning rate.")] = None,
+    weight_decay: Annotated[float | None, _option("--weight-decay", "Weight decay of the optimizer.")] = None,
+    seed: Annotated[int | None, _option("--seed", "Seed of weights, order of images and augmentation.")] = None,
     verify_every: Annotated[
-        int | None, _training("--verify-every", "Steps between verifications; 0: only at the end.")
+        int | None, _option("--verify-every", "Steps between verifications; 0: only at the end.")
     ] = None,
-    save_every: Annotated[int | None, _training("--save-every", "Steps between checkpoints.")] = None,
-    log_every: Annotated[int | None, _training("--log-every", "Steps between two lines of the log.")] = None,
+    save_every: Annotated[int | None, _option("--save-every", "Steps between checkpoints.")] = None,
+    log_every: Annotated[int | None, _option("--log-every", "Steps between two lines of the log.")] = None,
     precision: Annotated[
         str | None,
-        typer.Option(
+        _option(
             "--precision",
-            rich_help_panel="Machine",
-            help="Numbers of the backbone: fp32, tf32, bf16, fp16 or fp64.",
+            "Numbers of the backbone: fp32, tf32, bf16, fp16 or fp64.",
+            panel="Machine",
             autocompletion=complete.precisions,
         ),
     ] = None,
     workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers", rich_help_panel="Machine", help="Threads of each process that read and decode images."
-        ),
+        int | None, _option("--workers", "Threads of each process that read and decode images.", panel="Machine")
     ] = None,
     processes: options.Processes = None,
     gpus: options.Gpus = None,
