@@ -1,7 +1,7 @@
 """Who a network was trained on: digests of the people's names, in a file beside its weights.
 
-The names themselves are not stored, because a checkpoint is given to others. Whoever has a list of names can still find
-out which of them are among the digests; that is their use.
+The file has no names, because people publish checkpoints. A digest cannot be turned back into a name, but a given name
+can be looked up: this is how `femb verify` warns of a benchmark's people.
 
 Shape suffix: U different people.
 """
