@@ -1,11 +1,10 @@
 """The training state saves itself and loads itself, as if the training had not stopped."""
 
 import json
-import multiprocessing
-import resource
 
 import pytest
 import torch
+from file_sizes import files_no_larger_than
 
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
@@ -121,26 +120,16 @@ def test_a_damaged_state_is_an_error_for_people(stopped, name):
         new_state(seed=1).load(open_checkpoint(stopped))
 
 
-def save_with_small_files(checkpoint, limit):
-    """Save where no file can become larger than `limit` bytes; return the error."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    state = new_state(seed=1, optimizer=AdamWConfig())
-    train(state, until=1)
-    try:
-        state.save(checkpoint, CARD, TrainConfig())
-    except FembError as error:
-        return error.message
-    return "no error"
-
-
 @pytest.mark.parametrize("share", [0.5, 1.25], ids=["the network", "the optimizer"])
 def test_a_file_that_cannot_be_written_is_one_error_and_leaves_the_older_checkpoint(tmp_path, share):
-    """The limit of a file's size acts as a full disk does. Above the network's size, only the optimizer's is larger."""
+    """Above the network's size, only the optimizer's file is larger than the limit."""
     new_state(seed=1).save(tmp_path / "checkpoint", CARD, TrainConfig())
+    state = new_state(seed=1, optimizer=AdamWConfig())
+    train(state, until=1)
     limit = int(share * (tmp_path / "checkpoint/model.safetensors").stat().st_size)
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        message = pool.apply(save_with_small_files, (tmp_path / "checkpoint", limit))
-    assert message == f"cannot write {tmp_path / 'checkpoint'}: File too large"
+    with files_no_larger_than(limit), pytest.raises(FembError) as refused:
+        state.save(tmp_path / "checkpoint", CARD, TrainConfig())
+    assert refused.value.message == f"cannot write {tmp_path / 'checkpoint'}: File too large"
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
     assert find_damage(tmp_path / "checkpoint") is None
 

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import shutil
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -63,26 +63,29 @@ class UnfinishedDirectory:
 
     def __enter__(self) -> Self:
         make_parent(self.directory)
-        try:
-            self.directory.mkdir(exist_ok=True)
-            self._journal = (self.directory / JOURNAL_FILE).open("a+", encoding="utf-8", errors="replace")
-            lock(self._journal.fileno(), self.target)
-            self._descriptor = os.open(self.directory, os.O_RDONLY)
-            is_only_writer(self._descriptor)
-            self.notes = self._read_notes()
-            self._write_notes()
-        except OSError as error:
-            raise self._write_error(error) from error
+        with ExitStack() as opened:
+            try:
+                self.directory.mkdir(exist_ok=True)
+                self._journal = (self.directory / JOURNAL_FILE).open("a+", encoding="utf-8", errors="replace")
+                opened.callback(self._close_journal)
+                lock(self._journal.fileno(), self.target)
+                descriptor = os.open(self.directory, os.O_RDONLY)
+                opened.callback(os.close, descriptor)
+                is_only_writer(descriptor)
+                self.notes = self._read_notes()
+                self._write_notes()
+            except OSError as error:
+                raise self._write_error(error) from error
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(OSError):
-            self._journal.close()
+        self._close_journal()
         if kind is None or not self.notes or self._job is None:
             shutil.rmtree(self.directory, ignore_errors=True)
-        os.close(self._descriptor)
+        self._opened.close()
         if isinstance(error, OSError):
             raise self._write_error(error) from error
 
@@ -115,6 +118,10 @@ class UnfinishedDirectory:
                 path.rmdir()
             elif not path.is_dir() and path not in keep:
                 path.unlink()
+
+    def _close_journal(self) -> None:
+        with suppress(OSError):  # a full disk refuses the rest of the buffer
+            self._journal.close()
 
     def _write_error(self, error: OSError) -> FembError:
         hint = cannot_write(self.directory, error).hint or "is the disk full or write-protected?"
