@@ -1,5 +1,6 @@
 """`femb group`."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,6 +10,7 @@ import typer
 from femb_cli.cli import options
 from femb_cli.cli.faces_input import FacesInput, model_threshold, open_pictures, with_faces
 from femb_cli.cli.output import Output, format_pairs, format_table, percent
+from femb_cli.data.names import photo_of
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -161,9 +163,21 @@ def place_images(
         output.say(f"wrote {show}")
     if link is not None:
         output.say(f"linked {link_groups(link, pictures.source, names, groups):,} images in {link}")
+        _say_shared_photos(names, link, output)
     if move is not None:
         number = move_groups(move, pictures.source, names, groups)
         output.say(f"moved {number:,} images to {move}; {move / MOVED} says where each one was")
+
+
+def _say_shared_photos(names: Sequence[str], link: Path, output: Output) -> None:
+    """Say so if some links lead to one photo, whose main face is embedded whatever the folder of the link."""
+    num_of_photo = Counter(map(photo_of, names))
+    num_links = sum(number for number in num_of_photo.values() if number > 1)
+    if num_links:
+        output.say(
+            f"{num_links:,} of the links lead to photos of several faces, and femb embed {link} takes the main face of"
+            " each: to name people by their folders, cut the faces out first, with femb align --faces all"
+        )
 
 
 def describe(grouped: "Grouped") -> str:

@@ -104,9 +104,14 @@ def search(
     widest = max((len(name) for _, _, name, _ in rows), default=0)
     lines = [(name, str(rank), f"{score:.4f}", hit.ljust(widest)) for name, rank, hit, score in rows]
     output.table(found.to_json(), ("query", "rank", "score", "name".ljust(widest)), lines)
-    _say_same_person([score for _, _, _, score in rows], queries, output)
+    _say_same_person([score for _, _, _, score in rows], queries, output, is_known=threshold is not None)
     if found.num_without_hit:
         output.say(f"{found.num_without_hit:,} of {len(queries.names):,} queries have no hit")
+    if found.num_with_more:
+        output.say(
+            f"{found.num_with_more:,} of {len(queries.names):,} queries have more than {top:,} hits from {threshold:g}"
+            " on: --top shows more of them"
+        )
 
 
 def _check_index(index: Path, gallery: Path) -> None:
@@ -150,9 +155,11 @@ def _open_index(path: Path, gallery: "StoredEmbeddings", overwrite: bool, output
     return index
 
 
-def _say_same_person(scores: Sequence[float], queries: "StoredEmbeddings", output: Output) -> None:
-    """Say how many hits are the same person by the model's threshold, or that the model states none."""
+def _say_same_person(scores: Sequence[float], queries: "StoredEmbeddings", output: Output, *, is_known: bool) -> None:
+    """Say how many hits are the same person by the model's threshold, or that neither model nor user know one."""
     known = model_threshold(queries)
+    if known is None and is_known:
+        return
     if known is None:
         output.say("from which score on it is one person is not known: femb verify --store-threshold measures it")
         return

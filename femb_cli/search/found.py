@@ -23,6 +23,7 @@ class Found:
         left_out: a sentence about the queries that are in the gallery themselves; empty if none is.
         copies: a sentence about the queries that are there under another name; empty if none is.
         index: the index that named the candidates; None if the search was exact.
+        num_with_more: number of queries that have more hits than were asked for, although a lowest cosine was given.
     """
 
     queries: StoredEmbeddings
@@ -31,6 +32,7 @@ class Found:
     left_out: str
     copies: str
     index: Index | None = None
+    num_with_more: int = 0
 
     @property
     def num_without_hit(self) -> int:
@@ -85,15 +87,16 @@ def find(
         FembError: as `nearest`.
     """
     itself_Q = same_items(queries, gallery)
+    wanted = top if min_score is None else top + 1  # one more tells whether `top` leaves out hits that reach the score
     if index is None:
-        hits = nearest(queries, gallery, top, itself_Q=itself_Q, progress=progress)
+        hits = nearest(queries, gallery, wanted, itself_Q=itself_Q, progress=progress)
     else:
-        hits = nearest_by_codes(queries, gallery, top, index.codes, itself_Q=itself_Q, progress=progress)
+        hits = nearest_by_codes(queries, gallery, wanted, index.codes, itself_Q=itself_Q, progress=progress)
+    copies = describe_copies(hits.scores_QK[:, 0], "queries")
+    num_with_more = 0
+    if min_score is not None:
+        hits = hits.at_least(min_score)
+        num_with_more = int((hits.rows_QK[:, top:] >= 0).sum())
     return Found(
-        queries,
-        gallery,
-        hits if min_score is None else hits.at_least(min_score),
-        describe_left_out(itself_Q, "queries"),
-        describe_copies(hits.scores_QK[:, 0], "queries"),
-        index,
+        queries, gallery, hits.first(top), describe_left_out(itself_Q, "queries"), copies, index, num_with_more
     )

@@ -96,7 +96,10 @@ def _divide(rows_ND: NDArray[np.number], component_S: NDArray[np.int64], thresho
 
 
 def _distances(rows_SD: NDArray[np.number]) -> NDArray[np.float64]:
-    """Return 1 - cosine of each pair of rows, in the order that scipy wants: (0, 1), (0, 2), ... (1, 2), ..."""
+    """Return 1 - cosine of each pair of rows, in the order that scipy wants: (0, 1), (0, 2), ... (1, 2), ...
+
+    The rounded cosine of equal rows may exceed 1, but scipy refuses negative distances, so they become 0.
+    """
     units_SD = rows_SD.astype(np.float64)
     units_SD /= np.linalg.norm(units_SD, axis=1, keepdims=True)
     number = len(units_SD)
@@ -108,4 +111,4 @@ def _distances(rows_SD: NDArray[np.number]) -> NDArray[np.float64]:
             following = number - row - 1
             np.subtract(1, cosines_S[row + 1 :], out=distances[end : end + following])
             end += following
-    return distances
+    return np.maximum(distances, 0, out=distances)

@@ -44,6 +44,10 @@ class Hits:
         kept_QK = self.scores_QK >= score
         return Hits(np.where(kept_QK, self.rows_QK, -1), np.where(kept_QK, self.scores_QK, -np.inf))
 
+    def first(self, number: int) -> "Hits":
+        """Return the best hits of each query, at most `number` of them."""
+        return Hits(self.rows_QK[:, :number], self.scores_QK[:, :number])
+
 
 def nearest(
     queries: StoredEmbeddings,

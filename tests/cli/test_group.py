@@ -82,6 +82,14 @@ def test_images_are_embedded_shown_and_linked(femb, trained):
     assert sum(path.is_symlink() for path in Path("people").rglob("*")) == 6
 
 
+def test_links_to_photos_of_several_faces_are_said_to_name_nobody(femb, faces, tmp_path):
+    for name, said in (("anna/1.jpg#2", True), ("bert/0.jpg#1", False)):
+        save_npy(tmp_path / "e.npy", ROWS[:3], ["anna/0.jpg#1", "anna/1.jpg#1", name])
+        result = femb("group", "e.npy", "--images", "photos", "--link", f"people-{said}")
+        assert result.code == 0, result.err
+        assert ("2 of the links lead to photos of several faces, and femb embed people-True" in result.err) == said
+
+
 def test_images_are_moved_only_when_asked_and_never_over_others(femb, faces, tmp_path):
     before = tree(tmp_path / "photos")
     Path("people").mkdir()

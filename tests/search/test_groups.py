@@ -80,3 +80,10 @@ def test_the_distances_are_those_of_all_pairs_in_scipys_order(monkeypatch):
     monkeypatch.setattr(module, "_ROWS_AT_ONCE", 4)
     rows = np.random.default_rng(0).normal(size=(11, 5))
     np.testing.assert_allclose(module._distances(rows), pdist(rows, "cosine"), atol=1e-14)
+
+
+@pytest.mark.parametrize("dimension", [128, 512])
+def test_equal_rows_are_grouped_though_their_rounded_cosine_may_exceed_1(dimension):
+    for seed in range(40):
+        row = np.random.default_rng(seed).normal(size=(1, dimension)).astype(np.float32)
+        assert len(group(np.repeat(row, 3 + seed % 6, axis=0), 0.45)) == 1
