@@ -16,13 +16,16 @@ Sources:
 Shape suffixes: N pairs, D embedding dimension, F folds, T thresholds of a grid.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics.blocks import blocks
 from femb_cli.evaluation.metrics.roc import checked_scores
 
 _MAGFACE_GRID = np.arange(0, 4, 0.01)
@@ -79,10 +82,8 @@ def arcface(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> Fo
         FembError: as `checked_scores`, or if there are fewer than two folds or a fold without pairs.
     """
     scores, genuine = checked_scores(scores_N, genuine_N)
-    # Rounding may make a cosine exceed 1, but a squared distance is never below 0.
-    squared_distances = np.maximum(2.0 - 2.0 * scores, 0.0)
     grid_T = np.arange(0, 4, 0.01)
-    return _fold_accuracy(squared_distances, genuine, folds_N, grid_T, lambda thresholds: 1.0 - thresholds / 2.0)
+    return _fold_accuracy(_squared_distances(scores), genuine, folds_N, grid_T, lambda squares: 1.0 - squares / 2.0)
 
 
 def xqlfw(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> FoldAccuracy:
@@ -139,13 +140,9 @@ def exact(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike) -> Fold
     scores, genuine = checked_scores(scores_N, genuine_N)
     folds, num_folds = _checked_folds(folds_N, len(scores))
     thresholds = _best_scores(scores, genuine, folds, num_folds)
-    accuracies = np.empty(num_folds)
-    accepted = np.empty(len(folds), dtype=bool)
-    for fold in range(num_folds):
-        left_out = folds == fold
-        accepted[left_out] = scores[left_out] >= thresholds[fold]
-        accuracies[fold] = np.mean(accepted[left_out] == genuine[left_out])
-    return _summary(accuracies, thresholds, accepted)
+    accepted = ~_are_below(scores, thresholds, folds)
+    accuracies = [np.mean(accepted[folds == fold] == genuine[folds == fold]) for fold in range(num_folds)]
+    return _summary(np.array(accuracies), thresholds, accepted)
 
 
 PROTOCOLS: dict[str, Callable[[ArrayLike, ArrayLike, ArrayLike], FoldAccuracy]] = {
@@ -192,7 +189,7 @@ def arcface_tar_at_far(scores_N: ArrayLike, genuine_N: ArrayLike, folds_N: Array
     Arguments and errors as `arcface`; `far` is the requested false accept rate, in [0, 1].
     """
     scores, genuine = checked_scores(scores_N, genuine_N)
-    return tar_on_grid(np.maximum(2.0 - 2.0 * scores, 0.0), genuine, folds_N, far)
+    return tar_on_grid(_squared_distances(scores), genuine, folds_N, far)
 
 
 def tar_on_grid(squared_distances_N: ArrayLike, genuine_N: ArrayLike, folds_N: ArrayLike, far: float = 1e-3) -> FoldTar:
@@ -215,10 +212,8 @@ def tar_on_grid(squared_distances_N: ArrayLike, genuine_N: ArrayLike, folds_N: A
     folds, num_folds = _checked_folds(folds_N, len(distances))
     grid = np.arange(0, 4, 0.001)
     thresholds, tars, fars = np.zeros(num_folds), np.empty(num_folds), np.empty(num_folds)
-    # Entry [f, t]: impostor pairs of fold f that threshold t accepts; the last column is all of them.
-    num_bins = len(grid) + 1
-    bins = folds[~genuine] * num_bins + np.searchsorted(grid, distances[~genuine], side="right")
-    accepted_FT = np.bincount(bins, minlength=num_folds * num_bins).reshape(num_folds, num_bins).cumsum(axis=1)
+    # Impostor pairs of each fold that each threshold accepts; the last column is all of them.
+    accepted_FT = _first_accepted(distances, genuine, folds, grid)[:, 0].cumsum(axis=1)
     for fold in range(num_folds):
         training_T = accepted_FT.sum(axis=0) - accepted_FT[fold]
         far_T = training_T[:-1] / max(int(training_T[-1]), 1)
@@ -249,16 +244,12 @@ def accuracy_on_grid(
     """
     distances, genuine = np.asarray(distances_N, dtype=np.float64), np.asarray(genuine_N, dtype=bool)
     folds, num_folds = _checked_folds(folds_N, len(distances))
-    # Entry [f, t]: genuine minus impostor pairs of fold f that threshold t accepts, but not the threshold before it.
-    num_bins = len(grid_T) + 1
-    first_accepting = np.searchsorted(grid_T, distances, side="right")
-    gained = np.bincount(
-        folds * num_bins + first_accepting, weights=np.where(genuine, 1.0, -1.0), minlength=num_folds * num_bins
-    )
-    num_impostor_F = np.bincount(folds[~genuine], minlength=num_folds)
-    correct_FT = num_impostor_F[:, None] + gained.reshape(num_folds, num_bins)[:, :-1].cumsum(axis=1)
+    impostor_FT, genuine_FT = _first_accepted(distances, genuine, folds, grid_T).swapaxes(0, 1)
+    num_impostor_F1 = impostor_FT.sum(axis=1, keepdims=True)
+    correct_FT = num_impostor_F1 + (genuine_FT - impostor_FT)[:, :-1].cumsum(axis=1)
     best_F = (correct_FT.sum(axis=0) - correct_FT).argmax(axis=1)
-    return correct_FT[np.arange(num_folds), best_F] / np.bincount(folds), grid_T[best_F]
+    sizes_F = num_impostor_F1[:, 0] + genuine_FT.sum(axis=1)
+    return correct_FT[np.arange(num_folds), best_F] / sizes_F, grid_T[best_F]
 
 
 def _fold_accuracy(
@@ -270,8 +261,38 @@ def _fold_accuracy(
 ) -> FoldAccuracy:
     """Accuracy with a grid of distances; its thresholds are converted to cosines."""
     accuracies, thresholds = accuracy_on_grid(distances, genuine, folds_N, grid_T)
-    accepted = distances < thresholds[np.asarray(folds_N, dtype=np.int64)]
-    return _summary(accuracies, cosine_of(thresholds), accepted)
+    return _summary(accuracies, cosine_of(thresholds), _are_below(distances, thresholds, np.asarray(folds_N)))
+
+
+def _first_accepted(
+    distances: NDArray[np.float64], genuine: NDArray[np.bool_], folds: NDArray[Any], grid_T: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Number of impostor (0) and genuine (1) pairs of each fold that each threshold accepts, but not the one before it.
+
+    Returns:
+        The numbers, (F, 2, T + 1); the last column counts the pairs that no threshold accepts.
+    """
+    shape = (int(folds.max()) + 1, 2, len(grid_T) + 1)
+    counts = np.zeros(math.prod(shape), dtype=np.int64)
+    for rows in blocks(len(distances)):
+        kinds = 2 * folds[rows].astype(np.int64) + genuine[rows]
+        places = kinds * shape[2] + np.searchsorted(grid_T, distances[rows], side="right")
+        counts += np.bincount(places, minlength=len(counts))
+    return counts.reshape(shape)
+
+
+def _are_below(
+    values: NDArray[np.float64], thresholds_F: NDArray[np.float64], folds: NDArray[Any]
+) -> NDArray[np.bool_]:
+    """Whether each pair's number is below the threshold of its fold, (N,)."""
+    return np.concatenate([values[rows] < thresholds_F[folds[rows].astype(np.intp)] for rows in blocks(len(values))])
+
+
+def _squared_distances(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared distances of unit vectors; rounding may make a cosine exceed 1, but none is below 0."""
+    squares = 2.0 * cosines
+    np.subtract(2.0, squares, out=squares)
+    return np.maximum(squares, 0.0, out=squares)
 
 
 def _angles_over_pi(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -292,30 +313,46 @@ def _share(flags: NDArray[np.bool_]) -> float:
 
 
 def _best_scores(
-    scores: NDArray[np.float64], genuine: NDArray[np.bool_], folds: NDArray[np.int64], num_folds: int
+    scores: NDArray[np.float64], genuine: NDArray[np.bool_], folds: NDArray[Any], num_folds: int
 ) -> NDArray[np.float64]:
-    """The score of the other folds that is the best threshold of each fold, or the highest one of several."""
-    order = np.argsort(scores)[::-1]
-    descending, folds_of_order = scores[order], folds.astype(np.int32)[order]
-    gains = np.where(genuine[order], np.int8(1), np.int8(-1))
-    del order
-    among_equals = np.append(descending[1:] == descending[:-1], False)  # but the last of them
+    """The score of the other folds that is the best threshold of each fold, or the highest one of several.
+
+    This is a genuine score, because a lower threshold gains pairs only there, or else the highest score of these folds.
+    """
+    highest_F = np.array([scores[folds == fold].max() for fold in range(num_folds)])
+    candidates = np.append(scores[genuine], highest_F)
+    candidates.sort()
+    gained_by_all = _gained(scores, genuine, candidates)
     thresholds = np.empty(num_folds)
     for fold in range(num_folds):
-        is_left_out = folds_of_order == fold
-        first = int(np.argmin(is_left_out))
-        gained = np.cumsum(np.where(is_left_out, np.int8(0), gains), dtype=np.int32)
-        gained[among_equals] = np.iinfo(np.int32).min
-        thresholds[fold] = descending[first + int(np.argmax(gained[first:]))]
+        inside = folds == fold
+        gained = gained_by_all - _gained(scores[inside], genuine[inside], candidates)
+        first = len(candidates) - np.searchsorted(candidates, np.delete(highest_F, fold).max(), side="right")
+        thresholds[fold] = candidates[len(candidates) - 1 - first - np.argmax(gained[first:])]
     return thresholds
 
 
-def _checked_folds(folds_N: ArrayLike, num_pairs: int) -> tuple[NDArray[np.int64], int]:
-    """The folds as integers, and their number."""
-    folds = np.asarray(folds_N, dtype=np.int64)
+def _gained(
+    scores: NDArray[np.float64], genuine: NDArray[np.bool_], ascending_T: NDArray[np.float64]
+) -> NDArray[np.int32]:
+    """Accepted genuine pairs minus accepted impostor pairs at each threshold, from the highest threshold on, (T,)."""
+    gained = np.zeros(len(ascending_T) + 1, dtype=np.int32)
+    for rows in blocks(len(scores)):
+        for kind, gain in ((genuine[rows], 1), (~genuine[rows], -1)):
+            # Sorted scores are looked up faster.
+            first_accepting = len(ascending_T) - np.searchsorted(ascending_T, np.sort(scores[rows][kind]), side="right")
+            np.add.at(gained, first_accepting, np.int32(gain))
+    return np.cumsum(gained, out=gained)[:-1]
+
+
+def _checked_folds(folds_N: ArrayLike, num_pairs: int) -> tuple[NDArray[Any], int]:
+    """The folds as integers of their own type, and their number."""
+    folds = np.asarray(folds_N)
     if folds.shape != (num_pairs,):
         raise FembError(f"every pair needs one fold: {num_pairs} pairs, {folds.shape} folds")
-    sizes = np.bincount(folds)
+    sizes = np.zeros(int(folds.max(initial=0)) + 1, dtype=np.int64)
+    for rows in blocks(num_pairs):
+        sizes += np.bincount(folds[rows], minlength=len(sizes))
     if len(sizes) < 2 or not sizes.all():
         raise FembError(
             f"accuracy over folds needs two folds or more, each with pairs; the folds have {sizes.tolist()} pairs",

@@ -11,7 +11,7 @@ Shape suffixes: N pairs, G genuine pairs, I impostor pairs, T thresholds.
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics.blocks import blocks
 
 Scores = NDArray[np.floating[Any]]
 """Float32 if the scores were given as float32, else float64."""
@@ -27,7 +28,6 @@ Scores = NDArray[np.floating[Any]]
 FEWEST_FALSE_ACCEPTS = 10
 _FEW_PAIRS = 10_000
 _RELATIVE_STEP = 5e-3
-_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,9 +236,9 @@ def auc(curve: RocCurve) -> float:
     # Looking up the shorter list in the longer one takes fewer steps.
     fewer, more = sorted((curve.genuine_G, curve.impostor_I), key=len)
     twice_higher = 0
-    for block in _blocks(fewer):
-        twice_higher += int(np.searchsorted(more, block, side="left").sum())
-        twice_higher += int(np.searchsorted(more, block, side="right").sum())
+    for block in blocks(len(fewer)):
+        twice_higher += int(np.searchsorted(more, fewer[block], side="left").sum())
+        twice_higher += int(np.searchsorted(more, fewer[block], side="right").sum())
     if fewer is curve.impostor_I:
         twice_higher = 2 * num_comparisons - twice_higher
     return twice_higher / (2 * num_comparisons)
@@ -286,14 +286,10 @@ def _checked(scores_N: ArrayLike, genuine_N: ArrayLike) -> tuple[Scores, NDArray
 def _mean_and_variance(scores: Scores) -> tuple[float, float]:
     """Mean and variance in float64, without a copy of all scores."""
     mean = float(scores.mean(dtype=np.float64))
-    squares = (np.square(np.subtract(block, mean, dtype=np.float64)).sum() for block in _blocks(scores))
+    squares = (
+        np.square(np.subtract(scores[block], mean, dtype=np.float64)).sum() for block in blocks(len(scores))
+    )
     return mean, float(sum(squares)) / len(scores)
-
-
-def _blocks(scores: Scores) -> Iterator[Scores]:
-    """Yield the scores in blocks that fit the processor's cache."""
-    for start in range(0, len(scores), _BLOCK):
-        yield scores[start : start + _BLOCK]
 
 
 def _kept_scores(curve: RocCurve) -> Scores:
