@@ -1,7 +1,9 @@
-"""Check a list of pairs: refuse images paired with themselves, warn of pairs listed twice and of unbalanced lists.
+"""Check a list of pairs: refuse images paired with themselves, warn of pairs listed twice, unbalanced lists and opposite scores.
 
 Shape suffixes: N pairs, U different pairs.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.pairs import PairList
 
 
-def pair_warnings(pairs: PairList, left_N: NDArray[np.int64], right_N: NDArray[np.int64]) -> list[str]:
+def pair_warnings(pairs: PairList, left_N: NDArray[Any], right_N: NDArray[Any]) -> list[str]:
     """Return one sentence for each problem of a list of pairs that does not stop its verification.
 
     Args:
@@ -58,18 +60,42 @@ def balance_warnings(name: str, genuine_N: NDArray[np.bool_], accuracy: float) -
     ]
 
 
-def _repeated(left_N: NDArray[np.int64], right_N: NDArray[np.int64]) -> NDArray[np.int64]:
+def order_warnings(name: str, auc: float, *, are_distances: bool) -> list[str]:
+    """Return a sentence on scores of another program that are higher for impostor pairs than for genuine ones.
+
+    Args:
+        name: name of the file of the scores.
+        auc: area under their ROC curve, in [0, 1].
+        are_distances: whether they were read as distances.
+    """
+    if auc >= 0.5:
+        return []
+    opposite, advice = ("similarities", "leave out") if are_distances else ("distances", "add")
+    return [
+        f"{name}: genuine pairs look less alike than impostor pairs (AUC {auc:.3f}); if the scores are {opposite},"
+        f" {advice} --distances"
+    ]
+
+
+def _repeated(left_N: NDArray[Any], right_N: NDArray[Any]) -> NDArray[np.int64]:
     """The pairs that repeat an earlier pair, in either order of the images."""
-    # One number for each pair of images sorts faster than two.
-    numbers_N = np.minimum(left_N, right_N) * (np.max(np.maximum(left_N, right_N), initial=0) + 1)
-    numbers_N += np.maximum(left_N, right_N)
-    ascending_N = np.sort(numbers_N)
-    if not (ascending_N[1:] == ascending_N[:-1]).any():
+    numbers_N = _numbers(left_N, right_N)
+    numbers_N.sort()
+    if not (numbers_N[1:] == numbers_N[:-1]).any():
         return np.empty(0, dtype=np.int64)  # finding the first of each takes four times as long
-    _, first_U = np.unique(numbers_N, return_index=True)
+    _, first_U = np.unique(_numbers(left_N, right_N), return_index=True)
     is_repeated_N = np.ones(len(left_N), dtype=bool)
     is_repeated_N[first_U] = False
     return np.flatnonzero(is_repeated_N)
+
+
+def _numbers(left_N: NDArray[Any], right_N: NDArray[Any]) -> NDArray[np.int64]:
+    """One number for each pair of images in either order, which sorts faster than two."""
+    larger_N = np.maximum(left_N, right_N)
+    numbers_N = np.minimum(left_N, right_N, dtype=np.int64)
+    numbers_N *= int(larger_N.max(initial=0)) + 1
+    numbers_N += larger_N
+    return numbers_N
 
 
 def _place(pairs: PairList, row: int) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from femb_cli.data.names import AMBIGUOUS, MISSING, PlacesOfNames
 from femb_cli.errors import FembError
 from femb_cli.evaluation.text_column import TextColumn, all_texts
+from femb_cli.evaluation.verification.folds import Folds, without_gaps
 
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _FACE_NUMBER = re.compile(r"#\d+$")
@@ -32,8 +33,8 @@ class PairList:
             scores without names.
         right: name of the second image of each pair; `left` and `right` share their values.
         genuine_N: bool, true if both images show the same person.
-        folds_N: int64, fold of each pair, counted from 0.
-        lines_N: whole numbers, line of the file that lists each pair, counted from 1.
+        folds_N: unsigned whole numbers, fold of each pair, counted from 0.
+        lines_N: whole numbers, line of the file that lists each pair, counted from 1; None if it has scores.
         path: the file; of several lists, the first.
         groups: for each grouping by name (such as `sex`) the group of each pair (`female`, or `female × male` if the
             two images differ).
@@ -48,8 +49,8 @@ class PairList:
     left: TextColumn
     right: TextColumn
     genuine_N: NDArray[np.bool_]
-    folds_N: NDArray[np.int64]
-    lines_N: NDArray[np.integer[Any]]
+    folds_N: Folds
+    lines_N: NDArray[np.integer[Any]] | None
     path: Path
     groups: Mapping[str, TextColumn] = field(default_factory=dict)
     stated_subjects: tuple[TextColumn, TextColumn] | None = None
@@ -77,18 +78,19 @@ class PairList:
 
     def place(self, row: int) -> str:
         """Return the file and the line of a pair, for messages."""
+        assert self.lines_N is not None, "the lines are known"
         return f"{self.path if self.files is None else self.files[row]}, line {self.lines_N[row]}"
 
-    def subset(self, rows_M: NDArray[np.int64]) -> "PairList":
-        """Return some of the pairs, with their folds numbered anew."""
+    def subset(self, rows_M: NDArray[Any]) -> "PairList":
+        """Return some of the pairs, given by their numbers or by flags, with their folds numbered anew."""
         subjects = self.stated_subjects
         return replace(
             self,
             left=self.left.take(rows_M) if self.left else self.left,
             right=self.right.take(rows_M) if self.right else self.right,
             genuine_N=self.genuine_N[rows_M],
-            folds_N=np.unique(self.folds_N[rows_M], return_inverse=True)[1],
-            lines_N=self.lines_N[rows_M],
+            folds_N=without_gaps(self.folds_N[rows_M]),
+            lines_N=None if self.lines_N is None else self.lines_N[rows_M],
             groups={name: labels.take(rows_M) for name, labels in self.groups.items()},
             stated_subjects=subjects and (subjects[0].take(rows_M), subjects[1].take(rows_M)),
             files=self.files and self.files.take(rows_M),
@@ -96,7 +98,7 @@ class PairList:
 
     def indices(
         self, names: Sequence[str], *, allow_missing: bool = False
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Find the images of the pairs in a list of image paths.
 
         Paths are compared from their end: extra folders before it and the file ending make no difference, so that
@@ -108,7 +110,7 @@ class PairList:
             allow_missing: give a missing image the place -1 instead of failing.
 
         Returns:
-            Place in `names` of the left (N,) and right (N,) images, int64.
+            Place in `names` of the left (N,) and right (N,) images, int32.
 
         Raises:
             FembError: if an image of a pair is missing, or several paths match it.
@@ -131,7 +133,7 @@ class PairList:
                 f"(the same holds for {len(ambiguous)} of {len(places)} names)",
                 hint="give the images of one dataset only, with one file per image",
             )
-        places_V = np.array([places.get(name, MISSING) for name in self.left.values], dtype=np.int64)
+        places_V = np.array([places.get(name, MISSING) for name in self.left.values], dtype=np.int32)
         return places_V[self.left.codes_N], places_V[self.right.codes_N]
 
     def subjects(self) -> tuple[TextColumn, TextColumn] | None:
@@ -175,7 +177,7 @@ def join_lists(lists: Sequence[PairList]) -> PairList:
         right=right,
         genuine_N=np.concatenate([each.genuine_N for each in lists]),
         folds_N=np.concatenate([each.folds_N for each in lists]),
-        lines_N=np.concatenate([each.lines_N for each in lists]),
+        lines_N=np.concatenate([each.lines_N for each in lists if each.lines_N is not None]),
         path=lists[0].path,
         groups={
             LISTS: _repeated(names, sizes),

@@ -16,7 +16,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.embeddings.description import Description
 from femb_cli.evaluation.embeddings.read import read_embeddings
 from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
-from femb_cli.evaluation.verification.checks import balance_warnings, pair_warnings
+from femb_cli.evaluation.verification.checks import balance_warnings, order_warnings, pair_warnings
 from femb_cli.evaluation.verification.pair_file import read_pairs
 from femb_cli.evaluation.verification.pairs import LISTS, PairList
 from femb_cli.evaluation.verification.score import (
@@ -53,7 +53,7 @@ class ScoredPairs:
         embeddings_file: the file of the embeddings or scores; None if they come from images.
         description: what this file says about its network; None if it says nothing.
         listed: all pairs of the list, if some of them have no score, because an image is missing; else None.
-        listed_N: the place of each scored pair among those of the list, int64; None if all have a score.
+        listed_N: bool, whether each pair of the list has a score; None if all have one.
         are_distances: whether the scores are distances with the opposite sign, so that thresholds are shown without it.
         fingerprint: the network's embedding of a fixed image, as text; empty if it is not known.
     """
@@ -74,7 +74,7 @@ class ScoredPairs:
     embeddings_file: Path | None = None
     description: Description | None = None
     listed: PairList | None = None
-    listed_N: NDArray[np.int64] | None = None
+    listed_N: NDArray[np.bool_] | None = None
     are_distances: bool = False
     fingerprint: str = ""
 
@@ -179,7 +179,11 @@ def with_metrics(scored: ScoredPairs, operating_rates: Sequence[str] = ()) -> Ve
         more_rates=operating_rates,
     )
     values = {each.name: getattr(scored, each.name) for each in fields(ScoredPairs)}
-    values["warnings"] = (*scored.warnings, *balance_warnings(scored.benchmark, scored.genuine_N, metrics.accuracy))
+    name, reversed_scores = scored.benchmark, []
+    if scored.embedded is None:
+        reversed_scores = order_warnings(name, metrics.auc, are_distances=scored.are_distances)
+    balance = balance_warnings(name, scored.genuine_N, metrics.accuracy)
+    values["warnings"] = (*scored.warnings, *reversed_scores, *balance)
     shown = metrics.with_distances() if scored.are_distances else metrics
     return Verification(**values, metrics=shown, operating_rates=tuple(operating_rates))
 
@@ -254,17 +258,17 @@ class FoundPairs:
 
     Attributes:
         pairs: these pairs.
-        left_N: place of the first image of each, int64.
+        left_N: place of the first image of each, int32.
         right_N: place of the second image.
         listed: all pairs, if an image is missing; else None.
-        listed_N: the place of each pair among all, int64; None if no image is missing.
+        listed_N: bool, whether each pair of the list is one of them; None if no image is missing.
     """
 
     pairs: PairList
-    left_N: NDArray[np.int64]
-    right_N: NDArray[np.int64]
+    left_N: NDArray[np.int32]
+    right_N: NDArray[np.int32]
     listed: PairList | None = None
-    listed_N: NDArray[np.int64] | None = None
+    listed_N: NDArray[np.bool_] | None = None
 
 
 def find_images(pairs: PairList, names: Sequence[str], *, allow_missing: bool) -> FoundPairs:
@@ -274,10 +278,10 @@ def find_images(pairs: PairList, names: Sequence[str], *, allow_missing: bool) -
         FembError: as `PairList.indices`, or if all pairs lack an image.
     """
     left_N, right_N = pairs.indices(names, allow_missing=allow_missing)
-    there_N = np.flatnonzero((left_N >= 0) & (right_N >= 0))
-    if not len(there_N):
+    there_N = (left_N >= 0) & (right_N >= 0)
+    if not there_N.any():
         raise FembError(f"every pair of {pairs.path} lacks an image", hint="check that these are the list's images")
-    if len(there_N) == len(pairs):
+    if there_N.all():
         return FoundPairs(pairs, left_N, right_N, listed=pairs if allow_missing else None, listed_N=None)
     return FoundPairs(pairs.subset(there_N), left_N[there_N], right_N[there_N], pairs, there_N)
 

@@ -3,7 +3,7 @@
 Shape suffixes: N embeddings, D embedding dimension, P pairs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.metrics.blocks import blocks
 from femb_cli.evaluation.metrics.checks import check_embeddings
 from femb_cli.evaluation.metrics.protocols import FoldAccuracy, arcface_tar_at_far, fold_accuracy, magface
 from femb_cli.evaluation.metrics.roc import auc, d_prime, equal_error_rate, roc_curve, tar_at_far
@@ -83,8 +84,8 @@ class EmbeddedPairs:
     """
 
     embeddings_ND: NDArray[Any]
-    left_P: NDArray[np.int64]
-    right_P: NDArray[np.int64]
+    left_P: NDArray[np.integer[Any]]
+    right_P: NDArray[np.integer[Any]]
 
 
 def cosine_scores(
@@ -105,14 +106,14 @@ def cosine_scores(
         FembError: if an embedding is zero or not finite, or the numbers of names and embeddings differ.
     """
     embeddings = np.asarray(embeddings_ND)
-    left, right = np.asarray(left_P, dtype=np.int64), np.asarray(right_P, dtype=np.int64)
+    left, right = np.asarray(left_P), np.asarray(right_P)
     lengths = _checked_lengths(embeddings, names)
     scores = np.empty(len(left))
-    for block in _blocks(len(left)):
+    for block in blocks(len(left), _BLOCK_ROWS):
         left_rows, right_rows = left[block], right[block]
         products = _row_products(embeddings[left_rows], embeddings[right_rows])
         scores[block] = products / (lengths[left_rows] * lengths[right_rows])
-    return scores.clip(-1.0, 1.0)
+    return scores.clip(-1.0, 1.0, out=scores)
 
 
 def xnorm(original: EmbeddedPairs, flipped: EmbeddedPairs) -> float:
@@ -136,7 +137,7 @@ def mean_cosine(embedded: EmbeddedPairs) -> float:
     is_used_N[embedded.left_P] = is_used_N[embedded.right_P] = True
     rows = np.flatnonzero(is_used_N)
     total_D = np.zeros(embedded.embeddings_ND.shape[1])
-    for block in _blocks(len(rows)):
+    for block in blocks(len(rows), _BLOCK_ROWS):
         vectors = embedded.embeddings_ND[rows[block]].astype(np.float64)
         total_D += (vectors / np.sqrt(_squared_lengths(vectors))[:, None]).sum(0)
     count = len(rows)
@@ -165,8 +166,9 @@ def score_pairs(
     Raises:
         FembError: as `roc_curve` and `fold_accuracy`.
     """
-    curve = roc_curve(scores_P, pairs.genuine_N)
     folds = accuracy_over_folds(scores_P, pairs, protocol, embedded)
+    official = _official_tar(scores_P, pairs) if are_cosines else None
+    curve = roc_curve(scores_P, pairs.genuine_N)
     rates = sorted({*_FALSE_ACCEPT_RATES, *more_rates}, key=float, reverse=True)
     points = {rate: tar_at_far(curve, float(rate)) for rate in rates}
     return VerificationMetrics(
@@ -184,7 +186,7 @@ def score_pairs(
         num_impostor=len(curve.impostor_I),
         protocol=protocol,
         num_folds=pairs.num_folds,
-        arcface_torch_val_at_far_1e3=_official_tar(scores_P, pairs) if are_cosines else None,
+        arcface_torch_val_at_far_1e3=official,
     )
 
 
@@ -227,7 +229,7 @@ def _checked_lengths(embeddings: NDArray[Any], names: Sequence[str] | None) -> N
 def _squared_lengths(embeddings: NDArray[Any]) -> NDArray[np.float64]:
     """The squared L2 norm of each row."""
     squared = np.empty(len(embeddings))
-    for block in _blocks(len(embeddings)):
+    for block in blocks(len(embeddings), _BLOCK_ROWS):
         squared[block] = _row_products(embeddings[block], embeddings[block])
     return squared
 
@@ -235,8 +237,3 @@ def _squared_lengths(embeddings: NDArray[Any]) -> NDArray[np.float64]:
 def _row_products(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float64]:
     """Inner product of each row with its partner, in float64."""
     return np.einsum("pd,pd->p", left.astype(np.float64, copy=False), right.astype(np.float64, copy=False))
-
-
-def _blocks(num_rows: int) -> Iterator[slice]:
-    """Consecutive blocks of `num_rows` rows."""
-    return (slice(start, start + _BLOCK_ROWS) for start in range(0, num_rows, _BLOCK_ROWS))

@@ -23,7 +23,7 @@ def test_images_are_found_under_any_folder_and_with_any_ending(tmp_path, templat
     left, right = pairs.indices(names)
     assert [template.format(*name.removesuffix(".jpg").split("/")) for name in pairs.left] == [names[i] for i in left]
     assert [template.format(*name.removesuffix(".jpg").split("/")) for name in pairs.right] == [names[i] for i in right]
-    assert left.dtype == right.dtype == np.int64
+    assert left.dtype == right.dtype == np.int32
 
 
 def test_a_full_stop_in_a_name_is_not_a_file_ending(tmp_path):

@@ -11,21 +11,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from femb_cli.evaluation.growing_array import GrowingArray
 from femb_cli.evaluation.text_column import TextColumn, TextTable
 from femb_cli.evaluation.verification.pair_formats.layout import WHITE_SPACE, TableLayout
 from femb_cli.evaluation.verification.pair_formats.line import damaged
 from femb_cli.evaluation.verification.pair_formats.text_file import TextFile
 
 _BLOCK_ROWS = 1 << 14
-_BATCH_BYTES = 1 << 20
-"""Arrow reads thirty batches ahead."""
-_BATCHES = 16
-"""Batches in a block."""
 _LONG = 50_000
 """Lines. Below this the import of Arrow's reader takes longer than the lines."""
 
@@ -75,18 +71,17 @@ def read_cells(
 def _join(blocks: Iterable[_Block], layout: TableLayout, couples: Iterable[tuple[int, int]], most_values: int) -> Cells:
     tables = {place: TextTable() for place in range(len(layout.columns))}
     tables |= {right: tables[left] for left, right in couples}
-    lines: list[NDArray[np.int32]] = []
-    codes: dict[int, list[NDArray[np.int32]]] = {place: [] for place in tables}
+    lines, codes = GrowingArray(np.int32), {place: GrowingArray(np.int32) for place in tables}
     for lines_N, columns in blocks:
-        lines.append(lines_N)
+        lines.extend(lines_N)
         for place in list(codes):
             column = columns[place]
-            codes[place].append(tables[place].codes(map(str.strip, column.values))[column.codes_N])
+            codes[place].extend(tables[place].codes(map(str.strip, column.values))[column.codes_N])
             if place not in layout.roles.values() and len(tables[place]) > most_values:
                 del codes[place]
     values = {id(table): tuple(table) for table in tables.values()}
-    joined = {place: TextColumn(values[id(tables[place])], np.concatenate(parts)) for place, parts in codes.items()}
-    return Cells(np.concatenate(lines), joined)
+    joined = {place: TextColumn(values[id(tables[place])], grown.array()) for place, grown in codes.items()}
+    return Cells(lines.array(), joined)
 
 
 class _NotPlainError(Exception):
@@ -96,35 +91,25 @@ class _NotPlainError(Exception):
 def _blocks_by_arrow(file: TextFile, layout: TableLayout) -> Iterator[_Block]:
     """Read a table without quotes; raise `_NotPlainError` if the lines may mean something else to `_rows`."""
     import pyarrow as pa
-    import pyarrow.csv as pa_csv
 
-    names = [f"{place}" for place in range(len(layout.columns))]
-    text = pa.dictionary(pa.int32(), pa.string())
+    from femb_cli.evaluation.verification.pair_formats.arrow import TEXT, read_columns
+
+    types = dict.fromkeys(range(len(layout.columns)), TEXT)
     start = 1 + layout.header_lines
     try:
         with file.open() as content:
-            reader = pa_csv.open_csv(
-                content,
-                pa_csv.ReadOptions(column_names=names, skip_rows=layout.header_lines, block_size=_BATCH_BYTES),
-                pa_csv.ParseOptions(delimiter=layout.delimiter, quote_char=False, ignore_empty_lines=False),
-                pa_csv.ConvertOptions(column_types=dict.fromkeys(names, text), strings_can_be_null=False),
-            )
-            while batches := [*islice(reader, _BATCHES)]:
-                table = pa.Table.from_batches(batches).unify_dictionaries()
-                columns = [_text_column(column.chunks) for column in table.columns]
+            for arrays in read_columns(content, layout, types, quote_char=False, ignore_empty_lines=False):
+                columns = [
+                    TextColumn(tuple(array.dictionary.to_pylist()), np.from_dlpack(array.indices))
+                    for array in arrays.values()
+                ]
                 if max(len(cell) for column in columns for cell in column.values) > csv.field_size_limit():
                     raise _NotPlainError
-                yield np.arange(start, start + len(table), dtype=np.int32), columns
-                start += len(table)
+                num_rows = len(columns[0])
+                yield np.arange(start, start + num_rows, dtype=np.int32), columns
+                start += num_rows
     except pa.ArrowException as error:
         raise _NotPlainError from error
-
-
-def _text_column(chunks: Sequence[Any]) -> TextColumn:
-    """The column that Arrow has in chunks with one dictionary."""
-    return TextColumn(
-        tuple(chunks[0].dictionary.to_pylist()), np.concatenate([np.from_dlpack(each.indices) for each in chunks])
-    )
 
 
 def _blocks_of_rows(rows: Iterator[tuple[int, list[str]]]) -> Iterator[_Block]:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from femb_cli.evaluation.text_column import TextColumn
-from femb_cli.evaluation.verification.folds import default_folds
+from femb_cli.evaluation.verification.folds import default_folds, numbered_from_zero
 from femb_cli.evaluation.verification.pair_formats.line import NUMBER, damaged, inner_parts, shorten
 from femb_cli.evaluation.verification.pair_formats.text_file import TextFile
 from femb_cli.evaluation.verification.pairs import PairList
@@ -47,7 +47,7 @@ def read_lfw_text(file: TextFile) -> PairList:
         left=left,
         right=right,
         genuine_N=genuine_N,
-        folds_N=default_folds(genuine_N) if header.num_folds in (None, 1) else places_N // per_fold,
+        folds_N=default_folds(genuine_N) if header.num_folds in (None, 1) else numbered_from_zero(places_N // per_fold),
         lines_N=np.arange(2, file.num_lines + 1, dtype=np.int32),
         path=file.path,
     )

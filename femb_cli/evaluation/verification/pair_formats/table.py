@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.evaluation.text_column import TextColumn
-from femb_cli.evaluation.verification.folds import default_folds
+from femb_cli.evaluation.verification.folds import Folds, default_folds, numbered_from_zero
 from femb_cli.evaluation.verification.pair_formats.cells import Cells, read_cells
 from femb_cli.evaluation.verification.pair_formats.columns import has_fractions
 from femb_cli.evaluation.verification.pair_formats.flags import SHOWN, flag_value, has_three_kinds
@@ -137,7 +137,7 @@ def _subjects(
     return None, f"(line {lines_N[row]}: {problem})"
 
 
-def _folds(path: Path, lines_N: NDArray[np.int32], column: TextColumn) -> NDArray[np.int64]:
+def _folds(path: Path, lines_N: NDArray[np.int32], column: TextColumn) -> Folds:
     """The folds, counted from 0; in the table every fold from the first, 0 or 1, to the last must have pairs."""
     numbers = [int(cell.partition(".")[0]) if WHOLE_NUMBER.fullmatch(cell) else -1 for cell in column.values]
     folds_N = np.array(numbers, dtype=np.int64)[column.codes_N]
@@ -152,7 +152,7 @@ def _folds(path: Path, lines_N: NDArray[np.int32], column: TextColumn) -> NDArra
     if absent < first + len(present):
         row = int(folds_N.argmax())
         raise damaged(path, int(lines_N[row]), f"`fold` is {folds_N[row]}, but no pair is in fold {absent}")
-    return folds_N - first
+    return numbered_from_zero(folds_N, first)
 
 
 def _folder(name: str) -> str:

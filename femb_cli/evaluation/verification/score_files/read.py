@@ -7,18 +7,18 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.growing_array import GrowingArray
 from femb_cli.evaluation.text_column import TextColumn, TextTable
+from femb_cli.evaluation.verification.pair_formats.arrow import MISSING, TEXT, read_columns
 from femb_cli.evaluation.verification.pair_formats.flags import SHOWN, flag_value, has_three_kinds
 from femb_cli.evaluation.verification.pair_formats.layout import WHITE_SPACE, TableLayout, split_lines
 from femb_cli.text import shown
@@ -26,9 +26,6 @@ from femb_cli.text import shown
 MOST_NAMED = 1_000_000
 """With more scores than this, the names of the images are not kept: only intervals over subjects need them."""
 _BLOCK_BYTES = 1 << 20
-"""Arrow reads thirty blocks ahead."""
-_BATCHES = 16
-_MISSING = ("", "nan", "NaN", "NAN", "NA", "N/A", "null", "None")
 
 
 def _no_images() -> tuple[TextColumn, TextColumn]:
@@ -43,7 +40,7 @@ class ScoreTable:
     Attributes:
         scores_N: float64, NaN where there is none.
         genuine_N: bool, whether each pair shows one person; None if the file does not say.
-        fold_N: int64, as the file counts; None if it has no folds.
+        fold_N: int32, as the file counts; None if it has no folds.
         images: name of the first and of the second image of each pair, in columns that share their values; empty if the
             file does not say, or has more scores than `MOST_NAMED`.
         subjects: who they show, in such columns; None if the file does not say, or has more scores.
@@ -51,7 +48,7 @@ class ScoreTable:
 
     scores_N: NDArray[np.float64]
     genuine_N: NDArray[np.bool_] | None
-    fold_N: NDArray[np.int64] | None
+    fold_N: NDArray[np.int32] | None
     images: tuple[TextColumn, TextColumn] = field(default_factory=_no_images)
     subjects: tuple[TextColumn, TextColumn] | None = None
 
@@ -68,34 +65,29 @@ def read_score_table(path: Path, layout: TableLayout) -> ScoreTable:
     """
     roles = layout.roles
     names = _Names.of(roles)
-    scores: list[NDArray[np.float64]] = []
-    genuine: list[NDArray[np.bool_]] = []
-    folds: list[NDArray[np.int64]] = []
+    scores, genuine, folds = GrowingArray(np.float64), GrowingArray(bool), GrowingArray(np.int32)
     flags: set[str] = set()
-    count = 0
     try:
-        for batch in _batches(path, layout):
-            columns = {role: batch.column(f"{place}") for role, place in roles.items()}
-            scores.append(_with_nan(columns["score"]))
-            of_batch = _genuine(columns, flags)
-            if of_batch is not None:
-                genuine.append(of_batch)
+        for columns in _blocks(path, layout):
+            scores.extend(_with_nan(columns["score"]))
+            genuine.extend(_genuine(columns, flags))
             if "fold" in roles:
                 if columns["fold"].null_count:
                     raise _BadCell
-                folds.append(_numbers(pc.cast(columns["fold"], pa.int64())))
-            count += len(batch)
-            if count <= MOST_NAMED:
+                folds.extend(_numbers(pc.cast(columns["fold"], pa.int32())))
+            if len(scores) <= MOST_NAMED:
                 names.add(columns)
             else:
                 names = _Names()
+        if len(genuine) not in (0, len(scores)):
+            raise _BadCell
     except (pa.ArrowException, _BadCell) as error:
         raise _damaged_line(path, layout) from error
-    if not count:
+    if not len(scores):
         raise FembError(f"{path} has no scores")
     if has_three_kinds(flags):
         raise FembError(f"{path}: the flag is 0 in some lines and -1 in others")
-    scores_N = np.concatenate(scores)
+    scores_N = scores.array()
     if np.isinf(scores_N).any():
         row = int(np.isinf(scores_N).argmax())
         raise FembError(
@@ -103,8 +95,8 @@ def read_score_table(path: Path, layout: TableLayout) -> ScoreTable:
         )
     return ScoreTable(
         scores_N,
-        np.concatenate(genuine) if genuine else None,
-        np.concatenate(folds) if folds else None,
+        genuine.array() if len(genuine) else None,
+        folds.array() if len(folds) else None,
         names.sides("ref", "probe") or _no_images(),
         names.sides("ref_subject", "probe_subject"),
     )
@@ -114,33 +106,18 @@ class _BadCell(Exception):
     """A flag or a fold is none."""
 
 
-def _batches(path: Path, layout: TableLayout) -> Iterator[pa.RecordBatch]:
+def _blocks(path: Path, layout: TableLayout) -> Iterator[dict[str, pa.Array]]:
     """Yield the columns that have a role, some megabytes of the file at a time."""
-    kinds: dict[str, pa.DataType] = {"score": pa.float64(), "fold": pa.float64()}
-    text = pa.dictionary(pa.int32(), pa.string())
+    kinds = {"score": pa.float64(), "fold": pa.float64()}
+    types = {place: kinds.get(role, TEXT) for role, place in layout.roles.items()}
     with path.open("rb") as file:
-        is_csv = layout.delimiter != WHITE_SPACE
-        content: Any = file if is_csv else io.BufferedReader(_TabsForSpaces(file), _BLOCK_BYTES)
-        reader = pa_csv.open_csv(
-            content,
-            read_options=pa_csv.ReadOptions(
-                column_names=[f"{place}" for place in range(len(layout.columns))],
-                skip_rows=layout.header_lines,
-                block_size=_BLOCK_BYTES,
-            ),
-            parse_options=pa_csv.ParseOptions(
-                delimiter=layout.delimiter if is_csv else "\t", quote_char='"' if is_csv else False
-            ),
-            convert_options=pa_csv.ConvertOptions(
-                include_columns=[f"{place}" for place in layout.roles.values()],
-                column_types={f"{place}": kinds.get(role, text) for role, place in layout.roles.items()},
-                null_values=list(_MISSING),
-                strings_can_be_null=False,
-            ),
-        )
-        # Joined batches repeat fewer names.
-        while batches := [*islice(reader, _BATCHES)]:
-            yield from pa.Table.from_batches(batches).combine_chunks().to_batches()
+        if layout.delimiter == WHITE_SPACE:
+            content = io.BufferedReader(_TabsForSpaces(file), _BLOCK_BYTES)
+            blocks = read_columns(content, layout, types, delimiter="\t", quote_char=False)
+        else:
+            blocks = read_columns(file, layout, types)
+        for columns in blocks:
+            yield {role: columns[place] for role, place in layout.roles.items()}
 
 
 class _TabsForSpaces(io.RawIOBase):
@@ -167,15 +144,15 @@ class _TabsForSpaces(io.RawIOBase):
         return size
 
 
-def _genuine(columns: dict[str, Any], flags: set[str]) -> NDArray[np.bool_] | None:
-    """Whether each pair of a batch shows one person; adds the spellings to `flags`."""
+def _genuine(columns: Mapping[str, Any], flags: set[str]) -> NDArray[np.bool_]:
+    """Whether each pair of a block shows one person, empty if it does not say; adds the spellings to `flags`."""
     role = next((role for role in ("impostor", "mated") if role in columns), None)
     if role is not None:
         words = columns[role].dictionary.to_pylist()
         values = [flag_value(word) for word in words]
         if None in values:
             if set(words) == {""}:
-                return None
+                return np.empty(0, dtype=bool)
             raise _BadCell
         flags.update(words)
         is_genuine = np.array(values, dtype=bool) != (role == "impostor")
@@ -183,7 +160,7 @@ def _genuine(columns: dict[str, Any], flags: set[str]) -> NDArray[np.bool_] | No
     if "ref_subject" in columns and "probe_subject" in columns:
         left, right = (columns[role].dictionary_decode() for role in ("ref_subject", "probe_subject"))
         return _numbers(pc.cast(pc.equal(left, right), pa.uint8())).astype(bool)
-    return None
+    return np.empty(0, dtype=bool)
 
 
 def _with_nan(array: pa.Array) -> NDArray[np.float64]:
@@ -205,29 +182,28 @@ class _Names:
 
     Attributes:
         tables: the different names of each role; both images share theirs, and so do both people.
-        codes: the places of the names of each role, batch after batch.
+        codes: the places of the names of each role.
     """
 
     tables: dict[str, TextTable] = field(default_factory=dict)
-    codes: dict[str, list[NDArray[np.int32]]] = field(default_factory=dict)
+    codes: dict[str, GrowingArray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, roles: Mapping[str, int]) -> "_Names":
         images, people = TextTable(), TextTable()
         tables = {"ref": images, "probe": images, "ref_subject": people, "probe_subject": people}
-        return cls(tables, {role: [] for role in tables if role in roles})
+        return cls(tables, {role: GrowingArray(np.int32) for role in tables if role in roles})
 
     def add(self, columns: Mapping[str, Any]) -> None:
         for role, codes in self.codes.items():
             places = self.tables[role].codes(columns[role].dictionary.to_pylist())
-            codes.append(places[_numbers(columns[role].indices)])
+            codes.extend(places[_numbers(columns[role].indices)])
 
     def sides(self, left: str, right: str) -> tuple[TextColumn, TextColumn] | None:
-        if not (self.codes.get(left) and self.codes.get(right)):
+        if not {left, right} <= self.codes.keys():
             return None
         values = tuple(self.tables[left])
-        one, other = (TextColumn(values, np.concatenate(self.codes[role])) for role in (left, right))
-        return one, other
+        return TextColumn(values, self.codes[left].array()), TextColumn(values, self.codes[right].array())
 
 
 def _damaged_line(path: Path, layout: TableLayout) -> FembError:
@@ -258,7 +234,7 @@ def _problem(role: str, cell: str) -> str:
         return "" if re.fullmatch(r"[0-9]{1,9}(\.0*)?", cell) else "expected a whole number, 0 or higher"
     if role == "score":
         try:
-            float("nan" if cell in _MISSING else cell)
+            float("nan" if cell in MISSING else cell)
         except ValueError:
             return "expected a number, or nan for a pair without a score"
     return ""

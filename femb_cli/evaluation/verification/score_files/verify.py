@@ -5,15 +5,14 @@ Shape suffix: N scores.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError, UsageError
-from femb_cli.evaluation.metrics.roc import auc, roc_curve
-from femb_cli.evaluation.verification.folds import default_folds
+from femb_cli.evaluation.verification.folds import Folds, default_folds, numbered_from_zero
 from femb_cli.evaluation.verification.pair_formats.columns import NO_CHOICE, ColumnChoice
 from femb_cli.evaluation.verification.pair_formats.layout import TableLayout
 from femb_cli.evaluation.verification.pairs import PairList
@@ -106,7 +105,7 @@ def _of_one_file(request: ScoreFiles, path: Path, layout: TableLayout) -> ReadSc
     table = read_score_table(path, layout)
     if table.genuine_N is None:
         raise FembError(f"{path} does not say which scores are genuine: the flags are empty")
-    is_own = layout.columns[: len(OWN_COLUMNS)] == OWN_COLUMNS and bool(np.nanmax(np.abs(table.scores_N)) <= 1.0)
+    is_own = layout.columns[: len(OWN_COLUMNS)] == OWN_COLUMNS and _may_be_cosines(table.scores_N)
     protocol = request.protocol or ("arcface" if is_own and not request.are_distances else "exact")
     notes = [f"{path.name}: {note}"] if (note := _note(layout)) else []
     return _scored(request, path, table, table.genuine_N, protocol, notes)
@@ -135,26 +134,28 @@ def _scored(
     notes: Sequence[str],
 ) -> ReadScores:
     """Make scored pairs of the scores; those that are missing are left out and counted."""
-    scores_N = -table.scores_N if request.are_distances else table.scores_N
-    if protocol != "exact" and not np.nanmax(np.abs(scores_N)) <= 1.0:
+    scores_N = table.scores_N
+    if protocol != "exact" and not _may_be_cosines(scores_N):
         raise FembError(
             f"{path}: the protocol {protocol!r} is for cosines, and the scores reach from"
-            f" {np.nanmin(table.scores_N):g} to {np.nanmax(table.scores_N):g}",
+            f" {np.fmin.reduce(scores_N):g} to {np.fmax.reduce(scores_N):g}",
             hint="--protocol exact is for any scores",
         )
+    if request.are_distances:
+        np.negative(scores_N, out=scores_N)
     left, right = table.images
     listed = PairList(
         left=left,
         right=right,
         genuine_N=genuine_N,
         folds_N=_folds(path, table, genuine_N),
-        lines_N=np.arange(len(scores_N), dtype=np.int32),
+        lines_N=None,
         path=path,
         stated_subjects=table.subjects,
     )
-    there_N = np.flatnonzero(~np.isnan(scores_N))
-    is_complete = len(there_N) == len(scores_N)
-    if not len(there_N):
+    there_N = ~np.isnan(scores_N)
+    is_complete = bool(there_N.all())
+    if not there_N.any():
         raise FembError(f"{path} has no scores but nan")
     pairs = listed if is_complete else listed.subset(there_N)
     scored = ScoredPairs(
@@ -170,29 +171,21 @@ def _scored(
         listed_N=None if is_complete else there_N,
         are_distances=request.are_distances,
     )
-    return ReadScores(_with_warning(scored), tuple(notes))
+    return ReadScores(scored, tuple(notes))
 
 
-def _with_warning(scored: ScoredPairs) -> ScoredPairs:
-    """Warn if genuine pairs score lower than impostor pairs."""
-    if not scored.has_both_kinds or (area := auc(roc_curve(scored.scores_N, scored.genuine_N))) >= 0.5:
-        return scored
-    advice = "leave out --distances" if scored.are_distances else "add --distances"
-    warning = (
-        f"{scored.benchmark}: genuine pairs look less alike than impostor pairs (AUC {area:.3f}); if the scores are"
-        f" {'similarities' if scored.are_distances else 'distances'}, {advice}"
-    )
-    return replace(scored, warnings=(*scored.warnings, warning))
+def _may_be_cosines(scores_N: NDArray[np.float64]) -> bool:
+    return bool(np.fmin.reduce(scores_N) >= -1.0 and np.fmax.reduce(scores_N) <= 1.0)
 
 
-def _folds(path: Path, table: ScoreTable, genuine_N: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _folds(path: Path, table: ScoreTable, genuine_N: NDArray[np.bool_]) -> Folds:
     if table.fold_N is None:
         return default_folds(genuine_N)
     present = np.unique(table.fold_N)
     first = min(int(present[0]), 1)
     if present[0] < 0 or not np.array_equal(present, np.arange(first, first + len(present))):
         raise FembError(f"{path}: the folds are {present[:20].tolist()}, and a number is missing in between")
-    return table.fold_N - first
+    return numbered_from_zero(table.fold_N, first)
 
 
 def _note(layout: TableLayout) -> str:

@@ -20,7 +20,7 @@ def test_csv_rows_become_pairs(tmp_path):
 def test_csv_may_say_the_folds(tmp_path):
     pairs = read_pairs(write_pair_file(tmp_path, FOLDS))
     assert pairs.folds_N.tolist() == [2, 0, 1, 0]
-    assert pairs.folds_N.dtype == np.int64
+    assert pairs.folds_N.dtype == np.uint8
     assert pairs.num_folds == 3
 
 
