@@ -286,9 +286,7 @@ def _checked(scores_N: ArrayLike, genuine_N: ArrayLike) -> tuple[Scores, NDArray
 def _mean_and_variance(scores: Scores) -> tuple[float, float]:
     """Mean and variance in float64, without a copy of all scores."""
     mean = float(scores.mean(dtype=np.float64))
-    squares = (
-        np.square(np.subtract(scores[block], mean, dtype=np.float64)).sum() for block in blocks(len(scores))
-    )
+    squares = (np.square(np.subtract(scores[block], mean, dtype=np.float64)).sum() for block in blocks(len(scores)))
     return mean, float(sum(squares)) / len(scores)
 
 

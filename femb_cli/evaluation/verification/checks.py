@@ -1,4 +1,4 @@
-"""Check a list of pairs: refuse images paired with themselves, warn of pairs listed twice, unbalanced lists and opposite scores.
+"""Check a list of pairs: refuse images paired with themselves; warn of repeated pairs, unbalanced lists, and distances.
 
 Shape suffixes: N pairs, U different pairs.
 """

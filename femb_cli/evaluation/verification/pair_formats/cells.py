@@ -97,17 +97,16 @@ def _blocks_by_arrow(file: TextFile, layout: TableLayout) -> Iterator[_Block]:
     types = dict.fromkeys(range(len(layout.columns)), TEXT)
     start = 1 + layout.header_lines
     try:
-        with file.open() as content:
-            for arrays in read_columns(content, layout, types, quote_char=False, ignore_empty_lines=False):
-                columns = [
-                    TextColumn(tuple(array.dictionary.to_pylist()), np.from_dlpack(array.indices))
-                    for array in arrays.values()
-                ]
-                if max(len(cell) for column in columns for cell in column.values) > csv.field_size_limit():
-                    raise _NotPlainError
-                num_rows = len(columns[0])
-                yield np.arange(start, start + num_rows, dtype=np.int32), columns
-                start += num_rows
+        for arrays in read_columns(file.contents(), layout, types, quote_char=False, ignore_empty_lines=False):
+            columns = [
+                TextColumn(tuple(array.dictionary.to_pylist()), np.from_dlpack(array.indices))
+                for array in arrays.values()
+            ]
+            if max(len(cell) for column in columns for cell in column.values) > csv.field_size_limit():
+                raise _NotPlainError
+            num_rows = len(columns[0])
+            yield np.arange(start, start + num_rows, dtype=np.int32), columns
+            start += num_rows
     except pa.ArrowException as error:
         raise _NotPlainError from error
 

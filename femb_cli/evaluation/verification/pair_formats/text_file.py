@@ -78,7 +78,7 @@ class TextFile:
             FembError: the file cannot be read, or is not UTF-8; the message names the line.
         """
         held, before, encoding = "", 0, "utf-8-sig"
-        for content in self._contents():
+        for content in self.contents():
             try:
                 text = content.decode(encoding)
             except UnicodeDecodeError as error:
@@ -97,15 +97,14 @@ class TextFile:
         if last := held.rstrip():
             yield [last]
 
-    def _contents(self) -> Iterator[bytes]:
-        """Yield whole lines, some megabytes at a time."""
+    def contents(self) -> Iterator[bytes]:
+        """Yield whole lines as they are in the file, some megabytes at a time."""
         with self.open() as file:
-            while content := file.read(_BLOCK_BYTES) + file.readline():
-                yield content
+            yield from whole_lines(file, _BLOCK_BYTES)
 
     def _looks_plain(self) -> bool:
         end = b""
-        for content in self._contents():
+        for content in self.contents():
             if b'"' in content or b"\0" in content:
                 return False
             if content.startswith((b"\n", b"\r\n")) or b"\n\n" in content or b"\n\r\n" in content:
@@ -115,6 +114,12 @@ class TextFile:
             end = (end + content)[-_LAST_BYTES:]
         last = end.decode(errors="replace").removesuffix("\n").removesuffix("\r")
         return last == last.rstrip()
+
+
+def whole_lines(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield whole lines of a file, about so many bytes at a time."""
+    while content := file.read(size) + file.readline():
+        yield content
 
 
 @contextmanager

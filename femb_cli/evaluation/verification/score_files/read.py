@@ -3,7 +3,6 @@
 Shape suffix: N scores.
 """
 
-import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from femb_cli.evaluation.text_column import TextColumn, TextTable
 from femb_cli.evaluation.verification.pair_formats.arrow import MISSING, TEXT, read_columns
 from femb_cli.evaluation.verification.pair_formats.flags import SHOWN, flag_value, has_three_kinds
 from femb_cli.evaluation.verification.pair_formats.layout import WHITE_SPACE, TableLayout, split_lines
+from femb_cli.evaluation.verification.pair_formats.text_file import whole_lines
 from femb_cli.text import shown
 
 MOST_NAMED = 1_000_000
@@ -107,41 +107,23 @@ class _BadCell(Exception):
 
 
 def _blocks(path: Path, layout: TableLayout) -> Iterator[dict[str, pa.Array]]:
-    """Yield the columns that have a role, some megabytes of the file at a time."""
+    """Yield the columns that have a role, about a megabyte of the file at a time."""
     kinds = {"score": pa.float64(), "fold": pa.float64()}
     types = {place: kinds.get(role, TEXT) for role, place in layout.roles.items()}
     with path.open("rb") as file:
+        lines = (block for block in whole_lines(file, _BLOCK_BYTES) if block.strip())
         if layout.delimiter == WHITE_SPACE:
-            content = io.BufferedReader(_TabsForSpaces(file), _BLOCK_BYTES)
-            blocks = read_columns(content, layout, types, delimiter="\t", quote_char=False)
+            columns = read_columns(map(_with_tabs, lines), layout, types, delimiter="\t", quote_char=False)
         else:
-            blocks = read_columns(file, layout, types)
-        for columns in blocks:
-            yield {role: columns[place] for role, place in layout.roles.items()}
+            columns = read_columns(lines, layout, types)
+        for of_block in columns:
+            yield {role: of_block[place] for role, place in layout.roles.items()}
 
 
-class _TabsForSpaces(io.RawIOBase):
-    """A file whose spaces, any number of them, are read as one tab; those at the ends of lines are left out."""
-
-    def __init__(self, file: io.BufferedReader) -> None:
-        self._file, self._rest = file, b""
-
-    def readable(self) -> bool:
-        """Whether the file can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer with the next bytes; return their number."""
-        while not self._rest:
-            lines = self._file.read(_BLOCK_BYTES) + self._file.readline()
-            if not lines:
-                return 0
-            lines = re.sub(rb"[ \t]+", b"\t", lines)
-            lines = lines.replace(b"\t\n", b"\n").replace(b"\t\r\n", b"\n").replace(b"\n\t", b"\n")
-            self._rest = lines.removeprefix(b"\t")
-        size = min(len(buffer), len(self._rest))
-        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
-        return size
+def _with_tabs(lines: bytes) -> bytes:
+    """Replace spaces between cells, any number of them, by one tab; leave out those around lines."""
+    lines = re.sub(rb"[ \t]+", b"\t", lines)
+    return lines.replace(b"\t\n", b"\n").replace(b"\t\r\n", b"\n").replace(b"\n\t", b"\n").removeprefix(b"\t")
 
 
 def _genuine(columns: Mapping[str, Any], flags: set[str]) -> NDArray[np.bool_]:

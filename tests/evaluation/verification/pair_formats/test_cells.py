@@ -5,7 +5,7 @@ import pytest
 from pair_files import write_pair_file
 
 from femb_cli.errors import FembError
-from femb_cli.evaluation.verification.pair_formats import arrow, cells
+from femb_cli.evaluation.verification.pair_formats import cells, text_file
 from femb_cli.evaluation.verification.pair_formats.cells import read_cells
 from femb_cli.evaluation.verification.pair_formats.layout import TableLayout
 from femb_cli.evaluation.verification.pair_formats.text_file import TextFile
@@ -31,7 +31,7 @@ def read(path, *, is_long):
     ids=["plain", "spaces", "a long note", "quotes", "blank lines at the end", "a null"],
 )
 def test_long_tables_are_read_as_short_ones(tmp_path, monkeypatch, text):
-    monkeypatch.setattr(arrow, "_BATCH_BYTES", 12)
+    monkeypatch.setattr(text_file, "_BLOCK_BYTES", 12)
     path = write_pair_file(tmp_path, (HEADER + text).encode())
     short, long = (read(path, is_long=is_long) for is_long in (False, True))
     np.testing.assert_array_equal(short.lines_N, long.lines_N)
