@@ -20,7 +20,12 @@ def main() -> None:
 
         run_app()
     except Interrupted as interruption:
-        print("\ninterrupted", file=sys.stderr)
+        from femb_cli.runtime.logging import begin_line
+        from femb_cli.runtime.ranks import is_main_process
+
+        if is_main_process():
+            begin_line()
+            print("interrupted", file=sys.stderr)
         sys.exit(interruption.exit_code)
 
 

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import unicodedata
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters except tab and newline, those that change the direction of text, and what is not Unicode."""
@@ -62,6 +63,26 @@ def shown(value: object) -> str:
 def cut(text: str, most: int = MOST_SHOWN) -> str:
     """Return a text with `most` characters at most, and say how many are left out."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text) - most:,} more characters)"
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns of a terminal a text of one line takes; an East Asian character takes two."""
+    return sum(map(_columns, text))
+
+
+def fit_columns(text: str, columns: int) -> str:
+    """Return the beginning of a text of one line that fits into so many columns of a terminal."""
+    for index, character in enumerate(text):
+        columns -= _columns(character)
+        if columns < 0:
+            return text[:index]
+    return text
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def printable(text: str) -> str:

@@ -35,6 +35,8 @@ from femb_cli.cli.help import Command, Group
 from femb_cli.cli.usage import explain_usage_error
 from femb_cli.errors import FembError
 from femb_cli.runtime.allocator import keep_freed_memory
+from femb_cli.runtime.logging import begin_line
+from femb_cli.runtime.ranks import is_main_process
 from femb_cli.runtime.signals import Interrupted
 from femb_cli.text import cut, printable
 
@@ -108,7 +110,9 @@ def run(arguments: Sequence[str]) -> int:
         explained = error if isinstance(error, FembError) else explain_os_error(error)
         return print_error(explained)
     except Interrupted as interruption:
-        typer.echo(f"\n{interruption.message or 'interrupted'}", err=True)
+        if is_main_process():
+            begin_line()
+            typer.echo(printable(interruption.message or "interrupted"), err=True)
         return interruption.exit_code
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)

@@ -50,12 +50,12 @@ def convert_checkpoint(
       femb convert-checkpoint model_ir_se50.pth ir_se50 --from InsightFace_Pytorch
       femb convert-checkpoint last.pth student --network student
     """
+    output = Output(json=json, quiet=quiet)
+    output.load_libraries()
     from femb_cli.checkpoints.official import convert_checkpoint as convert_files
     from femb_cli.checkpoints.official import is_remote, read_official
     from femb_cli.files import refuse_existing
 
-    output = Output(json=json, quiet=quiet)
-    output.load_libraries()
     if dry_run:
         refuse_existing(destination, overwrite=overwrite)
         if is_remote(source, family):

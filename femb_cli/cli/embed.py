@@ -92,13 +92,8 @@ def embed(
         output.warn(warning)
     if resume and (kept := job.describe_unfinished()):
         output.say(f"going on after {kept}")
-    with (
-        interruption_says("interrupted; the same command with --resume continues"),
-        output.progress("finding faces") as searching,
-        output.progress("embedding") as embedding,
-    ):
-        bars = (searching, embedding) if num_processes == 1 else ()
-        summary = launch(run_embedding, num_processes, job, survey, *bars)
+    with interruption_says("interrupted; the same command with --resume continues"):
+        summary = launch(run_embedding, num_processes, job, survey, output.progress)
     if summary is None:
         return
     if not describes_itself:

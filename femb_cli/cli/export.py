@@ -72,12 +72,13 @@ def export(
       femb export runs/arcface_iresnet50_ms1mv3_1 -o backbone.pth --format arcface
       femb export mobilefacenet -o mobilefacenet_hub --format hub
     """
+    output = Output(json=json, quiet=quiet)
+    output.load_libraries()
     from femb_cli.checkpoints.runs import newest_finished_run
     from femb_cli.checkpoints.store import open_checkpoint
     from femb_cli.export import ExportPlan, check_export, default_target, export_checkpoint, format_of
+    from femb_cli.runtime.signals import interruption_says
 
-    output = Output(json=json, quiet=quiet)
-    output.load_libraries()
     if model is not None and named_model is not None:
         raise UsageError(f"two models are given: {model} and {named_model}", hint="femb export MODEL exports one")
     model = model or named_model or newest_finished_run()
@@ -94,7 +95,8 @@ def export(
     if dry_run:
         check_export(checkpoint, target, plan, overwrite=overwrite)
     else:
-        comparison = export_checkpoint(checkpoint, target, plan, overwrite=overwrite)
+        with interruption_says("interrupted; nothing was written"):
+            comparison = export_checkpoint(checkpoint, target, plan, overwrite=overwrite, show_progress=output.progress)
         result |= _describe_file(target, comparison)
         if comparison is not None:
             output.say(_summarise(comparison, plan))

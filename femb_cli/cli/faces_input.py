@@ -56,9 +56,11 @@ class FacesInput:
             return self._read_stored(output, paths)
         output.load_libraries()
         from femb_cli.inference.comparable import read_comparable
+        from femb_cli.runtime.signals import interruption_says
 
         settings = self._settings()
-        stored = read_comparable(paths, settings, say=output.say, warn=output.warn, show_progress=output.progress)
+        with interruption_says("interrupted; nothing was written"):
+            stored = read_comparable(paths, settings, say=output.say, warn=output.warn, show_progress=output.progress)
         for other in stored[1:]:
             say_origins(output, stored[0], other)
         return stored

@@ -1,18 +1,18 @@
 """All output of a command: its result on stdout; notes, progress and logs on stderr."""
 
 import json as json_module
-import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from femb_cli.progress import Progress
-from femb_cli.runtime.logging import configure_logging, show_live_line
+from femb_cli.runtime.logging import above_live_line, configure_logging
+from femb_cli.runtime.progress_bar import progress_bar
 from femb_cli.runtime.ranks import is_main_process
 from femb_cli.text import printable, printable_json
 
@@ -22,27 +22,28 @@ class Output:
 
     def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
         self.json, self.quiet = json, quiet
-        configure_logging(quiet=quiet)
+        configure_logging(quiet=quiet, live=not json)
         # Pillow warns of odd EXIF data and the like without naming the image; femb names those that it cannot read.
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.showwarning = lambda message, *_, **__: self.warn(str(message))
 
     def say(self, text: str) -> None:
         """Print a note on stderr, with `--quiet` only a warning; of a launcher's processes, only the main one does."""
-        if (not self.quiet or text.startswith("warning: ")) and is_main_process():
-            typer.echo(printable(text), err=True)
+        if not self.quiet or text.startswith("warning: "):
+            self._print(text)
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr, even with `--quiet`; of a launcher's processes, only the main one does."""
-        if is_main_process():
-            show_live_line("")
-            typer.echo(f"warning: {printable(text)}", err=True)
+        self._print(f"warning: {text}")
 
     def error(self, text: str) -> None:
         """Print why the command fails on stderr, as `warn` does."""
+        self._print(f"error: {text}")
+
+    def _print(self, text: str) -> None:
         if is_main_process():
-            show_live_line("")
-            typer.echo(f"error: {printable(text)}", err=True)
+            with above_live_line():
+                typer.echo(printable(text), err=True)
 
     def next(self, *commands: str) -> None:
         """Print the commands that the user may want to run next; nothing if there are none."""
@@ -79,39 +80,19 @@ class Output:
         if "torch" not in sys.modules and sys.stderr.isatty() and not self.json:
             self.say("loading torch ...")
 
-    @contextmanager
-    def progress(self, label: str) -> Iterator[Progress | None]:
-        """Show a progress bar on stderr from the first progress on, while the `with` block runs.
+    def progress(self, label: str) -> AbstractContextManager[Progress | None]:
+        """Show a progress bar on stderr while the `with` block runs.
 
-        Yields:
-            The function that moves the bar, or None where no bar is shown: with `--quiet`, `--json` or
-            FEMB_NO_PROGRESS, without a terminal, and on all processes but the main one.
+        A person at a terminal sees it, of a launcher's processes only the main one's; not with `--quiet`, `--json` or
+        FEMB_NO_PROGRESS.
+
+        Args:
+            label: what is done, such as `drawing faces`; starts with a verb.
+
+        Returns:
+            A context that returns the function that moves the bar, or None where no bar is shown.
         """
-        hidden = self.quiet or self.json or os.environ.get("FEMB_NO_PROGRESS") or not sys.stderr.isatty()
-        if hidden or not is_main_process():
-            yield None
-            return
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as ProgressBar
-
-        counts = TextColumn("{task.fields[counts]}", justify="right")
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), counts, TimeRemainingColumn())
-        bar = ProgressBar(*columns, console=Console(stderr=True), transient=True)
-        task = bar.add_task(label, total=None, counts="")
-
-        def move(done: int, total: int) -> None:
-            counted = f"{done:,} of {total:,}" if total else f"{done:,}"
-            bar.update(task, completed=done, total=total or None, counts=counted)
-            bar.start()  # which draws it
-            if done == total:
-                bar.stop()  # so that the next bar can be shown
-
-        try:
-            yield move
-        finally:
-            if bar.live.is_started:
-                bar.stop()
+        return progress_bar(label)
 
 
 def percent(rate: float) -> str:

@@ -157,8 +157,10 @@ def _train(request: "TrainRequest", output: Output) -> None:
 
     output.load_libraries()
     with RunLock() as lock:
-        with interruption_says(NOTHING_SAVED), output.progress("preparing") as progress:
-            job = on_main_process(lambda: prepare_run(request, lock, say=output.say, progress=progress), request.device)
+        with interruption_says(NOTHING_SAVED):
+            job = on_main_process(
+                lambda: prepare_run(request, lock, say=output.say, show_progress=output.progress), request.device
+            )
         try:
             summary = launch_run(job)
         except Interrupted as interruption:

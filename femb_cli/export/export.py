@@ -13,10 +13,16 @@ from femb_cli.export.onnx_file import check_onnx_packages, refuse_too_large
 from femb_cli.export.parity import Comparison
 from femb_cli.export.plan import GRAPHS, ExportPlan
 from femb_cli.files import new_file, new_folder, refuse_existing
+from femb_cli.progress import ShowProgress, unseen
 
 
 def export_checkpoint(
-    checkpoint: Checkpoint, out: Path, plan: ExportPlan, *, overwrite: bool = False
+    checkpoint: Checkpoint,
+    out: Path,
+    plan: ExportPlan,
+    *,
+    overwrite: bool = False,
+    show_progress: ShowProgress = unseen,
 ) -> Comparison | None:
     """Write a checkpoint's network in another format, and check that an exported graph still computes the same.
 
@@ -25,6 +31,7 @@ def export_checkpoint(
         out: the file to make; for the format `hub` the directory.
         plan: the format and its settings.
         overwrite: replace an existing file or directory.
+        show_progress: shows the progress of each part of the export.
 
     Returns:
         The comparison of the exported network with the checkpoint's; None for a format without a graph.
@@ -38,7 +45,7 @@ def export_checkpoint(
         return None
     with new_file(out, overwrite=overwrite) as aside:
         if plan.format in GRAPHS:
-            return export_graph(checkpoint, plan, aside)
+            return export_graph(checkpoint, plan, aside, show_progress)
         if plan.format in LAYOUTS:
             write_official(checkpoint, LAYOUTS[plan.format], aside)
         else:

@@ -21,6 +21,7 @@ from femb_cli.export.plan import ExportPlan
 from femb_cli.export.torch_files import open_program, open_torchscript, write_program, write_torchscript
 from femb_cli.inference.embedder import Embedder, embedder_of
 from femb_cli.inference.onnx_runtime import INPUT, OUTPUT, PIXELS, ExportedNetwork, open_onnx
+from femb_cli.progress import ShowProgress, unseen
 
 OPENERS: dict[str, Callable[[Path], ExportedNetwork]] = {
     "onnx": open_onnx,
@@ -29,7 +30,9 @@ OPENERS: dict[str, Callable[[Path], ExportedNetwork]] = {
 }
 
 
-def export_graph(checkpoint: Checkpoint, plan: ExportPlan, file: Path) -> Comparison:
+def export_graph(
+    checkpoint: Checkpoint, plan: ExportPlan, file: Path, show_progress: ShowProgress = unseen
+) -> Comparison:
     """Write a checkpoint's network as a graph and compare what it computes with the original.
 
     Raises:
@@ -44,10 +47,14 @@ def export_graph(checkpoint: Checkpoint, plan: ExportPlan, file: Path) -> Compar
     new_fingerprint = "" if plan.int8 else fingerprint(weights, card.preprocessing)
     # Its cosines differ, too, so the thresholds of the network do not hold for it.
     thresholds = () if plan.int8 else card.thresholds
-    _write(weights, replace(card, fingerprint=new_fingerprint, thresholds=thresholds), plan, file)
+    with show_progress("writing the graph"):
+        _write(weights, replace(card, fingerprint=new_fingerprint, thresholds=thresholds), plan, file)
     if plan.int8:
-        quantize(file, None if plan.calibration is None else _to_input(images, card.preprocessing, plan))
-    return _compare(original, weights, OPENERS[plan.format](file), images, plan)
+        with show_progress("calibrating" if plan.calibration else "making 8-bit weights") as progress:
+            inputs = None if plan.calibration is None else _to_input(images, card.preprocessing, plan)
+            quantize(file, inputs, progress)
+    with show_progress("comparing it with the original"):
+        return _compare(original, weights, OPENERS[plan.format](file), images, plan)
 
 
 def _write(weights: Backbone, card: ModelCard, plan: ExportPlan, file: Path) -> None:

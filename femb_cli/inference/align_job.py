@@ -20,7 +20,7 @@ from femb_cli.inference.align import Alignment, Survey, align_source, no_face_er
 from femb_cli.inference.crop_files import file_names
 from femb_cli.inference.embed import unreadable_image
 from femb_cli.inference.image_digests import READING_THREADS
-from femb_cli.progress import Progress
+from femb_cli.progress import Progress, ShowProgress, unseen
 
 _AT_ONCE = 1024
 
@@ -51,26 +51,28 @@ class AlignJob:
         return survey_source(open_sources(self.images), self.alignment)
 
 
-def run_alignment(
-    job: AlignJob, survey: Survey, searching: Progress | None = None, writing: Progress | None = None
-) -> dict[str, Any]:
+def run_alignment(job: AlignJob, survey: Survey, show_progress: ShowProgress = unseen) -> dict[str, Any]:
     """Find the faces, and write their crops and the table; return a summary.
 
     Args:
         job: the job.
         survey: its images.
-        searching: called with the number of photos that were searched for faces, and the total.
-        writing: called with the number of crops written, and the total.
+        show_progress: shows the progress of the search for faces, and of the writing.
 
     Raises:
         FembError: no photo has a face, one cannot be read and is not to be skipped, or the folder cannot be written.
     """
-    aligned = align_source(survey, skip_bad=job.skip_bad, encoding="png", progress=searching)
+    with show_progress("finding faces") as progress:
+        aligned = align_source(survey, skip_bad=job.skip_bad, encoding="png", progress=progress)
     if not len(aligned.source):
         raise no_face_error(aligned, job.alignment, never="")
     overwrite = job.overwrite
-    with new_file(job.table, overwrite=overwrite) as table, new_folder(job.folder, overwrite=overwrite) as folder:
-        failed = _write_crops(aligned.source, folder, table, skip_bad=job.skip_bad, progress=writing)
+    with (
+        show_progress("writing faces") as progress,
+        new_file(job.table, overwrite=overwrite) as table,
+        new_folder(job.folder, overwrite=overwrite) as folder,
+    ):
+        failed = _write_crops(aligned.source, folder, table, skip_bad=job.skip_bad, progress=progress)
     return {
         "num_faces": len(aligned.source) - len(failed),
         "num_photos": aligned.num_photos,

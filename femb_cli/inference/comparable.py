@@ -1,7 +1,6 @@
 """Embeddings of one network from several places, some of them stored and some embedded on the way."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -20,10 +19,7 @@ from femb_cli.inference.describe import describe
 from femb_cli.inference.embedder import Embedder, load_embedder
 from femb_cli.inference.model_digest import model_digest
 from femb_cli.inference.read_or_embed import read_or_embed
-from femb_cli.progress import Progress, Say, silent
-
-ShowProgress = Callable[[str], AbstractContextManager[Progress | None]]
-"""Takes a label, and returns a context that shows the progress of one embedding."""
+from femb_cli.progress import Say, ShowProgress, silent
 
 
 @dataclass(frozen=True)
@@ -65,19 +61,17 @@ def read_comparable(
     stored, flip, embedder = _open(paths, settings)
     for path in dict.fromkeys(paths):
         if path not in stored:
-            with show_progress(f"finding faces of {path}") as searching, show_progress(f"embedding {path}") as progress:
-                stored[path] = read_or_embed(
-                    path,
-                    embedder,
-                    alignment=settings.alignment,
-                    flip=flip,
-                    batch_size=settings.batch_size,
-                    skip_bad=settings.skip_bad,
-                    say=say,
-                    warn=warn,
-                    progress=progress,
-                    searching=searching,
-                )
+            stored[path] = read_or_embed(
+                path,
+                embedder,
+                alignment=settings.alignment,
+                flip=flip,
+                batch_size=settings.batch_size,
+                skip_bad=settings.skip_bad,
+                say=say,
+                warn=warn,
+                show_progress=show_progress,
+            )
     return [stored[path] for path in paths]
 
 

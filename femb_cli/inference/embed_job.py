@@ -17,7 +17,7 @@ from femb_cli.inference.align import Alignment, Survey, align_source, no_face_er
 from femb_cli.inference.embed_to_file import write_embeddings
 from femb_cli.inference.embedder import is_onnx, load_embedder
 from femb_cli.inference.unfinished_embeddings import check_output, unfinished_note
-from femb_cli.progress import Progress
+from femb_cli.progress import ShowProgress, unseen
 from femb_cli.runtime.devices import join_process_group
 from femb_cli.runtime.ranks import is_main_process
 
@@ -97,37 +97,36 @@ def _read_input_size(model: Path) -> int:
     return card.preprocessing.input_size if card is not None else read_stated_onnx(model).input_size
 
 
-def run_embedding(
-    job: EmbedJob, survey: Survey, searching: Progress | None = None, embedding: Progress | None = None
-) -> dict[str, Any] | None:
+def run_embedding(job: EmbedJob, survey: Survey, show_progress: ShowProgress = unseen) -> dict[str, Any] | None:
     """Run a job, on each of its processes.
 
     Args:
         job: the job.
         survey: what `check` has seen of its images.
-        searching: called with the number of photos that were searched for faces, and the total.
-        embedding: called with the number of images embedded, and the total.
+        show_progress: shows the progress of the search for faces, and of the embedding.
 
     Returns:
         A summary on the main process; None on the others.
     """
     join_process_group(job.device)
     embedder = load_embedder(job.find_model(), job.device, exact=job.exact)
-    aligned = align_source(survey, skip_bad=job.skip_bad, progress=searching)
+    with show_progress("finding faces") as progress:
+        aligned = align_source(survey, skip_bad=job.skip_bad, progress=progress)
     if not len(aligned.source):
         raise no_face_error(aligned, job.alignment)
     started = time.perf_counter()
-    result = write_embeddings(
-        embedder,
-        aligned.source,
-        job.out,
-        batch_size=job.batch_size,
-        flip=job.flip,
-        skip_bad=job.skip_bad,
-        resume=job.resume,
-        overwrite=job.overwrite,
-        progress=embedding,
-    )
+    with show_progress("embedding") as progress:
+        result = write_embeddings(
+            embedder,
+            aligned.source,
+            job.out,
+            batch_size=job.batch_size,
+            flip=job.flip,
+            skip_bad=job.skip_bad,
+            resume=job.resume,
+            overwrite=job.overwrite,
+            progress=progress,
+        )
     seconds = time.perf_counter() - started
     if not is_main_process():
         return None

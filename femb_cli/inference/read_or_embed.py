@@ -15,7 +15,7 @@ from femb_cli.inference.embed import embed_source
 from femb_cli.inference.embedder import Embedder
 from femb_cli.inference.image_warnings import image_warnings
 from femb_cli.inference.model_digest import model_digest
-from femb_cli.progress import Progress, Say, silent
+from femb_cli.progress import Say, ShowProgress, silent, unseen
 from femb_cli.text import left_out
 
 _AUTO = Alignment()
@@ -31,8 +31,7 @@ def read_or_embed(
     skip_bad: bool = False,
     say: Say = silent,
     warn: Say = silent,
-    progress: Progress | None = None,
-    searching: Progress | None = None,
+    show_progress: ShowProgress = unseen,
 ) -> StoredEmbeddings:
     """Read a file of embeddings; open anything else as images and embed them, in memory.
 
@@ -46,8 +45,7 @@ def read_or_embed(
         skip_bad: leave out unreadable images, with a warning each, instead of failing.
         say: called with a line about what is done with photos.
         warn: called with a line about photos that are not aligned or show no face, and about each image left out.
-        progress: called with the number of images embedded, and the total.
-        searching: called with the number of photos that were searched for faces, and the total.
+        show_progress: shows the progress of the search for faces, and of the embedding.
 
     Raises:
         FembError: the path cannot be read, no image of it can, or none of its photos shows a face.
@@ -61,7 +59,8 @@ def read_or_embed(
         say(f"{path}: {survey.note}")
     for warning in image_warnings(model.card, survey, [path]):
         warn(f"{path}: {warning}")
-    aligned = align_source(survey, skip_bad=skip_bad, progress=searching)
+    with show_progress(f"finding faces of {path}") as progress:
+        aligned = align_source(survey, skip_bad=skip_bad, progress=progress)
     if aligned.without_face:
         first = f", the first is {aligned.without_face[0]!r}"
         warn(f"no face in {len(aligned.without_face):,} of {aligned.num_photos:,} photos of {path}, left out{first}")
@@ -69,7 +68,8 @@ def read_or_embed(
     if not len(source):
         raise no_face_error(aligned, alignment)
     flip = model.flip == "sum" if flip is None else flip
-    embedded = embed_source(model, source, batch_size=batch_size, flip=flip, skip_bad=skip_bad, progress=progress)
+    with show_progress(f"embedding {path}") as progress:
+        embedded = embed_source(model, source, batch_size=batch_size, flip=flip, skip_bad=skip_bad, progress=progress)
     for name, problem in (*aligned.failed, *embedded.failed):
         warn(left_out(name, problem))
     names = names_of(source, embedded.indices_N)

@@ -17,13 +17,14 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Literal, NamedTuple
 
 from femb_cli.errors import FembError
 from femb_cli.runtime.allocator import keep_freed_memory
-from femb_cli.runtime.logging import configure_logging
+from femb_cli.runtime.logging import configure_logging, shows_live_line
 from femb_cli.runtime.ranks import inside_launcher, is_main_process
 from femb_cli.runtime.signals import SIGNALS, Interrupted, raise_on_signals
 
@@ -131,6 +132,7 @@ def on_main_process(function: Callable[[], Any], device: str | None) -> Any:
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
     """Block signals, here and in every process that is started meanwhile, until each is ready to handle them."""
+    resource_tracker.ensure_running()  # whose start, with the first process, would unblock them
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -152,9 +154,9 @@ def _start(rank: int, processes: int, port: int, function: Callable[..., Any], a
         "TORCHELASTIC_USE_AGENT_STORE": "True",
         "TORCHELASTIC_RESTART_COUNT": "0",
     }
-    quiet = not logging.getLogger("femb").isEnabledFor(logging.INFO)
+    log = {"quiet": not logging.getLogger("femb").isEnabledFor(logging.INFO), "live": shows_live_line()}
     process = context.Process(
-        target=_run_in_worker, args=(sending, environment, quiet, os.getpid(), function, arguments), daemon=True
+        target=_run_in_worker, args=(sending, environment, log, os.getpid(), function, arguments), daemon=True
     )
     process.start()
     sending.close()
@@ -226,21 +228,21 @@ def _describe_exit(code: int | None) -> str:
 def _run_in_worker(
     sending: Connection,
     environment: dict[str, str],
-    quiet: bool,
+    log: dict[str, bool],
     launcher: int,
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
 ) -> None:
     """Set up a worker process, run the function and send its outcome."""
     os.environ.update(environment)
-    _leave_signals_to(launcher)
-    import torch
-
-    configure_logging(quiet=quiet)
-    warnings.simplefilter("ignore")  # the launcher has opened the same data, and has shown its warnings
-    keep_freed_memory()
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     try:
+        _leave_signals_to(launcher)  # raises the signal that has come since the launcher began to start this process
+        import torch
+
+        configure_logging(**log)
+        warnings.simplefilter("ignore")  # the launcher has opened the same data, and has shown its warnings
+        keep_freed_memory()
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
         outcome = _Outcome("result", function(*arguments))
     except FembError as error:
         outcome = _Outcome("error", (error.message, error.hint))

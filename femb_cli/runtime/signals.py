@@ -113,6 +113,8 @@ def _end_at_next_signal() -> None:
 
     def end(number: int, frame: FrameType | None) -> None:
         if not inside_launcher() or time.monotonic() - first > REPEAT_SECONDS:
+            if os.isatty(2):
+                os.write(2, b"\r\x1b[2Kended at once; what was not saved is lost\n")
             os._exit(128 + number)
 
     for number in SIGNALS:

@@ -176,8 +176,9 @@ def _begin(job: TrainJob, state: TrainingState, card: ModelCard, accelerator: Ac
 
 def _how_to_go_on(run: Path, step: int) -> str:
     """Tell the user what is saved after a signal has stopped the training."""
-    saved = f"saved step {step}" if step else NOTHING_SAVED
-    return f"{saved}; femb train --resume {run} goes on"
+    if not step:
+        return f"{NOTHING_SAVED}; femb train --resume {run} starts it again"
+    return f"interrupted; step {step} is saved, femb train --resume {run} continues"
 
 
 def _is_due(step: int, every: int) -> bool:

@@ -22,11 +22,11 @@ from femb_cli.data.people_remarks import doubt_of, guess_of
 from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.data.survey import warn_of_photos
 from femb_cli.errors import FembError, UsageError
-from femb_cli.evaluation.verification.open import PairSet, open_benchmark, refuse_missing_benchmark
+from femb_cli.evaluation.verification.open import PairSet, first_step, open_benchmark
 from femb_cli.evaluation.verification.overlap import find_overlap, name_digests, overlap_warning
 from femb_cli.evaluation.verification.pair_file import pairs_text
 from femb_cli.files import write_text
-from femb_cli.progress import Progress, Say, silent
+from femb_cli.progress import Say, ShowProgress, silent, unseen
 from femb_cli.runtime.launch import launch
 from femb_cli.runtime.logging import show_live_line
 from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
@@ -140,7 +140,7 @@ def _planned_processes(request: TrainRequest, resumed: Path | None) -> int:
 # ---- The run
 
 
-def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Progress | None = None) -> TrainJob:
+def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, show_progress: ShowProgress = unseen) -> TrainJob:
     """Check a request, open or draw its training set, fetch its benchmarks, and make the directory of a new run.
 
     A run that is resumed is not changed here, but by the process that has loaded its checkpoint (`reopen_run`).
@@ -149,7 +149,7 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
         request: the arguments of `femb train`.
         lock: keeps other processes out of the run, from now until the caller closes it.
         say: prints a line for the user.
-        progress: shows how far the drawing of faces is.
+        show_progress: shows the progress of what is drawn or downloaded.
 
     Raises:
         FembError: something is missing or does not fit; no run has been made or changed.
@@ -160,14 +160,14 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, progress: Pro
     config, source, held_out, plan = _decide(request, resumed, say)
     _check_hardware(request, config, plan.processes, say)
     _check_feasible(request, config, plan, resumed=resumed is not None)
-    source = source or _draw_training_set(config, say, progress)
+    source = source or _draw_training_set(config, say, show_progress)
     check_identities(source)
     if isinstance(config.data, DatasetConfig):
         _warn_of_photos(source, config, say)
     info = _describe_conditions(request, plan, source)
     checkpoint = None if resumed is None else _check_resumable(resumed, config, plan, info, say)
     training = held_out.training if held_out else source
-    benchmarks = _fetch_benchmarks(config, training, request.data_dir, say, progress)
+    benchmarks = _fetch_benchmarks(config, training, request.data_dir, say, show_progress)
     run = resumed or request.out or run_path(config)
     if resumed is None:
         create_run(run, config, info, lock, overwrite=request.overwrite)
@@ -227,21 +227,21 @@ def _check_resumable(run: Path, config: TrainConfig, plan: Plan, info: dict[str,
     return checkpoint
 
 
-def _draw_training_set(config: TrainConfig, say: Say, progress: Progress | None) -> ImageSource:
+def _draw_training_set(config: TrainConfig, say: Say, show_progress: ShowProgress) -> ImageSource:
     """Open the synthetic training set, and draw it first if the cache does not have it."""
     from femb_cli.data.synthetic.sets import synthetic_training_set
 
     assert isinstance(config.data, SyntheticConfig), "any other training set is open already"
-    return open_source(synthetic_training_set(config.data, say=say, progress=progress))
+    return open_source(synthetic_training_set(config.data, say=say, show_progress=show_progress))
 
 
 def _fetch_benchmarks(
-    config: TrainConfig, training: ImageSource, data_dir: Path | None, say: Say, progress: Progress | None
+    config: TrainConfig, training: ImageSource, data_dir: Path | None, say: Say, show_progress: ShowProgress
 ) -> tuple[str, ...]:
     """Fetch or draw the benchmarks of a run, check their pairs and people, and return their names."""
     names = _benchmarks_of(config)
     for name in names:
-        benchmark = open_benchmark(name, data_dir, say=say, progress=progress)
+        benchmark = open_benchmark(name, data_dir, say=say, show_progress=show_progress)
         benchmark.pairs.indices(benchmark.images.names)
         if isinstance(config.data, DatasetConfig):
             _warn_of_overlap(training, benchmark, say)
@@ -388,8 +388,8 @@ def _check_feasible(request: TrainRequest, config: TrainConfig, plan: Plan, *, r
     """Refuse what could train on no machine, and a place for the run that is taken."""
     check_trackers(config.trackers)
     benchmarks = _benchmarks_of(config)
-    for name in benchmarks:  # before the training set is drawn or opened
-        refuse_missing_benchmark(name, request.data_dir)
+    for name in benchmarks:  # refuses those that cannot be had, before the training set is drawn or opened
+        first_step(name, request.data_dir)
     check_best_benchmark(config, (*benchmarks, HELD_OUT_NAME) if config.validation.held_out else benchmarks)
     if config.freeze:
         from femb_cli.training.network.freezing import check_parts

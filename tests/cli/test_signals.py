@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from started import start
+from terminals import Terminal
 from tiny import TINY
 
 from femb_cli.runtime.signals import SIGNALS
@@ -30,7 +31,7 @@ def assert_saved(run, shown):
     (saved,) = [path.name for path in (run / "checkpoints").iterdir()]
     step = int(saved.removeprefix("step-"))
     assert step >= 4
-    assert shown.endswith(f"\nsaved step {step}; femb train --resume run goes on\n")
+    assert shown.endswith(f"\ninterrupted; step {step} is saved, femb train --resume run continues\n")
     assert "Traceback" not in shown
     assert not (run / "summary.json").exists()
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
@@ -75,6 +76,47 @@ def test_a_signal_before_the_first_step_says_that_nothing_was_saved(femb, monkey
     assert ended.code == 130
     assert ended.err.splitlines()[-1] == "interrupted before the first step was done: nothing was saved"
     assert not Path("run").exists()
+
+
+WITH_BAR = """
+import os, sys, time
+from femb_cli.cli import app as module
+from femb_cli.cli.output import Output
+from femb_cli.runtime.signals import interruption_says, raise_on_signals
+
+def work(**_):
+    with interruption_says("interrupted; the same command continues"), Output().progress("drawing faces") as move:
+        try:
+            move(1, 4)
+            time.sleep(60)
+        finally:
+            CLEANING
+
+raise_on_signals()
+module.app = work
+sys.exit(module.run([]))
+"""
+ERASE = "\r\x1b[2K"
+
+
+def test_ctrl_c_in_a_terminal_leaves_one_line_and_no_bar():
+    terminal = Terminal(WITH_BAR.replace("CLEANING", "pass"))
+    terminal.wait_for("1 of 4")
+    terminal.press_ctrl_c()
+    code, shown = terminal.end()
+    assert code == 130
+    assert shown.endswith(f"1 of 4^C{ERASE}{ERASE}interrupted; the same command continues\r\n")
+
+
+def test_a_second_ctrl_c_says_that_it_ends_at_once():
+    terminal = Terminal(WITH_BAR.replace("CLEANING", "print('cleaning'); time.sleep(60)"))
+    terminal.wait_for("1 of 4")
+    terminal.press_ctrl_c()
+    terminal.wait_for("cleaning")
+    terminal.press_ctrl_c()
+    code, shown = terminal.end()
+    assert code == 130
+    assert shown.endswith(f"^C{ERASE}ended at once; what was not saved is lost\r\n")
 
 
 def test_a_file_that_cannot_be_opened_is_one_line(femb):

@@ -1,6 +1,8 @@
 """Functions on several processes."""
 
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +11,7 @@ import pytest
 from launched import describe_worker, die, refuse, stop_when_asked
 
 from femb_cli.errors import FembError
+from femb_cli.runtime import launch as launch_module
 from femb_cli.runtime.launch import launch, on_main_process
 from femb_cli.runtime.logging import configure_logging
 from femb_cli.runtime.signals import SIGNALS, Interrupted
@@ -109,3 +112,36 @@ def test_without_a_launcher_the_main_process_is_this_one():
     assert on_main_process(os.getpid, device="cpu") == os.getpid()
     with pytest.raises(FembError, match="the disk is full"):
         on_main_process(refuse, device="cpu")
+
+
+FIRST_START = """
+import signal
+from multiprocessing import resource_tracker
+from femb_cli.runtime.launch import _signals_blocked
+with _signals_blocked():
+    resource_tracker.ensure_running()  # as the start of a process does
+    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+
+
+def test_signals_stay_blocked_while_the_first_process_starts():
+    shown = subprocess.run([sys.executable, "-c", FIRST_START], capture_output=True, text=True)
+    assert (shown.stdout, shown.stderr) == ("True\n", "")
+
+
+def test_a_signal_that_came_while_a_process_started_ends_it_in_order():
+    receiving, sending = multiprocessing.Pipe(duplex=False)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    process = multiprocessing.get_context("fork").Process(target=interrupted_at_start, args=(sending,))
+    process.start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    assert receiving.recv() == ("interrupted", (signal.SIGINT, ""))
+    process.join()
+    assert process.exitcode == 0
+
+
+def interrupted_at_start(sending):
+    """Run a worker that a signal has reached before it was ready."""
+    os.kill(os.getpid(), signal.SIGINT)
+    log = {"quiet": False, "live": False}
+    launch_module._run_in_worker(sending, {}, log, os.getppid(), os.getpid, ())

@@ -11,7 +11,7 @@ from femb_cli.config.schema import SyntheticConfig
 from femb_cli.data.conversion.dataset_writer import DatasetWriter
 from femb_cli.data.synthetic.faces import photograph
 from femb_cli.files import cache_folder, new_folder, one_at_a_time
-from femb_cli.progress import Progress, Say
+from femb_cli.progress import Progress, Say, ShowProgress, unseen
 
 VERSION = 1
 """Increase it whenever the drawing changes, so that old faces in a cache are not used."""
@@ -24,32 +24,40 @@ BENCHMARK_IMAGES = 6
 FOLDS, PAIRS_PER_FOLD = 10, 60
 
 
-def synthetic_training_set(config: SyntheticConfig, *, say: Say, progress: Progress | None = None) -> Path:
+def synthetic_training_set(config: SyntheticConfig, *, say: Say, show_progress: ShowProgress = unseen) -> Path:
     """Return the directory of a configured training set; draw it if it is not in the cache."""
     name = f"synthetic-v{VERSION}-{config.num_identities}x{config.images_per_identity}-seed{config.seed}"
     path = cache_folder() / name
     if not path.is_dir():
         with one_at_a_time(path, say):
             if not path.is_dir():
-                _draw_training_set(config, path, say, progress)
+                _draw_training_set(config, path, say, show_progress)
     return path
 
 
-def synthetic_benchmark(*, say: Say, progress: Progress | None = None) -> Path:
+def synthetic_benchmark(*, say: Say, show_progress: ShowProgress = unseen) -> Path:
     """Return the benchmark's directory: `images/`, `pairs.txt` in LFW's format, and the true `qualities.csv`."""
-    path = cache_folder() / f"synthetic-benchmark-v{VERSION}"
+    path = benchmark_folder()
     if not path.is_dir():
         with one_at_a_time(path, say):
             if not path.is_dir():
-                _draw_benchmark(path, say, progress)
+                _draw_benchmark(path, say, show_progress)
     return path
 
 
-def _draw_training_set(config: SyntheticConfig, path: Path, say: Say, progress: Progress | None) -> None:
+def benchmark_folder() -> Path:
+    """Return where the benchmark is, or will be when it is drawn."""
+    return cache_folder() / f"synthetic-benchmark-v{VERSION}"
+
+
+def _draw_training_set(config: SyntheticConfig, path: Path, say: Say, show_progress: ShowProgress) -> None:
     total = config.num_identities * config.images_per_identity
     say(f"drawing {total:,} procedural faces of {config.num_identities} people into {path}")
     names = [f"face_{identity:05d}" for identity in range(config.num_identities)]
-    with DatasetWriter(path, names, source="femb's procedural faces", source_kind="synthetic") as writer:
+    with (
+        show_progress("drawing faces") as progress,
+        DatasetWriter(path, names, source="femb's procedural faces", source_kind="synthetic") as writer,
+    ):
         for row in range(total):
             identity, index = divmod(row, config.images_per_identity)
             face = photograph(config.seed, identity, index)
@@ -58,10 +66,10 @@ def _draw_training_set(config: SyntheticConfig, path: Path, say: Say, progress: 
                 progress(row + 1, total)
 
 
-def _draw_benchmark(path: Path, say: Say, progress: Progress | None) -> None:
+def _draw_benchmark(path: Path, say: Say, show_progress: ShowProgress) -> None:
     total = BENCHMARK_IDENTITIES * BENCHMARK_IMAGES
     say(f"drawing the synthetic benchmark, {total} faces of {BENCHMARK_IDENTITIES} people, into {path}")
-    with new_folder(path) as directory:
+    with show_progress("drawing faces") as progress, new_folder(path) as directory:
         _draw_benchmark_faces(directory, progress)
         (directory / "pairs.txt").write_text(_draw_pairs(), encoding="utf-8")
 

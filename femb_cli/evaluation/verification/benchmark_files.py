@@ -8,7 +8,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.download import download
 from femb_cli.evaluation.verification.benchmarks import BENCHMARKS, Benchmark
 from femb_cli.files import cache_folder, file_sha256
-from femb_cli.progress import Progress, Say
+from femb_cli.progress import Say, ShowProgress, in_kilobytes, unseen
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def is_benchmark(directory: Path) -> bool:
 
 
 def locate(
-    benchmark: Benchmark, data_dir: Path | None, *, say: Say, progress: Progress | None = None
+    benchmark: Benchmark, data_dir: Path | None, *, say: Say, show_progress: ShowProgress = unseen
 ) -> BenchmarkFiles:
     """Find the files of a benchmark, and download published files that are missing.
 
@@ -53,7 +53,7 @@ def locate(
     assert benchmark.archive is not None, f"{benchmark.name} has no files of its own"
     images, pairs = (
         _archive_or_folder(folders, file)
-        or _fetch(benchmark, file, _download_folder(benchmark, data_dir), say, progress)
+        or _fetch(benchmark, file, _download_folder(benchmark, data_dir), say, show_progress)
         for file in (benchmark.archive, benchmark.pairs)
     )
     _check_published(benchmark, {benchmark.archive: images, benchmark.pairs: pairs}, say)
@@ -81,18 +81,17 @@ def find_set_file(benchmark: Benchmark, data_dir: Path | None) -> Path | None:
     return found
 
 
-def refuse_missing_files(benchmark: Benchmark, data_dir: Path | None) -> None:
-    """Refuse a benchmark whose archive or pair list is neither here nor published for download.
+def files_to_download(benchmark: Benchmark, data_dir: Path | None) -> list[str]:
+    """Return the names of the benchmark's files that `locate` downloads, its archive and its pair list.
 
     Raises:
-        FembError: the first of them that is missing; the hint says which files to put where.
+        FembError: the first of them that is not published for download; the hint says which files to put where.
     """
-    if _address(benchmark) is not None:
-        return
     folders = _folders(benchmark, data_dir)
-    for file in filter(None, (benchmark.archive, benchmark.pairs)):
-        if _archive_or_folder(folders, file) is None:
-            raise _not_published(benchmark, file, _download_folder(benchmark, data_dir))
+    files = [file for file in (benchmark.archive, benchmark.pairs) if file and not _archive_or_folder(folders, file)]
+    if files and _address(benchmark) is None:
+        raise _not_published(benchmark, files[0], _download_folder(benchmark, data_dir))
+    return files
 
 
 def is_here(benchmark: Benchmark, data_dir: Path | None) -> bool:
@@ -155,7 +154,7 @@ def _check_published(benchmark: Benchmark, found: dict[str, Path], say: Say) -> 
             )
 
 
-def _fetch(benchmark: Benchmark, file: str, home: Path, say: Say, progress: Progress | None) -> Path:
+def _fetch(benchmark: Benchmark, file: str, home: Path, say: Say, show_progress: ShowProgress) -> Path:
     """Download one file of a benchmark.
 
     Raises:
@@ -167,7 +166,8 @@ def _fetch(benchmark: Benchmark, file: str, home: Path, say: Say, progress: Prog
     url = f"{base.rstrip('/')}/{file}"
     say(f"downloading {url}")
     try:
-        size = download(url, home / file, sha256=dict(benchmark.sha256).get(file), progress=progress)
+        with show_progress(f"downloading {file} (kB)") as progress:
+            size = download(url, home / file, sha256=dict(benchmark.sha256).get(file), progress=in_kilobytes(progress))
     except FembError as error:
         raise FembError(f"{benchmark.title}: {error.message}", hint=error.hint or _by_hand(benchmark, home)) from error
     say(f"{home / file}: {size:,} bytes, SHA-256 {file_sha256(home / file)}")

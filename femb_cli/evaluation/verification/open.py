@@ -8,16 +8,16 @@ from femb_cli.data.channels import stated_channels
 from femb_cli.data.conversion.benchmark import write_benchmark
 from femb_cli.data.open import open_source
 from femb_cli.data.source import ImageSource
-from femb_cli.data.synthetic.sets import synthetic_benchmark
+from femb_cli.data.synthetic.sets import benchmark_folder, synthetic_benchmark
 from femb_cli.data.verification_bin.verification_set import read_verification_set
 from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
-from femb_cli.evaluation.verification.benchmark_files import files_in, find_set_file, locate, refuse_missing_files
+from femb_cli.evaluation.verification.benchmark_files import files_in, files_to_download, find_set_file, locate
 from femb_cli.evaluation.verification.benchmarks import BENCHMARKS, find_benchmark
 from femb_cli.evaluation.verification.pair_file import read_pairs
 from femb_cli.evaluation.verification.pair_formats.columns import NO_CHOICE, ColumnChoice
 from femb_cli.evaluation.verification.pairs import PairList, join_lists
 from femb_cli.files import cache_folder, exists, file_sha256, one_at_a_time
-from femb_cli.progress import Progress, Say
+from femb_cli.progress import Say, ShowProgress, unseen
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def open_benchmark(
     data_dir: Path | None,
     *,
     say: Say,
-    progress: Progress | None = None,
+    show_progress: ShowProgress = unseen,
     protocol: str | None = None,
 ) -> PairSet:
     """Open a benchmark by its name, or by the path of a benchmark directory or `.bin` file.
@@ -56,7 +56,7 @@ def open_benchmark(
         name: name or path.
         data_dir: folder with the files of benchmarks; None for femb's cache.
         say: called with a line of text for each download.
-        progress: called with what is downloaded or drawn, and the total.
+        show_progress: shows the progress of what is downloaded or drawn.
         protocol: the protocol of the accuracy; None for the benchmark's own (`arcface` for a directory or `.bin`).
 
     Raises:
@@ -70,29 +70,33 @@ def open_benchmark(
     if (file := find_set_file(benchmark, data_dir)) is not None:
         return replace(_open_directory(_unpack(file, say), benchmark.name, chosen), title=benchmark.title)
     if benchmark.archive is None:
-        folder = synthetic_benchmark(say=say, progress=progress)
+        folder = synthetic_benchmark(say=say, show_progress=show_progress)
         pairs, images = folder / benchmark.pairs, folder / "images"
     else:
-        files = locate(benchmark, data_dir, say=say, progress=progress)
+        files = locate(benchmark, data_dir, say=say, show_progress=show_progress)
         pairs, images = files.pairs, files.images
     return PairSet(benchmark.name, benchmark.title, read_pairs(pairs), open_source(images), chosen)
 
 
-def refuse_missing_benchmark(name: str, data_dir: Path | None) -> None:
-    """Refuse a benchmark that is not on this machine and that femb can neither download nor draw.
+def first_step(name: str, data_dir: Path | None) -> str:
+    """Say what `open_benchmark` writes before it can open a benchmark: empty if it only has to read.
 
     Args:
         name: name or path, as `open_benchmark` takes it.
         data_dir: folder with the files of benchmarks; None for femb's cache.
 
     Raises:
-        FembError: there is no such benchmark, or its files are missing.
+        FembError: there is no such benchmark, or files are missing that femb can neither download nor draw.
     """
-    if name not in BENCHMARKS and _directory_or_bin(name, data_dir) is not None:
-        return
+    if name not in BENCHMARKS and (path := _directory_or_bin(name, data_dir)) is not None:
+        return "" if path.is_dir() else _unpacking(path)
     benchmark = find_benchmark(name)
-    if find_set_file(benchmark, data_dir) is None and benchmark.archive is not None:
-        refuse_missing_files(benchmark, data_dir)
+    if (file := find_set_file(benchmark, data_dir)) is not None:
+        return _unpacking(file)
+    if benchmark.archive is None:
+        return "" if benchmark_folder().is_dir() else "its faces are drawn"
+    files = files_to_download(benchmark, data_dir)
+    return f"{' and '.join(files)} {'are' if len(files) > 1 else 'is'} downloaded" if files else ""
 
 
 def open_pairs(pairs: Path, images: Path, protocol: str | None = None) -> PairSet:
@@ -125,9 +129,25 @@ def _directory_or_bin(name: str, data_dir: Path | None) -> Path | None:
     return next((path for path in found if path.is_dir() or (path.is_file() and path.suffix == ".bin")), None)
 
 
+def _unpacking(path: Path) -> str:
+    """Say that a `.bin` is unpacked, if the cache does not hold its images.
+
+    Raises:
+        FembError: it is damaged.
+    """
+    if _place_in_cache(path).is_dir():
+        return ""
+    read_verification_set(path)
+    return f"{path} is unpacked into femb's cache"
+
+
+def _place_in_cache(path: Path) -> Path:
+    return cache_folder() / "benchmarks" / file_sha256(path)
+
+
 def _unpack(path: Path, say: Say) -> Path:
     """Convert a `.bin` to a benchmark directory in the cache, and return it; an earlier conversion is reused."""
-    directory = cache_folder() / "benchmarks" / file_sha256(path)
+    directory = _place_in_cache(path)
     if not directory.is_dir():
         with one_at_a_time(directory, say):
             if not directory.is_dir():

@@ -6,6 +6,7 @@ from femb_cli.checkpoints.official.files.checkpoint_files import ENDINGS, SETTIN
 from femb_cli.errors import FembError
 from femb_cli.hub import HubId, hub_errors
 from femb_cli.progress import Say
+from femb_cli.runtime.hub_progress import hub_progress
 
 
 def find_hub_id(source: str) -> HubId | None:
@@ -34,8 +35,10 @@ def download_weights(hub_id: HubId, say: Say) -> Path:
     say(f"fetching {hub_id.name} ({hub_id.revision or 'main'}) from the Hugging Face Hub")
     for endings in ((".safetensors",), ENDINGS):
         patterns = [*(f"*{ending}" for ending in endings), *SETTINGS]
-        with hub_errors(hub_id.name, hub_id.revision, "model"):
-            folder = Path(snapshot_download(hub_id.name, revision=hub_id.revision, allow_patterns=patterns))
+        with hub_errors(hub_id.name, hub_id.revision, "model"), hub_progress(f"downloading {hub_id.name} (kB)") as bar:
+            folder = Path(
+                snapshot_download(hub_id.name, revision=hub_id.revision, allow_patterns=patterns, tqdm_class=bar)
+            )
         if any(file.name.endswith(endings) for file in folder.iterdir()):
             return folder
     raise FembError(

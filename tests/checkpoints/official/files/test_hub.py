@@ -35,7 +35,7 @@ def test_a_local_path_goes_before_the_hub(tmp_path, monkeypatch):
 def test_an_id_on_the_hub_is_fetched_as_weights_and_settings_only(tmp_path, monkeypatch):
     asked = []
 
-    def snapshot(name, *, revision, allow_patterns):
+    def snapshot(name, *, revision, allow_patterns, tqdm_class):
         asked.extend([name, revision, *allow_patterns])
         return str(tmp_path)
 
