@@ -15,6 +15,7 @@ from femb_cli.cli.stored_thresholds import check_impostors, check_model, check_r
 from femb_cli.cli.suite import add_results, check_leaderboard, suite_benchmarks
 from femb_cli.cli.templates_input import TemplateRequest
 from femb_cli.cli.verification_output import show_templates, show_verifications
+from femb_cli.cli.verify_plan import plan_embeddings, plan_scores, refuse_one_kind
 from femb_cli.cli.verify_usage import check_usage, operating_rates
 from femb_cli.errors import UsageError
 
@@ -186,6 +187,7 @@ def verify(
     device: options.Device = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
+    dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Verify models on pairs: accuracy, TAR at FAR, FNMR at FMR, EER, AUC.
@@ -216,6 +218,9 @@ def verify(
         request = TemplateRequest(templates, embeddings, images, ijb_mode, flip, processes, gpus)
         if embeddings is None:
             output.load_libraries()
+        if dry_run:
+            output.plan([request.describe(paths, device, use_cache=use_cache)], {})
+            return
         result = request.verify(paths, device, output, batch_size=batch_size, exact=exact, use_cache=use_cache)
         if result is not None:
             show_templates(output, result)
@@ -237,21 +242,33 @@ def verify(
     qualities = read_qualities(quality, num_models=len(scores or models) or 1)
 
     def check(pairs: "PairList") -> None:
+        say_notes([pairs], output)
+        if write_scores is None:
+            refuse_one_kind(pairs)
         check_impostors(pairs, store_threshold)
         if on_missing != "nan":
             check_qualities(pairs, qualities)
 
+    writes = {"report": report, "scores": write_scores, "leaderboard": leaderboard}
     if scores:
         scored = read_score_files(scores, impostor_scores, columns, protocol, output, are_distances=distances)
+        if dry_run:
+            output.plan(plan_scores(scored, needs_figures=write_scores is None), writes)
+            return
     elif pairs and embeddings is not None:
-        scored = _score_embeddings(pairs, embeddings, protocol, columns, allow_missing=on_missing == "nan", check=check)
-        say_notes([each.pairs for each in scored], output)
+        joined = _read_lists(pairs, columns, check)
+        if dry_run:
+            output.plan([plan_embeddings(joined, embeddings, allow_missing=on_missing == "nan")], writes)
+            return
+        scored = [_score_embeddings(joined, embeddings, protocol, allow_missing=on_missing == "nan")]
     else:
         output.load_libraries()
         from femb_cli.checkpoints.runs import runs_folder
         from femb_cli.evaluation.verification.benchmarks import DEFAULT_BENCHMARK
         from femb_cli.inference.align import Alignment
         from femb_cli.inference.verify_job import VerifyJob
+        from femb_cli.runtime.devices import check_devices
+        from femb_cli.runtime.signals import interruption_says
 
         job = VerifyJob(
             datasets=tuple(dataset or (DEFAULT_BENCHMARK,)),
@@ -273,7 +290,14 @@ def verify(
         )
         if store_threshold:
             measured = check_model(job, store_threshold, overwrite=overwrite)
-        scored = _score_images(job, num_processes, gpus, output, needs_labels=write_scores is None, check=check)
+        check_devices(num_processes, gpus, device)
+        job.check()
+        if dry_run:
+            output.plan(job.describe(check), {**writes, "threshold": measured and measured[0]})
+            return
+        kept = "complete embeddings are kept, the same command starts again" if use_cache else "nothing was written"
+        with interruption_says(f"interrupted; {kept}"):
+            scored = _score_images(job, num_processes, output, check=check)
     if not scored:
         return
     results = with_figures(scored, write_scores, rates, output, overwrite=overwrite)
@@ -297,25 +321,25 @@ def verify(
         end_if_missed([*missed_accuracy(results, min_accuracy), *missed_fnmr(results, fnmr_limit)], output)
 
 
-def _score_embeddings(
-    lists: list[Path],
-    embeddings: Path,
-    protocol: Protocol | None,
-    columns: str | None,
-    *,
-    allow_missing: bool,
-    check: "Callable[[PairList], None]",
-) -> "list[ScoredPairs]":
-    """Score a file of embeddings, without loading torch."""
-    from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
+def _read_lists(lists: list[Path], columns: str | None, check: "Callable[[PairList], None]") -> "PairList":
+    """Read one list of pairs or several of one set, and refuse what `check` refuses."""
     from femb_cli.evaluation.verification.pair_file import read_pairs
     from femb_cli.evaluation.verification.pairs import join_lists
-    from femb_cli.evaluation.verification.result import score_embeddings
 
     choice = column_choice(columns)
     pairs = join_lists([read_pairs(path, None, choice) for path in lists])
     check(pairs)
-    return [score_embeddings(pairs, embeddings, protocol or DEFAULT_PROTOCOL, allow_missing=allow_missing)]
+    return pairs
+
+
+def _score_embeddings(
+    pairs: "PairList", embeddings: Path, protocol: Protocol | None, *, allow_missing: bool
+) -> "ScoredPairs":
+    """Score a file of embeddings, without loading torch."""
+    from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
+    from femb_cli.evaluation.verification.result import score_embeddings
+
+    return score_embeddings(pairs, embeddings, protocol or DEFAULT_PROTOCOL, allow_missing=allow_missing)
 
 
 def _say_if_unknown(result: "ScoredPairs", output: Output) -> None:
@@ -327,10 +351,8 @@ def _say_if_unknown(result: "ScoredPairs", output: Output) -> None:
 def _score_images(
     job: "VerifyJob",
     num_processes: int,
-    gpus: int | None,
     output: Output,
     *,
-    needs_labels: bool,
     check: "Callable[[PairList], None]",
 ) -> "list[ScoredPairs]":
     """Score models on images; several processes embed them and share their embeddings through the cache.
@@ -338,33 +360,24 @@ def _score_images(
     Args:
         job: the models and the pairs.
         num_processes: processes to embed on.
-        gpus: GPUs to use.
         output: where to say what is done.
-        needs_labels: whether each list has to say which pairs are genuine.
-        check: refuses a list of pairs before anything is embedded.
+        check: says how a list of pairs was understood, and refuses it before anything is embedded.
 
     Returns:
         The results on the main process; none on others.
     """
-    from femb_cli.evaluation.verification.result import unlabelled
     from femb_cli.inference.verify_job import cache_embeddings
-    from femb_cli.runtime.devices import check_devices
     from femb_cli.runtime.launch import launch, on_main_process
     from femb_cli.runtime.ranks import inside_launcher, is_main_process
 
-    check_devices(num_processes, gpus, job.device)
     if inside_launcher():
         # The main process downloads the benchmarks before all processes open them.
-        on_main_process(lambda: len(job.open_pair_sets(output.say)), job.device)
-    with output.progress("preparing") as progress:
-        pair_sets = job.open_pair_sets(output.say, progress)
-    say_notes([each.pairs for each in pair_sets], output)
+        on_main_process(lambda: len(job.open_pair_sets(output.say, output.progress)), job.device)
+    pair_sets = job.open_pair_sets(output.say, output.progress)
     for pair_set in pair_sets:
-        if needs_labels and not pair_set.pairs.is_labelled:
-            raise unlabelled(pair_set.pairs)
         check(pair_set.pairs)
     if num_processes > 1 and not inside_launcher():
         output.say(f"embedding on {num_processes} processes")
-        launch(cache_embeddings, num_processes, job)
+        launch(cache_embeddings, num_processes, job, output.progress)
     scored = job.score(pair_sets, output.progress, output.say)
     return scored if is_main_process() else []

@@ -23,7 +23,7 @@ from femb_cli.inference.embed import unreadable_hint
 from femb_cli.inference.embed_to_file import write_embeddings
 from femb_cli.inference.embedder import Embedder, load_embedder
 from femb_cli.inference.verify import Flip
-from femb_cli.progress import Progress
+from femb_cli.progress import ShowProgress, unseen
 from femb_cli.runtime.devices import join_process_group
 from femb_cli.runtime.ranks import is_main_process
 
@@ -73,11 +73,22 @@ class TemplateJob:
         stated_by = f"the lists of {self.directory.resolve().name}"
         return LandmarkCrops(source, rows_N, landmarks_N52, stated_by=stated_by, size=crop_size(input_size))
 
-    def embed(self, progress: Progress | None = None) -> tuple[Path, Flip]:
+    def check(self) -> str:
+        """Load the model and open the images, as `embed` does, and return the model's name.
+
+        Raises:
+            FembError: the model cannot be loaded, a list is damaged, or an image is missing.
+        """
+        embedder = load_embedder(self.model, self.device)
+        crops = self.open_crops(embedder.preprocessing.input_size)
+        _state_of(crops.source, crops.rows_N.tolist())
+        return embedder.name
+
+    def embed(self, show_progress: ShowProgress = unseen) -> tuple[Path, Flip]:
         """Embed the images, on each of the job's processes, or find the file of an earlier call.
 
         Args:
-            progress: called with the number of images done, and the total.
+            show_progress: shows the progress.
 
         Returns:
             The file of embeddings, and how mirror images were used.
@@ -94,7 +105,10 @@ class TemplateJob:
             if is_main_process():
                 os.utime(path)
             return path, flip
-        with unreadable_hint("repair the image; the same command continues"):
+        with (
+            unreadable_hint("repair the image; the same command continues"),
+            show_progress(f"embedding the images of {self.directory}") as progress,
+        ):
             write_embeddings(
                 embedder,
                 crops,
@@ -116,10 +130,10 @@ def remove_embeddings(path: Path) -> None:
     names_path(path).unlink(missing_ok=True)
 
 
-def cache_template_embeddings(job: TemplateJob) -> None:
+def cache_template_embeddings(job: TemplateJob, show_progress: ShowProgress = unseen) -> None:
     """Embed on each of several processes, so that the file is there for the process that reports."""
     join_process_group(job.device)
-    job.embed()
+    job.embed(show_progress)
 
 
 def _key(embedder: Embedder, crops: LandmarkCrops, flip: Flip) -> str:

@@ -1,9 +1,9 @@
 """The arguments of `femb verify` for images, as an object that can be pickled for several processes."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from femb_cli.checkpoints.runs import newest_finished_run
 from femb_cli.checkpoints.store import open_checkpoint
 from femb_cli.errors import FembError
-from femb_cli.evaluation.verification.open import PairSet, open_benchmark, open_pair_lists
+from femb_cli.evaluation.verification.checks import pair_warnings
+from femb_cli.evaluation.verification.open import PairSet, first_step, open_benchmark, open_pair_lists
 from femb_cli.evaluation.verification.overlap import find_overlap, overlap_warning
 from femb_cli.evaluation.verification.pair_formats.columns import NO_CHOICE, ColumnChoice
-from femb_cli.evaluation.verification.result import ScoredPairs, Verification, with_metrics
+from femb_cli.evaluation.verification.pairs import PairList
+from femb_cli.evaluation.verification.result import ScoredPairs, Verification, find_images, with_metrics
 from femb_cli.inference.align import Alignment, align_source, survey_source
 from femb_cli.inference.embed import unreadable_hint
+from femb_cli.inference.embed_job import read_card
 from femb_cli.inference.embedder import Embedder, is_onnx, load_embedder
 from femb_cli.inference.image_warnings import image_warnings
 from femb_cli.inference.verify import Flip, score
-from femb_cli.progress import Progress, Say, silent
-from femb_cli.runtime.devices import join_process_group
-
-ShowProgress = Callable[[str], AbstractContextManager[Progress | None]]
-"""Takes a label, and returns a context that shows the progress of one verification."""
+from femb_cli.progress import Say, ShowProgress, silent, unseen
+from femb_cli.runtime.devices import join_process_group, pick_device
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,73 @@ class VerifyJob:
     """What to call each model; empty for its own name."""
     allow_missing: bool = False
 
-    def open_pair_sets(self, say: Say, progress: Progress | None = None) -> list[PairSet]:
+    def open_pair_sets(self, say: Say, show_progress: ShowProgress = unseen) -> list[PairSet]:
         """Open the pair list, or all benchmarks; `open_benchmark` downloads or draws them if needed."""
         if self.pairs and self.images is not None:
             return [open_pair_lists(self.pairs, self.images, self.protocol, self.columns)]
         return [
-            open_benchmark(name, self.data_dir, say=say, progress=progress, protocol=self.protocol)
+            open_benchmark(name, self.data_dir, say=say, show_progress=show_progress, protocol=self.protocol)
             for name in self.datasets
         ]
+
+    def check(self) -> None:
+        """Refuse a device, a benchmark or a model that is not here, before a benchmark is downloaded or drawn.
+
+        Raises:
+            FembError: there is none, or it is damaged.
+        """
+        pick_device(self.device)
+        if self.pairs:  # nothing is downloaded
+            return
+        for name in self.datasets:
+            first_step(name, self.data_dir)
+        for path in self._models():
+            read_card(path)
+
+    def describe(self, check: Callable[[PairList], None]) -> list[dict[str, Any]]:
+        """Describe what `open_pair_sets` and `score` would do; nothing is downloaded, drawn, unpacked or embedded.
+
+        Args:
+            check: called with each list of pairs that is here, to refuse it.
+
+        Returns:
+            For each list of pairs what it holds, or what has to be done before femb can see that.
+
+        Raises:
+            FembError: as `open_pair_sets` and `score` before they find a face or embed an image.
+        """
+        steps = {} if self.pairs else {name: first_step(name, self.data_dir) for name in self.datasets}
+        here = replace(self, datasets=tuple(name for name in self.datasets if not steps.get(name)))
+        pair_sets = here.open_pair_sets(silent)
+        for pair_set in pair_sets:
+            check(pair_set.pairs)
+        embedders = [load_embedder(path, self.device) for path in self._models()]
+        described = [self._describe(pair_set, embedders[0].preprocessing.input_size) for pair_set in pair_sets]
+        described += [{"benchmark": name, "first": step} for name, step in steps.items() if step]
+        names = ", ".join(label or each.name for each, label in zip(embedders, self._labels(), strict=True))
+        return [{**each, "model": names} for each in described]
+
+    def _describe(self, pair_set: PairSet, input_size: int) -> dict[str, Any]:
+        """Find the images of a list of pairs, and return what it holds."""
+        pairs = pair_set.pairs
+        found = find_images(pairs, pair_set.images.names, allow_missing=self.allow_missing)
+        pair_warnings(found.pairs, found.left_N, found.right_N)
+        used_N = np.unique(np.concatenate([found.left_N, found.right_N]))
+        survey = survey_source(pair_set.images, self.alignment, input_size=input_size, rows_N=used_N)
+        return {
+            "benchmark": pair_set.name,
+            "protocol": pair_set.protocol,
+            "num_pairs": len(pairs),
+            **({"num_missing": len(pairs) - len(found.pairs)} if self.allow_missing else {}),
+            "num_images": len(used_N),
+            "num_photos": survey.num_photos,
+        }
+
+    def _models(self) -> tuple[Path, ...]:
+        return self.models or (newest_finished_run(self.runs),)
+
+    def _labels(self) -> Sequence[str]:
+        return self.labels or [""] * len(self._models())
 
     def run(self, pair_sets: list[PairSet], show_progress: ShowProgress, say: Say = silent) -> list[Verification]:
         """Verify every model (or the newest finished run) on every pair set; arguments as `score`."""
@@ -71,8 +130,7 @@ class VerifyJob:
             say: called with a sentence on photos among the images.
         """
         results = []
-        models = self.models or (newest_finished_run(self.runs),)
-        for path, label in zip(models, self.labels or [""] * len(models), strict=True):
+        for path, label in zip(self._models(), self._labels(), strict=True):
             embedder = load_embedder(path, self.device, exact=self.exact)
             people_U = _people_of(path)
             for pair_set in pair_sets:
@@ -94,9 +152,8 @@ class VerifyJob:
             said.append(f"{where}: {text}")
             say(f"warning: {said[-1]}")
 
-        with show_progress(f"finding faces of {pair_set.name}") as progress:
-            aligned = self._align(pair_set, embedder, say, warn, progress)
-        with show_progress(f"{pair_set.name} with {embedder.name}") as progress:
+        aligned = self._align(pair_set, embedder, say, warn, show_progress)
+        with show_progress(f"embedding {pair_set.name} with {name}") as progress:
             scored = score(
                 embedder,
                 aligned,
@@ -108,7 +165,9 @@ class VerifyJob:
             )
         return replace(scored, said=tuple(said))
 
-    def _align(self, pair_set: PairSet, embedder: Embedder, say: Say, warn: Say, progress: Progress | None) -> PairSet:
+    def _align(
+        self, pair_set: PairSet, embedder: Embedder, say: Say, warn: Say, show_progress: ShowProgress
+    ) -> PairSet:
         """Return a pair set with the aligned faces of its images, if some of them are photos.
 
         Raises:
@@ -123,7 +182,8 @@ class VerifyJob:
             say(f"{pair_set.name}: {survey.note}")
         for warning in image_warnings(embedder.card, survey, [pair_set.images.path]):
             warn(warning)
-        aligned = align_source(survey, progress=progress)
+        with show_progress(f"finding faces of {pair_set.name}") as progress:
+            aligned = align_source(survey, progress=progress)
         if aligned.without_face and not self.allow_missing:
             raise FembError(
                 f"no face was found in {len(aligned.without_face):,} of {aligned.num_photos:,} photos of"
@@ -148,7 +208,7 @@ def _people_warnings(people_U: NDArray[np.int64], model: str, pair_set: PairSet)
     return [overlap_warning(overlap, pair_set.name, f"are among those that {model} was trained on")]
 
 
-def cache_embeddings(job: VerifyJob) -> None:
+def cache_embeddings(job: VerifyJob, show_progress: ShowProgress = unseen) -> None:
     """Run a job on each of several processes, so that its embeddings are in the cache for the process that reports."""
     join_process_group(job.device)
-    job.score(job.open_pair_sets(silent), lambda label: nullcontext())
+    job.score(job.open_pair_sets(silent), show_progress)

@@ -49,7 +49,7 @@ def test_every_model_is_verified_on_every_pair_set(job, trained):
 
     results = job.run(job.open_pair_sets(silent), show)
     assert [result.benchmark for result in results] == ["pairs.csv"] * 2
-    assert labels == ["finding faces of pairs.csv", f"pairs.csv with {trained}"] * 2
+    assert labels == ["finding faces of pairs.csv", f"embedding pairs.csv with {trained}"] * 2
     assert results[0].metrics == results[1].metrics
     assert (results[0].metrics.protocol, results[0].metrics.num_pairs) == ("arcface", 4)
 

@@ -112,6 +112,14 @@ def verify_templates(directory: Path, embeddings_file: Path, mode: TemplateMode 
     )
 
 
+def check_embeddings(directory: Path, embeddings_file: Path) -> TemplateList:
+    """Return the lists of a template benchmark, after the checks of `verify_templates` that compute nothing."""
+    templates = read_templates(directory)
+    find_galleries_and_probes(directory)
+    _rows_of_images(embeddings_file, read_contents(embeddings_file, mmap_mode="r"), templates)
+    return templates
+
+
 def _rows_of_images(file: Path, stored: Contents, templates: TemplateList) -> NDArray[np.int64]:
     """Find the row of each image (N,): by its name, or by its line in the lists.
 
