@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from femb_cli.errors import FembError
 from femb_cli.files import exists
 from femb_cli.hub import HubId, MissingRevisionError, hub_errors
 from femb_cli.progress import Say
+from femb_cli.runtime.hub_progress import hub_progress
 
 if TYPE_CHECKING:
     from femb_cli.data.huggingface.parquet import ParquetSource
@@ -30,6 +32,9 @@ CONVERTED = "refs/convert/parquet"
 """The branch with the Parquet files that the Hub itself makes of a dataset."""
 _PARTIAL = "*/partial-*"
 """What it calls the folders of those that hold the first part of a large dataset."""
+
+_STATED = (NAMES_FILE, FEMB_INFO_FILE, "README.md")
+"""What a dataset states of itself."""
 
 
 def is_hub_id(text: str) -> bool:
@@ -65,6 +70,64 @@ def download_dataset(text: str, *, split: str | None = None, say: Say) -> Path:
                 say(f"the Hub has converted only the first part of {hub_id.name}")
             return folder
     raise _no_files(hub_id, split)
+
+
+@dataclass(frozen=True)
+class Download:
+    """What `download_dataset` would download.
+
+    Attributes:
+        revision: the branch, tag or commit.
+        num_files: number of files that are not here yet.
+        bytes: their size; None if the Hub does not say it.
+    """
+
+    revision: str
+    num_files: int
+    bytes: int | None
+
+
+def find_download(text: str, *, split: str | None = None) -> Download | None:
+    """Find out what `download_dataset` would download, without downloading it; arguments as there.
+
+    Returns:
+        None if all files are here, if there are none, or if the Hub does not answer: then `download_dataset` downloads
+        nothing, and knows more.
+    """
+    hub_id = _require_id(text)
+    words = SPLIT_WORDS.get(split, (split,)) if split else ("",)
+    for revision, endings, is_whole in _places(hub_id):
+        sizes = _absent_files(hub_id, revision, [f"*{word}*{ending}" for word in words for ending in endings], is_whole)
+        if sizes is not None:
+            total = None if None in sizes else sum(size or 0 for size in sizes)
+            return Download(revision, len(sizes), total) if sizes else None
+    return None
+
+
+def _absent_files(hub_id: HubId, revision: str, patterns: list[str], is_whole: bool) -> list[int | None] | None:
+    """Return the sizes of the files to download; None if the revision has no files of these patterns, or no answer."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    try:
+        with _dataset_errors(hub_id, revision):
+            listed = HfApi().dataset_info(hub_id.name, revision=revision, files_metadata=True)
+    except FembError:
+        return None
+    files = {each.rfilename: each.size for each in listed.siblings or ()}
+    wanted = {
+        name
+        for name in files
+        if not (is_whole and fnmatch(name, _PARTIAL)) and any(fnmatch(name, pattern) for pattern in patterns)
+    }
+    if not wanted:
+        return None
+    stated = {name for name in files if any(fnmatch(name, pattern) for pattern in _STATED)}
+    cached = {"repo_type": "dataset", "revision": listed.sha}
+    return [
+        files[name]
+        for name in sorted(wanted | stated)
+        if not isinstance(try_to_load_from_cache(hub_id.name, name, **cached), str)
+    ]
 
 
 def stream_dataset(text: str, *, split: str | None = None, read_as: ReadAs = AS_FOUND) -> "ParquetSource | TarSource":
@@ -125,11 +188,20 @@ def _download(hub_id: HubId, revision: str, patterns: list[str], ignored: str | 
     """Download the files of some patterns, and return their directory; None if the Hub has not converted a dataset."""
     from huggingface_hub import snapshot_download
 
-    patterns = [*patterns, NAMES_FILE, FEMB_INFO_FILE, "README.md"]
-    with suppress(_NotConvertedError), _dataset_errors(hub_id, revision):
+    patterns = [*patterns, *_STATED]
+    with (
+        suppress(_NotConvertedError),
+        _dataset_errors(hub_id, revision),
+        hub_progress(f"downloading {hub_id.name} (kB)") as bar,
+    ):
         return Path(
             snapshot_download(
-                hub_id.name, repo_type="dataset", revision=revision, allow_patterns=patterns, ignore_patterns=ignored
+                hub_id.name,
+                repo_type="dataset",
+                revision=revision,
+                allow_patterns=patterns,
+                ignore_patterns=ignored,
+                tqdm_class=bar,
             )
         )
     return None

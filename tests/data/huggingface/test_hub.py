@@ -15,7 +15,14 @@ from tars import samples, write_tar
 
 from femb_cli.data.channels import channels_of
 from femb_cli.data.dataset_info import DatasetInfo, write_dataset_info
-from femb_cli.data.huggingface.hub import CONVERTED, download_dataset, is_hub_id, stream_dataset
+from femb_cli.data.huggingface.hub import (
+    CONVERTED,
+    Download,
+    download_dataset,
+    find_download,
+    is_hub_id,
+    stream_dataset,
+)
 from femb_cli.data.huggingface.parquet import ParquetSource
 from femb_cli.data.images.decode import decode_image
 from femb_cli.data.open import open_source
@@ -45,7 +52,7 @@ def hub(tmp_path, monkeypatch) -> Path:
     folder, cache = tmp_path / "hub", tmp_path / "cache"
     hub = folder / "datasets"
 
-    def snapshot_download(name, *, repo_type, revision, allow_patterns, ignore_patterns=None):
+    def snapshot_download(name, *, repo_type, revision, allow_patterns, ignore_patterns=None, tqdm_class):
         assert repo_type == "dataset"
         there = hub / f"{name}@{revision}"
         if not there.is_dir():
@@ -61,6 +68,25 @@ def hub(tmp_path, monkeypatch) -> Path:
                 shutil.copy(file, target / inside)
         return str(target)
 
+    class Api:
+        def dataset_info(self, name, *, revision, files_metadata):
+            assert files_metadata
+            there = hub / f"{name}@{revision}"
+            if not there.is_dir():
+                raise refusal(errors.RevisionNotFoundError)
+            files = [file for file in there.rglob("*") if file.is_file()]
+            siblings = [
+                SimpleNamespace(rfilename=file.relative_to(there).as_posix(), size=file.stat().st_size)
+                for file in files
+            ]
+            return SimpleNamespace(sha=revision, siblings=siblings)
+
+    def try_to_load_from_cache(name, file, *, repo_type, revision):
+        cached = cache / name / revision / file
+        return str(cached) if cached.exists() else None
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", try_to_load_from_cache)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     monkeypatch.setattr(huggingface_hub, "HfFileSystem", lambda: DirFileSystem(folder.as_posix(), LocalFileSystem()))
     monkeypatch.chdir(tmp_path)
@@ -99,6 +125,31 @@ def test_a_local_path_goes_before_the_hub(tmp_path, monkeypatch):
     (tmp_path / "owner" / "faces").mkdir(parents=True)
     assert not is_hub_id("owner/faces")
     assert is_hub_id("hf://datasets/owner/faces")
+
+
+def test_a_download_is_described_without_being_made(faces, tmp_path):
+    size = sum((faces / name).stat().st_size for name in ("README.md", "data/train-00000-of-00001.parquet"))
+    assert find_download("owner/faces", split="train") == Download("main", 2, size)
+    assert find_download("owner/faces").num_files == 3
+    assert not (tmp_path / "cache").exists()
+    download_dataset("owner/faces", split="train", say=lambda text: None)
+    assert find_download("owner/faces", split="train") is None
+    assert find_download("owner/faces").num_files == 1
+
+
+def test_the_files_that_the_hub_has_converted_are_described_like_others(hub):
+    write_faces(hub / "owner/raw@refs/convert/parquet/default/train/0000.parquet", 3)
+    (hub / "owner/raw@main").mkdir(parents=True)
+    (hub / "owner/raw@main/faces.rec").write_text("records")
+    assert find_download("owner/raw").revision == CONVERTED
+    assert find_download("owner/nothing") is None
+
+
+def test_the_dry_run_of_convert_downloads_nothing(femb, faces, tmp_path):
+    shown = femb("convert", "owner/faces", "out", "--dry-run")
+    assert shown.code == 0, shown.err
+    assert shown.out.splitlines()[:3] == ["fetches     owner/faces", "revision    main", "num_files   3"]
+    assert not (tmp_path / "cache").exists()
 
 
 def test_parquet_files_and_the_readme_are_fetched(faces):
