@@ -22,6 +22,7 @@ def align(
         bool, typer.Option("--always", help="Find the faces of images of up to 112 x 112 pixels, too.")
     ] = False,
     skip_bad: options.SkipBad = False,
+    device: options.DeviceOfFaces = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -43,7 +44,7 @@ def align(
     from femb_cli.inference.align_job import AlignJob, run_alignment
     from femb_cli.runtime.signals import interruption_says
 
-    alignment = Alignment("always" if always else "auto", faces, detector)
+    alignment = Alignment("always" if always else "auto", faces, detector, device)
     job = AlignJob(tuple(images), folder, alignment, skip_bad=skip_bad, overwrite=overwrite)
     survey = job.survey()
     warn_of_unread(output, survey.source)
@@ -51,12 +52,8 @@ def align(
         output.fields({"num_images": len(survey.rows_N), "num_photos": survey.num_photos, "path": str(folder)})
         return
     output.say(survey.note_naming(never="", always="--always") or "no image is a photo: all are copied")
-    with (
-        interruption_says("interrupted; the same command continues"),
-        output.progress("finding faces") as searching,
-        output.progress("writing faces") as writing,
-    ):
-        summary = run_alignment(job, survey, searching, writing)
+    with interruption_says("interrupted; the same command continues"):
+        summary = run_alignment(job, survey, output.progress)
     for name, problem in summary["failed"]:
         output.warn(left_out(name, problem))
     tell_of_faces(output, summary["num_photos"], summary["without_face"], summary["with_several_faces"], faces)

@@ -78,6 +78,7 @@ def convert(
     shard_size: Annotated[
         int, typer.Option("--shard-size", min=1, help="Megabytes of images per file or shard.")
     ] = 500,
+    device: options.DeviceOfFaces = None,
     json: options.Json = False,
     overwrite: options.Overwrite = False,
     dry_run: options.DryRun = False,
@@ -111,12 +112,18 @@ def convert(
 
     output = Output(json=json, quiet=quiet)
     source = sources[0]
+    if align != "never":
+        output.load_libraries()
+    alignment = _alignment(align, faces, detector, device)
     remove_published(destination)
     refuse_existing(destination, overwrite=overwrite)
     selection: dict[str, Any] = {"identities": identities, "limit": limit, "min_images": min_images}
     writing: dict[str, Any] = {"on_error": on_error, "verify": verify, "overwrite": overwrite}
     read_as = ReadAs(label, image_column, person_folder)
     writing_pairs = {**writing, "channels": channels or "rgb"}
+    if dry_run and len(sources) == 1 and (fetched := _describe_fetch(source, split)):
+        output.fields({**fetched, "path": str(destination)})
+        return
     path = _fetch(source, split, output) if len(sources) == 1 else Path(source)
     if len(sources) == 1 and _holds_pairs(path):
         _refuse_for_pairs(**selection, split=split, images=images, label=label)
@@ -137,7 +144,6 @@ def convert(
     _warn_of_colours(opened, output)
     selection["identities"] = _read_identities(identities)
     settings = {**selection, **writing, "format": format, "shard_bytes": shard_size * 10**6}
-    alignment = None if align == "never" else _alignment(align, faces, detector)
     if dry_run:
         _print_plan(opened, destination, output, selection, settings)
     elif alignment is None:
@@ -150,10 +156,24 @@ def convert(
         _remove_unpacked(opened)
 
 
-def _alignment(align: options.AlignChoice, faces: Literal["main", "largest", "center"], detector: str) -> "Alignment":
+def _alignment(
+    align: options.AlignChoice, faces: Literal["main", "largest", "center"], detector: str, device: str | None
+) -> "Alignment | None":
+    """Return how faces are aligned; None if they are not.
+
+    Raises:
+        UsageError: a device is given, and no face is searched.
+        FembError: the device is not here.
+    """
+    from femb_cli.errors import UsageError
+
+    if align == "never":
+        if device is not None:
+            raise UsageError("--device needs --align", hint="it says where faces are searched; --align auto does that")
+        return None
     from femb_cli.inference.align import Alignment
 
-    return Alignment(align, faces, detector)
+    return Alignment(align, faces, detector, device)
 
 
 def _holds_pairs(path: Path) -> bool:
@@ -161,6 +181,16 @@ def _holds_pairs(path: Path) -> bool:
     from femb_cli.files import exists
 
     return exists(path) and path.is_file() and (path.suffix == ".bin" or is_verification_set(path))
+
+
+def _describe_fetch(source: str, split: str | None) -> dict[str, Any]:
+    """Describe what would be downloaded of a source on the Hub; empty if it is here."""
+    from femb_cli.data.huggingface.hub import find_download, is_hub_id
+
+    found = find_download(source, split=split) if is_hub_id(source) else None
+    if found is None:
+        return {}
+    return {"fetches": source, "revision": found.revision, "num_files": found.num_files, "bytes": found.bytes}
 
 
 def _fetch(source: str, split: str | None, output: Output) -> Path:
@@ -273,7 +303,7 @@ def _convert_images(
 
     as_files = settings["format"] in AS_FILES
     write = convert_to_files if as_files else convert_source
-    interrupted = "interrupted; nothing is written" if as_files else "interrupted; the same command continues"
+    interrupted = "interrupted; nothing was written" if as_files else "interrupted; the same command continues"
     left_out = aligned.left_out if aligned else []
     of_photos = {"num_photos": aligned.num_photos, "num_without_face": len(aligned.without_face)} if aligned else {}
     with interruption_says(interrupted), output.progress("converting") as progress:
@@ -342,6 +372,7 @@ def _convert_pair_set(
     from femb_cli.data.conversion.pair_table import read_pair_table
     from femb_cli.data.inspection.pairs import PairImages
     from femb_cli.data.verification_bin.verification_set import read_verification_set
+    from femb_cli.runtime.signals import interruption_says
 
     if isinstance(source, Path):
         pairs = read_verification_set(source)
@@ -354,7 +385,7 @@ def _convert_pair_set(
         kind = "bin" if isinstance(source, Path) else "pairs"
         counts = {"source_kind": kind, "num_pairs": len(pairs), "num_genuine": int(pairs.genuine_N.sum())}
         return counts | {"path": str(destination)}
-    with output.progress("converting") as progress:
+    with interruption_says("interrupted; nothing was written"), output.progress("converting") as progress:
         done = write_benchmark(pairs, destination, source=title, **settings, progress=progress)
     _warn_of_skipped(output, done.skipped, done.path)
     return {

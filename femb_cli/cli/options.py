@@ -21,16 +21,21 @@ Overwrite = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", "-n", rich_help_panel="Output", help="Show what would be done, and do nothing.")
 ]
-Device = Annotated[
-    str | None,
-    typer.Option(
+
+
+def _device(where: str) -> Any:
+    """Return the option `--device` of a command, with `where` behind the words that all of them share."""
+    return typer.Option(
         "--device",
         rich_help_panel="Machine",
         metavar="DEVICE",
         autocompletion=complete.devices,
-        help="cpu, cuda, cuda:1 or mps. Default: a GPU if there is one.",
-    ),
-]
+        help=f"cpu, cuda, cuda:1 or mps{where}",
+    )
+
+
+Device = Annotated[str | None, _device(". Default: a GPU, if any.")]
+DeviceOfFaces = Annotated[str | None, _device(", where faces are searched. Default: cpu, all its cores.")]
 Model = Annotated[
     Path | None,
     typer.Option(
@@ -73,12 +78,24 @@ OneFace = Annotated[
     Literal["main", "largest", "center"],
     typer.Option("--faces", rich_help_panel="Photos", help="Which face of a photo: see femb embed --help."),
 ]
+
+
+def _check_detector(context: typer.Context, detector: str) -> str:
+    """Refuse a detector that is not there, before anything is read or downloaded."""
+    if not context.resilient_parsing:  # not while the shell completes
+        from femb_cli.config.detectors import check_detector
+
+        check_detector(detector)
+    return detector
+
+
 Detector = Annotated[
     str,
     typer.Option(
         "--detector",
         rich_help_panel="Photos",
         metavar="NAME",
+        callback=_check_detector,
         help="mtcnn, yunet (faster, downloaded once), or the path of YuNet's ONNX file.",
     ),
 ]

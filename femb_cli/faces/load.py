@@ -4,14 +4,13 @@ from pathlib import Path
 
 import torch
 
+from femb_cli.config.detectors import check_detector
 from femb_cli.errors import FembError
 from femb_cli.evaluation.download import download
 from femb_cli.faces.detection.cascade import Cascade
 from femb_cli.faces.detection.yunet import YuNet
 from femb_cli.faces.find import FaceFinder, Proposer
 from femb_cli.files import cache_folder, file_sha256
-
-DETECTORS = ("mtcnn", "yunet")
 
 _ALGORITHM = 1
 """Raised when femb finds other boxes or landmarks with the same networks than before."""
@@ -21,17 +20,6 @@ _YUNET_URL = (
     "/onnx/yunet_s_dynamic.onnx"
 )
 _YUNET_SHA256 = "daede24002cc8590f457998cc5e6c9e8b82f45f6bd969506a8913cd4ed10a2d3"
-
-
-def check_detector(detector: str | Path) -> None:
-    """Refuse a detector that is not there, without loading or downloading one.
-
-    Raises:
-        FembError: it is neither a name nor a file.
-    """
-    if detector not in DETECTORS and not Path(detector).is_file():
-        hint = f"choose {' or '.join(DETECTORS)}, or the path of YuNet's file"
-        raise FembError(f"no detector at {detector}", hint=hint)
 
 
 def load_face_finder(detector: str | Path = "mtcnn", device: torch.device | str = "cpu") -> FaceFinder:

@@ -14,6 +14,7 @@ from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
 from femb_cli.checkpoints.card import ModelCard
+from femb_cli.config.detectors import check_detector
 from femb_cli.data.images.decode import ALIGNED_SIZE
 from femb_cli.data.source import ImageSource, names_of
 from femb_cli.data.survey import describe_photos, image_sizes, is_photo, is_small
@@ -23,11 +24,12 @@ from femb_cli.faces.aligned_source import AlignedFaces, SourceFace
 from femb_cli.faces.cache import FaceCache
 from femb_cli.faces.choose import Choice, by_size, choose_faces
 from femb_cli.faces.face import PhotoFaces
-from femb_cli.faces.load import check_detector, detector_fingerprint, load_face_finder
+from femb_cli.faces.load import detector_fingerprint, load_face_finder
 from femb_cli.faces.locate import locate_faces
 from femb_cli.inference.embed import unreadable_image
 from femb_cli.inference.face_reader import Align
 from femb_cli.progress import Progress
+from femb_cli.runtime.devices import pick_device
 from femb_cli.runtime.ranks import rank, world_size
 
 
@@ -40,15 +42,20 @@ class Alignment:
             image as it is; `always` finds the faces of every image.
         faces: which faces of a photo.
         detector: name or path of the detector, see `load_face_finder`.
+        device: where the detector computes: None for all cores of the CPU, which leaves a GPU to the network that gets
+            the faces.
     """
 
     align: Align = "auto"
     faces: Choice = "main"
     detector: str = "mtcnn"
+    device: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a detector that is not there, before any image is read."""
+        """Refuse a detector or a device that is not there, before any image is read."""
         check_detector(self.detector)
+        if self.device is not None:
+            pick_device(self.device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +198,7 @@ def align_source(
         return AlignedImages(source)
     photos_N = rows_N[survey.searched_N]
     detector = detector_fingerprint(alignment.detector)
-    found_N = _locate(source, photos_N, alignment.detector, detector, progress)
+    found_N = _locate(source, photos_N, alignment, detector, progress)
     located = dict(zip(photos_N.tolist(), found_N, strict=True))
     failed = [(row, found) for row, found in located.items() if isinstance(found, FembError)]
     if failed and not skip_bad:
@@ -279,11 +286,14 @@ def _refuse_taken_names(aligned: AlignedFaces) -> None:
 
 
 def _locate(
-    source: ImageSource, photos_N: NDArray[np.int64], detector: str, fingerprint: str, progress: Progress | None
+    source: ImageSource, photos_N: NDArray[np.int64], alignment: Alignment, fingerprint: str, progress: Progress | None
 ) -> list[PhotoFaces | FembError]:
     """Search the photos; each of several processes searches a share."""
     own = photos_N[rank() :: world_size()].tolist()
-    share = locate_faces(source, own, load_face_finder(detector), cache=FaceCache(fingerprint), progress=progress)
+    device = pick_device(alignment.device or "cpu")
+    # A GPU finds the same faces, but their landmarks differ by a fraction of a pixel.
+    cache = FaceCache(fingerprint if device.type == "cpu" else f"{fingerprint} {device.type}")
+    share = locate_faces(source, own, load_face_finder(alignment.detector, device), cache=cache, progress=progress)
     if world_size() == 1:
         return share
     shares: Sequence[Sequence[PhotoFaces | FembError]] = gather_object([share])

@@ -42,11 +42,10 @@ def test_every_command_that_can_have_an_option_has_it():
     to_last_argument = {name for name, one in COMMANDS.items() if any(each.metavar == "DST" for each in one.params)}
     assert to_last_argument == {"align", "convert", "convert-checkpoint"}
     assert having("--overwrite") == having("--out") | to_last_argument | {"verify"}
-    only_read = {"verify", "inspect"}
-    assert having("--dry-run") == having("--overwrite") - only_read
+    assert having("--dry-run") == having("--overwrite") - {"inspect"}
     assert having("--flip") == having("--align") - {"convert"}
     assert having("--model") == having("--flip") | {"export"}
-    assert having("--device") == having("--flip") | {"train"}
+    assert having("--device") == having("--flip") | {"train", "align", "convert"}
 
 
 @pytest.mark.parametrize(

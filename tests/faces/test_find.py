@@ -5,9 +5,9 @@ import pytest
 from photos import lfw_crops, lfw_photo, lfw_photos
 from PIL import Image
 
+from femb_cli.config.detectors import DETECTORS
 from femb_cli.errors import FembError
 from femb_cli.faces import Face, align_faces, choose_faces, load_face_finder
-from femb_cli.faces.load import DETECTORS
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import torch
 from chosen_device import DEVICE, needs_a_gpu
 from tiny import TINY
 
+from femb_cli.data.synthetic.faces import photograph
+
 pytestmark = pytest.mark.gpu
 
 GPUS = min(torch.cuda.device_count(), 8)
@@ -66,3 +68,13 @@ def test_a_command_names_its_device(femb, tmp_path):
 def test_the_environment_lists_the_gpus(femb):
     shown = json.loads(femb("env", "--json").out)
     assert (shown["gpus"] != "none") == (torch.cuda.device_count() > 0)
+
+
+def test_faces_are_searched_on_the_named_device(femb, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for person in range(3):
+        (tmp_path / f"photos/{person}.jpg").write_bytes(photograph(0, person, 0).jpeg)
+    for device in ("cpu", DEVICE):
+        done = femb("align", tmp_path / "photos", tmp_path / device, "--always", "--device", device, "--overwrite")
+        assert done.code == 0, done.err
+        assert len(list((tmp_path / device).iterdir())) == 3

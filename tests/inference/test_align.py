@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pictures import people
 
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.config.schema import IResNetConfig
-from femb_cli.inference.align import Alignment, Survey, alignment_mismatch
+from femb_cli.data.open import open_source
+from femb_cli.inference import align as module
+from femb_cli.inference.align import Alignment, Survey, align_source, alignment_mismatch, survey_source
 
 CARD = ModelCard(IResNetConfig("iresnet18"))
 PHOTOS = Survey(None, np.arange(2), np.array([True, False]), 0, Alignment())
@@ -42,3 +45,18 @@ def test_a_note_names_the_options_that_the_command_has():
 def test_a_card_that_says_nothing_is_no_mismatch():
     assert alignment_mismatch(CARD, PHOTOS) == ""
     assert alignment_mismatch(None, PHOTOS) == ""
+
+
+def test_faces_are_searched_on_the_named_device_and_those_of_each_device_are_cached_apart(tmp_path, monkeypatch):
+    asked = []
+
+    def load(detector, device):
+        asked.append(str(device))
+        return lambda photos: [[] for _ in photos]
+
+    monkeypatch.setattr(module, "load_face_finder", load)
+    monkeypatch.setattr(module, "FaceCache", asked.append)
+    source = open_source(people(tmp_path, {"a": 1}))
+    for device in (None, "meta"):
+        align_source(survey_source(source, Alignment("always", device=device)))
+    assert asked == ["mtcnn-1", "cpu", "mtcnn-1 meta", "meta"]
