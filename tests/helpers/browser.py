@@ -37,6 +37,11 @@ const contrasts = view => [...view.document.querySelectorAll("body *:not(svg *)"
 const look = view => {{
   const all = selector => [...view.document.querySelectorAll(selector)];
   const folded_height = view.document.documentElement.scrollHeight;
+  const folded_targets = all("nav a").map(link => {{
+    view.location.hash = link.hash;
+    const part = view.document.getElementById(link.hash.slice(1)).closest("details");
+    return part === null || part.open;
+  }});
   for (const details of all("details")) details.open = true;
   const scrolls = e => e.scrollWidth > e.clientWidth + 1;
   return {{
@@ -44,6 +49,7 @@ const look = view => {{
     requests: view.performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith("data:")),
     width: view.innerWidth,
     folded_height,
+    folded_targets,
     content_width: view.document.documentElement.scrollWidth,
     images: all("img").map(e => ({{alt: e.alt, drawn: e.naturalWidth > 0}})),
     metrics: all("svg").map(e => e.getAttribute("role") + ": " + e.getAttribute("aria-label")),

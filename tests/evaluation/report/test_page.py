@@ -87,7 +87,7 @@ def test_every_entry_of_the_contents_is_on_the_page(full):
     page = (full / "report.html").read_text()
     anchors = re.findall('<a href="#([a-z]+)">', page)
     assert anchors == ["summary", "comparison", "curves", "quality", "groups", "hardest", "about", "models"]
-    assert all(f'<h2 id="{anchor}">' in page for anchor in anchors)
+    assert all(f' id="{anchor}"' in page for anchor in anchors)
 
 
 def test_no_home_directory_is_on_the_page(full):

@@ -45,6 +45,10 @@ def test_two_models_take_two_screens_before_a_part_is_unfolded(views):
     assert views[1]["folded_height"] < 2500
 
 
+def test_a_link_of_the_contents_unfolds_what_it_leads_to(views):
+    assert [view["folded_targets"] for view in views] == [[True] * 7] * 2
+
+
 def test_every_picture_is_drawn_and_described(views):
     for view in views:
         assert len(view["images"]) == 20
@@ -115,6 +119,7 @@ def test_six_benchmarks_and_two_models_fit_two_screens_and_every_part_can_be_rea
             assert view["headers_without_scope"] == view["dangling_labels"] == view["unreachable_scrollers"] == 0
             assert [text for text in view["contrasts"] if text["contrast"] < 4.5] == []
             assert view["requests"] == []
+            assert all(view["folded_targets"])
             assert len(view["regions"]) == len(set(view["regions"]))
         assert min(phone["targets"]) >= 44
         assert min(phone["figure_text"]) >= 9
