@@ -64,15 +64,29 @@ def missed_accuracy(results: "Sequence[Verification]", min_accuracy: float | Non
     ]
 
 
-def missed_fnmr(results: "Sequence[Verification | TemplateVerification]", limit: FnmrLimit | None) -> list[str]:
-    """Return one sentence for each result above the FNMR; an empty list without a limit."""
+def missed_fnmr(
+    results: "Sequence[Verification | TemplateVerification]", limit: FnmrLimit | None, output: Output
+) -> list[str]:
+    """Return one sentence for each result above the FNMR, and warn of FMRs that impostor pairs cannot show.
+
+    Args:
+        results: the verifications.
+        limit: the limit; None for none.
+        output: where to warn.
+    """
     if limit is None:
         return []
-    from femb_cli.evaluation.metrics.roc import fnmr_at_fmr, roc_curve
+    from femb_cli.evaluation.metrics.roc import fnmr_at_fmr, roc_curve, unmeasured_rates
 
     missed = []
     for result in results:
-        fnmr = fnmr_at_fmr(roc_curve(result.scores_N, result.genuine_N), limit.fmr)
+        curve = roc_curve(result.scores_N, result.genuine_N)
+        fnmr = fnmr_at_fmr(curve, limit.fmr)
+        if unmeasured_rates([str(limit.fmr)], len(curve.impostor_I)):
+            output.warn(
+                f"--max-fnmr: the {len(curve.impostor_I):,} impostor pairs of {result.benchmark} cannot show an FMR of"
+                f" {limit.fmr:g}; its FNMR was judged at the threshold that none of them reaches"
+            )
         if fnmr > limit.fnmr:
             missed.append(
                 f"{result.model} on {result.benchmark}: FNMR {fnmr:.4f} at FMR {limit.fmr:g} is above {limit.fnmr:g}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from femb_cli.cli.output import Output
+from femb_cli.errors import FembError
 
 if TYPE_CHECKING:
     from femb_cli.evaluation.verification.pair_formats.columns import ColumnChoice
@@ -45,7 +46,7 @@ def read_score_files(
     for each in found:
         for note in each.notes:
             output.say(note)
-    return [each.scored for each in found]
+    return [_with_named_warnings(each.scored) for each in found]
 
 
 def say_notes(lists: "Sequence[PairList]", output: Output) -> None:
@@ -71,7 +72,8 @@ def with_figures(
         The figures; none if scores were written of pairs that have none.
 
     Raises:
-        FembError: there are no figures, and no scores are written; or the file cannot be written.
+        FembError: there are no figures, because all pairs are of one kind or none has a label, and no scores are
+            written; or the file cannot be written.
     """
     from femb_cli.evaluation.verification.result import with_metrics
     from femb_cli.evaluation.verification.score_files.write import write_scores
@@ -91,7 +93,9 @@ def with_figures(
             return []
         output.next(shlex.join(["femb", "verify", "--scores", str(write_to), "--protocol", only.protocol]))
     parts = [part for each in scored for part in each.of_lists()]
-    without = [part for part in parts if not part.has_both_kinds and len(parts) > 1]
+    without = [part for part in parts if not part.has_both_kinds]
+    if len(without) == len(parts):
+        raise _without_figures(parts[0])
     for part in without:
         output.warn(f"{part.benchmark} has {_kinds(part)}: it has no figures of its own")
     return [with_metrics(part, rates) for part in parts if part not in without]
@@ -99,17 +103,48 @@ def with_figures(
 
 def say_thresholds(results: "Sequence[Verification]", output: Output) -> None:
     """Say the thresholds at some FMRs of scores that another program made."""
+    from femb_cli.evaluation.metrics.roc import unmeasured_rates
+
     for result in results:
         if result.embedded is None:
             kind = "distance" if result.are_distances else "score"
-            shown = [f"{value:.6g} at FMR {rate}" for rate, value in result.metrics.threshold_at_fmr.items()]
+            metrics = result.metrics
+            few = unmeasured_rates(metrics.threshold_at_fmr, metrics.num_impostor)
+            shown = [
+                f"{value:.6g} at FMR {rate}" for rate, value in metrics.threshold_at_fmr.items() if rate not in few
+            ]
+            if few:
+                shown.append(
+                    f"none at FMR {' and '.join(few)}, which {metrics.num_impostor:,} impostor pairs cannot show"
+                )
             output.say(f"{result.benchmark}: thresholds ({kind}): {', '.join(shown)}")
+
+
+def _with_named_warnings(scored: "ScoredPairs") -> "ScoredPairs":
+    """Add what the names of the images tell, which another program wrote beside its scores."""
+    from dataclasses import replace
+
+    from femb_cli.evaluation.verification.checks import named_warnings
+
+    return replace(scored, warnings=(*scored.warnings, *named_warnings(scored.pairs)))
 
 
 def _show_without_figures(scored: "ScoredPairs", path: Path, output: Output) -> None:
     """Show what was scored, if there are no figures."""
     output.say(f"no figures: {scored.benchmark} has {_kinds(scored)}")
     output.fields({**scored.to_json(), "num_pairs": len(scored.pairs), "path": str(path)})
+
+
+def _without_figures(scored: "ScoredPairs") -> FembError:
+    """The error for pairs that are all of one kind, or without labels."""
+    from femb_cli.evaluation.verification.result import unlabelled
+
+    if not scored.pairs.is_labelled:
+        return unlabelled(scored.pairs)
+    return FembError(
+        f"{scored.benchmark} has {_kinds(scored)}: error rates need both kinds",
+        hint="check the flags that say which pairs show one person (LFW's text: the form of the lines)",
+    )
 
 
 def _kinds(scored: "ScoredPairs") -> str:

@@ -16,6 +16,8 @@ WIDTH = 80
 """Columns of a terminal, which no row exceeds unless `--wide` is given."""
 _MOST_RATES = 2
 _GAP = "  "
+_FEW = "†"
+_FOOTNOTE = f"\n{_FEW} not measurable: the impostor pairs are too few, so no false match is allowed"
 
 
 def summary_table(results: "Sequence[Verification]", means: "Means | None" = None) -> str:
@@ -82,16 +84,19 @@ def detail_tables(results: "Sequence[Verification]", intervals: "Sequence[Mappin
 
 
 def _detail_table(result: "Verification", intervals: "Mapping[str, Interval]") -> str:
-    metrics = result.metrics
+    from femb_cli.evaluation.metrics.roc import unmeasured_rates
+
+    metrics, rates = result.metrics, result.operating_rates or USUAL_RATES
+    few = unmeasured_rates(rates, metrics.num_impostor)
     rows = [
         (
-            f"FNMR at FMR {rate}",
+            f"FNMR at FMR {rate}{_FEW if rate in few else ''}",
             percent(metrics.fnmr_at_fmr[rate]),
             _between(intervals.get(f"fnmr_at_fmr_{rate}")),
             _threshold(result, metrics.threshold_at_fmr[rate]),
             _ends(result, intervals.get(f"threshold_at_fmr_{rate}")),
         )
-        for rate in result.operating_rates or USUAL_RATES
+        for rate in rates
     ]
     if intervals:
         rows = [
@@ -105,7 +110,7 @@ def _detail_table(result: "Verification", intervals: "Mapping[str, Interval]") -
         without = [(name, value, threshold) for name, value, _, threshold, _ in rows]
         table = format_table(("", "value", "threshold"), without, gap=_GAP)
     heading = cut(f"{result.benchmark}, {result.model}", WIDTH - 1)
-    return f"{heading}:\n{table}"
+    return f"{heading}:\n{table}{_FOOTNOTE if few else ''}"
 
 
 def _figures(result: "Verification", rates: Sequence[str]) -> tuple[str, ...]:

@@ -224,7 +224,7 @@ def verify(
         result = request.verify(paths, device, output, batch_size=batch_size, exact=exact, use_cache=use_cache)
         if result is not None:
             show_templates(output, result)
-            end_if_missed(missed_fnmr([result], fnmr_limit), output)
+            end_if_missed(missed_fnmr([result], fnmr_limit, output), output)
         return
     check_rates(store_threshold, models=paths, datasets=[*(dataset or ()), *map(str, pairs or ())])
     for path in (report, write_scores):
@@ -318,7 +318,7 @@ def verify(
             add_results(leaderboard, results, output)
         if measured is not None and store_threshold:
             store(results[0], *measured, store_threshold, output)
-        end_if_missed([*missed_accuracy(results, min_accuracy), *missed_fnmr(results, fnmr_limit)], output)
+        end_if_missed([*missed_accuracy(results, min_accuracy), *missed_fnmr(results, fnmr_limit, output)], output)
 
 
 def _read_lists(lists: list[Path], columns: str | None, check: "Callable[[PairList], None]") -> "PairList":

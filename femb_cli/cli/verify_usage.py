@@ -54,7 +54,7 @@ def _check_suite(given: Set[str]) -> None:
 
 
 def operating_rates(rates: Sequence[float] | None) -> tuple[str, ...]:
-    """Return the rates of `--fmr` as text, each once.
+    """Return the rates of `--fmr` as text, each once; a text means exactly the rate.
 
     Raises:
         UsageError: one of them is no rate.
@@ -62,7 +62,8 @@ def operating_rates(rates: Sequence[float] | None) -> tuple[str, ...]:
     for rate in rates or ():
         if not 0.0 < rate < 1.0:
             raise UsageError(f"--fmr {rate:g} is no rate", hint="a rate lies between 0 and 1, such as 1e-3")
-    return tuple(dict.fromkeys(rate_text(rate) for rate in rates or ()))
+    texts = {rate: rate_text(rate) for rate in rates or ()}
+    return tuple(dict.fromkeys(text if float(text) == rate else repr(rate) for rate, text in texts.items()))
 
 
 def _check_templates(given: Set[str]) -> None:

@@ -35,3 +35,10 @@ def test_an_accuracy_that_is_no_share_is_a_usage_error(femb, accuracy, hint):
     result = femb("verify", "--pairs", "none.csv", "--embeddings", "none.npy", f"--min-accuracy={accuracy}")
     assert result.code == 2
     assert hint in result.err
+
+
+def test_a_limit_at_a_rate_that_the_impostor_pairs_cannot_show_is_said(femb):
+    result = femb(*store(), "--max-fnmr", "0.5@1e-4", "--quiet")
+    assert result.code == 0
+    assert "the 2 impostor pairs of pairs.csv cannot show an FMR of 0.0001" in result.err
+    assert "cannot show" not in femb(*store(), "--max-fnmr", "0.5@0.5").err

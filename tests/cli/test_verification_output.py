@@ -52,6 +52,19 @@ def test_chosen_operating_points_have_their_threshold_everywhere(femb, tmp_path)
     assert interval["low"] <= point["threshold"] <= interval["high"]
 
 
+def test_a_rate_that_the_impostor_pairs_cannot_show_is_marked(femb):
+    shown = femb(*store(), "--fmr", "1e-3", "--fmr", "0.5").out
+    assert "FNMR at FMR 1e-3†" in shown and "FNMR at FMR 0.5 " in shown
+    assert shown.splitlines()[-1].startswith("† not measurable")
+    document = json.loads(femb(*store(), "--fmr", "0.5", "--json").out)
+    assert document["unmeasured_fmr"] == ["1e-1", "1e-2", "1e-3", "1e-4"]
+
+
+def test_a_rate_is_taken_as_it_is_written(femb):
+    document = json.loads(femb(*store(), "--fmr", "0.9999999", "--fmr", "0.123456789", "--json").out)
+    assert [point["fmr"] for point in document["operating_points"]] == [0.9999999, 0.123456789]
+
+
 def test_thresholds_of_distances_are_distances_with_their_interval(femb, tmp_path):
     (tmp_path / "genuine.txt").write_text("0.1\n0.2\n0.3\n0.9\n" * 5)
     (tmp_path / "impostor.txt").write_text("0.8\n1.1\n1.2\n1.3\n" * 5)
@@ -85,7 +98,7 @@ def test_intervals_are_in_a_table_of_their_own(femb):
     plain, with_intervals = femb(*store()), femb(*store(), "--intervals")
     assert " to " not in plain.out
     assert with_intervals.out.startswith(plain.out.rstrip())
-    assert [line.split("  ")[0] for line in with_intervals.out.splitlines()[5:]] == [
+    assert [line.split("  ")[0].removesuffix("†") for line in with_intervals.out.splitlines()[5:10]] == [
         *("accuracy", "FNMR at FMR 1e-2", "FNMR at FMR 1e-3", "EER", "AUC")
     ]
     assert "95 % intervals: bootstrap over pairs" in with_intervals.err

@@ -97,6 +97,30 @@ def test_what_was_guessed_of_a_list_is_said_and_can_be_overruled(femb):
     assert "'bar' is whether they show one person" in said.err
 
 
+def test_scores_of_pairs_that_are_there_twice_or_of_one_image_are_said(femb, tmp_path):
+    rows = ["a,b,1,0.9", "a,c,0,0.1", "b,a,1,0.8", "a,c,0,0.1", "d,d,1,1.0"]
+    (tmp_path / "s.csv").write_text("\n".join(["ref,probe,mated,score", *rows]) + "\n")
+    said = femb("verify", "--scores", "s.csv").err
+    assert "s.csv, a and c: the pair is listed before (1 repeated pairs of 5)" in said
+    assert "s.csv, d and d: both images have one name (1 such pairs of 5)" in said
+
+
+def test_thresholds_that_the_impostor_pairs_cannot_show_are_not_said(femb, tmp_path):
+    (tmp_path / "s.csv").write_text("mated,score\n" + "1,0.9\n0,0.1\n" * 20)
+    assert (
+        "at FMR 1e-1, none at FMR 1e-2 and 1e-3 and 1e-4, which 20 impostor pairs cannot show"
+        in femb("verify", "--scores", "s.csv").err
+    )
+
+
+def test_files_of_one_kind_are_refused_by_name(femb, tmp_path):
+    (tmp_path / "s.csv").write_text("mated,score\n1,0.9\n1,0.1\n")
+    for files in (("--scores", "s.csv"), ("--scores", "s.csv", "--scores", "s.csv")):
+        result = femb("verify", *files)
+        assert result.code == 1
+        assert "s.csv has 2 genuine and 0 impostor pairs" in result.err
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_figures")
 def test_scores_have_a_report_with_det_but_no_discard_curve(femb, tmp_path):

@@ -214,6 +214,16 @@ def unsupported_rates(num_impostor: int, rates: Iterable[float]) -> list[Unsuppo
     return unsupported
 
 
+def unmeasured_rates(rates: Iterable[str], num_impostor: int) -> list[str]:
+    """Return the rates at which impostor pairs allow no false accept, so that they stand for a rate of 0.
+
+    Args:
+        rates: false accept rates as text, such as `1e-3`.
+        num_impostor: number of impostor pairs.
+    """
+    return [rate for rate in rates if float(rate) > 0.0 and not allowed_false_accepts(float(rate), num_impostor)]
+
+
 def equal_error_rate(curve: RocCurve) -> float:
     """Return the mean of FMR and FNMR at the point where they are nearest; of two equally near points, the stricter."""
     stricter, more_lenient = _around_equal_error(curve)

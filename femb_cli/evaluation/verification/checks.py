@@ -31,10 +31,32 @@ def pair_warnings(pairs: PairList, left_N: NDArray[Any], right_N: NDArray[Any]) 
             hint="remove these pairs",
         )
     repeated = _repeated(left_N, right_N)
-    if not len(repeated):
+    return [_listed_before(_place(pairs, repeated[0]), repeated, pairs)] if len(repeated) else []
+
+
+def named_warnings(pairs: PairList) -> list[str]:
+    """Return one sentence for each problem of pairs that are known by the names of their images alone.
+
+    The two columns may name images of two folders, so that pairs in the other order are other pairs, and a name that is
+    in both columns is only suspicious.
+
+    Args:
+        pairs: the pairs; the columns of their names share their values, or are empty.
+    """
+    left_N, right_N = (column.codes_N.astype(np.int64) for column in (pairs.left, pairs.right))
+    if not len(left_N):
         return []
-    first = _place(pairs, repeated[0])
-    return [f"{first}: the pair is listed before ({len(repeated)} repeated pairs of {len(pairs)})"]
+    warnings = []
+    with_itself = np.flatnonzero(left_N == right_N)
+    if len(with_itself):
+        warnings.append(
+            f"{_score(pairs, with_itself[0])}: both images have one name ({len(with_itself)} such pairs of"
+            f" {len(pairs)}); an image that is compared with itself makes the figures too good"
+        )
+    repeated = _later(left_N * (right_N.max() + 1) + right_N)
+    if len(repeated):
+        warnings.append(_listed_before(_score(pairs, repeated[0]), repeated, pairs))
+    return warnings
 
 
 def balance_warnings(name: str, genuine_N: NDArray[np.bool_], accuracy: float) -> list[str]:
@@ -79,12 +101,16 @@ def order_warnings(name: str, auc: float, *, are_distances: bool) -> list[str]:
 
 def _repeated(left_N: NDArray[Any], right_N: NDArray[Any]) -> NDArray[np.int64]:
     """The pairs that repeat an earlier pair, in either order of the images."""
-    numbers_N = _numbers(left_N, right_N)
-    numbers_N.sort()
-    if not (numbers_N[1:] == numbers_N[:-1]).any():
+    return _later(_numbers(left_N, right_N))
+
+
+def _later(numbers_N: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows whose number an earlier row has."""
+    ascending_N = np.sort(numbers_N)
+    if not (ascending_N[1:] == ascending_N[:-1]).any():
         return np.empty(0, dtype=np.int64)  # finding the first of each takes four times as long
-    _, first_U = np.unique(_numbers(left_N, right_N), return_index=True)
-    is_repeated_N = np.ones(len(left_N), dtype=bool)
+    _, first_U = np.unique(numbers_N, return_index=True)
+    is_repeated_N = np.ones(len(numbers_N), dtype=bool)
     is_repeated_N[first_U] = False
     return np.flatnonzero(is_repeated_N)
 
@@ -96,6 +122,15 @@ def _numbers(left_N: NDArray[Any], right_N: NDArray[Any]) -> NDArray[np.int64]:
     numbers_N *= int(larger_N.max(initial=0)) + 1
     numbers_N += larger_N
     return numbers_N
+
+
+def _listed_before(first: str, repeated: NDArray[np.int64], pairs: PairList) -> str:
+    return f"{first}: the pair is listed before ({len(repeated)} repeated pairs of {len(pairs)})"
+
+
+def _score(pairs: PairList, row: int) -> str:
+    """File and images of a score, whose line is not kept."""
+    return f"{pairs.name}, {pairs.left[row]} and {pairs.right[row]}"
 
 
 def _place(pairs: PairList, row: int) -> str:

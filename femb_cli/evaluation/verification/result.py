@@ -16,6 +16,7 @@ from femb_cli.errors import FembError
 from femb_cli.evaluation.embeddings.description import Description
 from femb_cli.evaluation.embeddings.read import read_embeddings
 from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
+from femb_cli.evaluation.metrics.roc import unmeasured_rates
 from femb_cli.evaluation.verification.checks import balance_warnings, order_warnings, pair_warnings
 from femb_cli.evaluation.verification.pair_file import read_pairs
 from femb_cli.evaluation.verification.pairs import LISTS, PairList
@@ -139,10 +140,14 @@ class Verification(ScoredPairs):
     operating_rates: tuple[str, ...] = field(default=(), kw_only=True)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the metrics with the benchmark, the model, its flip and the file, as plain values."""
+        """Return the metrics with the benchmark, the model, its flip and the file, as plain values.
+
+        `unmeasured_fmr` has the rates at which the impostor pairs allow no false match.
+        """
         collapse = {} if self.mean_cosine is None else _collapse(self.mean_cosine)
         chosen = {"operating_points": self._operating_points()} if self.operating_rates else {}
-        return {**super().to_json(), **self.metrics.to_json(), **chosen, **collapse}
+        few = unmeasured_rates(self.metrics.fnmr_at_fmr, self.metrics.num_impostor)
+        return {**super().to_json(), **self.metrics.to_json(), "unmeasured_fmr": few, **chosen, **collapse}
 
     def _operating_points(self) -> list[dict[str, float]]:
         metrics = self.metrics
