@@ -33,10 +33,10 @@ def named_models(texts: Sequence[str] | None) -> list[NamedModel]:
     """Read all models of the command line.
 
     Raises:
-        UsageError: a name or a path is empty, or two models have one name.
+        UsageError: a name or a path is empty, a model is given twice without names, or two models have one name.
     """
     models = [NamedModel.parse(text) for text in texts or ()]
-    names = [model.name for model in models if model.name]
+    names = [model.name or str(model.path) for model in models]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"two models are called {twice!r}", hint="give each --model NAME=PATH a name of its own")

@@ -46,7 +46,7 @@ def read_score_files(
     for each in found:
         for note in each.notes:
             output.say(note)
-    return [_with_named_warnings(each.scored) for each in found]
+    return [_with_warnings(each.scored) for each in found]
 
 
 def say_notes(lists: "Sequence[PairList]", output: Output) -> None:
@@ -117,16 +117,19 @@ def say_thresholds(results: "Sequence[Verification]", output: Output) -> None:
                 shown.append(
                     f"none at FMR {' and '.join(few)}, which {metrics.num_impostor:,} impostor pairs cannot show"
                 )
-            output.say(f"{result.benchmark}: thresholds ({kind}): {', '.join(shown)}")
+            output.say(f"{result.model}: thresholds ({kind}): {', '.join(shown)}")
 
 
-def _with_named_warnings(scored: "ScoredPairs") -> "ScoredPairs":
-    """Add what the names of the images tell, which another program wrote beside its scores."""
+def _with_warnings(scored: "ScoredPairs") -> "ScoredPairs":
+    """Add what the scores and the names of the images tell, which another program wrote."""
     from dataclasses import replace
 
     from femb_cli.evaluation.verification.checks import named_warnings
 
-    return replace(scored, warnings=(*scored.warnings, *named_warnings(scored.pairs)))
+    warnings = [*scored.warnings, *named_warnings(scored.pairs)]
+    if scored.scores_N.min() == scored.scores_N.max():
+        warnings.append(f"{scored.benchmark}: all scores are {abs(scored.scores_N[0]):g}, which tell nobody apart")
+    return replace(scored, warnings=tuple(warnings))
 
 
 def _show_without_figures(scored: "ScoredPairs", path: Path, output: Output) -> None:

@@ -28,7 +28,7 @@ def test_a_path_that_is_there_may_have_the_sign(tmp_path, monkeypatch):
     assert NamedModel.parse("lr=0.1") == NamedModel("", Path("lr=0.1"))
 
 
-@pytest.mark.parametrize("texts", [["=runs/a"], ["small="], ["a=x", "a=y"]])
+@pytest.mark.parametrize("texts", [["=runs/a"], ["small="], ["a=x", "a=y"], ["a", "a/"], ["a=x", "a"]])
 def test_names_that_say_nothing_are_refused(texts):
     with pytest.raises(UsageError):
         named_models(texts)

@@ -105,6 +105,11 @@ def test_scores_of_pairs_that_are_there_twice_or_of_one_image_are_said(femb, tmp
     assert "s.csv, d and d: both images have one name (1 such pairs of 5)" in said
 
 
+def test_equal_scores_tell_nobody_apart(femb, tmp_path):
+    (tmp_path / "s.csv").write_text("mated,score\n" + "1,0.5\n0,0.5\n" * 20)
+    assert "s.csv: all scores are 0.5, which tell nobody apart" in femb("verify", "--scores", "s.csv").err
+
+
 def test_thresholds_that_the_impostor_pairs_cannot_show_are_not_said(femb, tmp_path):
     (tmp_path / "s.csv").write_text("mated,score\n" + "1,0.9\n0,0.1\n" * 20)
     assert (

@@ -4,8 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from femb_cli.evaluation.metrics.groups import GroupComparison, GroupErrors
+from femb_cli.evaluation.metrics.roc import allowed_false_accepts
 from femb_cli.evaluation.report.contents import ReportContents
 from femb_cli.evaluation.verification.result import Verification
+
+
+def own_tar(group: GroupErrors, far: float) -> float | None:
+    """Return the TAR of a group at its own threshold; None if its impostor pairs are too few for the FAR.
+
+    The fewer impostor pairs a group has, the lower is the threshold that none of them reaches, so that small groups
+    would look better.
+    """
+    return group.tar_within if far == 0.0 or allowed_false_accepts(far, group.num_impostor) else None
 
 
 @dataclass(frozen=True)
@@ -16,6 +26,7 @@ class GroupTable:
         title: display name of the benchmark.
         grouping: attribute by which the pairs are grouped.
         models: name of each model, and the threshold that all pairs need for the FMR.
+        far: the FMR.
         rows: name of each group, with its errors for each model; None if a model has no such group.
         findings: what differs between the groups, and for which model, one sentence each.
         remarks: what does not differ, one sentence each.
@@ -24,9 +35,16 @@ class GroupTable:
     title: str
     grouping: str
     models: Sequence[tuple[str, float]]
+    far: float
     rows: Sequence[tuple[str, Sequence[GroupErrors | None]]]
     findings: list[str]
     remarks: list[str]
+
+    @property
+    def has_small(self) -> bool:
+        """Whether a group has too few impostor pairs for a threshold of its own."""
+        groups = [group for _, cells in self.rows for group in cells if group is not None]
+        return any(group.tar_within is not None and own_tar(group, self.far) is None for group in groups)
 
 
 def group_tables(
@@ -71,7 +89,7 @@ def _table(
                 (findings if is_finding else remarks).append(sentence)
     cells = [(row, [of_model.get(row) for of_model in groups]) for row in rows]
     thresholds = [(name, threshold) for name, threshold, _ in models]
-    return GroupTable(title, grouping, thresholds, cells, findings, remarks)
+    return GroupTable(title, grouping, thresholds, models[0][2].far, cells, findings, remarks)
 
 
 def _sentence(name: str, comparison: GroupComparison, rate: str, shown: Callable[[str], str]) -> tuple[str, bool]:

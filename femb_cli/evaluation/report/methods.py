@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from femb_cli.evaluation.metrics.protocols import PROTOCOL_NAMES
+from femb_cli.evaluation.metrics.roc import unmeasured_rates
 from femb_cli.evaluation.report.contents import FMR, ReportContents
 from femb_cli.evaluation.verification.comparison import Comparison
 from femb_cli.evaluation.verification.means import Means
@@ -16,6 +17,8 @@ _PROTOCOLS = {
     "magface-no-mean": "the rule of MagFace's evaluator (angles in steps of 0.01 pi) without subtracting the mean",
     "exact": "every score of the other folds tried as a threshold",
 }
+_MOST_NAMED = 4
+"""With more results, the tables beside the paragraph have their thresholds."""
 _DRAWN = {"bootstrap over subjects": "the people", "bootstrap over pairs": "the pairs"}
 
 
@@ -47,7 +50,9 @@ def methods_text(
         "FNMR at an FMR is the lowest share of genuine pairs rejected by a threshold that accepts at most"
         " floor(FMR x impostor pairs) impostor pairs; TAR at a FAR is one minus this share. The threshold is chosen on"
         " the same pairs. The EER is the mean of FMR and FNMR at the threshold where they are nearest, and the AUC is"
-        " the probability that a genuine pair scores higher than an impostor pair, ties counting one half.",
+        " the probability that a genuine pair looks more alike by its score than an impostor pair, ties counting one"
+        " half.",
+        *_thresholds(names, results),
         *_intervals(results, contents),
         *_comparisons(comparisons),
         *_quality_and_groups(contents),
@@ -84,6 +89,8 @@ def _mirror_images(names: Sequence[str], results: Sequence[Verification]) -> lis
 
 def _scores(results: Sequence[Verification]) -> list[str]:
     """What the scores are, and which pairs are accepted."""
+    if any(result.are_distances for result in results):
+        return ["The scores were given as distances; a pair is accepted if its distance is at most the threshold."]
     if any(result.embedded is None for result in results):
         return ["The scores were given; a pair is accepted if its score is at least the threshold."]
     accepted = "and a pair is accepted if its score is at least the threshold."
@@ -101,6 +108,28 @@ def _accuracy(results: Sequence[Verification]) -> list[str]:
                 f" that is best on all other folds, by {_PROTOCOLS[protocol]}."
             )
     return sentences
+
+
+def _thresholds(names: Sequence[str], results: Sequence[Verification]) -> list[str]:
+    """The thresholds at the rates that the pairs can measure; no sentence for many results, which the tables have."""
+    if len(results) > _MOST_NAMED:
+        return []
+    several = len({result.title for result in results}) > 1
+    sentences = []
+    for name, result in zip(names, results, strict=True):
+        metrics = result.metrics
+        rates = result.operating_rates or (FMR,)
+        few = unmeasured_rates(rates, metrics.num_impostor)
+        known = [f"{metrics.threshold_at_fmr[rate]:.4g} at FMR {rate}" for rate in rates if rate not in few]
+        of = f"{name} on {result.title}" if several else name
+        if known:
+            sentences.append(f"The threshold of {of} is {_listed(known)}.")
+        if few:
+            sentences.append(
+                f"The {metrics.num_impostor:,} impostor pairs of {result.title} cannot show an FMR of {_listed(few)}:"
+                " no false match is allowed there."
+            )
+    return list(dict.fromkeys(sentences))
 
 
 def _means(results: Sequence[Verification], means: Means | None) -> list[str]:

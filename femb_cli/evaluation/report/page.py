@@ -18,7 +18,7 @@ from femb_cli import __version__
 from femb_cli.evaluation.metrics.roc import allowed_false_accepts
 from femb_cli.evaluation.report.compared import compared
 from femb_cli.evaluation.report.contents import AREA_LIMIT, FMR, ReportContents
-from femb_cli.evaluation.report.group_tables import GroupTable, group_tables
+from femb_cli.evaluation.report.group_tables import GroupTable, group_tables, own_tar
 from femb_cli.evaluation.report.hardest import PicturedPair, split_by_kind
 from femb_cli.evaluation.report.inline_images import data_uri, inline_svg
 from femb_cli.evaluation.report.names import without_home
@@ -145,6 +145,7 @@ def render_page(
         warnings=_warnings(rows),
         compared=[compared(comparison, names) for comparison in comparisons],
         fmr=FMR,
+        own_tar=own_tar,
         area_limit=AREA_LIMIT,
         discard_shares=_DISCARD_SHARES,
         cards={row.name: _shown(row.more.card) for row in rows if row.more.card},

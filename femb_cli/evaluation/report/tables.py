@@ -8,6 +8,7 @@ from typing import Any
 from femb_cli.evaluation.metrics.intervals import Interval
 from femb_cli.evaluation.metrics.roc import allowed_false_accepts
 from femb_cli.evaluation.report.contents import ReportContents
+from femb_cli.evaluation.report.group_tables import own_tar
 from femb_cli.evaluation.report.latex import latex
 from femb_cli.evaluation.verification.means import Means
 from femb_cli.evaluation.verification.result import Verification
@@ -164,7 +165,7 @@ def _group_row(name: str, result: Verification, comparison: Any, group: Any) -> 
         "false_matches": group.false_matches,
         "fmr": group.fmr,
         **_ends("fmr", group.fmr_interval),
-        "tar_within": group.tar_within,
+        "tar_within": own_tar(group, comparison.far),
     }
 
 

@@ -116,7 +116,6 @@ def _save_figures(
 ) -> None:
     """Write the figures of one part; the suffix ends the names of their files."""
     labels = _labels(names, results)
-    are_cosines = all(result.embedded is not None for result in results)
     save_plots(
         folder,
         [
@@ -125,7 +124,7 @@ def _save_figures(
             )
             for label, result, more in zip(labels, results, contents, strict=True)
         ],
-        score="Cosine" if are_cosines else "Score",
+        score=_score_axis(results),
         suffix=suffix,
     )
     known = list(zip(labels, contents, strict=True))
@@ -133,6 +132,13 @@ def _save_figures(
         save_figure(folder, f"edc{suffix}", draw_discard(curves, fmr=FMR, area_limit=AREA_LIMIT))
     if magnitudes := [(label, more.magnitudes_I) for label, more in known if more.magnitudes_I is not None]:
         save_figure(folder, f"magnitudes{suffix}", draw_magnitudes(magnitudes))
+
+
+def _score_axis(results: Sequence[Verification]) -> str:
+    """What the histograms show: distances with the opposite sign, so that all curves have the same side."""
+    if all(result.embedded is not None for result in results):
+        return "Cosine"
+    return "Negative distance" if any(result.are_distances for result in results) else "Score"
 
 
 def _save_pictures(folder: Path, contents: Sequence[ReportContents]) -> None:

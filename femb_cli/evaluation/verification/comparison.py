@@ -137,12 +137,14 @@ def _same_pairs(results: Sequence[Verification]) -> list[list[int]]:
 
 
 def _are_same(one: Verification, other: Verification) -> bool:
-    """Whether two results are of the same pairs of the same benchmark."""
+    """Whether two results are of the same pairs of the same benchmark; pairs without names may be any."""
     if one.title != other.title or len(one.pairs) != len(other.pairs):
         return False
     if one.pairs is other.pairs:
         return True
-    same_images = one.pairs.left == other.pairs.left and one.pairs.right == other.pairs.right
+    same_images = (
+        len(one.pairs.left) > 0 and one.pairs.left == other.pairs.left and one.pairs.right == other.pairs.right
+    )
     return same_images and bool((one.genuine_N == other.genuine_N).all())
 
 

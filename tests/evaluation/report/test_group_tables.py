@@ -7,7 +7,7 @@ import pytest
 
 from femb_cli.evaluation.metrics.groups import compare_groups
 from femb_cli.evaluation.report.contents import ReportContents
-from femb_cli.evaluation.report.group_tables import group_tables
+from femb_cli.evaluation.report.group_tables import group_tables, own_tar
 
 
 def of_errors(grouping="sex", names=("a", "b"), misses=(60, 10), matches=(0, 0)):
@@ -66,3 +66,11 @@ def test_a_group_that_a_model_lacks_has_an_empty_cell(results):
 def test_a_single_group_is_not_compared(results, names):
     (table,) = tables(results, of_errors(names=names))
     assert (table.findings, table.remarks) == ([], [])
+
+
+def test_a_group_of_few_impostor_pairs_has_no_threshold_of_its_own(results):
+    scores, genuine = np.array([1.0, 0.0] * 150), [1, 0] * 150
+    compared = compare_groups(scores, genuine, ["a"] * 100 + ["b"] * 200, grouping="sex", far=0.01)
+    (table,) = tables(results, compared)
+    assert table.has_small
+    assert [own_tar(cells[0], table.far) for _, cells in table.rows] == [None, 1.0]

@@ -77,3 +77,16 @@ def test_what_was_resampled_is_said_once_with_its_benchmarks(results):
     text = methods_text(["a", "a"], both, known, [], {"femb": "1"})
     assert text.count("Intervals are") == 1
     assert "bootstrap resamples of the people on LFW and the pairs on CALFW;" in text
+
+
+def test_the_paragraph_has_the_thresholds_that_the_pairs_can_measure(results):
+    chosen = replace(results[0], operating_rates=("1e-2", "1e-3"))
+    text = methods_text(["plain"], [chosen], [ReportContents()], [], {"femb": "1"})
+    assert f"The threshold of plain is {chosen.metrics.threshold_at_fmr['1e-2']:.4g} at FMR 1e-2." in text
+    assert "The 100 impostor pairs of Toys & dolls cannot show an FMR of 1e-3" in text
+
+
+def test_the_paragraph_on_distances_says_which_pairs_are_accepted(results):
+    text = methods_text(["d"], [replace(results[0], are_distances=True)], [ReportContents()], [], {"femb": "1"})
+    assert "accepted if its distance is at most the threshold" in text
+    assert "at least the threshold" not in text

@@ -8,6 +8,7 @@ from reports import overlapping_scores, scored
 
 from femb_cli.evaluation.metrics.differences import Difference
 from femb_cli.evaluation.metrics.intervals import Interval
+from femb_cli.evaluation.text_column import TextColumn
 from femb_cli.evaluation.verification import comparison
 from femb_cli.evaluation.verification.comparison import Comparison, compare_models
 
@@ -31,6 +32,12 @@ def test_models_are_compared_on_the_same_pairs_only(results):
     assert only.differences["auc"].better == 1
     assert only.differences.keys() == {"accuracy", "eer", "auc", "fnmr_at_fmr_1e-2"}, "100 impostor pairs have no 1e-3"
     assert compare_models(results[1:]) == []
+
+
+def test_pairs_without_names_may_be_other_pairs(results):
+    nobody = TextColumn.of(())
+    unnamed = [replace(each, pairs=replace(each.pairs, left=nobody, right=nobody)) for each in results[:2]]
+    assert compare_models(unnamed) == []
 
 
 def test_the_document_names_models_metrics_and_intervals(results):
