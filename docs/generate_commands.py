@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_ty
 
 import typer
 
-from femb_cli.cli.app import app
+from femb_cli.cli.app import build_app
 
 PAGE = Path(__file__).with_name("commands.md")
 INTRODUCTION = """\
@@ -57,7 +57,7 @@ def main() -> None:
 
 def commands_page() -> str:
     """The whole page, in Markdown."""
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands = typer.main.get_command(build_app()).commands  # type: ignore[attr-defined]
     contents = "\n".join(f"- [`femb {name}`](#femb-{name})" for name in commands)
     sections = [section(name, command) for name, command in commands.items()]
     return "\n".join([INTRODUCTION, f"{contents}\n", *sections])

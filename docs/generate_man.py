@@ -12,7 +12,7 @@ import typer
 from generate_commands import argument_usage, meaning, option_usage, read_parameters, split_docstring
 
 from femb_cli import __version__
-from femb_cli.cli.app import app
+from femb_cli.cli.app import build_app
 
 PAGE = Path(__file__).with_name("femb.1")
 RULES = Path(__file__).with_name("README.md")
@@ -32,7 +32,7 @@ def main() -> None:
 
 def man_page() -> str:
     """The whole page, in the macros of man(7)."""
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(build_app())
     lines = [
         f'.TH FEMB 1 "" "femb {__version__}" "User Commands"',
         ".SH NAME",

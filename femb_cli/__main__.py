@@ -1,6 +1,5 @@
 """The command `femb`, also as `python -m femb_cli`: signals are handled before the imports that take time."""
 
-import os
 import sys
 
 from femb_cli.runtime.signals import Interrupted, raise_on_signals
@@ -10,12 +9,10 @@ def main() -> None:
     """Run `femb` with the arguments of this process, and exit with its exit code."""
     raise_on_signals()
     try:
-        if os.environ.get("_FEMB_COMPLETE") == "complete_bash":
-            from femb_cli.cli.complete_bash import answer
+        if sys.argv[1:2] == ["__complete"]:
+            from femb_cli.cli.complete_shells import answer
 
-            if (found := answer(os.environ)) is not None:
-                print("\n".join(found))
-                return
+            sys.exit(answer(sys.argv[2], sys.argv[3:]))
         from femb_cli.cli.app import main as run_app
 
         run_app()

@@ -5,32 +5,14 @@ A subcommand imports heavy modules (torch, numpy, ...) only when it runs, so tha
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
 from femb_cli import __version__
-from femb_cli.cli import (
-    about,
-    align,
-    compare,
-    config,
-    convert,
-    convert_checkpoint,
-    embed,
-    env,
-    export,
-    group,
-    identify,
-    inspect,
-    report,
-    search,
-    train,
-    verify,
-)
-from femb_cli.cli import list as listing
+from femb_cli.cli.commands import COMMANDS, check, load
 from femb_cli.cli.help import Command, Group
 from femb_cli.cli.usage import explain_usage_error
 from femb_cli.errors import FembError
@@ -43,29 +25,11 @@ from femb_cli.text import cut, printable
 MOST_OF_MESSAGE = 2000
 """Characters of an error."""
 
-app = typer.Typer(
-    name="femb",
-    cls=Group,
-    help="Train, run and verify face embedding networks.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-_COMMANDS = {
-    "Use faces": (align.align, embed.embed, search.search, group.group, compare.compare),
-    "Train networks": (convert.convert, train.train, report.report),
-    "Measure networks": (verify.verify, identify.identify),
-    "Move networks": (convert_checkpoint.convert_checkpoint, export.export),
-    "Look things up": (listing.list_entries, config.config, inspect.inspect, env.env, about.version, about.show_help),
-}
-"""The commands by what people want to do, in the order of the help."""
 
-_NAMES = {"list_entries": "list", "show_help": "help"}
-
-for _purpose, _functions in _COMMANDS.items():
-    for _function in _functions:
-        _name = _NAMES.get(_function.__name__, _function.__name__.replace("_", "-"))
-        app.command(_name, cls=Command, rich_help_panel=_purpose)(_function)
+def _print_help(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        typer.echo(context.get_help())
+        raise typer.Exit
 
 
 def _print_version(wanted: bool) -> None:
@@ -74,13 +38,69 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+def _install_completion(wanted: bool) -> None:
+    if wanted:
+        from femb_cli.cli.shell_scripts import install, shell_in_use
+
+        shell = shell_in_use()
+        typer.echo(f"wrote {install(shell)}; {shell} completes femb from its next start")
+        raise typer.Exit
+
+
+def _show_completion(wanted: bool) -> None:
+    if wanted:
+        from femb_cli.cli.shell_scripts import SCRIPTS, shell_in_use
+
+        typer.echo(SCRIPTS[shell_in_use()], nl=False)
+        raise typer.Exit
+
+
+def _flag(*names: str, action: Callable[..., None], help: str) -> Any:
+    """Return an option of `femb` itself, which does something and ends the program.
+
+    All of them are flags with a default, the help included: Typer loads pydantic for the value of any other option.
+    """
+    return typer.Option(*names, callback=action, is_eager=True, help=help)
+
+
 def _options(
-    version: Annotated[
-        bool, typer.Option("--version", "-v", callback=_print_version, is_eager=True, help="Show femb's version.")
+    version: Annotated[bool, _flag("--version", "-v", action=_print_version, help="Show femb's version.")] = False,
+    install_completion: Annotated[
+        bool,
+        _flag(
+            "--install-completion",
+            action=_install_completion,
+            help="Let your shell (bash, zsh or fish) complete femb's commands, options and values.",
+        ),
     ] = False,
+    show_completion: Annotated[
+        bool,
+        _flag(
+            "--show-completion",
+            action=_show_completion,
+            help="Show your shell's script for it, to install it yourself.",
+        ),
+    ] = False,
+    help: Annotated[bool, _flag("--help", "-h", action=_print_help, help="Show this message and exit.")] = False,
 ) -> None:
     """Train, run and verify face embedding networks."""
+
+
+def build_app(commands: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Return `femb` with some of its commands; importing and building all of them takes longer than most need."""
+    app = typer.Typer(
+        name="femb",
+        cls=Group,
+        no_args_is_help=True,
+        add_help_option=False,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for name in commands:
+        app.command(name, cls=Command)(load(name))
+    return app
 
 
 def main() -> None:
@@ -98,7 +118,9 @@ def run(arguments: Sequence[str]) -> int:
         The exit code: 0 done, 1 failed, 2 wrong usage, 130 or 143 ended by SIGINT or SIGTERM.
     """
     try:
-        ended = app(args=name_bare_resume(arguments), prog_name="femb", standalone_mode=False)
+        completed = name_bare_resume(as_option(arguments))
+        app = build_app(named_command(completed))
+        ended = app(args=completed, prog_name="femb", standalone_mode=False)
         return ended if isinstance(ended, int) else 0
     except TyperException as error:
         return report_usage_error(error)
@@ -140,6 +162,26 @@ def print_error(error: FembError) -> int:
     if error.hint:
         typer.echo(f"hint: {printable(error.hint)}", err=True)
     return error.exit_code
+
+
+def as_option(arguments: Sequence[str]) -> list[str]:
+    """Turn `femb help train` into `femb train --help`, `femb help` into `femb --help`, and so on with the version."""
+    first, *others = arguments or [""]
+    if first == "help":
+        return [*(argument for argument in others if argument != "help"), "--help"]
+    return ["--version", *others] if first == "version" else list(arguments)
+
+
+def named_command(arguments: Sequence[str]) -> list[str]:
+    """Return the command that the arguments name: a list of one, or of none if they name none.
+
+    Raises:
+        UsageError: if femb has no such command.
+    """
+    names = [argument for argument in arguments if not argument.startswith("-")][:1]
+    for name in names:
+        check(name)
+    return [name for name in names if name in COMMANDS]
 
 
 def name_bare_resume(arguments: Sequence[str]) -> list[str]:

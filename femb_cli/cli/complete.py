@@ -5,11 +5,35 @@ Options have one meaning in all commands, so a table says what completes each of
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from dataclasses import Field
 
 WEIGHTS = (".onnx", ".safetensors")
+DETECTORS = ("mtcnn", "yunet")
+FAMILIES = (
+    *("CurricularFace", "FaceX-Zoo", "InsightFace_Pytorch", "TopoFR", "TransFace", "adaface", "arcface_torch"),
+    *(
+        "cvlface",
+        "elasticface",
+        "face.evoLVe",
+        "foamliu",
+        "insightface",
+        "insightface_mxnet",
+        "magface",
+        "seed",
+        "tface",
+    ),
+)
+PUBLISHED = (
+    *("cvlface_adaface_ir101_ms1mv2", "cvlface_adaface_ir101_ms1mv3", "cvlface_adaface_ir101_webface12m"),
+    *("cvlface_adaface_ir101_webface4m", "cvlface_adaface_ir18_casia", "cvlface_adaface_ir18_vgg2"),
+    *("cvlface_adaface_ir18_webface4m", "cvlface_adaface_ir50_casia", "cvlface_adaface_ir50_ms1mv2"),
+    *("cvlface_adaface_ir50_webface4m", "cvlface_arcface_ir101_webface4m", "mobilefacenet_foamliu"),
+)
+"""Detectors, families of official weights, and published networks that femb can fetch: their modules load torch."""
 
 
 def configs(incomplete: str) -> list[str]:
@@ -27,15 +51,33 @@ def runs(incomplete: str) -> list[str]:
 
 
 def models(incomplete: str) -> list[str]:
-    """Return the runs, and the checkpoints and model files beside the text."""
-    return [*dict.fromkeys([*runs(incomplete), *(text for text, path in _entries(incomplete) if _may_lead(path))])]
+    """Return the runs, and the checkpoints and model files beside the text; behind the name of `NAME=PATH`, too."""
+    found = [*dict.fromkeys([*runs(incomplete), *(text for text, path in _entries(incomplete) if _may_lead(path))])]
+    name, equals, path = incomplete.partition("=")
+    return found or ([f"{name}={each}" for each in models(path)] if equals else [])
+
+
+def official_weights(incomplete: str) -> list[str]:
+    """Return the published networks that femb can fetch, and the files and folders beside the text."""
+    return [*_beginning(incomplete, PUBLISHED), *(text for text, _ in _entries(incomplete))]
+
+
+def families(incomplete: str) -> list[str]:
+    """Return the families of official weights."""
+    return _beginning(incomplete, FAMILIES)
+
+
+def detectors(incomplete: str) -> list[str]:
+    """Return the detectors, and the ONNX files beside the text."""
+    files = (text for text, path in _entries(incomplete) if path.is_dir() or path.suffix == ".onnx")
+    return [*_beginning(incomplete, DETECTORS), *(files if incomplete else ())]
 
 
 def benchmarks(incomplete: str) -> list[str]:
-    """Return the benchmarks that femb knows."""
+    """Return the benchmarks that femb knows, or else the files and folders beside the text."""
     from femb_cli.evaluation.verification.benchmarks import BENCHMARKS
 
-    return _beginning(incomplete, BENCHMARKS)
+    return _beginning(incomplete, BENCHMARKS) or [text for text, _ in _entries(incomplete)]
 
 
 def headers(incomplete: str) -> list[str]:
@@ -86,7 +128,9 @@ OF_OPTION: dict[str, Completer] = {
     "--backbone": backbones,
     "--config": configs,
     "--dataset": benchmarks,
+    "--detector": detectors,
     "--device": devices,
+    "--from": families,
     "--header": headers,
     "--init": models,
     "--model": models,
@@ -97,8 +141,8 @@ OF_OPTION: dict[str, Completer] = {
 }
 OF_ARGUMENT: dict[str, Completer] = {
     "config": configs,
+    "convert-checkpoint": official_weights,
     "export": models,
-    "inspect": models,
     "report": runs,
     "train": configs,
 }
@@ -117,7 +161,7 @@ def _entries(incomplete: str) -> Iterator[tuple[str, Path]]:
     except OSError:
         return
     for path in entries:
-        if path.name.startswith(start) and not path.name.startswith("."):
+        if path.name.startswith(start) and (start or not path.name.startswith(".")):
             yield f"{folder}{slash}{path.name}{'/' if path.is_dir() else ''}", path
 
 
@@ -126,8 +170,10 @@ def _may_lead(path: Path) -> bool:
     return path.is_dir() or path.suffix in WEIGHTS
 
 
-def _settings() -> Iterator[tuple[str, list[tuple[Any, Field[Any]]]]]:
+def _settings() -> Iterator[tuple[str, list[tuple[Any, "Field[Any]"]]]]:
     """Yield every key of a configuration with its types, one for each dataclass that has it."""
+    from dataclasses import is_dataclass
+
     from femb_cli.config.schema import TrainConfig
     from femb_cli.config.section import choices, is_by_name
 
@@ -142,13 +188,17 @@ def _settings() -> Iterator[tuple[str, list[tuple[Any, Field[Any]]]]]:
         yield from ((f"{item.name}.{name}", kinds) for name, kinds in below.items())
 
 
-def _fields_of(section: Any) -> Iterator[tuple[Field[Any], Any]]:
+def _fields_of(section: Any) -> Iterator[tuple["Field[Any]", Any]]:
+    from dataclasses import fields
+
     hints = get_type_hints(section, include_extras=True)
     return ((item, hints[item.name]) for item in fields(section))
 
 
 def _values(kind: Any, item: "Field[Any]") -> list[str]:
     """Return values of a setting: all of a choice, or else its default."""
+    from dataclasses import MISSING
+
     from femb_cli.config.section import choices, is_by_name
 
     if is_by_name(kind):

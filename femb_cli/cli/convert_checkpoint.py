@@ -28,7 +28,9 @@ def convert_checkpoint(
     network: Annotated[
         str | None,
         typer.Option(
-            metavar="KEY", help="Which network of a file that holds several, by its key or prefix, such as ema."
+            "--network",
+            metavar="KEY",
+            help="Which network of a file that holds several, by its key or prefix, such as ema.",
         ),
     ] = None,
     json: options.Json = False,

@@ -10,6 +10,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from femb_cli.cli.commands import BY_PURPOSE
+
 LEFT_COLUMN, WIDEST = 26, 100
 OTHER_OPTIONS = "Options"
 GROUPS = ("Arguments", OTHER_OPTIONS, "Photos", "Model", "Machine", "Output")
@@ -35,11 +37,7 @@ class Group(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help of femb."""
-        commands: dict[str, list[Row]] = {}
-        for name in self.list_commands(ctx):
-            command: Any = self.get_command(ctx, name)
-            summary = inspect.cleandoc(command.help or "").partition("\n\n")[0]
-            commands.setdefault(command.rich_help_panel, []).append((name, " ".join(summary.split())))
+        commands = {purpose: list(entries.items()) for purpose, entries in BY_PURPOSE.items()}
         formatter.write(_page(self, ctx, {**commands, **_parameter_groups(self, ctx)}))
 
 

@@ -6,10 +6,9 @@ import sys
 import pytest
 
 from femb_cli import __version__
-from femb_cli.cli.app import app, name_bare_resume, print_error
+from femb_cli.cli.app import name_bare_resume, print_error
+from femb_cli.cli.commands import BY_PURPOSE, COMMANDS, load
 from femb_cli.errors import FembError
-
-COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]
 
 
 def test_help_names_every_command(femb):
@@ -27,6 +26,20 @@ def test_every_command_has_help_with_examples(femb, command, option):
     assert "Examples:" in result.out
 
 
+def test_every_command_has_a_line_in_the_help(femb):
+    lines = femb("--help").out.splitlines()
+    for name, summary in [pair for commands in BY_PURPOSE.values() for pair in commands.items()]:
+        assert f"  {name.ljust(22)}{summary}" in lines, name
+        assert summary.endswith(".")
+
+
+def test_a_call_builds_no_command_but_its_own(femb, monkeypatch):
+    built = []
+    monkeypatch.setattr("femb_cli.cli.app.load", lambda name: built.append(name) or load(name))
+    femb("--help"), femb("train", "--help"), femb("--version"), femb("trian")
+    assert built == ["train"]
+
+
 def test_the_version(femb):
     assert femb("--version").out == f"femb {__version__}\n"
 
@@ -42,14 +55,15 @@ def test_wrong_usage_ends_with_2(femb, arguments):
 @pytest.mark.parametrize(
     ("arguments", "error", "hint"),
     [
-        (["trian"], "no such command 'trian'", "did you mean 'train'?"),
+        (["trian"], "femb has no command 'trian'", "did you mean train?"),
         (["train", "--hedaer", "arcface"], "femb train has no option --hedaer", "did you mean --header?"),
         (["train", "--qqq"], "femb train has no option --qqq", "femb train --help shows what it takes"),
         (["convert"], "missing argument 'SRC'", "femb convert --help shows what it takes"),
         (["train", "--steps", "x"], "invalid value for '--steps': it has to be a whole number", "femb train --help"),
         (["search", "a", "b", "-k", "0"], "it has to be greater than or equal to 1", "femb search --help"),
         (["list", "backbone"], "'backbone' is not one of 'headers', 'backbones'", "did you mean backbones?"),
-        (["help", "trian"], "femb has no command 'trian'", "femb --help lists them"),
+        (["help", "trian"], "femb has no command 'trian'", "did you mean train?"),
+        (["help", "nonsense"], "femb has no command 'nonsense'", "femb --help lists the commands"),
     ],
 )
 def test_wrong_arguments_are_one_error_and_one_hint(femb, arguments, error, hint):
@@ -61,8 +75,9 @@ def test_wrong_arguments_are_one_error_and_one_hint(femb, arguments, error, hint
 
 
 def test_the_help_and_the_version_are_commands_too(femb):
-    assert femb("version").out == f"femb {__version__}\n"
+    assert femb("version").out == femb("-v").out == f"femb {__version__}\n"
     assert femb("help").out.strip() == femb("--help").out.strip() == femb().out.strip()
+    assert femb("help", "help").out.strip() == femb("--help").out.strip()
     assert femb("help", "train").out.strip() == femb("train", "--help").out.strip()
 
 

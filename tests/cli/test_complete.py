@@ -1,18 +1,12 @@
-"""What a shell completes, and how fast."""
-
-import subprocess
-import sys
+"""The values that a shell completes."""
 
 import pytest
-import typer
 
+from femb_cli.checkpoints.official import FAMILIES
+from femb_cli.checkpoints.official.published import PUBLISHED
 from femb_cli.cli import complete
-from femb_cli.cli.app import app
-from femb_cli.cli.complete_bash import answer
 from femb_cli.config.load import load_config
 from femb_cli.errors import UsageError
-
-COMMANDS = typer.main.get_command(app).commands
 
 
 @pytest.fixture
@@ -38,6 +32,13 @@ def here(tmp_path, monkeypatch):
         (complete.runs, "", ["runs/arcface_1"]),
         (complete.models, "models/r", ["models/r50/", "models/r50.onnx"]),
         (complete.models, "ru", ["runs/arcface_1", "runs/"]),
+        (complete.models, "own=models/r50.", ["own=models/r50.onnx"]),
+        (complete.benchmarks, "models/r50.", ["models/r50.onnx"]),
+        (complete.official_weights, "mob", ["mobilefacenet_foamliu"]),
+        (complete.official_weights, "models/n", ["models/notes.txt"]),
+        (complete.families, "cv", ["cvlface"]),
+        (complete.detectors, "", ["mtcnn", "yunet"]),
+        (complete.detectors, "models/", ["models/r50/", "models/r50.onnx"]),
         (complete.precisions, "b", ["bf16"]),
         (complete.devices, "c", ["cpu", "cuda"]),
         (complete.settings, "optimizer.l", ["optimizer.lr=", "optimizer.lr_batch_size="]),
@@ -77,50 +78,9 @@ def _loads(*settings):
     return True
 
 
-def test_every_shell_completes_the_same_values():
-    """Typer's own completion, for zsh and fish, knows the completers of the table."""
-    parameters = [parameter for command in COMMANDS.values() for parameter in command.params]
-    in_table = [
-        one for one in parameters if complete.OF_OPTION.keys() & set(one.opts) and not getattr(one, "is_flag", 0)
-    ]
-    for parameter in (*in_table, *(COMMANDS[name].params[0] for name in complete.OF_ARGUMENT)):
-        assert parameter._custom_shell_complete is not None, parameter.opts
+def test_names_whose_modules_are_slow_are_the_true_ones():
+    from femb_cli.faces.load import DETECTORS
 
-
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [
-        (["femb", "train", "--header", "mag"], ["magface"]),
-        (["femb", "train", "--header", "=", "mag"], ["magface"]),
-        (["femb", "train", "--set", "header", "=", "mag"], ["magface"]),
-        (["femb", "train", "--set", "header", "="], ["arcface"]),
-        (["femb", "train", "--set", "precision=f"], ["fp32", "fp16", "fp64"]),
-        (["femb", "verify", "--set", "a", "=", "b", "--dataset", "xq"], ["xqlfw"]),
-        (["femb", "config", "quick"], ["quickstart"]),
-        (["femb", "tra"], None),
-        (["femb", "train", "--se"], None),
-        (["femb", "list", "h"], None),
-        (["femb", "train", "'unfinished"], None),
-    ],
-)
-def test_bash_gets_what_stands_behind_the_last_sign(words, found):
-    environment = {"COMP_WORDS": "\n".join(words), "COMP_CWORD": str(len(words) - 1)}
-    answered = answer(environment)
-    assert answered == found if found != ["arcface"] else answered[0] == "arcface"
-
-
-def test_typer_gets_the_words_put_together():
-    environment = {"COMP_WORDS": "femb train --set a = b --hea", "COMP_CWORD": "6"}
-    assert answer(environment) is None
-    assert environment == {"COMP_WORDS": "femb train --set a=b --hea", "COMP_CWORD": "4"}
-
-
-def test_completing_loads_neither_typer_nor_anything_else_that_takes_long(here):
-    words = {"_FEMB_COMPLETE": "complete_bash", "COMP_WORDS": "femb train --set optimizer=a", "COMP_CWORD": "3"}
-    code = (
-        f"import os, sys; os.environ.update({words}); from femb_cli.__main__ import main; main(); print(*sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    first, modules = done.stdout.splitlines()
-    assert first == "adamw"
-    assert set(modules.split()).isdisjoint({"typer", "rich", "pydantic", "pydantic_core", "yaml", "torch", "numpy"})
+    assert sorted(complete.FAMILIES) == sorted(FAMILIES)
+    assert sorted(complete.PUBLISHED) == sorted(name for name, model in PUBLISHED.items() if model.can_be_fetched)
+    assert complete.DETECTORS == DETECTORS

@@ -7,7 +7,7 @@ import pytest
 import typer
 from pictures import people, tree
 
-from femb_cli.cli.app import app
+from femb_cli.cli.app import build_app
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ DONE = {
 
 
 def test_every_command_with_a_dry_run_is_tried_here():
-    commands = typer.main.get_command(app).commands.items()
+    commands = typer.main.get_command(build_app()).commands.items()
     assert {name for name, one in commands if any("--dry-run" in each.opts for each in one.params)} == set(DONE)
 
 

@@ -2,9 +2,7 @@
 
 import pytest
 
-from femb_cli.cli.app import app
-
-COMMANDS = [command.name for command in app.registered_commands]
+from femb_cli.cli.commands import COMMANDS
 
 
 @pytest.fixture(autouse=True)

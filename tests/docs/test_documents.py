@@ -9,7 +9,7 @@ import pytest
 import typer
 from documents import PAGES, ROOT, anchors, commands_of, links, python_blocks
 
-from femb_cli.cli.app import app, name_bare_resume
+from femb_cli.cli.app import as_option, build_app, name_bare_resume
 from femb_cli.config.load import load_config
 from femb_cli.config.plain_yaml import read_plain
 from femb_cli.config.registry import make
@@ -43,8 +43,8 @@ def test_the_pages_have_commands():
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_parses(command):
-    name, *arguments = name_bare_resume(command)
-    parsed = typer.main.get_command(app).commands[name].make_context(name, list(arguments)).params
+    name, *arguments = name_bare_resume(as_option(command))
+    parsed = typer.main.get_command(build_app()).commands[name].make_context(name, list(arguments)).params
     for benchmark in parsed.get("dataset") or ():
         assert "/" in benchmark or find_benchmark(benchmark)
     if name == "train":

@@ -13,7 +13,7 @@ from thresholds import threshold
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
-from femb_cli.cli.app import app
+from femb_cli.cli.app import build_app
 from femb_cli.config.schema import IResNetConfig
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.export import ExportPlan, export_checkpoint
@@ -81,5 +81,5 @@ def test_every_command_of_the_card_parses(tmp_path):
     commands = [line.split()[1:] for line in text.partition("## Pixels")[0].splitlines() if line.startswith("femb ")]
     assert len(commands) == 2
     for name, *arguments in commands:
-        typer.main.get_command(app).commands[name].make_context(name, arguments)
+        typer.main.get_command(build_app()).commands[name].make_context(name, arguments)
     assert "No threshold is stored" in text
