@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from femb_cli.cli import complete, options
+from femb_cli.cli import options
 from femb_cli.cli.output import Output
 
 
@@ -15,7 +15,6 @@ def config(
             metavar="[CONFIG]",
             help="YAML file, or a name from femb list configs.",
             show_default=False,
-            autocompletion=complete.configs,
         ),
     ] = None,
     settings: options.Settings = None,

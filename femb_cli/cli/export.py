@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from femb_cli.cli import complete, options
+from femb_cli.cli import options
 from femb_cli.cli.next_commands import after_quantization
 from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
@@ -24,7 +24,6 @@ def export(
         typer.Argument(
             help="Run or checkpoint, or --model. Default: the newest finished run.",
             show_default=False,
-            autocompletion=complete.models,
         ),
     ] = None,
     named_model: options.Model = None,

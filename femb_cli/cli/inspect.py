@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from femb_cli.cli import complete, options
+from femb_cli.cli import options
 from femb_cli.cli.inspect_embeddings import inspect_embeddings
 from femb_cli.cli.inspect_images import inspect_benchmark, inspect_images, inspect_verification_set
 from femb_cli.cli.inspect_model import inspect_model
@@ -23,7 +23,6 @@ def inspect(
             help="Model; folder, zip, list, RecordIO, dataset or Hub id of images; benchmark or .bin; or embeddings."
             " Default: the newest finished run.",
             show_default=False,
-            autocompletion=complete.models,
         ),
     ] = None,
     out: Annotated[Path | None, options.out("a page (.html) or picture (.png) with a contact sheet, too.")] = None,

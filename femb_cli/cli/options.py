@@ -8,8 +8,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from femb_cli.cli import complete
-
 Choice = Literal["main", "largest", "center", "all"]
 Flip = Literal["none", "sum"]
 
@@ -29,7 +27,6 @@ def _device(where: str) -> Any:
         "--device",
         rich_help_panel="Machine",
         metavar="DEVICE",
-        autocompletion=complete.devices,
         help=f"cpu, cuda, cuda:1 or mps{where}",
     )
 
@@ -43,7 +40,6 @@ Model = Annotated[
         "-m",
         rich_help_panel="Model",
         metavar="MODEL",
-        autocompletion=complete.models,
         help="The model: run, checkpoint or .onnx file. Default: the newest finished run.",
     ),
 ]
@@ -53,7 +49,6 @@ Models = Annotated[
         "--model",
         "-m",
         metavar="MODEL",
-        autocompletion=complete.models,
         help="The model: run, checkpoint, .onnx file or NAME=PATH; repeatable. Default: the newest finished run.",
     ),
 ]
@@ -175,7 +170,6 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        autocompletion=complete.settings,
         help="Change any setting that femb config shows, such as header.margin=0.4; repeatable.",
     ),
 ]

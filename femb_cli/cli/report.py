@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from femb_cli.cli import complete, options
+from femb_cli.cli import options
 from femb_cli.cli.output import Output
 
 
@@ -18,7 +18,6 @@ def report(
             metavar="[RUN]...",
             help="Runs. Default: the one that changed last.",
             show_default=False,
-            autocompletion=complete.runs,
         ),
     ] = None,
     leaderboard: Annotated[

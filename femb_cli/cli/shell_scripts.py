@@ -79,12 +79,22 @@ def shell_in_use() -> str:
     Raises:
         FembError: femb does not know its completion.
     """
-    parent = subprocess.run(["ps", "-o", "comm=", "-p", str(os.getppid())], capture_output=True, text=True, check=False)
-    for program in (parent.stdout.strip(), os.environ.get("SHELL", "")):
+    for program in (_parent(), os.environ.get("SHELL", "")):
         name = Path(program).name.lstrip("-")
         if name in SCRIPTS:
             return name
     raise FembError("femb does not know which shell this is", hint=f"it completes in {', '.join(SCRIPTS)}")
+
+
+def _parent() -> str:
+    """Return the name of the program that started this process; empty where that cannot be asked."""
+    try:
+        asked = subprocess.run(
+            ["ps", "-o", "comm=", "-p", str(os.getppid())], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return asked.stdout.strip()
 
 
 def install(shell: str) -> Path:
@@ -103,5 +113,6 @@ def install(shell: str) -> Path:
             opened.seek(0)
             text = opened.read()
             if line not in text.splitlines():
-                opened.write(f"{'' if text.endswith(chr(10)) or not text else chr(10)}{line}\n")
+                start = "\n" if text and not text.endswith("\n") else ""
+                opened.write(f"{start}{line}\n")
     return path

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from femb_cli.cli import complete, options
+from femb_cli.cli import options
 from femb_cli.cli.next_commands import after_training
 from femb_cli.cli.output import Output, format_pairs, percent
 from femb_cli.cli.train_settings import chosen_settings
@@ -27,7 +27,6 @@ def train(
         typer.Argument(
             help="YAML file, or a name from femb list configs. Default: quickstart.",
             show_default=False,
-            autocompletion=complete.configs,
         ),
     ] = None,
     data: Annotated[
@@ -43,7 +42,7 @@ def train(
     data_dir: options.DataDir = None,
     named_config: Annotated[
         str | None,
-        typer.Option("--config", metavar="CONFIG", help="Another spelling of CONFIG.", autocompletion=complete.configs),
+        typer.Option("--config", metavar="CONFIG", help="Another spelling of CONFIG."),
     ] = None,
     settings: options.Settings = None,
     resume: Annotated[
@@ -52,17 +51,16 @@ def train(
             "--resume",
             metavar="[RUN]",
             help="Continue what was interrupted: RUN, or else the newest unfinished one.",
-            autocompletion=complete.runs,
         ),
     ] = None,
     out: Annotated[Path | None, options.out("the run. Default: a new one under runs/.", metavar="RUN")] = None,
     header: Annotated[
         str | None,
-        _option("--header", "Header: arcface, magface ...", panel="Network", autocompletion=complete.headers),
+        _option("--header", "Header: arcface, magface ...", panel="Network"),
     ] = None,
     backbone: Annotated[
         str | None,
-        _option("--backbone", "Backbone: iresnet50, mbf ...", panel="Network", autocompletion=complete.backbones),
+        _option("--backbone", "Backbone: iresnet50, mbf ...", panel="Network"),
     ] = None,
     init: Annotated[
         Path | None,
@@ -71,7 +69,6 @@ def train(
             "Run or checkpoint whose backbone and weights to start from.",
             panel="Network",
             metavar="MODEL",
-            autocompletion=complete.models,
         ),
     ] = None,
     steps: Annotated[int | None, _option("--steps", "Length of the run in steps.")] = None,
@@ -91,7 +88,6 @@ def train(
             "--precision",
             "Numbers of the backbone: fp32, tf32, bf16, fp16 or fp64.",
             panel="Machine",
-            autocompletion=complete.precisions,
         ),
     ] = None,
     workers: Annotated[

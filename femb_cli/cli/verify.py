@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from femb_cli.cli import complete, options
+from femb_cli.cli import options
 from femb_cli.cli.gates import FnmrLimit, check_accuracy, end_if_missed, missed_accuracy, missed_fnmr
 from femb_cli.cli.model_names import named_models
 from femb_cli.cli.output import Output
@@ -36,7 +36,6 @@ def verify(
         typer.Option(
             "--dataset",
             help="A name of femb list benchmarks, a benchmark directory or a .bin; repeatable. Default: xqlfw.",
-            autocompletion=complete.benchmarks,
         ),
     ] = None,
     suite: Annotated[
