@@ -91,33 +91,56 @@ def find_download(text: str, *, split: str | None = None) -> Download | None:
     """Find out what `download_dataset` would download, without downloading it; arguments as there.
 
     Returns:
-        None if all files are here, if there are none, or if the Hub does not answer: then `download_dataset` downloads
-        nothing, and knows more.
+        None if all files are here, or if the Hub does not answer and some are.
+
+    Raises:
+        FembError: As `download_dataset`.
     """
     hub_id = _require_id(text)
     words = SPLIT_WORDS.get(split, (split,)) if split else ("",)
     for revision, endings, is_whole in _places(hub_id):
-        sizes = _absent_files(hub_id, revision, [f"*{word}*{ending}" for word in words for ending in endings], is_whole)
+        patterns = [f"*{word}*{ending}" for word in words for ending in endings]
+        try:
+            sizes = _absent_files(hub_id, revision, patterns, _PARTIAL if is_whole else None)
+        except FembError:
+            if _is_cached(hub_id, revision):
+                return None
+            raise
         if sizes is not None:
             total = None if None in sizes else sum(size or 0 for size in sizes)
             return Download(revision, len(sizes), total) if sizes else None
-    return None
+    raise _no_files(hub_id, split)
 
 
-def _absent_files(hub_id: HubId, revision: str, patterns: list[str], is_whole: bool) -> list[int | None] | None:
-    """Return the sizes of the files to download; None if the revision has no files of these patterns, or no answer."""
+def _is_cached(hub_id: HubId, revision: str) -> bool:
+    """Whether files of a revision are in the Hub's cache."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        snapshot_download(hub_id.name, repo_type="dataset", revision=revision, local_files_only=True)
+    except OSError:
+        return False
+    return True
+
+
+def _absent_files(hub_id: HubId, revision: str, patterns: list[str], ignored: str | None) -> list[int | None] | None:
+    """Return the sizes of the files to download; None if the revision has no files of these patterns.
+
+    Raises:
+        FembError: the Hub does not answer, or has no such revision.
+    """
     from huggingface_hub import HfApi, try_to_load_from_cache
 
     try:
         with _dataset_errors(hub_id, revision):
             listed = HfApi().dataset_info(hub_id.name, revision=revision, files_metadata=True)
-    except FembError:
+    except _NotConvertedError:
         return None
     files = {each.rfilename: each.size for each in listed.siblings or ()}
     wanted = {
         name
         for name in files
-        if not (is_whole and fnmatch(name, _PARTIAL)) and any(fnmatch(name, pattern) for pattern in patterns)
+        if not (ignored is not None and fnmatch(name, ignored)) and any(fnmatch(name, pattern) for pattern in patterns)
     }
     if not wanted:
         return None

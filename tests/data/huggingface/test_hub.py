@@ -52,8 +52,12 @@ def hub(tmp_path, monkeypatch) -> Path:
     folder, cache = tmp_path / "hub", tmp_path / "cache"
     hub = folder / "datasets"
 
-    def snapshot_download(name, *, repo_type, revision, allow_patterns, ignore_patterns=None, tqdm_class):
+    def snapshot_download(
+        name, *, repo_type, revision, allow_patterns=(), ignore_patterns=None, tqdm_class=None, local_files_only=False
+    ):
         assert repo_type == "dataset"
+        if local_files_only and not (cache / name / revision).is_dir():
+            raise FileNotFoundError("not in the cache")
         there = hub / f"{name}@{revision}"
         if not there.is_dir():
             missing = errors.RevisionNotFoundError if list(hub.glob(f"{name}@*")) else errors.RepositoryNotFoundError
@@ -142,7 +146,21 @@ def test_the_files_that_the_hub_has_converted_are_described_like_others(hub):
     (hub / "owner/raw@main").mkdir(parents=True)
     (hub / "owner/raw@main/faces.rec").write_text("records")
     assert find_download("owner/raw").revision == CONVERTED
-    assert find_download("owner/nothing") is None
+    (hub / "owner/nothing@main").mkdir()
+    with pytest.raises(FembError, match="owner/nothing has neither Parquet files nor tar archives"):
+        find_download("owner/nothing")
+
+
+def test_without_an_answer_of_the_hub_what_is_in_its_cache_is_enough(faces, monkeypatch):
+    class Unreachable:
+        def dataset_info(self, *_, **__):
+            raise OSError("no network")
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Unreachable)
+    with pytest.raises(FembError, match="cannot get owner/faces from the Hugging Face Hub: no network"):
+        find_download("owner/faces")
+    download_dataset("owner/faces", say=lambda text: None)
+    assert find_download("owner/faces") is None
 
 
 def test_the_dry_run_of_convert_downloads_nothing(femb, faces, tmp_path):
