@@ -79,7 +79,7 @@ def _loads(*settings):
 
 
 def test_names_whose_modules_are_slow_are_the_true_ones():
-    from femb_cli.faces.load import DETECTORS
+    from femb_cli.config.detectors import DETECTORS
 
     assert sorted(complete.FAMILIES) == sorted(FAMILIES)
     assert sorted(complete.PUBLISHED) == sorted(name for name, model in PUBLISHED.items() if model.can_be_fetched)
