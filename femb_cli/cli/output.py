@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from unicodedata import combining, east_asian_width
 
 import typer
 
@@ -102,15 +103,24 @@ def percent(rate: float) -> str:
 
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, gap: str = "   ", num_left: int = 1) -> str:
     """Columns of text under their headings: the first ones aligned to the left, the others to the right."""
-    widths = [max(len(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
+    widths = [max(text_width(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
     lines = [
         gap.join(
-            cell.ljust(width) if index < num_left else cell.rjust(width)
+            f"{cell}{' ' * (width - text_width(cell))}"
+            if index < num_left
+            else f"{' ' * (width - text_width(cell))}{cell}"
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in (columns, *rows)
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def text_width(text: str) -> int:
+    """Return the columns of a terminal that a text takes: two for a wide character such as a Chinese one."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def format_pairs(pairs: Mapping[str, Any]) -> str:

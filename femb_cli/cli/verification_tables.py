@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from femb_cli.cli.output import format_table, percent
+from femb_cli.cli.output import format_table, percent, text_width
 
 if TYPE_CHECKING:
     from femb_cli.evaluation.metrics.intervals import Interval
@@ -62,7 +62,8 @@ def wide_table(results: "Sequence[Verification]", means: "Means | None" = None) 
             )
         ]
         spread = "" if metrics.d_prime is None else f"{metrics.d_prime:.3f}"
-        about = (result.benchmark, result.model, result.flip, f"{metrics.num_pairs:,}", metrics.protocol)
+        names_of = _one_line(result.benchmark), _one_line(result.model)
+        about = (*names_of, result.flip, f"{metrics.num_pairs:,}", metrics.protocol)
         rows.append((*about, accuracy, _threshold(result, metrics.threshold), *at_rates, eer, auc, spread))
     for name, model, of_model in _mean_rows(means):
         accuracy, *fnmr, eer, auc = _mean_cells(of_model, rates)
@@ -161,11 +162,26 @@ def _between(interval: "Interval | None", *, factor: int = 100, digits: int = 2)
 
 def _fitted(first: Sequence[str], second: Sequence[str], room: int) -> tuple[list[str], list[str]]:
     """Cut two columns of names so that both fit; the wider one first."""
-    wide_first, wide_second = max(map(len, first)), max(map(len, second))
+    wide_first, wide_second = max(map(text_width, first)), max(map(text_width, second))
     most_first = min(wide_first, max(room - wide_second, room // 2))
     return [cut(name, most_first) for name in first], [cut(name, room - most_first) for name in second]
 
 
+def _one_line(name: str) -> str:
+    """A name without tabs and line ends, which would break the rows."""
+    return " ".join(name.split())
+
+
 def cut(name: str, most: int) -> str:
-    """Cut a name at its start, because a path is best known by its end."""
-    return name if len(name) <= most else "…" + name[1 - most :]
+    """Cut a name at its start, because a path is best known by its end.
+
+    Args:
+        name: the name.
+        most: columns of a terminal that it may take.
+    """
+    name = _one_line(name)
+    if text_width(name) <= most:
+        return name
+    while text_width(name) >= most:
+        name = name[1:]
+    return f"…{name}"
