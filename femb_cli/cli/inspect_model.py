@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from femb_cli.cli.facts import format_facts
 from femb_cli.cli.output import Output
 from femb_cli.cli.stored_thresholds import describe
-from femb_cli.errors import FembError
+from femb_cli.errors import FembError, UsageError
 from femb_cli.text import rate_text
 
 if TYPE_CHECKING:
@@ -15,15 +15,20 @@ if TYPE_CHECKING:
     from femb_cli.checkpoints.threshold import Threshold
 
 
-def inspect_model(path: Path | None, output: Output) -> None:
-    """Print what a model is.
+def inspect_model(path: Path | None, output: Output, *, out: Path | None = None, overwrite: bool = False) -> None:
+    """Print what a model is, and write the curves of a run as a page or a picture if `out` is given.
 
     Raises:
-        FembError: there is no model, or its weights do not match its fingerprint.
+        FembError: there is no model, its weights do not match its fingerprint, or the page cannot be written.
+        UsageError: `out` has another ending, or the model is no run.
     """
-    from femb_cli.checkpoints.runs import newest_finished_run
+    from femb_cli.checkpoints.runs import is_run, newest_finished_run
 
     path = path or newest_finished_run()
+    if out is not None:
+        _check_page(out, overwrite=overwrite)
+        if not is_run(path):
+            raise UsageError(f"--out does not apply to {path}, which has no curves", hint="it is for runs and images")
     output.load_libraries()
     from femb_cli.checkpoints.inspection import inspect_model as inspect
     from femb_cli.checkpoints.onnx_inspection import OnnxDetails
@@ -32,8 +37,31 @@ def inspect_model(path: Path | None, output: Output) -> None:
     details = inspect(path)
     facts = describe_onnx(details) if isinstance(details, OnnxDetails) else _describe(details)
     output.result(details.to_json(), format_facts(facts))
+    if out is not None:
+        _write_curves(path, out, output, overwrite=overwrite)
     if details.problem:
         raise FembError(details.problem, hint=details.hint if isinstance(details, OnnxDetails) else None)
+
+
+def _check_page(out: Path, *, overwrite: bool) -> None:
+    """Refuse a file that cannot be written, before the weights are read."""
+    from femb_cli.search.sheets.inspection import ENDINGS
+    from femb_cli.search.table_file import check_table_file
+
+    check_table_file(out, overwrite=overwrite, endings=ENDINGS, what="a page")
+
+
+def _write_curves(run: Path, out: Path, output: Output, *, overwrite: bool) -> None:
+    """Write the page that `femb report` makes of a run, or its curves as a picture."""
+    from femb_cli.training.report.contents import read_runs
+    from femb_cli.training.report.write import write_run_picture, write_run_report
+
+    reported = read_runs([run])
+    if out.suffix.lower() == ".png":
+        write_run_picture(out, reported[0], overwrite=overwrite)
+    else:
+        write_run_report(out, reported, command=f"femb inspect {run} -o {out}", overwrite=overwrite)
+    output.say(f"wrote {out}")
 
 
 def _describe(details: "ModelDetails") -> dict[str, str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from femb_cli.backbones import build_configured_backbone
@@ -94,6 +95,14 @@ def test_a_run_is_told_with_its_result_on_one_screen(femb, trained):
     shown = [line for line in result.out.splitlines() if str(trained) not in line]
     assert len(shown) < 24
     assert max(map(len, shown)) <= 80
+
+
+def test_the_curves_of_a_run_are_a_page_or_a_picture(femb, trained, converted, tmp_path):
+    assert "wrote run.html" in femb("inspect", trained, "-o", "run.html").err
+    assert "Loss" in (tmp_path / "run.html").read_text(encoding="utf-8")
+    assert femb("inspect", trained, "-o", "run.png").code == 0
+    assert Image.open(tmp_path / "run.png").size[0] > 900
+    assert "has no curves" in femb("inspect", converted, "-o", "weights.png").err
 
 
 def test_json_has_everything_in_full(femb, trained, converted):

@@ -82,6 +82,7 @@ def draw_histogram(axes: "Axes", histogram: Histogram) -> None:
         axes.bar_label(bars, [f"{count:,}" if count else "" for count in histogram.counts], fontsize=8, padding=2)
         axes.margins(y=0.12)
     axes.grid(axis="x", visible=False)
+    axes.locator_params(axis="y", integer=True)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set(xlabel=histogram.xlabel, ylabel=histogram.ylabel)
     axes.set_title(histogram.title, loc="left")

@@ -5,13 +5,16 @@ Shape suffix: T points of a curve.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.evaluation.report.style import LEGEND_LINE, WIDTH, label_below, line_style, plot_style, save_svg
 from femb_cli.training.report.contents import Curve, Histogram
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Axis = Literal["linear", "logarithmic", "from zero"]
 
@@ -95,11 +98,35 @@ def _means(values_T: NDArray[np.float64], starts: NDArray[np.int64], last: NDArr
     return np.add.reduceat(values_T, starts) / (last - starts + 1)
 
 
+def save_picture(file: Path, title: str, panels: Sequence[Panel]) -> None:
+    """Write the figures of one run, two in a row, as a PNG file."""
+    from matplotlib.figure import Figure
+
+    with plot_style():
+        num_rows = -(-len(panels) // 2)
+        figure = Figure(figsize=(2.4 * WIDTH, 0.5 + 2.2 * num_rows))
+        places = figure.subplots(num_rows, 2, squeeze=False).ravel()
+        for axes, panel in zip(places, panels, strict=False):
+            _draw_panel(axes, panel)
+            axes.set_title(panel.caption.partition(",")[0].rstrip("."), loc="left", fontsize="medium", parse_math=False)
+        for axes in places[len(panels) :]:
+            axes.set_axis_off()
+        figure.suptitle(title, weight="bold", parse_math=False)
+        figure.savefig(file, format="png", dpi=150, facecolor="white")
+
+
 def _save_panel(folder: Path, panel: Panel, *, with_legend: bool) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH, 2.0 + (LEGEND_LINE * len(panel.curves) if with_legend else 0.0)))
     axes = figure.add_subplot()
+    _draw_panel(axes, panel)
+    if with_legend:
+        label_below(figure, axes, [label for label, _, _ in panel.curves])
+    save_svg(folder / f"{panel.name}.svg", figure)
+
+
+def _draw_panel(axes: "Axes", panel: Panel) -> None:
     for _, place, curve in panel.curves:
         steps_T, values_T = thin_out(curve)
         marker = "o" if len(steps_T) < 2 else ""  # a line of one point is not seen
@@ -111,6 +138,3 @@ def _save_panel(folder: Path, panel: Panel, *, with_legend: bool) -> None:
         axes.set_yscale("log")
     elif panel.axis == "from zero":
         axes.set_ylim(0, 1.05 * values.max() or 1.0)
-    if with_legend:
-        label_below(figure, axes, [label for label, _, _ in panel.curves])
-    save_svg(folder / f"{panel.name}.svg", figure)

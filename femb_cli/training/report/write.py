@@ -8,12 +8,13 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from femb_cli import __version__
+from femb_cli.errors import FembError
 from femb_cli.evaluation.leaderboard import Standings
 from femb_cli.evaluation.report.inline_images import inline_svg
 from femb_cli.evaluation.report.page import page_template, versions
 from femb_cli.files import new_file
 from femb_cli.training.report.contents import ReportedRun, compare_settings
-from femb_cli.training.report.plots import Axis, NamedCurve, Panel, save_histograms, save_panels
+from femb_cli.training.report.plots import Axis, NamedCurve, Panel, save_histograms, save_panels, save_picture
 from femb_cli.training.run.metrics_file import ACCURACY
 
 
@@ -60,6 +61,19 @@ def write_run_report(
         aside.write_text(render_run_report(runs, datetime.now(UTC), command, leaderboard), encoding="utf-8")
 
 
+def write_run_picture(file: Path, run: ReportedRun, *, overwrite: bool = False) -> None:
+    """Write the curves of a run as a PNG file.
+
+    Raises:
+        FembError: the file exists and `overwrite` is false, it cannot be written, or the run has no curves yet.
+    """
+    panels = [*_panels([run], _METRICS), *_panels([run], _accuracies([run]))]
+    if not panels:
+        raise FembError(f"{run.status.run} has no curves yet", hint="they begin with the first line of its log")
+    with new_file(file, overwrite=overwrite) as aside:
+        save_picture(aside, run.label, panels)
+
+
 def render_run_report(
     runs: Sequence[ReportedRun], written: datetime, command: str | None, leaderboard: Standings | None = None
 ) -> str:
@@ -72,17 +86,13 @@ def render_run_report(
         leaderboard: the models on the benchmarks; None or without models shows none.
     """
     training = _panels(runs, _METRICS)
-    benchmarks = dict.fromkeys(benchmark for run in runs for benchmark in run.benchmarks)
-    verification = _panels(
-        runs,
-        [_Metric(f"{name}{ACCURACY}", "Accuracy in %", f"Accuracy on {name}.", scale=100.0) for name in benchmarks],
-    )
+    verification = _panels(runs, _accuracies(runs))
     differing, common = compare_settings(runs)
     return page_template("run_page.html", "femb_cli.training.report").render(
         written=written,
         version=__version__,
         runs=runs,
-        benchmarks=list(benchmarks),
+        benchmarks=_benchmarks(runs),
         leaderboard=leaderboard if leaderboard is not None and leaderboard.models else None,
         training=_figures(training, with_legend=len(runs) > 1),
         verification=_figures(verification, with_legend=len(runs) > 1),
@@ -93,6 +103,17 @@ def render_run_report(
         command=command,
         versions=versions(),
     )
+
+
+def _benchmarks(runs: Sequence[ReportedRun]) -> list[str]:
+    return list(dict.fromkeys(benchmark for run in runs for benchmark in run.benchmarks))
+
+
+def _accuracies(runs: Sequence[ReportedRun]) -> list[_Metric]:
+    """Return the accuracy on each benchmark of the runs."""
+    return [
+        _Metric(f"{name}{ACCURACY}", "Accuracy in %", f"Accuracy on {name}.", scale=100.0) for name in _benchmarks(runs)
+    ]
 
 
 def _panels(runs: Sequence[ReportedRun], metrics: Sequence[_Metric]) -> list[Panel]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from browser import look_at, needs_browser
+from matplotlib.figure import Figure
 from pictures import people
 from PIL import Image
 
@@ -13,7 +14,7 @@ from femb_cli.data.open import open_source
 from femb_cli.errors import FembError
 from femb_cli.search.sheets import chosen_rows
 from femb_cli.search.sheets.chosen_rows import sections_of_images, sections_of_pairs
-from femb_cli.search.sheets.histogram import histogram_of_people, histogram_of_values
+from femb_cli.search.sheets.histogram import Histogram, draw_histogram, histogram_of_people, histogram_of_values
 from femb_cli.search.sheets.inspection import Sheet, write_sheet
 
 
@@ -85,3 +86,9 @@ def test_a_page_fits_screens_and_asks_for_nothing(tmp_path, sheet):
         assert view["landmarks"] == [1, 1, 1]
         assert all(image["drawn"] and image["alt"] for image in view["images"])
         assert min(text["contrast"] for text in view["contrasts"]) >= 4.5
+
+
+def test_counts_are_whole_numbers():
+    axes = Figure().add_subplot()
+    draw_histogram(axes, Histogram("Magnitudes", "Magnitude", "Embeddings", ["1", "2"], [1, 4]))
+    assert all(tick == int(tick) for tick in axes.get_yticks())
