@@ -129,10 +129,8 @@ def choices_of(kind: Any) -> list[str]:
 
 
 def meaning(parameter: Parameter) -> str:
-    """The help text, with the choices of an argument, the default and the environment variable."""
+    """The help text, with the default and the environment variable."""
     sentences = [str(parameter.typer.help)]
-    if not parameter.is_option and (choices := choices_of(parameter.kind)):
-        sentences.append(f"One of {', '.join(choices)}.")
     default = parameter.typer.default
     if default not in (None, False) and not parameter.typer.required:
         shown = getattr(default, "value", default)

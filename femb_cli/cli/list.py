@@ -1,5 +1,7 @@
 """`femb list`."""
 
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import fill
@@ -12,13 +14,19 @@ from femb_cli.cli.output import Output, format_pairs, percent
 
 Kind = Literal["headers", "backbones", "augmentations", "benchmarks", "configs", "families", "models", "runs"]
 MODEL_COLUMNS = ("model", "network", "trained on", "LFW %", "IJB-C %", "femb fetches it", "licence")
-BACKBONE_COLUMNS = ("backbone", "million parameters", "input")
+NARROW_MODEL_COLUMNS = ("model", "LFW %", "IJB-C %", "fetched", "licence")
+WIDE = 160
+"""Columns of a terminal that shows the whole table of models."""
+
+BACKBONE_COLUMNS = ("backbone", "million parameters", "GFLOPs", "input", "LFW %", "IJB-C %")
 BENCHMARK_COLUMNS = ("benchmark", "files", "title")
 RUN_COLUMNS = ("run", "status", "step", "loss", "best", "data", "changed")
 
 
 def list_entries(
-    kind: Annotated[Kind | None, typer.Argument(help="What to list. Default: the names of everything.")] = None,
+    kind: Annotated[
+        Kind | None, typer.Argument(help=f"One of {', '.join(get_args(Kind))}. Default: the names of everything.")
+    ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -45,27 +53,40 @@ def list_entries(
 
 
 def _list_names(output: Output) -> None:
-    """Show the names of everything, in groups."""
+    """Show the names of everything, in groups, with what is here of the benchmarks and how far the runs are."""
     from femb_cli.checkpoints.official.published import PUBLISHED
     from femb_cli.checkpoints.runs import runs_folder
     from femb_cli.training.run.run_status import list_runs
 
     names = {kind: list(_entries(kind)) for kind in get_args(Kind) if kind not in ("models", "runs")}
     names["models"] = list(PUBLISHED)
-    names["runs"] = [str(status.run) for status in list_runs(runs_folder())]
+    runs = list_runs(runs_folder())
+    names["runs"] = [str(status.run) for status in runs]
+    shown = {
+        **names,
+        "benchmarks": [f"{name} ({state})" for name, state in _benchmark_files().items()],
+        "runs": [f"{status.run} ({status.status})" for status in runs],
+    }
     width = max(map(len, names))
     paragraphs = [
-        fill(", ".join(some) or "none", 79, initial_indent=kind.ljust(width + 3), subsequent_indent=" " * (width + 3))
-        for kind, some in names.items()
+        fill(
+            ", ".join(some) or "none",
+            79,
+            initial_indent=kind.ljust(width + 3),
+            subsequent_indent=" " * (width + 3),
+            break_on_hyphens=False,
+        )
+        for kind, some in shown.items()
     ]
     output.result(names, "\n".join(paragraphs))
     output.next("femb list headers", "femb list benchmarks", "femb list models")
 
 
 def _list_backbones(output: Output) -> None:
-    """Show the networks with their numbers of parameters and their input sizes."""
+    """Show the networks with their sizes, and the best published figures of each."""
     output.load_libraries()
     from femb_cli.backbones import build_empty_backbone
+    from femb_cli.backbones.operations import operations_to_embed
     from femb_cli.config.registry import make
     from femb_cli.config.schema import BackboneConfig
 
@@ -73,14 +94,42 @@ def _list_backbones(output: Output) -> None:
     for name, description in _entries("backbones").items():
         config = make(BackboneConfig, name)
         parameters = sum(parameter.numel() for parameter in build_empty_backbone(config).parameters())
-        about = {"parameters": parameters, "input_size": config.input_size}
-        documents.append({"name": name, "description": description, **about})
-        rows.append((name, f"{parameters / 1e6:.1f}", str(config.input_size)))
+        operations = operations_to_embed(config)
+        lfw, ijbc = _best_published(name)
+        about = {"parameters": parameters, "operations": operations, "input_size": config.input_size}
+        figures = {"lfw_accuracy_percent": lfw, "ijbc_tar_at_far_1e-4_percent": ijbc}
+        documents.append({"name": name, "description": description, **about, **figures})
+        sizes = f"{parameters / 1e6:.1f}", f"{operations / 1e9:.1f}", str(config.input_size)
+        rows.append((name, *sizes, *("" if figure is None else f"{figure:.2f}" for figure in (lfw, ijbc))))
     output.table(documents, BACKBONE_COLUMNS, rows)
+    output.say("\nLFW, IJB-C: the best of femb list models; an operation is a multiplication or an addition")
+
+
+def _best_published(backbone: str) -> tuple[float | None, float | None]:
+    """Return the best published figures of a network in percent: accuracy on LFW, TAR at FAR 1e-4 on IJB-C."""
+    from femb_cli.checkpoints.official.published import PUBLISHED
+
+    models = [model for model in PUBLISHED.values() if model.network == backbone]
+    lfw = max((model.lfw for model in models if model.lfw is not None), default=None)
+    return lfw, max((model.ijbc for model in models if model.ijbc is not None), default=None)
 
 
 def _list_benchmarks(output: Output) -> None:
     """Show the benchmarks, and whether their files are here."""
+    from femb_cli.evaluation.verification.benchmarks import BENCHMARKS
+
+    documents, rows = [], []
+    for name, source in _benchmark_files().items():
+        benchmark = BENCHMARKS[name]
+        documents.append({"name": name, "description": benchmark.title, "files": source, "origin": benchmark.origin})
+        rows.append((name, source, benchmark.title))
+    width = max(len(title) for _, _, title in rows)
+    output.table(documents, BENCHMARK_COLUMNS, [(name, source, title.ljust(width)) for name, source, title in rows])
+    output.say("\nfiles: looked for in FEMB_DATA_DIR and femb's cache; --json says where missing ones come from")
+
+
+def _benchmark_files() -> dict[str, str]:
+    """Return where the files of each benchmark are, in a word or three."""
     import os
 
     from femb_cli.evaluation.verification.benchmark_files import is_here
@@ -88,15 +137,16 @@ def _list_benchmarks(output: Output) -> None:
 
     given = os.environ.get("FEMB_DATA_DIR")
     folder = Path(given) if given else None
-    documents, rows = [], []
-    for name, benchmark in BENCHMARKS.items():
-        here = is_here(benchmark, folder)
-        source = "here" if here else "drawn by femb" if name == DRAWN else "fetched" if benchmark.url else "missing"
-        documents.append({"name": name, "description": benchmark.title, "files": source, "origin": benchmark.origin})
-        rows.append((name, source, benchmark.title))
-    width = max(len(title) for _, _, title in rows)
-    output.table(documents, BENCHMARK_COLUMNS, [(name, source, title.ljust(width)) for name, source, title in rows])
-    output.say("\nfiles: looked for in FEMB_DATA_DIR and femb's cache; --json says where missing ones come from")
+    return {
+        name: "here"
+        if is_here(benchmark, folder)
+        else "drawn by femb"
+        if name == DRAWN
+        else "fetched"
+        if benchmark.url
+        else "missing"
+        for name, benchmark in BENCHMARKS.items()
+    }
 
 
 def _list_runs(output: Output) -> None:
@@ -151,9 +201,18 @@ def _list_models(output: Output) -> None:
         )
         for model in PUBLISHED.values()
     ]
-    output.table(documents, MODEL_COLUMNS, rows)
-    output.say("\nfigures as published: accuracy on LFW, TAR at FAR 1e-4 on IJB-C; --json has the addresses")
+    if sys.stdout.isatty() and shutil.get_terminal_size().columns < WIDE:
+        narrow = [(row[0], *row[3:6], _short(row[6])) for row in rows]
+        output.table(documents, NARROW_MODEL_COLUMNS, narrow)
+    else:
+        output.table(documents, MODEL_COLUMNS, rows)
+    output.say("\nfigures as published: accuracy on LFW, TAR at FAR 1e-4 on IJB-C; --json has everything")
     output.next(next(model.command for model in PUBLISHED.values() if model.can_be_fetched))
+
+
+def _short(license: str) -> str:
+    """Return a licence in few words, such as that of the code; `--json` has all of them."""
+    return license.partition(" (")[0].removesuffix(" research")
 
 
 def _entries(kind: Kind) -> dict[str, str]:

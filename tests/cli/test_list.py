@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import pytest
 
@@ -39,12 +40,24 @@ def test_without_a_kind_all_names_are_listed(femb):
     assert lines[-1].split() == ["runs", "none"]
 
 
+def test_without_a_kind_what_is_here_of_the_benchmarks_and_the_state_of_runs_is_said(femb, tmp_path, monkeypatch):
+    monkeypatch.setenv("FEMB_DATA_DIR", str(tmp_path))
+    (tmp_path / "calfw.bin").touch()
+    (tmp_path / "runs/mine/checkpoints").mkdir(parents=True)
+    (tmp_path / "runs/mine/config.yaml").write_text("data: {name: dataset, path: people}\n")
+    text = " ".join(femb("list").out.split())
+    assert "calfw (here), cplfw (missing)" in text and "xqlfw (fetched)" in text
+    assert text.endswith("runs runs/mine (unfinished)")
+
+
 def test_backbones_have_their_published_numbers_of_parameters(femb):
     entries = {entry["name"]: entry for entry in json.loads(femb("list", "backbones", "--json").out)}
     assert entries.keys() >= NAMES["backbones"]
     # As InsightFace publishes.
     assert entries["iresnet50"]["parameters"] == pytest.approx(43.59e6, rel=1e-3)
     assert entries["iresnet50"]["input_size"] == 112
+    assert entries["iresnet50"]["operations"] == pytest.approx(12.6e9, rel=0.02)  # insightface: 6.3 GMACs
+    assert entries["iresnet50"]["ijbc_tar_at_far_1e-4_percent"] > 97
 
 
 def test_benchmarks_say_whether_their_files_are_here(femb, tmp_path, monkeypatch):
@@ -99,9 +112,9 @@ def test_the_configurations_fit_a_terminal_and_published_recipes_come_last(femb)
 
 
 def test_an_unknown_kind_lists_the_known_ones(femb):
-    result = femb("list", "heads")
-    assert result.code == 2
-    assert "headers" in result.err
+    assert femb("list", "heads").err.endswith("did you mean headers?\n")
+    assert femb("list", "people").err.endswith("femb list --help shows what it takes\n")
+    assert "augmentations, benchmarks" in " ".join(femb("list", "--help").out.split())
 
 
 def test_models_are_listed_with_their_licence_and_the_command_that_converts_them(femb):
@@ -116,3 +129,11 @@ def test_models_are_listed_with_their_licence_and_the_command_that_converts_them
         assert entry["convert"].endswith(f" {entry['name']}")
     fetched = [entry["can_be_fetched"] for entry in entries]
     assert fetched == sorted(fetched, reverse=True) and any(fetched) and not all(fetched)
+
+
+def test_the_table_of_models_fits_a_terminal_of_80_columns(femb, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    lines = femb("list", "models").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].split() == ["mobilefacenet_foamliu", "99.48", "yes", "Apache-2.0"]
