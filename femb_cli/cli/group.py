@@ -133,11 +133,11 @@ def check_outputs(
     from femb_cli.search.table_file import check_table_file
 
     if link is not None and move is not None:
-        raise UsageError("--link and --move exclude each other: a moved image leaves nothing to link to")
+        raise UsageError("--link and --move exclude each other", hint="a moved image leaves nothing to link to")
     if out is not None:
         check_table_file(out, overwrite=overwrite)
     if show is not None:
-        refuse_existing(show, overwrite=overwrite)
+        check_table_file(show, overwrite=overwrite, endings=options.PAGE, what="a page")
     for folder in filter(None, (link, move)):
         refuse_existing(folder, overwrite=False)
 

@@ -88,7 +88,7 @@ def _check_files(*, out: Path | None, doubles: Path | None, overwrite: bool) -> 
     from femb_cli.search.table_file import check_table_file
 
     if out is not None:
-        check_table_file(out, overwrite=overwrite, endings=ENDINGS)
+        check_table_file(out, overwrite=overwrite, endings=ENDINGS, what="a page")
     if doubles is not None:
         check_table_file(doubles, overwrite=overwrite, endings=(".csv",))
 

@@ -62,7 +62,6 @@ def search(
       femb search faces.npy faces.npy --threshold 0.5 -o hits.csv
       femb search photo.jpg million.npy --index million.index
     """
-    from femb_cli.files import refuse_existing
     from femb_cli.search.found import COLUMNS, find
     from femb_cli.search.table_file import check_table_file, write_table_file
 
@@ -72,8 +71,10 @@ def search(
     if index is not None:
         _check_index(index, gallery)
     if show is not None:
-        refuse_existing(show, overwrite=overwrite)
+        check_table_file(show, overwrite=overwrite, endings=options.PAGE, what="a page")
         query_pictures, gallery_pictures = open_pictures(query, images), open_pictures(gallery, images)
+    elif images is not None:
+        raise UsageError("--images is of no use without --show", hint="--show FILE writes the page that shows them")
     reading = FacesInput(model, flip, batch_size, skip_bad, device, align, faces, detector)
     if dry_run:
         described = reading.describe(output, [query, gallery])

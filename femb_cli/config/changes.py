@@ -26,11 +26,14 @@ def apply_changes(tree: dict[str, Any], changes: Sequence[tuple[str, Any]]) -> N
         changes: key path and value of each setting; where two set the same key, the last one counts.
 
     Raises:
-        UsageError: a parent of a key is a value.
+        UsageError: a parent of a key is a value, or two lengths of the run are given.
     """
     in_full = [(section_of_name(key), value) for key, value in changes]
     if (named := {key for key, _ in in_full}) >= {"optimizer.lr"} and "optimizer.lr_batch_size" not in named:
         in_full.append(("optimizer.lr_batch_size", None))  # a rate that the user names is for the user's batch
+    lengths = {key: value for key, value in changes if key in ("steps", "epochs") and value is not None}
+    if len(lengths) > 1:
+        raise UsageError("steps and epochs exclude each other", hint="each of them is the length of the run")
     # Sections are set before their values: `optimizer=adamw` starts from AdamW's defaults, whatever the order.
     for key, value in sorted(in_full, key=lambda change: change[0].count(".")):
         assign(tree, key, value)

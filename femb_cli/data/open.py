@@ -33,7 +33,7 @@ from femb_cli.data.tar.archives import archives_in, archives_of_pattern, archive
 from femb_cli.data.tar.source import TarSource
 from femb_cli.data.verification_bin.verification_set import is_verification_set
 from femb_cli.errors import FembError
-from femb_cli.files import exists
+from femb_cli.files import exists, missing
 from femb_cli.text import other_encoding
 
 _LIST_ENDINGS = (".csv", ".jsonl", ".tsv", ".txt", ".lst", ".list")
@@ -71,7 +71,7 @@ def open_source(
 
     Raises:
         FembError: `path` does not exist, has a format that femb does not read, or holds no image; or
-            `read_as` does not fit it.
+            `read_as`, `split` or `images` does not fit it.
     """
     if not exists(Path(path)):
         if is_hub_id(str(path)):
@@ -82,9 +82,10 @@ def open_source(
         if is_pattern(str(path)):
             shards = TarSource(Path(path), archives_of_pattern(str(path)), read_as)
             return with_channels(_fitting(shards, read_as), channels)
-        raise FembError(f"{path} does not exist")
+        raise missing(path)
     path = Path(path)
     source = _open_folder(path, split, read_as) if path.is_dir() else _open_file(path, split, images, read_as)
+    _refuse_unused(source, path, split, images)
     return with_channels(_fitting(source, read_as), channels)
 
 
@@ -121,7 +122,7 @@ def open_sources(paths: Sequence[Path]) -> ImageSource:
     if len(paths) == 1 and not _is_image_file(paths[0]):
         return open_source(paths[0])
     if len(paths) == 1 and not exists(paths[0]):
-        raise FembError(f"{paths[0]} does not exist")
+        raise missing(paths[0])
     top = common_top(paths)
     parts: list[tuple[str, ImageSource]] = []
     others: list[Path] = []
@@ -152,7 +153,7 @@ def _is_image_file(path: Path) -> bool:
 def _open_one_of_several(path: Path) -> ImageSource:
     """Open a path on this machine: a missing one among several is a mistake rather than a dataset on the Hub."""
     if not exists(path):
-        raise FembError(f"{path} does not exist")
+        raise missing(path)
     return open_source(path)
 
 
@@ -248,6 +249,15 @@ def _fitting(source: ImageSource, read_as: ReadAs) -> ImageSource:
     return source
 
 
+def _refuse_unused(source: ImageSource, path: Path, split: str | None, images: Path | None) -> None:
+    """Refuse a split of a source that has none, and a folder of images for a source that is no list."""
+    if images is not None and not isinstance(source, ListFileSource):
+        raise FembError(f"{path} is not a list: its images are not elsewhere", hint="leave out --images")
+    has_none = isinstance(source, FolderSource | ZipSource | RecordSource | LmdbSource | ListFileSource)
+    if split is not None and has_none and not (path / split).is_dir():
+        raise FembError(f"{path} has no splits, and so no {split!r}", hint="leave out --split")
+
+
 def _open_file(path: Path, split: str | None, images: Path | None, read_as: ReadAs) -> ImageSource:
     if path.suffix == ".rec":
         return RecordSource(path)
@@ -273,16 +283,17 @@ def _open_file(path: Path, split: str | None, images: Path | None, read_as: Read
         return ListFileSource(path, images, read_as)
     if image_format(start_of_file(path) or b"") == "HEIC" and not can_read_heic():
         raise NotASourceError(f"{path} is a HEIC image, which femb does not read yet", hint=INSTALL)
-    if path.suffix in WEIGHT_ENDINGS:
-        raise NotASourceError(
-            f"{path} holds weights, not images", hint=f"femb convert-checkpoint {path} DST reads them"
-        )
+    if path.name.lower().endswith((*WEIGHT_ENDINGS, ".pth.tar")):
+        hint = f"femb convert-checkpoint {path} {path.with_suffix('')} converts them"
+        raise NotASourceError(f"{path} holds weights, not images", hint=hint)
     refuse_other_ending(path)
+    if is_image_file(path):
+        raise NotASourceError(f"{path} is a single image", hint="give the folder that holds it")
     with path.open("rb") as file:
         encoding = other_encoding(file.read(_MOST_START)) if path.suffix.lower() in _LIST_ENDINGS else None
     if encoding is not None:
         raise FembError(f"{path} is {encoding[0]}, which femb does not read", hint=encoding[1])
     raise NotASourceError(
         f"{path} is not a source of images that femb reads",
-        hint="give a .rec file, a zip, a tar, a list, a dataset directory or a folder of images",
+        hint="give a folder of images, a zip, a tar, a list, a .rec file or a dataset",
     )

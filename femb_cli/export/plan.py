@@ -15,6 +15,9 @@ ENDINGS = {
 }
 """The format for a file's ending, where no format is given."""
 
+_CERTAIN = (".onnx", ".pt2", ".safetensors")
+"""Endings that name one format only."""
+
 GRAPHS = ("onnx", "torchscript", "pt2")
 """The formats that hold the computation and not only the weights."""
 
@@ -41,7 +44,7 @@ class ExportPlan:
         """Refuse combinations that have no effect."""
         if self.with_preprocessing and self.format not in GRAPHS:
             raise UsageError(
-                f"--with-preprocessing has no effect on {self.format}, which holds weights and no computation",
+                f"--with-preprocessing has no effect on {self.format}, which holds weights only",
                 hint=f"--format {' or '.join(GRAPHS)}",
             )
         if (self.half or self.int8) and self.format != "onnx":
@@ -61,9 +64,14 @@ def format_of(out: Path, export_format: str | None) -> str:
     """Return the given format, or else the format for the file's ending.
 
     Raises:
-        UsageError: no format is given, and the ending is unknown.
+        UsageError: no format is given, and the ending is unknown; or the ending is that of another format.
     """
     chosen = export_format or ENDINGS.get(out.suffix)
+    if out.suffix in _CERTAIN and chosen != ENDINGS[out.suffix]:
+        raise UsageError(
+            f"{out.name} is the name of a file of {ENDINGS[out.suffix]}, and --format says {chosen}",
+            hint="leave --format out, or choose another ending",
+        )
     if chosen is None:
         known = ", ".join(ENDINGS)
         raise UsageError(

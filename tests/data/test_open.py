@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from parquets import write
-from pictures import HEIC_STUB, encode
+from pictures import HEIC_STUB, encode, people
 
 from femb_cli.data.files.unread import unread_of
 from femb_cli.data.open import open_source, open_sources
@@ -139,3 +139,11 @@ def test_a_table_of_embeddings_beside_photos_is_counted_as_not_read(tmp_path):
     assert (source.kind, unread_of(source)) == ("folder", {".parquet": 1})
     with pytest.raises(FembError, match="has no column 'photo'"):
         open_source(tmp_path, read_as=ReadAs(image_column="photo"))
+
+
+def test_a_split_or_a_folder_of_images_that_says_nothing_is_refused(tmp_path):
+    people(tmp_path / "people", {"a": 1, "b": 1})
+    with pytest.raises(FembError, match="people has no splits, and so no 'train'"):
+        open_source(tmp_path / "people", split="train")
+    with pytest.raises(FembError, match="people is not a list"):
+        open_source(tmp_path / "people", images=tmp_path)

@@ -42,9 +42,13 @@ class VerificationSet:
         return len(self.genuine_N)
 
 
+_OF_WEIGHTS = (".pt", ".pth", ".ckpt", ".pth.tar")
+"""Endings of files of weights, which torch wrote as such pickles, too, until version 1.5."""
+
+
 def is_verification_set(path: Path) -> bool:
     """Whether `path` is a file that starts like the pickle of a verification set; some other pickles do, too."""
-    if not path.is_file():
+    if not path.is_file() or path.name.lower().endswith(_OF_WEIGHTS):
         return False
     with path.open("rb") as file:
         return _PICKLE_START.match(file.read(2)) is not None
