@@ -13,9 +13,13 @@ def config(
         str | None,
         typer.Argument(
             metavar="[CONFIG]",
-            help="YAML file, or a name from femb list configs.",
+            help="YAML file, or a name from femb list configs. Default: the default of every setting.",
             show_default=False,
         ),
+    ] = None,
+    named_file: Annotated[
+        str | None,
+        typer.Option("--config", metavar="CONFIG", help="Another spelling of CONFIG."),
     ] = None,
     settings: options.Settings = None,
     json: options.Json = False,
@@ -30,5 +34,5 @@ def config(
     """
     from femb_cli.config.load import dump_config, load_config, to_tree
 
-    resolved = load_config(file, settings or ())
+    resolved = load_config(options.one_config(file, named_file), settings or ())
     Output(json=json, quiet=quiet).result(to_tree(resolved), dump_config(resolved).rstrip())

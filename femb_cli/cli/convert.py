@@ -38,7 +38,9 @@ def convert(
     identities: Annotated[
         Path | None,
         typer.Option(
-            "--identities", help="Keep only the people in this file: one name a line. Counts after names are ignored."
+            "--identities",
+            metavar="FILE",
+            help="Keep only the people in this file: one name a line. Counts after names are ignored.",
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Keep the first N images.")] = None,

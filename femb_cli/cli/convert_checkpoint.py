@@ -22,7 +22,9 @@ def convert_checkpoint(
     family: Annotated[
         str | None,
         typer.Option(
-            "--from", help="Family of the weights (femb list families). Default: recognised by the tensors' names."
+            "--from",
+            metavar="FAMILY",
+            help="Family of the weights (femb list families). Default: recognised by the tensors' names.",
         ),
     ] = None,
     network: Annotated[

@@ -8,6 +8,7 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
+from femb_cli.cli.next_commands import after_embedding
 from femb_cli.cli.output import Output
 from femb_cli.cli.unread_output import warn_of_unread
 from femb_cli.errors import UsageError
@@ -102,6 +103,7 @@ def embed(
         output.warn(left_out(name, problem))
     tell_of_faces(output, summary["num_photos"], summary["without_face"], summary["with_several_faces"], faces)
     output.summary(summary)
+    output.next(*after_embedding(out, summary["num_images"]))
 
 
 def _paths(images: list[str]) -> tuple[Path, ...]:

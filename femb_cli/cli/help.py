@@ -14,7 +14,7 @@ from femb_cli.cli.commands import BY_PURPOSE
 
 LEFT_COLUMN, WIDEST = 26, 100
 OTHER_OPTIONS = "Options"
-GROUPS = ("Arguments", OTHER_OPTIONS, "Photos", "Model", "Machine", "Output")
+GROUPS = ("Arguments", OTHER_OPTIONS, "Input", "Photos", "Model", "Machine", "Output")
 """The groups of parameters, in their order; others come before the last one."""
 
 _RANGES = ((re.compile(r"x>=(\S+?)(?=[;\]])"), r"at least \1"), (re.compile(r"(\S+)<=x<=(\S+?)(?=[;\]])"), r"\1 to \2"))
@@ -45,6 +45,7 @@ def _page(command: Any, ctx: Any, groups: dict[str, list[Row]]) -> str:
     """Return usage, description and groups of rows."""
     width = min(shutil.get_terminal_size().columns, WIDEST)
     pieces = " ".join(command.collect_usage_pieces(ctx)).translate({ord("{"): "", ord("}"): ""}).upper()
+    pieces = re.sub(r"\[\[(\w+)\](\.*)\](\.*)", r"[\1]\2\3", pieces)  # of an argument whose own name has brackets
     usage = f"{ctx.command_path} {pieces.replace('......', '...')}"
     parts = [f"{_heading('Usage')} {usage}", *_paragraphs(command.help or "", width)]
     longest = max(len(spelling) for rows in groups.values() for spelling, _ in rows)
@@ -58,7 +59,7 @@ def _paragraphs(text: str, width: int) -> Iterable[str]:
     """Yield the paragraphs of a docstring; one that begins with a backspace keeps its lines."""
     for paragraph in inspect.cleandoc(text).split("\n\n"):
         if not paragraph.startswith("\b"):
-            yield fill(" ".join(paragraph.split()), width)
+            yield fill(" ".join(paragraph.split()), width, break_on_hyphens=False)
             continue
         first, *lines = paragraph.removeprefix("\b\n").splitlines()
         yield "\n".join([_heading(first.rstrip(":")), *lines])
@@ -80,9 +81,9 @@ def _parameter_groups(command: Any, ctx: Any) -> dict[str, list[Row]]:
 def _spelling(param: Any, ctx: Any) -> str:
     """Return how a parameter is written: the short form first, and a word for its value."""
     if param.param_type_name == "argument":
-        return str(param.display_name_raw).strip("{}[]").upper() + (
-            "..." if param.nargs != 1 and not param.metavar else ""
-        )
+        name = str(param.display_name_raw).upper()
+        many = "..." if param.nargs != 1 or name.endswith("...") else ""
+        return name.removesuffix("...").strip("{}[]") + many
     names = ", ".join(sorted(param.opts, key=lambda name: name.startswith("--")))
     off = "".join(f" / {name}" for name in param.secondary_opts)
     kind = "" if param.is_flag else str(param.display_type_rich(ctx)).strip("<>.")
@@ -99,7 +100,7 @@ def _in_words(text: str) -> str:
 def _two_columns(rows: Sequence[Row], left: int, width: int) -> Iterable[str]:
     """Yield the lines of rows: a long spelling has a line of its own."""
     for spelling, meaning in rows:
-        lines = wrap(meaning, width - left) or [""]
+        lines = wrap(meaning, width - left, break_on_hyphens=False) or [""]
         start = f"  {spelling}"
         if len(start) > left - 2:
             yield start

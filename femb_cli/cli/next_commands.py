@@ -39,6 +39,11 @@ def after_alignment(folder: Path) -> list[str]:
     return [_written("embed", folder, "-o", _free(f"{folder}.npy"))]
 
 
+def after_embedding(path: Path, num_images: int) -> list[str]:
+    """Return what to do with a file of embeddings."""
+    return [_written("group", path)] if num_images > 1 else [_written("inspect", path)]
+
+
 def after_benchmarks(paths: list[str]) -> list[str]:
     """Return what to do with benchmarks that were converted."""
     has_model = _has_finished_run()
@@ -47,7 +52,8 @@ def after_benchmarks(paths: list[str]) -> list[str]:
 
 def after_dataset(path: Path, format: str) -> list[str]:
     """Return what to do with a training set that was converted."""
-    upload = f"hf upload OWNER/NAME {shlex.quote(str(path))} --repo-type dataset"
+    # Without an owner, the repository is the user's own.
+    upload = shlex.join(["hf", "upload", path.resolve().name, str(path), "--repo-type", "dataset"])
     return [_written("train", "--data", path), *([upload] if format == "parquet" else [])]
 
 

@@ -8,11 +8,18 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from femb_cli.errors import UsageError
+
+PAGE = (".html", ".htm")
+"""Endings of a page's name."""
+
 Choice = Literal["main", "largest", "center", "all"]
 Flip = Literal["none", "sum"]
 
 Json = Annotated[bool, typer.Option("--json", rich_help_panel="Output", help="Print one JSON document on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel="Output", help="Print results and errors only.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", rich_help_panel="Output", help="Print results, warnings and errors only.")
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", rich_help_panel="Output", help="Replace an output that exists.")
 ]
@@ -95,18 +102,28 @@ Detector = Annotated[
     ),
 ]
 Label = Annotated[
-    str | None, typer.Option("--label", metavar="COLUMN", help="Column of a table or list that names the person.")
+    str | None,
+    typer.Option(
+        "--label",
+        rich_help_panel="Input",
+        metavar="COLUMN",
+        help="Column of a table or list that names the person.",
+    ),
 ]
 ImageColumn = Annotated[
     str | None,
     typer.Option(
-        "--image-column", metavar="COLUMN", help="Column of the images of a table, or of the paths of a list."
+        "--image-column",
+        rich_help_panel="Input",
+        metavar="COLUMN",
+        help="Column of the images of a table, or of the paths of a list.",
     ),
 ]
 PersonFolder = Annotated[
     str | None,
     typer.Option(
         "--person-folder",
+        rich_help_panel="Input",
         metavar="N",
         help="Level of the folders that are people: 1 is the first below the source, -1 holds the image; 1/2: both.",
     ),
@@ -159,12 +176,25 @@ Images = Annotated[
 ]
 ImagesOfList = Annotated[
     Path | None,
-    typer.Option("--images", metavar="DIR", help=f"{_IMAGES}: the folder of a list. Default: beside the list."),
+    typer.Option(
+        "--images",
+        rich_help_panel="Input",
+        metavar="DIR",
+        help=f"{_IMAGES}: the folder of a list. Default: beside the list.",
+    ),
 ]
 ImagesOfPairs = Annotated[
     Path | None, typer.Option("--images", metavar="DIR", help=f"{_IMAGES}: folder, zip, dataset of --pairs.")
 ]
-Split = Annotated[str | None, typer.Option("--split", help="Split to read, if there are several: train, test ...")]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        rich_help_panel="Input",
+        metavar="NAME",
+        help="Split to read, if there are several: train, test ...",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -188,9 +218,23 @@ Gpus = Annotated[
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        "--data-dir", envvar="FEMB_DATA_DIR", help="Directory with the benchmarks' files. Default: femb's cache."
+        "--data-dir",
+        metavar="DIR",
+        envvar="FEMB_DATA_DIR",
+        help="Directory with the benchmarks' files. Default: femb's cache.",
     ),
 ]
+
+
+def one_config(positional: str | None, named: str | None) -> str | None:
+    """Return the configuration that CONFIG or `--config` names; None if neither does.
+
+    Raises:
+        UsageError: both do.
+    """
+    if positional is not None and named is not None:
+        raise UsageError(f"two configurations are given: {positional} and {named}", hint="name one of them")
+    return positional if named is None else named
 
 
 def out(what: str, metavar: str = "FILE") -> Any:

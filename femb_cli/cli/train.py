@@ -9,7 +9,6 @@ from femb_cli.cli import options
 from femb_cli.cli.next_commands import after_training
 from femb_cli.cli.output import Output, format_pairs, percent
 from femb_cli.cli.train_settings import chosen_settings
-from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from femb_cli.training.planning.job import TrainRequest
@@ -56,11 +55,11 @@ def train(
     out: Annotated[Path | None, options.out("the run. Default: a new one under runs/.", metavar="RUN")] = None,
     header: Annotated[
         str | None,
-        _option("--header", "Header: arcface, magface ...", panel="Network"),
+        _option("--header", "Header: arcface, magface ...", panel="Network", metavar="NAME"),
     ] = None,
     backbone: Annotated[
         str | None,
-        _option("--backbone", "Backbone: iresnet50, mbf ...", panel="Network"),
+        _option("--backbone", "Backbone: iresnet50, mbf ...", panel="Network", metavar="NAME"),
     ] = None,
     init: Annotated[
         Path | None,
@@ -86,8 +85,9 @@ def train(
         str | None,
         _option(
             "--precision",
-            "Numbers of the backbone: fp32, tf32, bf16, fp16 or fp64.",
+            "Numbers of the backbone.",
             panel="Machine",
+            metavar="fp32|tf32|bf16|fp16|fp64",
         ),
     ] = None,
     workers: Annotated[
@@ -116,10 +116,8 @@ def train(
     from femb_cli.training.planning.job import TrainRequest
 
     output = Output(json=json, quiet=quiet)
-    if None not in (config, named_config):
-        raise UsageError(f"two configurations are given: {config} and {named_config}", hint="name one of them")
     request = TrainRequest(
-        config=config or named_config,
+        config=options.one_config(config, named_config),
         overrides=chosen_settings(context.params, settings or ()),
         settings=tuple(settings or ()),
         processes=processes or gpus,

@@ -35,6 +35,7 @@ def verify(
         list[str] | None,
         typer.Option(
             "--dataset",
+            metavar="NAME",
             help="A name of femb list benchmarks, a benchmark directory or a .bin; repeatable. Default: xqlfw.",
         ),
     ] = None,
@@ -101,7 +102,8 @@ def verify(
         ),
     ] = None,
     embeddings: Annotated[
-        Path | None, typer.Option("--embeddings", help="A file that femb embed wrote, instead of images.")
+        Path | None,
+        typer.Option("--embeddings", metavar="FILE", help="A file that femb embed wrote, instead of images."),
     ] = None,
     templates: Annotated[
         Path | None,
@@ -177,7 +179,7 @@ def verify(
         typer.Option(
             "--store-threshold",
             rich_help_panel="Figures",
-            metavar="FMR",
+            metavar="RATE",
             help="Store the threshold at this FMR (1e-3) in the model's card, for femb compare; repeatable.",
         ),
     ] = None,

@@ -35,6 +35,20 @@ def test_options_are_in_groups_with_their_limits_and_defaults_in_words(femb):
     assert "<" not in page and "bool" not in page
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_stands_for_a_value_says_what_it_is_and_not_its_type(femb, command):
+    page = femb(command, "--help").out
+    assert " TEXT" not in page and " PATH" not in page.replace("[PATH]", "").replace("\n  PATH", "")
+    usage = page.partition("\n")[0]
+    assert "[[" not in usage and "]]" not in usage, usage
+
+
+def test_a_command_with_a_hyphen_stays_whole(femb):
+    assert "convert-\n" not in femb("list", "--help").out
+
+
 def test_an_argument_is_shown_without_a_type(femb):
+    assert "\n  RUN...  " in femb("report", "--help").out and "\n  SRC...  " in femb("convert", "--help").out
+    assert "\n  CONFIG  " in femb("config", "--help").out
     assert "\n  QUERY    " in femb("search", "--help").out
     assert "\n  IMAGES...  " in femb("align", "--help").out

@@ -11,6 +11,7 @@ from femb_cli.cli.next_commands import (
     after_benchmarks,
     after_checkpoint,
     after_dataset,
+    after_embedding,
     after_quantization,
     after_training,
 )
@@ -47,7 +48,7 @@ def test_without_benchmarks_images_and_models_only_what_works_is_named():
     assert after_quantization(Path("a"), Path("b.onnx")) == []
     assert after_alignment(Path("faces")) == ["femb list models"]
     assert after_benchmarks(["lfw"]) == ["femb inspect lfw"]
-    assert "--pairs PAIRS --images IMAGES --model r50" in how_to_store("r50")
+    assert how_to_store("r50") == "femb verify --pairs ... --model r50 --store-threshold 1e-3 measures one"
 
 
 def test_a_benchmark_that_is_here_is_named(lfw):
@@ -87,6 +88,11 @@ def test_a_finished_run_is_what_embeds_and_verifies(a_run):
     assert after_benchmarks(["lfw"]) == ["femb verify --dataset lfw"]
 
 
+def test_embeddings_of_several_images_are_grouped():
+    assert after_embedding(Path("my faces.npy"), 2) == ["femb group 'my faces.npy'"]
+    assert after_embedding(Path("face.npy"), 1) == ["femb inspect face.npy"]
+
+
 def test_only_parquet_can_be_shown_by_the_hub():
     assert after_dataset(Path("set"), "arrow") == ["femb train --data set"]
-    assert after_dataset(Path("set"), "parquet")[1] == "hf upload OWNER/NAME set --repo-type dataset"
+    assert after_dataset(Path("set"), "parquet")[1] == "hf upload set set --repo-type dataset"
