@@ -9,11 +9,13 @@ import ctypes
 import errno
 import hashlib
 import os
+import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from pathlib import Path
 
 from filelock import lock_descriptor
@@ -28,6 +30,9 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 _MOST_SYNCED_ALONE = 1000
 """More new files are brought to the disk all at once: one after the other takes milliseconds each."""
+
+_ADDRESS = re.compile(r"(https?|ftp|s3|gs):/+(.*)")
+"""An address; a Path has one slash of its two."""
 
 _HINTS = {
     errno.ENOSPC: "free some space on this disk, or choose another place",
@@ -60,6 +65,31 @@ def exists(path: Path) -> bool:
         return path.exists()
     except OSError as error:
         raise FembError(f"cannot open {path}: {error.strerror}") from error
+
+
+def missing(path: Path | str, *, hint: str | None = None) -> FembError:
+    """Return the error for an input that is not there: an address is none, and a name like its own is proposed.
+
+    Args:
+        path: what was given.
+        hint: what to do if no file beside it has a similar name.
+    """
+    address = _ADDRESS.match(str(path))
+    if address:
+        return FembError(
+            f"{address[1]}://{address[2]} is an address: femb reads files", hint="download it, and give its path"
+        )
+    path = Path(path)
+    try:
+        beside = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        beside = []
+    nearest = get_close_matches(path.name, beside, n=1)
+    hint = f"did you mean {path.parent / nearest[0]}?" if nearest and path.name not in beside else hint
+    if os.path.islink(path):  # noqa: PTH114 - Path.is_symlink() raises an OSError for a very long name
+        return FembError(f"{path} is a link to {path.readlink()}, which does not exist", hint=hint)
+    name = repr(str(path)) if " " in str(path) else path
+    return FembError(f"{name} does not exist", hint=hint)
 
 
 @contextmanager
@@ -317,8 +347,10 @@ def make_parent(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        parent = next((parent for parent in path.parents if parent.exists() and not parent.is_dir()), None)
+        problem = f"{parent} is a file" if parent else error.strerror
         raise FembError(
-            f"cannot make the directory {path.parent}: {error.strerror}", hint=_HINTS.get(error.errno or 0)
+            f"cannot make the directory {path.parent}: {problem}", hint=_HINTS.get(error.errno or 0)
         ) from error
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.files import missing
 from femb_cli.text import shown
 
 MOST_BYTES = 2**31
@@ -164,7 +165,7 @@ def onnx_errors(path: Path) -> Iterator[None]:
         FembError: the file or a package is missing, or the file is damaged.
     """
     if not path.is_file():
-        raise FembError(f"no model at {path}")
+        raise FembError(f"no model at {path}", hint=missing(path).hint)
     try:
         yield
     except FembError:
@@ -172,7 +173,9 @@ def onnx_errors(path: Path) -> Iterator[None]:
     except ImportError as error:
         raise FembError(f"reading ONNX files needs {error.name}", hint="pip install 'femb[onnx]'") from error
     except Exception as error:  # onnx's, protobuf's and onnxruntime's errors have no base class in common
-        raise FembError(f"{path} is not a readable ONNX file: {first_line(error)}") from error
+        is_damaged = type(error).__name__ == "DecodeError"  # protobuf's, whose words are about bytes
+        problem = "it is damaged or of another kind" if is_damaged else first_line(error)
+        raise FembError(f"{path} is not a readable ONNX file: {problem}") from error
 
 
 def first_line(error: Exception) -> str:

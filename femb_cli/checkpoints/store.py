@@ -30,7 +30,7 @@ from femb_cli.checkpoints.runs import (
 )
 from femb_cli.config.schema import BackboneConfig
 from femb_cli.errors import FembError
-from femb_cli.files import new_folder
+from femb_cli.files import missing, new_folder
 
 logger = logging.getLogger("femb")
 
@@ -88,15 +88,15 @@ def open_checkpoint(path: Path) -> Checkpoint:
         FembError: there is none, or it is damaged.
     """
     if not path.exists():
-        raise FembError(
-            f"no model at {path}", hint="give a run, a checkpoint directory or a file; femb train makes a run"
-        )
+        hint = "give a run, a checkpoint directory or a file; femb train makes a run"
+        raise FembError(f"no model at {path}", hint=missing(path, hint=hint).hint)
     checkpoint = path
     if path.is_dir() and (path / CHECKPOINTS).is_dir():
         checkpoint = _newest_checkpoint(path)
     file = checkpoint / MODEL if checkpoint.is_dir() else checkpoint
     if not file.is_file():
-        raise FembError(f"{path} is neither a run nor a checkpoint: it has no {MODEL}")
+        problem = f"{path} is neither a run nor a checkpoint: it has no {MODEL}"
+        raise FembError(problem, hint="femb list runs shows the runs")
     return Checkpoint(checkpoint, ModelCard.from_metadata(read_metadata(file), str(file)))
 
 
@@ -220,7 +220,9 @@ def read_metadata(file: Path) -> dict[str, str]:
         with safe_open(file, "pt") as tensors:
             return tensors.metadata() or {}
     except (SafetensorError, OSError, UnicodeDecodeError) as error:
-        hint = "femb convert-checkpoint reads official weights, also from .onnx files"
+        hint = "give a run, a checkpoint directory, a .safetensors or an .onnx file"
+        if file.suffix in (".pt", ".pth", ".ckpt", ".onnx", ".params", ".bin"):
+            hint = f"femb convert-checkpoint {file} {file.with_suffix('')} converts official weights"
         if isinstance(error, OSError) and error.errno is not None:
             raise FembError(f"{file} is not a readable safetensors file: {error.strerror}", hint=hint) from error
         raise FembError(f"{file} is no safetensors file, or a damaged one", hint=hint) from error

@@ -102,8 +102,9 @@ def how_to_store(model: str, fmr: float = 1e-3) -> str:
     from femb_cli.evaluation.verification.benchmark_files import benchmark_here
 
     benchmark = benchmark_here()
-    pairs = "--pairs PAIRS --images IMAGES" if benchmark is None else f"--dataset {benchmark}"
-    return f"femb verify {pairs} --model {model} --store-threshold {rate_text(fmr)} measures one and stores it"
+    if benchmark is None:
+        return f"femb verify --pairs ... --model {model} --store-threshold {rate_text(fmr)} measures one"
+    return f"femb verify --dataset {benchmark} --model {model} --store-threshold {rate_text(fmr)} measures one"
 
 
 @cache

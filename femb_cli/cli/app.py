@@ -123,7 +123,7 @@ def run(arguments: Sequence[str]) -> int:
         ended = app(args=completed, prog_name="femb", standalone_mode=False)
         return ended if isinstance(ended, int) else 0
     except TyperException as error:
-        return report_usage_error(error)
+        return report_usage_error(error, arguments)
     except typer.Abort:
         return print_error(FembError("aborted"))
     except (FembError, OSError) as error:
@@ -140,9 +140,9 @@ def run(arguments: Sequence[str]) -> int:
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
 
 
-def report_usage_error(error: TyperException) -> int:
+def report_usage_error(error: TyperException, arguments: Sequence[str]) -> int:
     """Print what is wrong with the arguments; the help if there are none. Return the exit code."""
-    explained = explain_usage_error(error)
+    explained = explain_usage_error(error, arguments)
     if explained is None:
         typer.echo(error.message)
         return 0

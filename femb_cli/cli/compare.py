@@ -59,9 +59,10 @@ def compare(
         raise UsageError("--fmr and --threshold exclude each other", hint="each of them says where to decide")
     for given in (reference, *others):
         if given.is_dir():
+            query = next((path for path in (reference, *others) if not path.is_dir()), reference)
             raise UsageError(
                 f"{given} is a folder, and femb compare takes images",
-                hint=f"femb search IMAGE {given} searches folders",
+                hint=f"femb search {query} {given} searches folders",
             )
     path = model or newest_finished_run()
     output.load_libraries()

@@ -141,7 +141,7 @@ def open_pictures(faces: Path, images: Path | None) -> "Pictures":
         return Pictures(open_sources((faces,)))
     if images is None:
         raise UsageError(
-            f"{faces} holds embeddings, but not the images that are to be shown or moved",
+            f"{faces} holds embeddings, not the images to show or move",
             hint="--images names the folder or the archive that was embedded",
         )
     pictures = Pictures(open_sources((images,)))

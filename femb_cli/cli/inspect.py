@@ -14,6 +14,9 @@ from femb_cli.errors import FembError, UsageError
 
 WEIGHTS = (".onnx", ".safetensors", ".pt", ".pth", ".ckpt", ".params")
 
+_OTHER_FILES = {".yaml": ("a configuration", "femb config {path}"), ".yml": ("a configuration", "femb config {path}")}
+"""What other commands read, by ending."""
+
 
 def inspect(
     path: Annotated[
@@ -25,7 +28,7 @@ def inspect(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[Path | None, options.out("a page (.html) or picture (.png) with a contact sheet, too.")] = None,
+    out: Annotated[Path | None, options.out("a page (.html) or picture (.png): images, histograms, curves.")] = None,
     doubles: Annotated[
         Path | None,
         typer.Option("--doubles", metavar="FILE", help="Write the images that are there twice to a .csv file."),
@@ -65,8 +68,8 @@ def inspect(
     given = {"--doubles": doubles, "--verify": verify, "--split": split, "--images": images, **columns}
     unused = [name for name, value in given.items() if value]
     if kind == "model" or path is None:
-        _refuse(["--out"] * (out is not None) + unused, "a model")
-        inspect_model(path, output)
+        _refuse(unused, "a model")
+        inspect_model(path, output, out=out, overwrite=overwrite)
         return
     if kind == "embeddings":
         _refuse(unused, "embeddings")
@@ -107,10 +110,13 @@ def kind_of(path: Path) -> Literal["model", "embeddings", "images", "benchmark",
     from femb_cli.evaluation.embeddings.recognise import holds_embeddings
     from femb_cli.evaluation.embeddings.safetensors import has_embeddings
     from femb_cli.evaluation.verification.benchmark_files import is_benchmark
-    from femb_cli.files import exists
+    from femb_cli.files import exists, missing
 
     if not exists(path):
-        raise FembError(f"{path} does not exist", hint="give a model, images, a benchmark or embeddings")
+        raise missing(path, hint="give a model, images, a benchmark or embeddings")
+    if other := _OTHER_FILES.get(path.suffix.lower()):
+        what, command = other
+        raise FembError(f"{path} is {what}", hint=f"{command.format(path=path)} reads it")
     if path.is_dir():
         if any((path / name).exists() for name in (CHECKPOINTS, CONFIG, MODEL)):
             return "model"
@@ -130,4 +136,4 @@ def _refuse(options: list[str], what: str) -> None:
         UsageError: there is one.
     """
     if options:
-        raise UsageError(f"{', '.join(options)} does not apply to {what}")
+        raise UsageError(f"{', '.join(options)} does not apply to {what}", hint="leave it out")

@@ -25,8 +25,8 @@ def suite_benchmarks(data_dir: Path | None, output: Output) -> list[str]:
     where = f"{data_dir} or femb's cache" if data_dir is not None else "femb's cache"
     if not here:
         raise FembError(
-            f"no benchmark of the suite ({', '.join(SUITE)}) is in {where}",
-            hint="--data-dir names their folder; femb list benchmarks --json says where they come from",
+            f"no benchmark of the suite is in {where}",
+            hint="--data-dir names their folder; femb list benchmarks --json: from where",
         )
     if missing:
         output.say(f"left out, because not in {where}: {', '.join(missing)}")

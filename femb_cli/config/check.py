@@ -53,6 +53,12 @@ def did_you_mean(text: str, known: Iterable[str], where: str = "") -> str | None
     return f"did you mean {_join(where, matches[0])!r}?" if matches else None
 
 
+def _known(path: str, names: Iterable[str]) -> str:
+    """Return where the names are that a section can have: in a list of femb, or here."""
+    kind = {"header": "headers", "backbone": "backbones", "augment": "augmentations"}.get(path.partition("[")[0])
+    return f"femb list {kind} shows them" if kind else f"choose one of {', '.join(names)}"
+
+
 def _check(tree: Any, schema: Any, where: str) -> Any:
     try:
         return _adapter(schema).validate_python(_with_tuples(tree))
@@ -89,8 +95,8 @@ def _explain(error: ErrorDetails, schema: Any, where: str) -> UsageError:
         case "union_tag_invalid":
             name, names = value["name"], choices(annotation)
             return UsageError(
-                f"unknown {path or 'entry'} {shown(name)}: known are {', '.join(names)}",
-                hint=_of_the_same_depth(str(name), names) or did_you_mean(str(name), names),
+                f"unknown {path or 'entry'} {shown(name)}",
+                hint=_of_the_same_depth(str(name), names) or did_you_mean(str(name), names) or _known(path, names),
             )
         case "model_attributes_type":
             return UsageError(f"{path or 'the entry'} must be a name or a mapping, not {shown(value)}")
@@ -124,7 +130,12 @@ def _where_it_belongs(key: str, path: str, section: Any, union: Any) -> str:
     if (spelling := did_you_mean(key, known, path)) is not None:
         return spelling
     deeper = [_join(path, f"{name}.{key}") for name, inside in _sections_of(section) if key in inside]
-    return f"did you mean {deeper[0]!r}?" if deeper else f"known here: {', '.join(known)}"
+    return f"did you mean {deeper[0]!r}?" if deeper else _all_known(known)
+
+
+def _all_known(known: Iterable[str]) -> str:
+    listed = f"known here: {', '.join(known)}"
+    return listed if len(listed) <= 74 else "femb config shows all settings"
 
 
 def _sections_of(section: Any) -> Iterable[tuple[str, set[str]]]:

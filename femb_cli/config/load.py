@@ -4,7 +4,7 @@ An option or a `--set` of the command line overrides the file, and the file over
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from femb_cli.config.schema import TrainConfig
 from femb_cli.config.seed_yaml import refuse_seed_yaml
 from femb_cli.config.shipped import shipped_configs
 from femb_cli.errors import UsageError
+from femb_cli.files import missing
 from femb_cli.text import cut, shown
 
 
@@ -53,6 +54,15 @@ def to_tree(config: TrainConfig) -> dict[str, Any]:
     return with_lists(asdict(config))
 
 
+def _nearest(file: Path, shipped: Iterable[str]) -> str:
+    """Return a hint for a configuration that is not there: the run's own, or one of a similar name."""
+    own = file / "config.yaml"
+    if os.path.isfile(own):  # noqa: PTH113 - as below
+        return f"did you mean {own}?"
+    beside = None if os.path.lexists(file) else missing(file).hint
+    return did_you_mean(str(file), shipped) or beside or "femb list configs shows those that ship with femb"
+
+
 def config_path(file: str | Path) -> Path:
     """Return the file for a CONFIG argument: a path, or the name of a shipped configuration.
 
@@ -65,8 +75,8 @@ def config_path(file: str | Path) -> Path:
     if os.path.isfile(file):  # noqa: PTH113 - Path.is_file() raises an OSError for a very long name
         return Path(file)
     raise UsageError(
-        f"no configuration {shown(str(file))}: neither a file nor one that ships with femb",
-        hint=did_you_mean(str(file), shipped) or "femb list configs shows those that ship with femb",
+        f"no configuration {shown(str(file))}, neither here nor in femb",
+        hint=_nearest(Path(file), shipped),
     )
 
 
@@ -84,11 +94,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     except ValueError as error:
-        raise UsageError(f"{path} cannot be read as YAML: {cut(str(error))}") from error
+        raise UsageError(f"{path} is no YAML: {cut(str(error))}") from error
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        raise UsageError(f"{path} holds a {type(tree).__name__}, not a mapping of settings")
+        what = "a list" if isinstance(tree, list) else "a text" if isinstance(tree, str) else "one value"
+        raise UsageError(f"{path} holds {what}, not a mapping of settings", hint="femb config quickstart shows one")
     refuse_seed_yaml(tree, path)
     expanded: dict[str, Any] = expand(tree, str(path))
     return expanded

@@ -84,7 +84,8 @@ def read_plain(text: str) -> Any:
         _check_size(node, {}, 0)
         return loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
-        raise ValueError(f"{_place(error.problem_mark)}{error.problem or error.context}") from error
+        problem = str(error.problem or error.context).replace("but got '<stream end>'", "not the end")
+        raise ValueError(f"{_place(error.problem_mark)}{problem}") from error
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
     except RecursionError as error:

@@ -43,6 +43,6 @@ def folder_levels(text: str) -> list[int]:
     if not _LEVELS.fullmatch(text):
         raise UsageError(
             f"{text!r} is not a level of folders",
-            hint="1 is the first folder below the source, -1 the folder that holds the image, 1/2 the first two",
+            hint="1 is the first below the source, -1 holds the image, 1/2: both",
         )
     return [int(level) for level in text.split("/")]

@@ -76,7 +76,8 @@ def download(url: str, target: Path, *, sha256: str | None = None, progress: Pro
         raise FembError(f"cannot download {url} to {target}: it answers {error.code} {error.reason}") from error
     # urllib raises a ValueError for an address that it does not understand.
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        reason = getattr(error, "reason", None) or error
+        reason = getattr(reason, "strerror", None) or reason  # without the number of the error
         hint = cannot_write(target, error).hint if isinstance(error, OSError) else None
         raise FembError(f"cannot download {url} to {target}: {reason}", hint=hint) from error
 

@@ -17,10 +17,7 @@ def drawn_faces_warning(card: ModelCard | None, images: Iterable[Path]) -> str |
     """
     if card is None or card.source.get("training_data") != DRAWN_FACES or all(map(are_drawn, images)):
         return None
-    return (
-        "this network was trained on drawn faces: its embeddings of photographs are worth nothing; femb list models"
-        " names networks for photographs"
-    )
+    return "this network knows only drawn faces; see femb list models"
 
 
 def are_drawn(path: Path) -> bool:

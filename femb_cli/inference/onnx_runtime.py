@@ -17,6 +17,7 @@ from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.onnx_file import first_line, onnx_errors
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.errors import FembError
+from femb_cli.runtime.devices import named_device
 
 INPUT = "images"
 OUTPUT = "embeddings"
@@ -112,10 +113,7 @@ def _choose_providers(device: str | torch.device | None, available: list[str]) -
     has_gpu = "CUDAExecutionProvider" in available
     if device is None:
         device = "cuda" if has_gpu else "cpu"
-    try:
-        wanted = torch.device(device)
-    except RuntimeError as error:
-        raise FembError(f"cannot use the device {str(device)!r}: {first_line(error)}") from error
+    wanted = named_device(device)
     if wanted.type == "cpu":
         return ["CPUExecutionProvider"]
     if wanted.type != "cuda" or not has_gpu:

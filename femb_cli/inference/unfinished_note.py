@@ -128,6 +128,8 @@ def read_note(path: Path) -> Note | None:
     except FileNotFoundError:
         return None
     except OSError as error:
+        if isinstance(error, NotADirectoryError):
+            raise FembError(f"{path.parent} is not a directory") from error
         raise FembError(f"cannot read {path}: {error.strerror}") from error
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]

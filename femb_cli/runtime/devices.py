@@ -20,7 +20,7 @@ def pick_device(device: str | torch.device | None) -> torch.device:
     if device is None:
         return torch.device(present[0])
     try:
-        chosen = torch.device(torch_name(device))
+        chosen = named_device(device)
         if chosen.type in ("cuda", "mps") and chosen.type not in present:
             raise RuntimeError("this machine has none that torch can use")
         torch.empty(0, device=chosen)
@@ -37,6 +37,23 @@ def torch_name(device: str | torch.device) -> str | torch.device:
     if isinstance(device, str) and device.isdecimal():
         return f"cuda:{device}"
     return "cuda" if device == "gpu" else device
+
+
+def named_device(device: str | torch.device) -> torch.device:
+    """Return the device of a name, also if this machine has none.
+
+    Raises:
+        FembError: no kind of device that computes has that name.
+    """
+    try:
+        named = torch.device(torch_name(device))
+    except RuntimeError:
+        named = torch.device("meta")  # which holds no numbers
+    if named.type == "meta":
+        raise FembError(
+            f"cannot use the device {str(device)!r}: there is no such device", hint=f"here: {', '.join(_present())}"
+        )
+    return named
 
 
 def _present() -> list[str]:

@@ -61,7 +61,7 @@ def test_wrong_usage_ends_with_2(femb, arguments):
         (["convert"], "missing argument 'SRC'", "femb convert --help shows what it takes"),
         (["train", "--steps", "x"], "invalid value for '--steps': it has to be a whole number", "femb train --help"),
         (["search", "a", "b", "-k", "0"], "it has to be greater than or equal to 1", "femb search --help"),
-        (["list", "backbone"], "'backbone' is not one of 'headers', 'backbones'", "did you mean backbones?"),
+        (["list", "backbone"], "KIND takes no 'backbone'", "did you mean backbones?"),
         (["help", "trian"], "femb has no command 'trian'", "did you mean train?"),
         (["help", "nonsense"], "femb has no command 'nonsense'", "femb --help lists the commands"),
     ],

@@ -106,7 +106,7 @@ def test_wrong_options_are_usage_errors(femb, samples, options):
 def test_a_folder_is_refused_with_the_command_that_takes_it(femb, samples):
     result = femb("compare", samples[0], samples[0].parent)
     assert result.code == 2
-    assert f"hint: femb search IMAGE {samples[0].parent} searches folders\n" in result.err
+    assert f"hint: femb search {samples[0]} {samples[0].parent} searches folders\n" in result.err
 
 
 def test_a_photo_without_a_face_is_an_error_that_names_it(femb, samples, model, tmp_path):
@@ -120,7 +120,7 @@ def test_a_photo_without_a_face_is_an_error_that_names_it(femb, samples, model, 
 def test_photographs_are_warned_of_once_and_samples_are_not(femb, samples, model, tmp_path):
     shutil.copy(samples[0], tmp_path / "face.jpg")
     result = femb("compare", samples[0], "face.jpg", "face.jpg", "-m", model, "--quiet")
-    assert result.err.count("trained on drawn faces") == 1
+    assert result.err.count("knows only drawn faces") == 1
     assert "femb list models" in result.err
 
 

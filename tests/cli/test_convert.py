@@ -279,7 +279,7 @@ def test_ten_warnings_are_enough(femb, tmp_path):
         (["faces", "out", "--format", "csv"], 2, ["--format"]),
         (["faces", "out", "--shard-size", "0"], 2, ["--shard-size"]),
         (["faces", "faces/ann/0.jpg/out", "--on-error", "skip"], 1, ["faces/ann/0.jpg"]),
-        (["faces/ann/0.jpg", "out"], 1, ["not a source of images"]),
+        (["faces/ann/0.jpg", "out"], 1, ["is a single image"]),
         (["nothing.rec", "out"], 1, ["nothing.rec does not exist"]),
     ],
 )

@@ -28,7 +28,7 @@ def test_an_unknown_family_is_a_wrong_option(femb):
     torch.save(iresnet(), "official.pth")
     result = femb("convert-checkpoint", "official.pth", "converted", "--from", "facenet")
     assert result.code == 2
-    assert "known are arcface_torch" in result.err
+    assert "did you mean 'tface'?" in result.err
 
 
 def test_several_networks_are_named_and_an_option_chooses(femb):

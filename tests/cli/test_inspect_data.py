@@ -112,7 +112,7 @@ def test_embeddings_are_shown(femb, tmp_path):
         (["faces", "--doubles", "list.txt"], 2, "its name must end in .csv"),
         (["faces.npy", "--verify"], 2, "--verify does not apply to embeddings"),
         (["faces.npy", "--label", "name"], 2, "--label does not apply to embeddings"),
-        (["model.safetensors", "-o", "page.html"], 2, "--out does not apply to a model"),
+        (["model.safetensors", "-o", "page.html"], 2, "--out does not apply to model.safetensors"),
         (["notes.txt"], 1, "notes.txt"),
     ],
 )

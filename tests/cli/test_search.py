@@ -132,7 +132,7 @@ def test_two_folders_are_searched_without_stored_embeddings(femb, trained):
 def test_a_page_of_stored_embeddings_needs_their_images(femb, queries, gallery):
     result = femb("search", queries, gallery, "--show", "hits.html")
     assert result.code == 2
-    assert "queries.npy holds embeddings, but not the images" in result.err
+    assert "queries.npy holds embeddings, not the images" in result.err
     assert "--images" in result.err
 
 

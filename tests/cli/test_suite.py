@@ -69,7 +69,7 @@ def test_a_single_benchmark_has_a_leaderboard_if_asked_and_no_mean(femb, trained
 def test_a_suite_without_files_is_refused_with_a_way_out(femb, trained, tmp_path):
     result = femb("verify", "--suite", "--data-dir", tmp_path, "-m", trained)
     assert result.code == 1
-    assert f"no benchmark of the suite (lfw, cfp_fp, agedb_30, calfw, cplfw, xqlfw) is in {tmp_path}" in result.err
+    assert f"no benchmark of the suite is in {tmp_path}" in result.err
     assert "--data-dir names their folder" in result.err
 
 

@@ -74,20 +74,20 @@ def test_an_optional_entry_is_an_entry_or_null(value):
         ({"limits": {"zzz": 3}}, "unknown setting 'limits.zzz'", "known here: count, sizes"),
         ({3: 4}, "unknown setting '3'", "known here: augmentations"),
         ({"augmentations": [{"probabilty": 1}]}, "unknown setting 'augmentations[0].probabilty'", "[0].probability'"),
-        ({"augmentations": ["flip", "rotat"]}, "unknown augmentations[1] 'rotat': known are flip, rotate", "'rotate'"),
+        ({"augmentations": ["flip", "rotat"]}, "unknown augmentations[1] 'rotat'", "'rotate'"),
         (
             {"augmentations": [{"rotate": {"degrees": 1}}]},
             "unknown setting 'augmentations[0].rotate'",
             "{name: rotate,",
         ),
-        ({"last": {"name": "turn"}}, "unknown last 'turn'", None),
+        ({"last": {"name": "turn"}}, "unknown last 'turn'", "choose one of flip, rotate"),
         ({"last": {"name": "rotate", "degree": 1}}, "unknown setting 'last.degree'", "'last.degrees'"),
     ],
 )
 def test_a_misspelling_is_named_with_its_place_and_the_closest_spelling(tree, message, hint):
     said, suggested = refusal(tree)
     assert said.startswith(message)
-    assert suggested is None if hint is None else hint in suggested
+    assert hint in suggested
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_what_a_dataclass_refuses_itself_comes_through_unchanged():
 def test_the_place_of_the_tree_is_part_of_the_message():
     assert refusal({"probability": 2}, Augmentation, "first")[0].startswith("first.probability = 2: ")
     assert refusal("flop", Augmentation, "first") == (
-        "unknown first 'flop': known are flip, rotate",
+        "unknown first 'flop'",
         "did you mean 'flip'?",
     )
 

@@ -138,7 +138,7 @@ def test_a_setting_below_a_value_is_refused():
 
 def test_an_unknown_file_suggests_the_closest_name_or_the_list():
     for name, hint in (("quikstart", "did you mean 'quickstart'?"), ("mine.yaml", "femb list configs")):
-        with pytest.raises(UsageError, match=f"no configuration '{name}': neither a file nor one that ships") as caught:
+        with pytest.raises(UsageError, match=f"no configuration '{name}', neither here nor in femb") as caught:
             load_config(name)
         assert hint in caught.value.hint
 

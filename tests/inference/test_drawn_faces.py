@@ -22,7 +22,7 @@ def test_the_samples_of_a_run_and_the_drawn_sets_are_drawn(trained, tmp_path):
 def test_only_a_network_of_drawn_faces_is_warned_of_and_only_on_other_images(trained, tmp_path):
     card = open_checkpoint(trained).card
     samples = trained / "samples"
-    assert "worth nothing" in drawn_faces_warning(card, [samples, tmp_path / "photo.jpg"])
+    assert "knows only drawn faces" in drawn_faces_warning(card, [samples, tmp_path / "photo.jpg"])
     assert drawn_faces_warning(card, [samples]) is None
     assert drawn_faces_warning(replace(card, source={"training_data": "MS1MV2"}), [tmp_path]) is None
     assert drawn_faces_warning(None, [tmp_path]) is None

@@ -110,5 +110,5 @@ def test_what_was_said_of_the_images_is_in_the_result_with_the_model(job, traine
     results = other.score(other.open_pair_sets(silent), lambda label: nullcontext(), lines.append)
     for result, name in zip(results, ("one", "two"), strict=True):
         (sentence,) = result.said
-        assert sentence.startswith(f"pairs.csv, {name}: this network was trained on drawn faces")
+        assert sentence.startswith(f"pairs.csv, {name}: this network knows only drawn faces")
         assert f"warning: {sentence}" in lines

@@ -22,7 +22,7 @@ def test_a_gpu_may_be_called_gpu_or_by_its_number(given, torchs):
     assert torch_name(given) == torchs
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "gpu", "7", ""])
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "7", "", "tpu", "meta"])
 def test_a_device_that_is_not_there_is_named(device):
     with pytest.raises(FembError, match=f"cannot use the device '{device}'"):
         pick_device(device)

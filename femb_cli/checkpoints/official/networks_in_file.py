@@ -101,7 +101,9 @@ def choose_network(networks: Sequence[NetworkInFile], name: str | None, where: P
     matches = matches or [one for one in networks if name in one.parts]
     if len(matches) != 1:
         what = "no network" if not matches else "several networks"
-        raise UsageError(f"{where} holds {what} of the name {name!r}: it holds {listed}")
+        is_named = any(one.strip(".") for one in names)
+        hint = f"it holds {listed}" if is_named else "it holds one, without a name: leave out --network"
+        raise UsageError(f"{where} holds {what} of the name {name!r}", hint=hint)
     return matches[0]
 
 

@@ -79,6 +79,7 @@ class PublishedModel:
         if self.hub:
             return self.hub
         if not self.url:
+            say(f"{self.file}: {self.address} leads to it")
             raise FembError(f"femb cannot fetch {self.name}: its file is on a cloud drive", hint=self.by_hand)
         target = cache_folder() / "models" / self.name / Path(self.file).name
         if not target.is_file() or (self.sha256 and file_sha256(target) != self.sha256):
@@ -94,10 +95,7 @@ class PublishedModel:
         """What to do where femb cannot fetch it."""
         if self.hub:
             return f"download the files of {self.address} into a directory, and convert that one"
-        return (
-            f"download {self.file} by hand, {self.address} leads to it, then: femb convert-checkpoint {self.file}"
-            f" {self.name} --from {self.family_name}"
-        )
+        return f"download {self.file}, then: femb convert-checkpoint {self.file} {self.name} --from {self.family_name}"
 
 
 def find_published(name: str) -> PublishedModel | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,9 @@ def family_named(name: str) -> Family:
     matches = [family for key, family in FAMILIES.items() if key.lower().startswith(name.lower())]
     exact = [family for family in matches if family.name.lower() == name.lower()]
     if len(exact or matches) != 1:
-        raise UsageError(f"unknown family {name!r}: known are {', '.join(FAMILIES)}")
+        nearest = get_close_matches(name, FAMILIES, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else "femb list families shows them"
+        raise UsageError(f"unknown family {name!r}", hint=hint)
     return (exact or matches)[0]
 
 
@@ -83,7 +86,7 @@ def recognise(
     networks = find_networks(content)
     if not networks:
         raise FembError(
-            f"{where} is of no family that femb knows: it holds {_describe(content)}",
+            f"{where} is of no known family: it holds {_describe(content)}",
             hint="femb list families lists the families whose networks femb reads",
         )
     found = choose_network(networks, network, where)
@@ -94,8 +97,8 @@ def recognise(
         family = _choose(candidates, found, signs, where, say)
     elif family not in candidates:
         raise FembError(
-            f"{where} is not of the family {family.name}: it holds {found.architecture.with_article} under the prefix"
-            f" {found.prefix!r}",
+            f"{where} is not of the family {family.name}: it holds {found.architecture.with_article}"
+            + (f" under the prefix {found.prefix!r}" if found.prefix else ""),
             hint=f"such networks are of {', '.join(candidate.name for candidate in candidates)}",
         )
     return _split(found, family)

@@ -55,8 +55,7 @@ def refuse_other_conventions(card: ModelCard, layout: Layout) -> None:
         raise FembError(f"{layout.project} has no {backbone}: only {known}", hint=_suggest_format(card))
     if differences := _find_differences(card, layout):
         raise FembError(
-            f"{layout.project} would load this {backbone} without an error and compute wrong embeddings:"
-            f" {differences[0]}",
+            f"{layout.project} would embed wrongly: {differences[0]}",
             hint=_suggest_format(card),
         )
 
@@ -71,11 +70,7 @@ def _find_differences(card: ModelCard, layout: Layout) -> list[str]:
         "the mean": (pixels.mean, family.preprocessing.mean),
         "the standard deviation": (pixels.std, family.preprocessing.std),
     }
-    return [
-        f"{what} is {own}, and {layout.project} always uses {fixed}"
-        for what, (own, fixed) in values.items()
-        if own != fixed
-    ]
+    return [f"{what} is {own}, not {fixed}" for what, (own, fixed) in values.items() if own != fixed]
 
 
 def _suggest_format(card: ModelCard) -> str:

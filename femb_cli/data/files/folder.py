@@ -181,5 +181,7 @@ def read_file(path: Path) -> bytes:
         if status.st_size > MAX_IMAGE_BYTES:
             raise FembError(f"{str(path)!r} has {status.st_size} bytes, too many for one image")
         return path.read_bytes()
+    except FileNotFoundError as error:
+        raise FembError(f"there is no image {str(path)!r}") from error
     except OSError as error:
         raise FembError(f"cannot read the image {str(path)!r}: {error.strerror}") from error

@@ -13,11 +13,11 @@ _ARCHIVES = {
     b"\xfd7zXZ\0": "compressed by xz",
     b"\x89HDF\r\n\x1a\n": "an HDF5 file",
 }
-_ARRAYS = "give image files; to turn arrays of pixels into them, save each as PNG, PERSON/NUMBER.png"
+_ARRAYS = "give image files; arrays of pixels can be saved as PERSON/NUMBER.png"
 _FOLDERS = "write its images to a folder for each person"
 _BY_ENDING = {
-    **dict.fromkeys((".npy", ".npz"), ("a file of NumPy arrays, not of encoded images", _ARRAYS)),
-    ".mat": ("a file of MATLAB's arrays, not of encoded images", _ARRAYS),
+    **dict.fromkeys((".npy", ".npz"), ("a file of NumPy's arrays", _ARRAYS)),
+    ".mat": ("a file of MATLAB's arrays", _ARRAYS),
     **dict.fromkeys((".tfrecord", ".tfrecords"), ("a TFRecord file", _FOLDERS)),
     ".json": ("a JSON document", "write a list with one JSON object a line (.jsonl), or CSV"),
 }

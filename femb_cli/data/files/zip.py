@@ -125,7 +125,7 @@ def _read_contents(path: Path) -> list[zipfile.ZipInfo]:
     # A damaged table of contents raises any of these.
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as error:
         raise FembError(
-            f"{path} is not a complete zip archive ({error})", hint="it may be cut short: download it again"
+            f"{path} is not a complete zip archive", hint="it may be cut short: download it again"
         ) from error
     for member in members:
         _check_member(member, path)

@@ -224,8 +224,12 @@ class ParquetSource:
             raise
         # Damaged files and remote file systems raise many kinds of exceptions.
         except Exception as error:
+            import pyarrow as pa
+
             hint = "it is damaged or cut short: download it again" if self._filesystem is None else "is the network up?"
-            raise FembError(f"cannot read {place}: {error}", hint=hint) from error
+            is_damaged = self._filesystem is None and isinstance(error, pa.ArrowInvalid)  # in pyarrow's own words
+            problem = "it is no complete Parquet file" if is_damaged else error
+            raise FembError(f"cannot read {place}: {problem}", hint=hint) from error
 
     def _common_columns(self, columns: list[Columns]) -> Columns:
         """Return the columns of the files, after checking that all have the same."""

@@ -15,6 +15,15 @@ MAX_PIXELS = 64_000_000
 """An image whose header states more pixels is refused before it is decoded."""
 
 
+_OTHER_KINDS = {
+    b"\x93NUMPY": "an array of NumPy",
+    b"PK\x03\x04": "a zip archive",
+    b"%PDF": "a PDF document",
+    b"<!": "a web page",
+    b"<html": "a web page",
+}
+"""What a file is by its first bytes, if it is no image."""
+
 UNKNOWN_RANGE = "has signed or floating-point pixels, of which femb does not know the range: save it with 8 or 16 bits"
 
 
@@ -56,8 +65,12 @@ def why_unreadable(error: Exception, start: bytes) -> str:
     """
     from PIL import UnidentifiedImageError
 
+    if not start:
+        return "it is empty"
+    if (kind := next((kind for magic, kind in _OTHER_KINDS.items() if start.startswith(magic)), None)) is not None:
+        return f"it is {kind}"
     if isinstance(error, UnidentifiedImageError):
-        return f"it starts with {start[:16]!r}"
+        return f"it starts with {start[:12]!r}"
     words = str(error).lower()
     return "it is cut short" if "truncated" in words or "buffer" in words else "it is damaged"
 

@@ -69,7 +69,7 @@ def _map(path: Path) -> np.memmap:
             shape, _, dtype = read_header(file)
             size = file.tell() + math.prod(shape) * dtype.itemsize  # NumPy's own product may overflow
             if not dtype.hasobject and size > path.stat().st_size:
-                raise ValueError(f"it is cut short: its header says that it holds {shape} numbers")
+                raise ValueError(f"it is cut short: its header says {shape}")
     return np.lib.format.open_memmap(path, mode="r")
 
 

@@ -20,6 +20,7 @@ from femb_cli.evaluation.embeddings import npy
 from femb_cli.evaluation.embeddings.contents import Contents
 from femb_cli.evaluation.embeddings.description import Description
 from femb_cli.evaluation.embeddings.formats import FORMATS, is_npy, names_path
+from femb_cli.files import missing
 
 _DAMAGED = (
     *(OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, OverflowError, RuntimeError),
@@ -99,17 +100,23 @@ def _read_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGED as error:
+        if isinstance(error, FileNotFoundError) and not path.exists():
+            raise missing(path) from error
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or repr(error)
         raise FembError(f"cannot read {path}: {' '.join(reason.split())[:500]}", hint=_hint(path)) from error
 
 
 def _hint(path: Path) -> str | None:
-    """Return what to do with a file that cannot be read, if it is a `.npy` file under another name."""
+    """Return what to do with a path that cannot be read as embeddings."""
+    if path.is_dir():
+        return f"embed it first: femb embed {path} -o FILE"
     try:
         with path.open("rb") as file:
             is_array = file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX
     except OSError:
         return None
-    if not is_array or is_npy(path):
+    if not is_array:
+        return "give a file that femb embed wrote, or an array of NumPy"
+    if is_npy(path):
         return None
     return "it is a .npy file, as older versions of femb wrote under every name: rename it to .npy"

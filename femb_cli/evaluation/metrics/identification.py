@@ -94,7 +94,10 @@ def search(
     probes = _unit(probes_PD, probe_identities, "probe")
     gallery = _unit(gallery_GD, gallery_identities, "gallery")
     if probes.shape[1] != gallery.shape[1]:
-        raise FembError(f"probes of {probes.shape[1]} numbers, but gallery entries of {gallery.shape[1]}")
+        raise FembError(
+            f"probes of {probes.shape[1]} numbers, but gallery entries of {gallery.shape[1]}",
+            hint="embed both with one model",
+        )
     _, numbers = np.unique([*probe_identities, *gallery_identities], return_inverse=True)
     probe_numbers_P, gallery_numbers_G = np.split(numbers, [len(probes)])
     rank_P = np.zeros(len(probes), dtype=np.int64)
@@ -172,7 +175,9 @@ def _ranks_of_mated(results: SearchResults) -> NDArray[np.int64]:
 def _unit(embeddings: ArrayLike, identities: Sequence[str], side: str) -> NDArray[np.float64]:
     """Embeddings of unit length, in float64."""
     rows = np.asarray(embeddings, dtype=np.float64)
-    if rows.ndim != 2 or not len(rows) or len(rows) != len(identities):
+    if not len(rows):
+        raise FembError(f"the {side} file holds no embeddings")
+    if rows.ndim != 2 or len(rows) != len(identities):
         raise FembError(f"{side}: {len(identities)} identities do not fit embeddings of shape {rows.shape}")
     lengths = np.linalg.norm(rows, axis=1)
     check_embeddings(

@@ -126,8 +126,8 @@ def _single_entry(directory: Path, *names: str) -> Path:
     if len(found) != 1:
         holds = " and ".join(found) or f"neither {' nor '.join(names)}"
         raise FembError(
-            f"{directory} is not a benchmark directory: it holds {holds}",
-            hint="a benchmark directory has images or images.zip, and pairs.csv or pairs.txt: one of each",
+            f"{directory} is no benchmark directory: it holds {holds}",
+            hint="it has images or images.zip, and pairs.csv or pairs.txt: one of each",
         )
     return directory / found[0]
 
@@ -162,6 +162,7 @@ def _fetch(benchmark: Benchmark, file: str, home: Path, say: Say, show_progress:
     """
     base = _address(benchmark)
     if base is None:
+        say(f"{benchmark.archive or benchmark.set_file}: {benchmark.origin}")
         raise _not_published(benchmark, file, home)
     url = f"{base.rstrip('/')}/{file}"
     say(f"downloading {url}")
@@ -180,10 +181,10 @@ def _address(benchmark: Benchmark) -> str | None:
 
 
 def _not_published(benchmark: Benchmark, file: str, home: Path) -> FembError:
-    message = f"{benchmark.title}: {file} is not in {home}, and it is not published for download"
+    message = f"{benchmark.title}: {file} is not in {home}, and femb cannot fetch it"
     return FembError(message, hint=_by_hand(benchmark, home))
 
 
 def _by_hand(benchmark: Benchmark, home: Path) -> str:
-    files = f"put {benchmark.archive} and {benchmark.pairs} into {home}/"
-    return f"{files} (or name their folder with --data-dir or FEMB_DATA_DIR); {benchmark.origin}"
+    files = " and ".join(filter(None, (benchmark.archive, benchmark.pairs)))
+    return f"put {files} there, or use --data-dir DIR"

@@ -111,9 +111,9 @@ def find_benchmark(name: str) -> Benchmark:
     known = {_normalise(known): benchmark for known, benchmark in BENCHMARKS.items()}
     if _normalise(name) not in known:
         nearest = get_close_matches(_normalise(name), known, n=1)
-        other = "a directory with images and pairs.csv or pairs.txt works as well; --pairs scores your own pair list"
+        other = "femb list benchmarks shows them; --pairs FILE scores your own pair list"
         raise UsageError(
-            f"unknown benchmark {name!r}: known are {', '.join(BENCHMARKS)}",
+            f"unknown benchmark {name!r}",
             hint=f"did you mean {known[nearest[0]].name!r}?" if nearest else other,
         )
     return known[_normalise(name)]

@@ -123,7 +123,7 @@ class PairList:
             raise FembError(
                 f"{line}: no image {name!r} ({len(missing)} of {len(places)} images are missing)",
                 hint=_hint_of_faces(name, names)
-                or "check that these are the images that the pair file was made for; --on-missing nan leaves them out",
+                or "are these the images of the pairs? --on-missing nan leaves such pairs out",
             )
         ambiguous = {name for name, place in places.items() if place == AMBIGUOUS}
         if ambiguous:

@@ -119,10 +119,10 @@ def _refuse_another_network(asked: Mapping[str, Any], own: Mapping[str, Any], ch
     if "name" in differing:
         differing = ["name"]
     if differing:
-        theirs = ", ".join(f"{key} {own.get(key)}" for key in differing)
-        ours = ", ".join(f"{key} {asked[key]}" for key in differing)
+        theirs = ", ".join(f"{key} {own.get(key)}".removeprefix("name ") for key in differing)
+        ours = ", ".join(f"{key} {asked[key]}".removeprefix("name ") for key in differing)
         raise UsageError(
-            f"cannot start from {checkpoint.path}: its backbone has {theirs}, the configuration {ours}",
+            f"{checkpoint.path} has the backbone {theirs}, not {ours}",
             hint="leave the backbone out of the configuration to use the checkpoint's",
         )
 

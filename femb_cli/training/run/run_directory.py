@@ -192,7 +192,7 @@ def check_replaceable(path: Path, *, overwrite: bool) -> None:
             )
     elif not path.is_dir() or not is_half_made(path):
         raise FembError(
-            f"{path} exists already and is not a run (it has no {CONFIG}): femb does not delete it",
+            f"{path} exists already and is not a run: femb does not delete it",
             hint="choose another --out",
         )
     elif not overwrite:

@@ -75,7 +75,7 @@ def test_the_tensor_that_does_not_fit_is_named(bad, tmp_path, name, complaint):
     [
         ("whole_module.pth", r"backbones\.iresnet\.IResNet"),
         ("zip_runs_code.pth", r"mkdir"),
-        ("truncated.pth", "incomplete"),
+        ("truncated.pth", "cut short"),
         ("empty.pth", "empty"),
         ("web_page.pth", "web page"),
     ],

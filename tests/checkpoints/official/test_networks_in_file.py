@@ -50,15 +50,19 @@ def test_several_networks_are_named_without_what_they_share_and_a_name_chooses()
 @pytest.mark.parametrize("name, what", [("ema", "no network"), ("net", "several networks")])
 def test_a_name_that_does_not_choose_one_lists_the_networks(name, what):
     networks = find_networks(named("a.net.") | named("b.net."))
-    with pytest.raises(UsageError, match=rf"{what} of the name '{name}': it holds a, b"):
+    with pytest.raises(UsageError, match=rf"{what} of the name '{name}'"):
         choose_network(networks, name, FILE)
 
 
 def test_the_only_network_may_be_named_but_not_by_another_name():
     networks = find_networks({"model": iresnet()})
     assert choose_network(networks, "model", FILE) is networks[0]
-    with pytest.raises(UsageError, match="it holds model"):
+    with pytest.raises(UsageError, match="no network of the name 'ema'") as caught:
         choose_network(networks, "ema", FILE)
+    assert caught.value.hint == "it holds model"
+    with pytest.raises(UsageError) as caught:
+        choose_network(find_networks(iresnet()), "ema", FILE)
+    assert caught.value.hint == "it holds one, without a name: leave out --network"
 
 
 def test_the_chosen_network_is_converted(tmp_path):

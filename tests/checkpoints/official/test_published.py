@@ -75,9 +75,11 @@ def test_another_file_at_the_address_is_refused(small, tmp_path):
 
 
 def test_a_file_on_a_cloud_drive_is_for_the_user_to_download(tmp_path):
+    said = []
     with pytest.raises(FembError, match="femb cannot fetch magface_r100") as error:
-        convert_checkpoint("magface_r100", tmp_path / "magface", say=lambda text: None)
-    assert "download magface_epoch_00025.pth by hand, https://github.com/IrvingMeng/MagFace" in error.value.hint
+        convert_checkpoint("magface_r100", tmp_path / "magface", say=said.append)
+    assert "magface_epoch_00025.pth: https://github.com/IrvingMeng/MagFace" in said[-1]
+    assert "femb convert-checkpoint magface_epoch_00025.pth magface_r100" in error.value.hint
 
 
 def test_the_checksum_is_that_of_the_real_file(shared):

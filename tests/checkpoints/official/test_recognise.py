@@ -99,9 +99,10 @@ def test_class_weights_of_a_familys_name_elsewhere_are_a_guess_that_is_said(tmp_
     assert "--from seed" in remarks[0]
 
 
-def test_an_unknown_family_lists_the_known(tmp_path):
-    with pytest.raises(UsageError, match="arcface_torch, magface, elasticface"):
-        convert(tmp_path, iresnet(), family_name="facenet")
+def test_an_unknown_family_gets_the_one_most_like_it(tmp_path):
+    with pytest.raises(UsageError, match="unknown family 'insightfac_'") as caught:
+        convert(tmp_path, iresnet(), family_name="insightfac_")
+    assert caught.value.hint == "did you mean 'insightface'?"
 
 
 def test_a_whole_name_is_no_beginning_of_another():

@@ -69,8 +69,8 @@ def test_magfaces_wrapper_has_the_class_weights(tmp_path):
 @pytest.mark.parametrize(
     "layout, card, complaint, way_out",
     [
-        ("arcface", MAGFACE, "arcface_torch would load .*epsilon is 2e-05", "--format magface"),
-        ("magface", ARCFACE, "MagFace would load .*epsilon is 1e-05", "--format arcface"),
+        ("arcface", MAGFACE, "arcface_torch would embed .*epsilon is 2e-05", "--format magface"),
+        ("magface", ARCFACE, "MagFace would embed .*epsilon is 1e-05", "--format arcface"),
         ("arcface", SEED, "epsilon is 2e-05", "--format onnx"),
         ("magface", SEED, "colour order is RGB", "--format onnx"),
         ("magface", ModelCard(MobileFaceNetConfig("mbf", input_size=32), RGB), "has no mbf", "--format arcface"),

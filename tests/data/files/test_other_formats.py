@@ -60,8 +60,8 @@ def test_a_list_in_another_encoding_is_named(tmp_path, encoding, what, program):
 @pytest.mark.parametrize(
     ("name", "content", "what"),
     [
-        ("images.npy", b"\x93NUMPY\x01\0" + bytes(100), "a file of NumPy arrays"),
-        ("images.npz", b"PK\x03\x04" + bytes(100), "a file of NumPy arrays"),
+        ("images.npy", b"\x93NUMPY\x01\0" + bytes(100), "a file of NumPy's arrays"),
+        ("images.npz", b"PK\x03\x04" + bytes(100), "a file of NumPy's arrays"),
         ("train.tfrecord", bytes(100), "a TFRecord file"),
         ("list.json", b'[{"path": "a.jpg", "identity": "Ann"}]', "a JSON document"),
     ],

@@ -119,7 +119,7 @@ def test_a_dry_run_names_the_start(femb, converted):
     "arguments, code, words",
     [
         (["--init", "nowhere"], 1, ["no model at nowhere"]),
-        (["--init", "converted", "--backbone", "iresnet50"], 2, ["converted", "name iresnet18", "name iresnet50"]),
+        (["--init", "converted", "--backbone", "iresnet50"], 2, ["converted", "iresnet18", "iresnet50"]),
         (["--init", "converted", "--set", "backbone.embedding_dim=64"], 2, ["embedding_dim 24", "embedding_dim 64"]),
         (["--init", "converted", "--set", "backbone.bn_eps=1e-5"], 2, ["bn_eps 2e-05", "bn_eps 1e-05"]),
         (["arcface_r50_ms1mv3", "--init", "converted", "--data", "synthetic"], 2, ["iresnet18", "iresnet50"]),

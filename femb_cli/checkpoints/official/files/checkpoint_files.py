@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from femb_cli.checkpoints.runs import is_run
 from femb_cli.errors import FembError
 
 ENDINGS = (".pt", ".pth", ".pth.tar", ".ckpt", ".safetensors", ".onnx", ".bin", ".params")
@@ -68,7 +69,11 @@ def find_files(source: Path) -> OfficialFiles:
     if not source.exists():
         raise FembError(
             f"no file at {source}",
-            hint="give a file, a directory, a name of femb list models, or owner/name on the Hugging Face Hub",
+            hint="a file, a directory, a name of femb list models, or OWNER/NAME on the Hub",
+        )
+    if is_run(source):
+        raise FembError(
+            f"{source} is a run of femb: it needs no conversion", hint=f"--model {source} takes it as it is"
         )
     directory = source if source.is_dir() else source.parent
     names = sorted(path.name for path in directory.iterdir() if path.is_file())
@@ -91,7 +96,7 @@ def _choose(directory: Path, networks: list[str]) -> str:
     if resumed and not set(networks) - set(resumed) - {"model.pt"}:
         return resumed[0]
     if not networks:
-        raise FembError(f"{directory} has no file with weights", hint=f"femb looks for {', '.join(ENDINGS)}")
+        raise FembError(f"{directory} has no file with weights", hint=f"femb reads {', '.join(ENDINGS)}")
     if len(networks) > 1:
         raise FembError(f"{directory} holds several networks: {', '.join(networks)}", hint="name the file to convert")
     return networks[0]

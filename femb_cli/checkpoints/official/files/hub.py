@@ -41,6 +41,4 @@ def download_weights(hub_id: HubId, say: Say) -> Path:
             )
         if any(file.name.endswith(endings) for file in folder.iterdir()):
             return folder
-    raise FembError(
-        f"{hub_id.name} has no weights on the Hugging Face Hub", hint=f"femb looks for {', '.join(ENDINGS)}"
-    )
+    raise FembError(f"{hub_id.name} has no weights on the Hugging Face Hub", hint=f"femb reads {', '.join(ENDINGS)}")

@@ -3,17 +3,15 @@
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from femb_cli.data.images.signature import image_format
 from femb_cli.errors import FembError
 
 READ_FROM = 512
 """How many bytes at the beginning of a file are looked at."""
 
-ANOTHER_FORMAT = (
-    "femb reads what torch.save and safetensors write, MXNet's .params and .onnx files: look for one of these, or save"
-    " the weights with torch.save"
-)
+ANOTHER_FORMAT = "femb reads files of torch.save and safetensors, MXNet's .params, and .onnx"
 UNPACK = "unpack it and convert the file with the weights"
-DOWNLOAD_AGAIN = "download it again, for example by a browser, and look at its size before you convert it"
+DOWNLOAD_AGAIN = "download it again, for example by a browser, and look at its size"
 
 BEGINNINGS = {
     b"\x89HDF\r\n\x1a\n": ("an HDF5 file, in which Keras stores weights", ANOTHER_FORMAT),
@@ -84,6 +82,8 @@ def _kind(file: Path, head: bytes) -> tuple[str, str]:
     for beginning, (what, hint) in BEGINNINGS.items():
         if head.startswith(beginning):
             return f"is {what}", hint
+    if image_format(head) is not None:
+        return "is an image", ANOTHER_FORMAT
     if head[257:262] == b"ustar":
         return "is a tar archive", UNPACK
     if file.suffix.lower() in ENDINGS:
@@ -95,10 +95,10 @@ def _kind(file: Path, head: bytes) -> tuple[str, str]:
         return "looks like an ONNX file", "give it a name that ends in .onnx"
     if text := _first_line(head):
         if text.lower().startswith(("<!doctype html", "<html")):
-            return "is a web page, probably from a failed download", DOWNLOAD_AGAIN
+            return "is a web page, as of a failed download", DOWNLOAD_AGAIN
         if text.startswith("<"):
             return f"is an XML document, not weights: it begins with {text[:60]!r}", DOWNLOAD_AGAIN
-        return f"is a text, not weights: it begins with {text[:60]!r}", DOWNLOAD_AGAIN
+        return f"is a text, {text[:40]!r}", DOWNLOAD_AGAIN
     return f"starts with {head[:9]!r}", ANOTHER_FORMAT
 
 

@@ -57,14 +57,18 @@ def read_plain(file: Path) -> Any:
     raise other_kind(file)
 
 
+class _Damaged(zipfile.BadZipFile):
+    """An archive is damaged; the message is in femb's words, as those of other errors here are not."""
+
+
 def _check_archive(file: Path) -> bool:
     """Check the archive's checksums, and return whether no entry is compressed, so that tensors can be mapped."""
     with zipfile.ZipFile(file) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
         if unpacked > MOST_UNPACKED * file.stat().st_size:
-            raise zipfile.BadZipFile(f"it would unpack to {unpacked} bytes")
+            raise _Damaged(f"it would unpack to {unpacked} bytes")
         if damaged := archive.testzip():
-            raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
+            raise _Damaged(f"the checksum of {damaged} is wrong")
         return all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
 
 
@@ -77,9 +81,8 @@ def _refusal(file: Path, error: Exception) -> FembError:
             hint="femb reads state dicts and never runs the code of a file. If it is a whole network, load it with the"
             " program that saved it and save its state dict: torch.save(network.state_dict(), 'weights.pth')",
         )
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    reason = f"it is damaged ({error})" if isinstance(error, _Damaged) else "it is damaged or cut short"
     return FembError(
-        f"{file} is not a checkpoint that can be loaded safely: it is incomplete, damaged or of another kind"
-        f" ({reason[:200]})",
-        hint="download it again; femb reads state dicts and never runs the code that a pickled file may hold",
+        f"{file} is not a checkpoint: {reason}",
+        hint="download it again; femb never runs the code that a pickled file may hold",
     )

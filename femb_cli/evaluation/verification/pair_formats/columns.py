@@ -59,8 +59,8 @@ class ColumnChoice:
         unknown = [role for role, equals, _ in parts if role.strip() not in ROLES or not equals]
         if unknown or len(chosen) < len(parts):
             raise UsageError(
-                f"--columns {text!r}: expected ROLE=COLUMN, separated by commas, with each role once",
-                hint=f"the roles are {', '.join(ROLES)}; a column is a name or a number from 1, and empty for none",
+                f"--columns {text!r}: expected ROLE=COLUMN,..., each role once",
+                hint=f"of {', '.join(ROLES)}",
             )
         return cls(chosen)
 

@@ -27,6 +27,5 @@ def damaged(path: Path, line: int, problem: str) -> FembError:
     """Return the error for a damaged line of a pair file."""
     return FembError(
         f"{path}, line {line}: {problem}",
-        hint="a pair file is LFW's text format (header `folds n`, then n genuine and n impostor lines for each fold) "
-        "or a table such as CSV with the columns ref, probe and mated, and optionally fold; --columns names others",
+        hint="give LFW's format, or a table of ref, probe, mated; --columns names others",
     )

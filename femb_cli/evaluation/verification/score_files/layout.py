@@ -32,8 +32,8 @@ def layout_of_scores(path: Path, columns: ColumnChoice) -> TableLayout:
     layout = claimed or _single_column(lines) or find_layout(lines, ("score",), columns)
     if layout is None:
         raise FembError(
-            f"{path} has no column that can be told to be the score; its first line is {cut(lines[0], 100)!r}",
-            hint="--columns score=COLUMN,mated=COLUMN names the columns, by their names or their numbers from 1",
+            f"{path} has no column of scores; its first line is {cut(lines[0], 100)!r}",
+            hint="--columns score=COLUMN,mated=COLUMN names them, by name or number from 1",
         )
     return layout
 

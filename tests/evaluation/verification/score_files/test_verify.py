@@ -98,7 +98,7 @@ def test_scores_that_are_nan_are_left_out_and_counted(tmp_path):
 
 def test_one_of_several_columns_of_scores_must_be_named(tmp_path):
     text = lines(lambda n, m, s: f"{m},{s},{-s}", "label,vgg,resnet\n")
-    with pytest.raises(FembError, match="no column that can be told to be the score") as refused:
+    with pytest.raises(FembError, match="no column of scores") as refused:
         verified(tmp_path, text)
     assert "--columns score=" in (refused.value.hint or "")
     assert verified(tmp_path, text, columns=ColumnChoice.parse("score=vgg")).metrics.auc > 0.9
