@@ -106,12 +106,12 @@ def _of_header(name: str, known: Sequence[str]) -> str:
 
 
 def _choose(given: str, choices: Sequence[str]) -> str:
-    """Propose the choice that is most like the one given, or all of them; empty if they do not fit a line."""
-    nearest = get_close_matches(given, choices, n=1)
-    if nearest:
-        return f"did you mean {nearest[0]}?"
+    """Name all choices, or the one most like the one given if they do not fit a line; empty if none is like it."""
     listed = f"choose one of {', '.join(choices)}"
-    return listed if len(listed) <= _MOST_OF_HINT else ""
+    if len(listed) <= _MOST_OF_HINT:
+        return listed
+    nearest = get_close_matches(given, choices, n=1)
+    return f"did you mean {nearest[0]}?" if nearest else ""
 
 
 def _other_spelling(option: str, context: Any) -> str:

@@ -72,7 +72,7 @@ def test_a_fault_names_the_image_and_what_is_wrong(faces):
     [(row, error)] = batch.faults
     assert row == 9
     assert repr(faces.names[9]) in error.message
-    assert "is not an image: it starts with b'<html>'" in error.message
+    assert "is a web page" in error.message
 
 
 def test_other_images_than_plain_jpegs_are_checked_one_by_one(faces):
