@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class TextColumn(Sequence[str]):
-    """A column of texts; it behaves as a sequence of them, and takes four bytes a row.
+    """A column of texts; it behaves as a sequence of them, and takes one to four bytes a row.
 
     Attributes:
         values: the different texts. Columns that are compared share them, so that some may not occur in this one.
-        codes_N: int32, place in `values` of each row's text.
+        codes_N: int32 or smaller, place in `values` of each row's text.
     """
 
     values: tuple[str, ...]
-    codes_N: NDArray[np.int32]
+    codes_N: NDArray[np.integer[Any]]
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "TextColumn":

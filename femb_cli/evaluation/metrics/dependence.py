@@ -6,7 +6,7 @@ Samii and V. Assenova, "Cluster-robust variance estimation for dyadic data", Pol
 pairs is divided by its ratio to the variance of independent pairs: E. Korn and B. Graubard, "Confidence intervals for
 proportions with small expected number of positive counts estimated from survey data", Survey Methodology 24, 1998.
 
-Shape suffix: N pairs.
+Shape suffixes: N pairs, S people.
 """
 
 from typing import Any
@@ -30,14 +30,18 @@ def effective_pairs(
     """
     num_pairs = len(errors_N)
     rate = float(np.mean(errors_N)) if num_pairs else 0.0
-    people, places = np.unique(np.concatenate((left_N, right_N)), return_inverse=True)
-    if rate in (0.0, 1.0) or len(people) < 2:
+    if rate in (0.0, 1.0):
         return float(num_pairs)
-    left, right = places[:num_pairs], places[num_pairs:]
+    occurs_S = np.zeros(int(max(left_N.max(), right_N.max())) + 1, dtype=bool)
+    occurs_S[left_N] = occurs_S[right_N] = True
+    num_people = int(np.count_nonzero(occurs_S))
+    if num_people < 2:
+        return float(num_pairs)
     deviations = errors_N - rate
-    of_two = left != right
-    totals = np.bincount(left, deviations, len(people)) + np.bincount(right[of_two], deviations[of_two], len(people))
+    of_two = left_N != right_N
+    totals_S = np.bincount(left_N, deviations, len(occurs_S))
+    totals_S += np.bincount(right_N[of_two], deviations[of_two], len(occurs_S))
     # A pair of two people is in two totals, and must count once.
-    products = float(np.square(totals).sum() - np.square(deviations[of_two]).sum())
-    variance = products * len(people) / (len(people) - 1)
+    products = float(np.square(totals_S[occurs_S]).sum() - np.square(deviations[of_two]).sum())
+    variance = products * num_people / (num_people - 1)
     return num_pairs / max(1.0, variance / (num_pairs * rate * (1.0 - rate)))

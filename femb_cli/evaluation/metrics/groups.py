@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.metrics.binomial import clopper_pearson
+from femb_cli.evaluation.metrics.blocks import blocks
 from femb_cli.evaluation.metrics.dependence import effective_pairs
 from femb_cli.evaluation.metrics.intervals import Interval
 from femb_cli.evaluation.metrics.roc import checked_scores, roc_curve, tar_at_far
@@ -217,12 +218,17 @@ def quantile_bins(values_N: ArrayLike, num_bins: int = 4) -> TextColumn:
     if not np.isfinite(values).all():
         raise FembError("a value to sort the pairs by is not finite", hint="look for NaN in the qualities")
     ordered = np.sort(values)
-    # Equal values get their middle rank, so that all of them are in one bin.
-    ranks = (np.searchsorted(ordered, values, side="left") + np.searchsorted(ordered, values, side="right")) / 2
-    _, bins_N = np.unique((ranks * num_bins / len(values)).astype(np.int64), return_inverse=True)
-    members = [values[bins_N == place] for place in range(int(bins_N.max()) + 1)]
+    bins_N = np.empty(len(values), dtype=np.uint8)
+    for rows in blocks(len(values)):
+        # Equal values get their middle rank, so that all of them are in one bin.
+        ranks = sum(np.searchsorted(ordered, values[rows], side) for side in ("left", "right")) / 2
+        bins_N[rows] = ranks * num_bins / len(values)
+    present = np.unique(bins_N)
+    numbers = np.zeros(num_bins, dtype=np.uint8)
+    numbers[present] = np.arange(len(present))
+    members = (values[bins_N == number] for number in present)
     names = [f"{place}: {inside.min():.4g} to {inside.max():.4g}" for place, inside in enumerate(members, 1)]
-    return TextColumn(tuple(names), bins_N.astype(np.int32))
+    return TextColumn(tuple(names), numbers[bins_N])
 
 
 def _independent(

@@ -57,16 +57,19 @@ def resample_pairs(
         generator: the source of randomness.
         num_resamples: number of resamples; 1000 are enough for the ends of a 95 % interval.
 
-    Yields:
-        The resamples, in blocks of about a million weights.
+    Returns:
+        The resamples, in blocks of about a million weights. They need the thresholds, and no longer the curve.
     """
     points = roc_points(curve)
     genuine_T = _pairs_at_thresholds(1.0 - points.fnmr_T, len(curve.genuine_G))
     impostor_T = _pairs_at_thresholds(points.fmr_T, len(curve.impostor_I))
-    for num_rows in _block_rows(num_resamples, len(points.threshold_T)):
+
+    def draw(num_rows: int) -> Resamples:
         genuine_RT = _multinomial(genuine_T, num_rows, generator)
         impostor_RT = _multinomial(impostor_T, num_rows, generator)
-        yield Resamples(points.threshold_T, genuine_RT.cumsum(axis=1), impostor_RT.cumsum(axis=1))
+        return Resamples(points.threshold_T, genuine_RT.cumsum(axis=1), impostor_RT.cumsum(axis=1))
+
+    return map(draw, _block_rows(num_resamples, len(points.threshold_T)))
 
 
 def resample_subjects(

@@ -123,7 +123,6 @@ def report_contents(
     people = _people(result) if groupings else None
     magnitudes_I = None if result.embedded is None else used_magnitudes(result.embedded)
     normalised = magnitudes_I is not None and _are_of_unit_length(result, magnitudes_I)
-    hardest = np.concatenate(hardest_pairs(scores_N, genuine_N))
     images = result.images
     lowest, highest = (
         ([], []) if images is None or quality_2N is None else extreme_images(result.pairs, images, quality_2N)
@@ -140,10 +139,15 @@ def report_contents(
         normalised=normalised,
         lowest=lowest,
         highest=highest,
-        hardest=[] if images is None else picture_pairs(result, images, hardest),
+        hardest=[] if images is None else picture_pairs(result, images, _hardest(result)),
         card=result.card,
         warnings=(*result.said, *result.warnings),
     )
+
+
+def _hardest(result: Verification) -> NDArray[np.int64]:
+    """The places of the hardest pairs, genuine ones first."""
+    return np.concatenate(hardest_pairs(result.scores_N, result.genuine_N))
 
 
 def _image_quality(result: Verification, scores: QualityScores | None) -> tuple[NDArray[np.float64] | None, str]:

@@ -108,12 +108,15 @@ def _intervals(
     """
     folds = accuracy_over_folds(result.scores_N, result.pairs, result.metrics.protocol, result.embedded)
     decisions = draw(folds.accepted_N.astype(np.float32))
+    accuracy = accuracy_interval(decisions, folds.accuracy, trials=num_trials)
+    del decisions, folds
     recorder = BandRecorder(result.metrics.num_impostor)
+    resamples = recorder.watch(draw(result.scores_N))
     intervals = {
-        "accuracy": accuracy_interval(decisions, folds.accuracy, trials=num_trials),
+        "accuracy": accuracy,
         **verification_intervals(
             roc_curve(result.scores_N, result.genuine_N),
-            recorder.watch(draw(result.scores_N)),
+            resamples,
             list(dict.fromkeys([*result.metrics.tar_at_far, *more_rates])),
             genuine_trials=num_genuine,
         ),

@@ -71,14 +71,18 @@ def read_cells(
 def _join(blocks: Iterable[_Block], layout: TableLayout, couples: Iterable[tuple[int, int]], most_values: int) -> Cells:
     tables = {place: TextTable() for place in range(len(layout.columns))}
     tables |= {right: tables[left] for left, right in couples}
-    lines, codes = GrowingArray(np.int32), {place: GrowingArray(np.int32) for place in tables}
+    lines = GrowingArray(np.int32)
+    few = np.min_scalar_type(most_values)
+    codes = {place: GrowingArray(np.int32 if place in layout.roles.values() else few) for place in tables}
     for lines_N, columns in blocks:
         lines.extend(lines_N)
         for place in list(codes):
             column = columns[place]
-            codes[place].extend(tables[place].codes(map(str.strip, column.values))[column.codes_N])
+            codes_N = tables[place].codes(map(str.strip, column.values))[column.codes_N]
             if place not in layout.roles.values() and len(tables[place]) > most_values:
                 del codes[place]
+            else:
+                codes[place].extend(codes_N)
     values = {id(table): tuple(table) for table in tables.values()}
     joined = {place: TextColumn(values[id(tables[place])], grown.array()) for place, grown in codes.items()}
     return Cells(lines.array(), joined)

@@ -185,7 +185,9 @@ def _groups(cells: Cells, layout: TableLayout) -> dict[str, TextColumn]:
         if 2 <= len(values) <= _MOST_GROUPS and not has_fractions([*{*values} - {_UNSTATED}]):
             joint = TextColumn.of(_joint_group(one, other) for one in values for other in values)
             codes_N = len(values) * stated.codes_N[left.codes_N] + stated.codes_N[right.codes_N]
-            groups[name] = TextColumn(joint.values, joint.codes_N[codes_N])
+            groups[name] = TextColumn(
+                joint.values, joint.codes_N.astype(np.min_scalar_type(len(joint.values)))[codes_N]
+            )
     return groups
 
 
