@@ -55,7 +55,7 @@ def inspect_benchmark(path: Path, output: Output, *, verify: bool, **writing: An
 
     _check_files(**writing)
     opened = open_benchmark(str(path), None, say=output.say)
-    left_N, right_N = opened.pairs.indices(opened.images.names)
+    left_N, right_N = (side.astype("int64") for side in opened.pairs.indices(opened.images.names))
     details = _look(opened.images, output, verify=verify)
     pairs = PairsDetails(opened.pairs.genuine_N, left_N == right_N, opened.pairs.num_folds)
     _show(opened.images, details, output, pairs, sections_of_pairs(pairs.genuine_N, left_N, right_N), **writing)

@@ -177,7 +177,7 @@ class VerifyJob:
         used_N = np.unique(np.concatenate(places))
         used_N = used_N[used_N >= 0]
         input_size = embedder.preprocessing.input_size
-        survey = survey_source(pair_set.images, self.alignment, input_size=input_size, rows_N=used_N)
+        survey = survey_source(pair_set.images, self.alignment, input_size=input_size, rows_N=used_N.astype(np.int64))
         if survey.note:
             say(f"{pair_set.name}: {survey.note}")
         for warning in image_warnings(embedder.card, survey, [pair_set.images.path]):

@@ -173,7 +173,7 @@ def _people(result: Verification) -> tuple[NDArray[np.int32], NDArray[np.int32]]
     if subjects is None:
         return None
     left, right = subjects
-    return left.codes_N, right.codes_N
+    return left.codes_N.astype(np.int32, copy=False), right.codes_N.astype(np.int32, copy=False)
 
 
 def _summary(magnitudes_I: NDArray[np.float64]) -> dict[str, float]:

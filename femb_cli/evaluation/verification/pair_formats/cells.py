@@ -103,7 +103,9 @@ def _blocks_by_arrow(file: TextFile, layout: TableLayout) -> Iterator[_Block]:
     try:
         for arrays in read_columns(file.contents(), layout, types, quote_char=False, ignore_empty_lines=False):
             columns = [
-                TextColumn(tuple(array.dictionary.to_pylist()), np.from_dlpack(array.indices))
+                TextColumn(
+                    tuple(array.dictionary.to_pylist()), np.from_dlpack(array.indices).astype(np.int32, copy=False)
+                )
                 for array in arrays.values()
             ]
             if max(len(cell) for column in columns for cell in column.values) > csv.field_size_limit():

@@ -135,3 +135,9 @@ def test_a_long_file_is_read_in_blocks(tmp_path, monkeypatch):
     np.testing.assert_array_equal(result.scores_N, [score for _, score in LABELLED])
     assert result.genuine_N.tolist() == [bool(mated) for mated, _ in LABELLED]
     assert result.pairs.stated_subjects is None
+
+
+def test_flags_that_end_in_the_middle_of_a_file_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("femb_cli.evaluation.verification.score_files.read._BLOCK_BYTES", 8)
+    with pytest.raises(FembError, match="line 4: `mated` is ''"):
+        verified(tmp_path, "mated,score\n1,0.5\n0,0.25\n,0.75\n,0.5\n")
