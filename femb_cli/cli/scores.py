@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from femb_cli.cli.model_names import NamedPath
 from femb_cli.cli.output import Output
 from femb_cli.errors import FembError
 
@@ -12,41 +13,91 @@ if TYPE_CHECKING:
     from femb_cli.evaluation.verification.pair_formats.columns import ColumnChoice
     from femb_cli.evaluation.verification.pairs import PairList
     from femb_cli.evaluation.verification.result import ScoredPairs, Verification
+    from femb_cli.evaluation.verification.score_files.verify import ReadScores
 
 
-def column_choice(columns: str | None) -> "ColumnChoice":
-    """Return what `--columns` says.
+def column_choices(columns: str | None, *, has_both: bool) -> "tuple[ColumnChoice, ColumnChoice]":
+    """Return what `--columns` says of lists of pairs, and what it says of files of scores.
+
+    Args:
+        columns: the option.
+        has_both: whether there are both; the option then is about the scores if it names their column.
 
     Raises:
         UsageError: it says nothing that can be understood.
     """
     from femb_cli.evaluation.verification.pair_formats.columns import NO_CHOICE, ColumnChoice
 
-    return NO_CHOICE if columns is None else ColumnChoice.parse(columns)
+    choice = NO_CHOICE if columns is None else ColumnChoice.parse(columns)
+    if not has_both:
+        return choice, choice
+    return (NO_CHOICE, choice) if "score" in choice.columns else (choice, NO_CHOICE)
+
+
+def read_lists(lists: Sequence[Path], columns: "ColumnChoice") -> "PairList":
+    """Read one list of pairs, or several of one set."""
+    from femb_cli.evaluation.verification.pair_file import read_pairs
+    from femb_cli.evaluation.verification.pairs import join_lists
+
+    return join_lists([read_pairs(path, None, columns) for path in lists])
 
 
 def read_score_files(
-    files: Sequence[Path],
+    files: Sequence[NamedPath],
     impostors: Path | None,
-    columns: str | None,
+    columns: "ColumnChoice",
     protocol: str | None,
     output: Output,
     *,
     are_distances: bool,
 ) -> "list[ScoredPairs]":
-    """Read scores of other programs, and say how the files were understood.
+    """Read scores of other programs, whose files list their pairs, and say how the files were understood.
 
     Raises:
         FembError: as `read_scores`.
     """
+    from dataclasses import replace
+
     from femb_cli.evaluation.verification.score_files.verify import ScoreFiles, read_scores
 
-    request = ScoreFiles(tuple(files), impostors, column_choice(columns), are_distances, protocol)
-    found = read_scores(request)
-    for each in found:
-        for note in each.notes:
-            output.say(note)
-    return [_with_warnings(each.scored) for each in found]
+    found = read_scores(ScoreFiles(tuple(each.path for each in files), impostors, columns, are_distances, protocol))
+    scored = [_understood(each, output) for each in found]
+    names = {each.path: each.name for each in files}
+    return [replace(each, model=names.get(each.embeddings_file) or each.model) for each in scored]
+
+
+def read_scores_of_list(
+    files: Sequence[NamedPath],
+    pairs: "PairList",
+    columns: "ColumnChoice",
+    protocol: str | None,
+    output: Output,
+    *,
+    are_distances: bool,
+    allow_missing: bool,
+) -> "list[ScoredPairs]":
+    """Read the scores that other programs gave to the pairs of a list, and say how the files were understood.
+
+    Raises:
+        FembError: as `read_scores_of_pairs`.
+    """
+    from femb_cli.evaluation.verification.score_files.of_pairs import read_scores_of_pairs
+
+    return [
+        _understood(
+            read_scores_of_pairs(
+                pairs,
+                each.path,
+                columns,
+                model=each.name,
+                are_distances=are_distances,
+                protocol=protocol,
+                allow_missing=allow_missing,
+            ),
+            output,
+        )
+        for each in files
+    ]
 
 
 def say_notes(lists: "Sequence[PairList]", output: Output) -> None:
@@ -80,7 +131,7 @@ def with_figures(
 
     for each in scored:
         if each.num_missing and each.listed is not None:
-            what = "scores are nan" if each.embedded is None else "pairs lack an image (nan)"
+            what = "pairs have no score (nan)" if each.embedded is None else "pairs lack an image (nan)"
             output.warn(
                 f"{each.benchmark}: {each.num_missing:,} of {len(each.listed):,} {what}: left out of the figures"
             )
@@ -120,15 +171,18 @@ def say_thresholds(results: "Sequence[Verification]", output: Output) -> None:
             output.say(f"{result.model}: thresholds ({kind}): {', '.join(shown)}")
 
 
-def _with_warnings(scored: "ScoredPairs") -> "ScoredPairs":
-    """Add what the scores and the names of the images tell, which another program wrote."""
+def _understood(read: "ReadScores", output: Output) -> "ScoredPairs":
+    """Say how a file of scores was understood, and add what its scores and the names of its images tell."""
     from dataclasses import replace
 
     from femb_cli.evaluation.verification.checks import named_warnings
 
+    for note in read.notes:
+        output.say(note)
+    scored = read.scored
     warnings = [*scored.warnings, *named_warnings(scored.pairs)]
     if scored.scores_N.min() == scored.scores_N.max():
-        warnings.append(f"{scored.benchmark}: all scores are {abs(scored.scores_N[0]):g}, which tell nobody apart")
+        warnings.append(f"{scored.model}: all scores are {abs(scored.scores_N[0]):g}, which tell nobody apart")
     return replace(scored, warnings=tuple(warnings))
 
 

@@ -7,24 +7,29 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.gates import FnmrLimit, check_accuracy, end_if_missed, missed_accuracy, missed_fnmr
-from femb_cli.cli.model_names import named_models
+from femb_cli.cli.model_names import named_paths, refuse_one_name
 from femb_cli.cli.output import Output
 from femb_cli.cli.qualities import check_qualities, read_qualities
-from femb_cli.cli.scores import column_choice, read_score_files, say_notes, with_figures
+from femb_cli.cli.score_sources import EmbeddingsFile, GivenScores, Images, ScoreSource, score_all
+from femb_cli.cli.scores import (
+    column_choices,
+    read_lists,
+    read_score_files,
+    read_scores_of_list,
+    say_notes,
+    with_figures,
+)
 from femb_cli.cli.stored_thresholds import check_impostors, check_model, check_rates, store
 from femb_cli.cli.suite import add_results, check_leaderboard, suite_benchmarks
 from femb_cli.cli.templates_input import TemplateRequest
 from femb_cli.cli.verification_output import show_templates, show_verifications
-from femb_cli.cli.verify_plan import plan_embeddings, plan_scores, refuse_one_kind
+from femb_cli.cli.verify_plan import refuse_one_kind
 from femb_cli.cli.verify_usage import check_usage, operating_rates
 from femb_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from femb_cli.evaluation.verification.pairs import PairList
     from femb_cli.evaluation.verification.result import ScoredPairs
-    from femb_cli.inference.verify_job import VerifyJob
 
 Protocol = Literal["arcface", "xqlfw", "magface", "magface-no-mean", "exact"]
 
@@ -69,12 +74,12 @@ def verify(
         typer.Option("--on-missing", help="nan: leave out and count the pairs of missing images."),
     ] = None,
     scores: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             "--scores",
             rich_help_panel="Scores",
             metavar="FILE",
-            help="Scores of another program; repeatable.",
+            help="Scores of another program, or NAME=FILE; with --pairs those of its pairs; repeatable.",
         ),
     ] = None,
     impostor_scores: Annotated[
@@ -213,7 +218,8 @@ def verify(
     fnmr_limit = None if max_fnmr is None else FnmrLimit.parse(max_fnmr)
     check_accuracy(min_accuracy)
     rates = operating_rates(fmr)
-    models = named_models(model)
+    models, score_files = named_paths(model, "--model"), named_paths(scores, "--scores")
+    refuse_one_name([*models, *score_files], "--scores")
     paths = [each.path for each in models]
     if templates is not None:
         request = TemplateRequest(templates, embeddings, images, ijb_mode, flip, processes, gpus)
@@ -237,39 +243,48 @@ def verify(
     num_processes = processes or gpus or 1
     if num_processes > 1 and not use_cache:
         raise UsageError("--no-cache needs one process", hint="several processes share embeddings through the cache")
-    if write_scores is not None and max(len(model or ()), len(dataset or ()), len(scores or ())) > 1:
-        raise UsageError("--write-scores takes one model and one list", hint="call femb verify once for each")
     measured = None
-    qualities = read_qualities(quality, num_models=len(scores or models) or 1)
+    allow_missing = on_missing == "nan"
+    num_models = len(score_files) + (len(models) or int(images is not None or embeddings is not None or not scores))
+    if write_scores is not None and max(num_models, len(dataset or ())) > 1:
+        raise UsageError("--write-scores takes one model and one list", hint="call femb verify once for each")
+    qualities = read_qualities(quality, num_models=num_models)
 
     def check(pairs: "PairList") -> None:
         say_notes([pairs], output)
         if write_scores is None:
             refuse_one_kind(pairs)
         check_impostors(pairs, store_threshold)
-        if on_missing != "nan":
+        if not allow_missing:
             check_qualities(pairs, qualities)
 
-    writes = {"report": report, "scores": write_scores, "leaderboard": leaderboard}
-    if scores:
-        scored = read_score_files(scores, impostor_scores, columns, protocol, output, are_distances=distances)
-        if dry_run:
-            output.plan(plan_scores(scored, needs_figures=write_scores is None), writes)
-            return
-    elif pairs and embeddings is not None:
-        joined = _read_lists(pairs, columns, check)
-        if dry_run:
-            output.plan([plan_embeddings(joined, embeddings, allow_missing=on_missing == "nan")], writes)
-            return
-        scored = [_score_embeddings(joined, embeddings, protocol, allow_missing=on_missing == "nan")]
-    else:
+    of_pairs, of_scores = column_choices(columns, has_both=bool(pairs and scores))
+    sources: list[ScoreSource] = []
+    given: list[ScoredPairs] = []
+    if pairs and (scores or embeddings is not None):
+        joined = read_lists(pairs, of_pairs)
+        if images is None:
+            check(joined)
+        if embeddings is not None:
+            sources.append(EmbeddingsFile(joined, embeddings, protocol, allow_missing, output))
+        given = read_scores_of_list(
+            score_files,
+            joined,
+            of_scores,
+            protocol,
+            output,
+            are_distances=distances,
+            allow_missing=allow_missing,
+        )
+    elif scores:
+        given = read_score_files(score_files, impostor_scores, of_scores, protocol, output, are_distances=distances)
+    if images is not None or not (sources or given):
         output.load_libraries()
         from femb_cli.checkpoints.runs import runs_folder
         from femb_cli.evaluation.verification.benchmarks import DEFAULT_BENCHMARK
         from femb_cli.inference.align import Alignment
         from femb_cli.inference.verify_job import VerifyJob
         from femb_cli.runtime.devices import check_devices
-        from femb_cli.runtime.signals import interruption_says
 
         job = VerifyJob(
             datasets=tuple(dataset or (DEFAULT_BENCHMARK,)),
@@ -286,24 +301,27 @@ def verify(
             exact=exact,
             use_cache=use_cache,
             device=device,
-            columns=column_choice(columns),
-            allow_missing=on_missing == "nan",
+            columns=of_pairs,
+            allow_missing=allow_missing,
         )
         if store_threshold:
             measured = check_model(job, store_threshold, overwrite=overwrite)
         check_devices(num_processes, gpus, device)
         job.check()
-        if dry_run:
-            output.plan(job.describe(check), {**writes, "threshold": measured and measured[0]})
-            return
-        kept = "complete embeddings are kept, the same command starts again" if use_cache else "nothing was written"
-        with interruption_says(f"interrupted; {kept}"):
-            scored = _score_images(job, num_processes, output, check=check)
+        sources.append(Images(job, num_processes, output, check))
+    if given:
+        sources.append(GivenScores(given, needs_figures=write_scores is None))
+    if dry_run:
+        writes = {"report": report, "scores": write_scores, "leaderboard": leaderboard}
+        output.plan(
+            [described for source in sources for described in source.describe()],
+            {**writes, "threshold": measured and measured[0]},
+        )
+        return
+    scored = score_all(sources)
     if not scored:
         return
     results = with_figures(scored, write_scores, rates, output, overwrite=overwrite)
-    if embeddings is not None:
-        _say_if_unknown(scored[0], output)
     if results:
         show_verifications(
             output,
@@ -320,65 +338,3 @@ def verify(
         if measured is not None and store_threshold:
             store(results[0], *measured, store_threshold, output)
         end_if_missed([*missed_accuracy(results, min_accuracy), *missed_fnmr(results, fnmr_limit, output)], output)
-
-
-def _read_lists(lists: list[Path], columns: str | None, check: "Callable[[PairList], None]") -> "PairList":
-    """Read one list of pairs or several of one set, and refuse what `check` refuses."""
-    from femb_cli.evaluation.verification.pair_file import read_pairs
-    from femb_cli.evaluation.verification.pairs import join_lists
-
-    choice = column_choice(columns)
-    pairs = join_lists([read_pairs(path, None, choice) for path in lists])
-    check(pairs)
-    return pairs
-
-
-def _score_embeddings(
-    pairs: "PairList", embeddings: Path, protocol: Protocol | None, *, allow_missing: bool
-) -> "ScoredPairs":
-    """Score a file of embeddings, without loading torch."""
-    from femb_cli.evaluation.metrics.protocols import DEFAULT_PROTOCOL
-    from femb_cli.evaluation.verification.result import score_embeddings
-
-    return score_embeddings(pairs, embeddings, protocol or DEFAULT_PROTOCOL, allow_missing=allow_missing)
-
-
-def _say_if_unknown(result: "ScoredPairs", output: Output) -> None:
-    """Say so if a file of embeddings does not say which model they come from."""
-    if result.description is None:
-        output.say(f"nothing is known about the model of {result.embeddings_file}")
-
-
-def _score_images(
-    job: "VerifyJob",
-    num_processes: int,
-    output: Output,
-    *,
-    check: "Callable[[PairList], None]",
-) -> "list[ScoredPairs]":
-    """Score models on images; several processes embed them and share their embeddings through the cache.
-
-    Args:
-        job: the models and the pairs.
-        num_processes: processes to embed on.
-        output: where to say what is done.
-        check: says how a list of pairs was understood, and refuses it before anything is embedded.
-
-    Returns:
-        The results on the main process; none on others.
-    """
-    from femb_cli.inference.verify_job import cache_embeddings
-    from femb_cli.runtime.launch import launch, on_main_process
-    from femb_cli.runtime.ranks import inside_launcher, is_main_process
-
-    if inside_launcher():
-        # The main process downloads the benchmarks before all processes open them.
-        on_main_process(lambda: len(job.open_pair_sets(output.say, output.progress)), job.device)
-    pair_sets = job.open_pair_sets(output.say, output.progress)
-    for pair_set in pair_sets:
-        check(pair_set.pairs)
-    if num_processes > 1 and not inside_launcher():
-        output.say(f"embedding on {num_processes} processes")
-        launch(cache_embeddings, num_processes, job, output.progress)
-    scored = job.score(pair_sets, output.progress, output.say)
-    return scored if is_main_process() else []

@@ -85,7 +85,20 @@ def _check_templates(given: Set[str]) -> None:
 
 
 def _check_scores(given: Set[str]) -> None:
-    others = given & (_PICTURES | {"pairs", "embeddings"})
+    if "pairs" in given:
+        others = given & {"dataset", "suite", "leaderboard", "store_threshold", "impostor_scores"}
+        if {"images", "embeddings"} <= given or ({"embeddings", "model"} <= given):
+            raise UsageError("--embeddings and --model exclude each other", hint="a model is used with --images")
+        if "model" in given and "images" not in given:
+            raise UsageError("--model needs --images", hint="--images FOLDER has the images of --pairs")
+    else:
+        others = given & (_PICTURES | {"embeddings"})
     if others:
         name = sorted(others)[0].replace("_", "-")
-        raise UsageError(f"--scores and --{name} exclude each other", hint="--scores FILE holds scores already")
+        beside = name in ("images", "model", "embeddings")
+        raise UsageError(
+            f"--scores and --{name} exclude each other",
+            hint="--pairs FILE names the list whose pairs have these scores, beside those of models"
+            if beside
+            else "--scores FILE holds scores already",
+        )

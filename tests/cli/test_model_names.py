@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from femb_cli.cli.model_names import NamedModel, named_models
+from femb_cli.cli.model_names import NamedPath, named_paths
 from femb_cli.errors import UsageError
 
 
@@ -19,19 +19,19 @@ from femb_cli.errors import UsageError
     ],
 )
 def test_a_name_stands_before_the_path(text, name, path):
-    assert NamedModel.parse(text) == NamedModel(name, Path(path))
+    assert NamedPath.parse(text, "--model") == NamedPath(name, Path(path))
 
 
 def test_a_path_that_is_there_may_have_the_sign(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lr=0.1").mkdir()
-    assert NamedModel.parse("lr=0.1") == NamedModel("", Path("lr=0.1"))
+    assert NamedPath.parse("lr=0.1", "--model") == NamedPath("", Path("lr=0.1"))
 
 
 @pytest.mark.parametrize("texts", [["=runs/a"], ["small="], ["a=x", "a=y"], ["a", "a/"], ["a=x", "a"]])
 def test_names_that_say_nothing_are_refused(texts):
     with pytest.raises(UsageError):
-        named_models(texts)
+        named_paths(texts, "--model")
 
 
 @pytest.mark.slow

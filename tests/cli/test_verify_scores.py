@@ -120,7 +120,8 @@ def test_thresholds_that_the_impostor_pairs_cannot_show_are_not_said(femb, tmp_p
 
 def test_files_of_one_kind_are_refused_by_name(femb, tmp_path):
     (tmp_path / "s.csv").write_text("mated,score\n1,0.9\n1,0.1\n")
-    for files in (("--scores", "s.csv"), ("--scores", "s.csv", "--scores", "s.csv")):
+    (tmp_path / "t.csv").write_text((tmp_path / "s.csv").read_text())
+    for files in (("--scores", "s.csv"), ("--scores", "s.csv", "--scores", "t.csv")):
         result = femb("verify", *files)
         assert result.code == 1
         assert "s.csv has 2 genuine and 0 impostor pairs" in result.err
@@ -140,7 +141,10 @@ def test_scores_have_a_report_with_det_but_no_discard_curve(femb, tmp_path):
 @pytest.mark.parametrize(
     "options",
     [
-        ("--scores", "s.csv", "--pairs", "p.csv"),
+        ("--scores", "s.csv", "--pairs", "p.csv", "--dataset", "lfw"),
+        ("--scores", "s.csv", "--pairs", "p.csv", "--model", "m"),
+        ("--scores", "s.csv", "--pairs", "p.csv", "--impostor-scores", "i.csv"),
+        ("--scores", "s.csv", "--scores", "s.csv"),
         ("--scores", "s.csv", "--model", "m"),
         ("--distances",),
         ("--columns", "mated=x"),
@@ -149,3 +153,35 @@ def test_scores_have_a_report_with_det_but_no_discard_curve(femb, tmp_path):
 )
 def test_options_that_do_not_go_together_are_usage_errors(femb, options):
     assert femb("verify", *options).code == 2
+
+
+@pytest.mark.usefixtures("quick_figures")
+def test_scores_of_another_program_are_a_model_beside_the_embeddings(femb, many):
+    """The program has its own order and columns, and the list knows which pairs are genuine, their groups and folds."""
+    femb(*many, "--write-scores", "s.csv")
+    rows = [line.split(";") for line in Path("s.csv").read_text().replace(";x", "|x").splitlines()[1:]]
+    lines = [f"{probe},{ref},{2 - float(score)}\n" for ref, probe, _, score, _ in reversed(rows)]
+    Path("vendor.csv").write_text("image_1,image_2,distance\n" + "".join(lines).replace("|x", ";x"))
+    arguments = (*many, "--scores", "vendor=vendor.csv", "--distances", "--protocol", "exact", "--report", "report")
+    result = femb(*arguments, "--overwrite")
+    assert result.code == 0, result.err
+    ours, theirs = json.loads(result.out)["results"]
+    assert (ours["benchmark"], theirs["benchmark"], theirs["model"]) == ("pairs.csv", "pairs.csv", "vendor")
+    assert theirs["eer"] == ours["eer"]
+    assert theirs["accuracy"] == ours["accuracy"]
+    assert theirs["threshold"] == pytest.approx(2 - ours["threshold"])
+    (comparison,) = json.loads(Path("report/results.json").read_text())["comparisons"]
+    assert comparison["differences"]["eer"]["difference"] == 0
+    described = json.loads(femb(*arguments, "--overwrite", "--dry-run").out)
+    assert [each.get("scores") or each.get("path") or each["embeddings"] for each in described["reads"]] == [
+        "e.npy",
+        "vendor.csv",
+    ]
+
+
+def test_columns_beside_a_list_are_those_of_the_scores_if_they_name_the_score(femb, many):
+    Path("v.csv").write_text("".join(f"{p};x/1.jpg,{p};x/2.jpg,7,0.9\n" for p in range(30)))
+    result = femb(*many[:3], "--scores", "v.csv", "--columns", "ref=1,probe=2,score=4", "--on-missing", "nan")
+    assert result.code == 1, result.err
+    assert "30 genuine and 0 impostor pairs" in result.err
+    assert "30 of 60 pairs have no score" in result.err

@@ -42,8 +42,8 @@ class ScoreTable:
         genuine_N: bool, whether each pair shows one person; None if the file does not say.
         fold_N: int32, as the file counts; None if it has no folds.
         images: name of the first and of the second image of each pair, in columns that share their values; empty if the
-            file does not say, or has more scores than `MOST_NAMED`.
-        subjects: who they show, in such columns; None if the file does not say, or has more scores.
+            file does not say, or if the names were not kept.
+        subjects: who they show, in such columns; None if the file does not say, or if the names were not kept.
     """
 
     scores_N: NDArray[np.float64]
@@ -53,12 +53,13 @@ class ScoreTable:
     subjects: tuple[TextColumn, TextColumn] | None = None
 
 
-def read_score_table(path: Path, layout: TableLayout) -> ScoreTable:
+def read_score_table(path: Path, layout: TableLayout, *, keep_names: bool = False) -> ScoreTable:
     """Read all scores of a file.
 
     Args:
         path: the file.
         layout: its columns.
+        keep_names: keep the names of more than `MOST_NAMED` scores, too.
 
     Raises:
         FembError: a line is damaged; the message names it.
@@ -75,7 +76,7 @@ def read_score_table(path: Path, layout: TableLayout) -> ScoreTable:
                 if columns["fold"].null_count:
                     raise _BadCell
                 folds.extend(_numbers(pc.cast(columns["fold"], pa.int32())))
-            if len(scores) <= MOST_NAMED:
+            if keep_names or len(scores) <= MOST_NAMED:
                 names.add(columns)
             else:
                 names = _Names()

@@ -19,7 +19,7 @@ from femb_cli.evaluation.verification.pairs import PairList
 from femb_cli.evaluation.verification.result import ScoredPairs
 from femb_cli.evaluation.verification.score_files.layout import layout_of_scores, without_labels
 from femb_cli.evaluation.verification.score_files.read import ScoreTable, read_score_table
-from femb_cli.evaluation.verification.score_files.write import OWN_COLUMNS
+from femb_cli.evaluation.verification.score_files.scored import scored_pairs, usual_protocol
 
 _GENUINE_NAME = re.compile(r"genuine|(?<!non)(?<!non[-_])mated|(?<!mis)(?<!non)match|same|intra|client|positive|target")
 _IMPOSTOR_NAME = re.compile(r"impost[oe]r|non[-_]?mated|non[-_]?match|mismatch|diff|inter|negative|nontarget")
@@ -105,9 +105,8 @@ def _of_one_file(request: ScoreFiles, path: Path, layout: TableLayout) -> ReadSc
     table = read_score_table(path, layout)
     if table.genuine_N is None:
         raise FembError(f"{path} does not say which scores are genuine: the flags are empty")
-    is_own = layout.columns[: len(OWN_COLUMNS)] == OWN_COLUMNS and _may_be_cosines(table.scores_N)
-    protocol = request.protocol or ("arcface" if is_own and not request.are_distances else "exact")
-    notes = [f"{path.name}: {note}"] if (note := _note(layout)) else []
+    protocol = request.protocol or usual_protocol(layout, table.scores_N, are_distances=request.are_distances)
+    notes = [f"{path.name}: {note}"] if (note := note_of(layout)) else []
     return _scored(request, path, table, table.genuine_N, protocol, notes)
 
 
@@ -133,16 +132,7 @@ def _scored(
     protocol: str,
     notes: Sequence[str],
 ) -> ReadScores:
-    """Make scored pairs of the scores; those that are missing are left out and counted."""
-    scores_N = table.scores_N
-    if protocol != "exact" and not _may_be_cosines(scores_N):
-        raise FembError(
-            f"{path}: the protocol {protocol!r} is for cosines, and the scores reach from"
-            f" {np.fmin.reduce(scores_N):g} to {np.fmax.reduce(scores_N):g}",
-            hint="--protocol exact is for any scores",
-        )
-    if request.are_distances:
-        np.negative(scores_N, out=scores_N)
+    """Make scored pairs of the scores of a file, which lists its pairs itself."""
     left, right = table.images
     listed = PairList(
         left=left,
@@ -153,29 +143,8 @@ def _scored(
         path=path,
         stated_subjects=table.subjects,
     )
-    there_N = ~np.isnan(scores_N)
-    is_complete = bool(there_N.all())
-    if not there_N.any():
-        raise FembError(f"{path} has no scores but nan")
-    pairs = listed if is_complete else listed.subset(there_N)
-    scored = ScoredPairs(
-        benchmark=path.name,
-        title=path.name,
-        model=str(path),
-        flip="as scored",
-        scores_N=scores_N if is_complete else scores_N[there_N],
-        pairs=pairs,
-        protocol=protocol,
-        embeddings_file=path,
-        listed=None if is_complete else listed,
-        listed_N=None if is_complete else there_N,
-        are_distances=request.are_distances,
-    )
+    scored = scored_pairs(listed, table.scores_N, path, protocol=protocol, are_distances=request.are_distances)
     return ReadScores(scored, tuple(notes))
-
-
-def _may_be_cosines(scores_N: NDArray[np.float64]) -> bool:
-    return bool(np.fmin.reduce(scores_N) >= -1.0 and np.fmax.reduce(scores_N) <= 1.0)
 
 
 def _folds(path: Path, table: ScoreTable, genuine_N: NDArray[np.bool_]) -> Folds:
@@ -188,7 +157,7 @@ def _folds(path: Path, table: ScoreTable, genuine_N: NDArray[np.bool_]) -> Folds
     return numbered_from_zero(table.fold_N, first)
 
 
-def _note(layout: TableLayout) -> str:
+def note_of(layout: TableLayout) -> str:
     """Say how the columns were understood, if that was guessed."""
     if not layout.is_guessed:
         return ""
@@ -198,7 +167,7 @@ def _note(layout: TableLayout) -> str:
         parts.append(f"{names['mated']} is whether a pair is genuine")
     elif "impostor" in names:
         parts.append(f"{names['impostor']} is whether a pair is of two people")
-    else:
+    elif "ref_subject" in names:
         parts.append(f"a pair is genuine if {names['ref_subject']} and {names['probe_subject']} are equal")
     if "fold" in names:
         parts.append(f"{names['fold']} is the fold")
