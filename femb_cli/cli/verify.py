@@ -78,8 +78,8 @@ def verify(
         typer.Option(
             "--scores",
             rich_help_panel="Scores",
-            metavar="FILE",
-            help="Scores of another program, or NAME=FILE; with --pairs those of its pairs; repeatable.",
+            metavar="[NAME=]FILE",
+            help="Other programs' scores, also of --pairs; repeatable.",
         ),
     ] = None,
     impostor_scores: Annotated[
@@ -206,7 +206,7 @@ def verify(
       femb verify --pairs pairs.csv --images photos/ --fmr 1e-3 --fmr 1e-4 --intervals --report report/
       femb verify --pairs pairs.txt --embeddings embeddings.npy --protocol exact --max-fnmr 0.05@1e-3
       femb verify --pairs pairs.csv --images photos/ --on-missing nan --write-scores scores.csv
-      femb verify --scores scores.csv --report report/
+      femb verify --pairs pairs.csv --images photos/ --model a --scores vendor=vendor.csv --report report/
       femb verify --scores genuine.txt --impostor-scores impostor.txt --distances
       femb verify --templates IJBC --model a
       femb verify --dataset lfw --model a --store-threshold 1e-3
