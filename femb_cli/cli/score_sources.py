@@ -46,14 +46,12 @@ class EmbeddingsFile:
         embeddings: the file.
         protocol: how accuracy is measured; None for the usual way.
         allow_missing: whether pairs of missing images are left out and counted.
-        output: where to say that the model is unknown.
     """
 
     pairs: "PairList"
     embeddings: Path
     protocol: str | None
     allow_missing: bool
-    output: Output
 
     def describe(self) -> list[dict[str, Any]]:
         """As `ScoreSource.describe`."""
@@ -65,10 +63,7 @@ class EmbeddingsFile:
         from femb_cli.evaluation.verification.result import score_embeddings
 
         protocol = self.protocol or DEFAULT_PROTOCOL
-        scored = score_embeddings(self.pairs, self.embeddings, protocol, allow_missing=self.allow_missing)
-        if scored.description is None:
-            self.output.say(f"nothing is known about the model of {self.embeddings}")
-        return [scored]
+        return [score_embeddings(self.pairs, self.embeddings, protocol, allow_missing=self.allow_missing)]
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,8 @@ def read_score_files(
 
     found = read_scores(ScoreFiles(tuple(each.path for each in files), impostors, columns, are_distances, protocol))
     scored = [_understood(each, output) for each in found]
-    names = {each.path: each.name for each in files}
-    return [replace(each, model=names.get(each.embeddings_file) or each.model) for each in scored]
+    names = {str(each.path): each.name for each in files}
+    return [replace(each, model=names[str(each.embeddings_file)] or each.model) for each in scored]
 
 
 def read_scores_of_list(
@@ -149,7 +149,11 @@ def with_figures(
         raise _without_figures(parts[0])
     for part in without:
         output.warn(f"{part.benchmark} has {_kinds(part)}: it has no figures of its own")
-    return [with_metrics(part, rates) for part in parts if part not in without]
+    results = [with_metrics(part, rates) for part in parts if part not in without]
+    for each in scored:
+        if each.embedded is not None and each.embeddings_file is not None and each.description is None:
+            output.say(f"nothing is known about the model of {each.embeddings_file}")
+    return results
 
 
 def say_thresholds(results: "Sequence[Verification]", output: Output) -> None:

@@ -266,7 +266,7 @@ def verify(
         if images is None:
             check(joined)
         if embeddings is not None:
-            sources.append(EmbeddingsFile(joined, embeddings, protocol, allow_missing, output))
+            sources.append(EmbeddingsFile(joined, embeddings, protocol, allow_missing))
         given = read_scores_of_list(
             score_files,
             joined,

@@ -92,13 +92,10 @@ def _check_scores(given: Set[str]) -> None:
         if "model" in given and "images" not in given:
             raise UsageError("--model needs --images", hint="--images FOLDER has the images of --pairs")
     else:
-        others = given & (_PICTURES | {"embeddings"})
+        others = given & (_PICTURES | {"embeddings", "write_scores"})
     if others:
         name = sorted(others)[0].replace("_", "-")
-        beside = name in ("images", "model", "embeddings")
-        raise UsageError(
-            f"--scores and --{name} exclude each other",
-            hint="--pairs FILE names the list whose pairs have these scores, beside those of models"
-            if beside
-            else "--scores FILE holds scores already",
-        )
+        hint = "--scores FILE holds scores already"
+        if name in ("images", "model", "embeddings"):
+            hint = "with --pairs FILE, both may score the pairs of one list"
+        raise UsageError(f"--scores and --{name} exclude each other", hint=hint)

@@ -148,7 +148,8 @@ def test_scores_have_a_report_with_det_but_no_discard_curve(femb, tmp_path):
         ("--scores", "s.csv", "--model", "m"),
         ("--distances",),
         ("--columns", "mated=x"),
-        ("--scores", "a.csv", "--scores", "b.csv", "--write-scores", "c.csv"),
+        ("--scores", "s.csv", "--write-scores", "c.csv"),
+        ("--pairs", "p.csv", "--scores", "a.csv", "--scores", "b.csv", "--write-scores", "c.csv"),
     ],
 )
 def test_options_that_do_not_go_together_are_usage_errors(femb, options):

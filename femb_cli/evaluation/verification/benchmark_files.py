@@ -170,7 +170,9 @@ def _fetch(benchmark: Benchmark, file: str, home: Path, say: Say, show_progress:
         with show_progress(f"downloading {file} (kB)") as progress:
             size = download(url, home / file, sha256=dict(benchmark.sha256).get(file), progress=in_kilobytes(progress))
     except FembError as error:
-        raise FembError(f"{benchmark.title}: {error.message}", hint=error.hint or _by_hand(benchmark, home)) from error
+        raise FembError(
+            f"{benchmark.title}: {error.message}", hint=error.hint or _by_hand(benchmark, f"into {home}/")
+        ) from error
     say(f"{home / file}: {size:,} bytes, SHA-256 {file_sha256(home / file)}")
     return home / file
 
@@ -182,9 +184,9 @@ def _address(benchmark: Benchmark) -> str | None:
 
 def _not_published(benchmark: Benchmark, file: str, home: Path) -> FembError:
     message = f"{benchmark.title}: {file} is not in {home}, and femb cannot fetch it"
-    return FembError(message, hint=_by_hand(benchmark, home))
+    return FembError(message, hint=_by_hand(benchmark, "there"))
 
 
-def _by_hand(benchmark: Benchmark, home: Path) -> str:
+def _by_hand(benchmark: Benchmark, where: str) -> str:
     files = " and ".join(filter(None, (benchmark.archive, benchmark.pairs)))
-    return f"put {files} there, or use --data-dir DIR"
+    return f"put {files} {where}, or use --data-dir DIR"

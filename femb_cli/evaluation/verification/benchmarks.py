@@ -111,7 +111,7 @@ def find_benchmark(name: str) -> Benchmark:
     known = {_normalise(known): benchmark for known, benchmark in BENCHMARKS.items()}
     if _normalise(name) not in known:
         nearest = get_close_matches(_normalise(name), known, n=1)
-        other = "femb list benchmarks shows them; --pairs FILE scores your own pair list"
+        other = "femb list benchmarks shows them; a folder with pairs.csv is one, too"
         raise UsageError(
             f"unknown benchmark {name!r}",
             hint=f"did you mean {known[nearest[0]].name!r}?" if nearest else other,

@@ -90,7 +90,7 @@ def test_without_a_network_the_two_files_and_their_place_are_named(femb, trained
     monkeypatch.setenv("FEMB_MIRROR", "http://127.0.0.1:9")
     result = femb("verify", "--data-dir", "data", "-m", trained)
     assert result.code == 1
-    for word in ("xqlfw_aligned_112.zip", "xqlfw_pairs.txt", "data/", "--data-dir", "FEMB_DATA_DIR"):
+    for word in ("xqlfw_aligned_112.zip", "xqlfw_pairs.txt", "into data/", "--data-dir"):
         assert word in result.err
     assert "Traceback" not in result.err
 

@@ -104,7 +104,7 @@ def test_an_unknown_name_is_told_that_a_directory_may_be_given(femb, trained):
     result = femb("verify", "--dataset", "nowhere", "-m", trained)
     assert result.code == 2
     assert "unknown benchmark 'nowhere'" in result.err
-    assert "a directory with images and pairs.csv" in result.err
+    assert "a folder with pairs.csv" in result.err
 
 
 def test_the_synthetic_benchmark_s_people_are_in_one_fold_each():
