@@ -102,6 +102,18 @@ def _escape(number: int) -> str:
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Return a number of things in words: `1 step`, `2,000 steps`, `2 processes`."""
+    if plural is None:
+        plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def per_second(rate: float) -> str:
+    """Return a number of images per second: whole from 10 on, below with one decimal."""
+    return f"{rate:.1f}" if rate < 9.95 else f"{rate:,.0f}".replace(",", " ")
+
+
 def rate_text(rate: float) -> str:
     """Return an error rate as the field writes it: `1e-2`, `1e-3`, `5e-4`, `0.05`."""
     digits, _, exponent = f"{rate:.6e}".partition("e")

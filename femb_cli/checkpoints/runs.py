@@ -37,7 +37,7 @@ from typing import Any
 from femb_cli.config.load import dump_config, load_config, read_yaml
 from femb_cli.config.schema import DatasetConfig, TrainConfig
 from femb_cli.errors import FembError, UsageError
-from femb_cli.files import remove, write_errors, write_text
+from femb_cli.files import is_only_writer, remove, write_errors, write_text
 
 CONFIG = "config.yaml"
 RUN_INFO = "run.json"
@@ -84,11 +84,22 @@ def newest_finished_run(runs: Path | None = None) -> Path:
     runs = runs_folder() if runs is None else runs
     finished = [summary for summary in runs.glob(f"[!.]*/{RUN_SUMMARY}") if run_checkpoints(summary.parent)]
     if not finished:
-        raise FembError(
-            f"no finished run under {_with_slash(runs)}",
-            hint="femb train makes one, or name a model: --model CHECKPOINT",
-        )
+        raise FembError(f"no finished run under {_with_slash(runs)}", hint=_how_to_get_a_run(runs))
     return max(finished, key=lambda summary: summary.stat().st_mtime_ns).parent
+
+
+def _how_to_get_a_run(runs: Path) -> str:
+    """Return a hint for a directory without a finished run: its newest unfinished one can be finished."""
+    unfinished = [run for run in runs.glob("[!.]*") if is_run(run) and not (run / RUN_SUMMARY).exists()]
+    if not unfinished:
+        return "femb train makes one, or name a model: --model CHECKPOINT"
+    run = max(unfinished, key=lambda run: run.stat().st_mtime_ns)
+    step = saved_step(run)
+    if is_training(run):
+        return f"{run} is still training{f'; --model {run} takes its checkpoint of step {step}' if step else ''}"
+    if not step:
+        return f"femb train --resume {run} starts it again: it was ended before its first checkpoint"
+    return f"femb train --resume {run} goes on after step {step}; --model {run} takes the checkpoint of this step"
 
 
 def run_path(config: TrainConfig) -> Path:
@@ -105,6 +116,21 @@ def run_path(config: TrainConfig) -> Path:
 def is_run(path: Path) -> bool:
     """Whether a directory is a run."""
     return (path / CONFIG).is_file() and (path / CHECKPOINTS).is_dir()
+
+
+def is_training(run: Path) -> bool:
+    """Whether a process trains in a run now."""
+    descriptor = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        return not is_only_writer(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def saved_step(run: Path) -> int:
+    """Return the step of a run's newest checkpoint; 0 if it has none."""
+    checkpoints = run_checkpoints(run)
+    return (checkpoint_step(checkpoints[-1]) or 0) if checkpoints else 0
 
 
 def read_config(run: Path) -> TrainConfig:

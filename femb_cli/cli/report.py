@@ -54,13 +54,16 @@ def report(
         raise FembError(f"no leaderboard at {leaderboard}", hint="femb verify --suite --leaderboard FILE makes one")
     board = leaderboard or usual_leaderboard()
     now = standings(read_leaderboard(board))
-    paths = runs or [status.run for status in list_runs(runs_folder())[:1]]
+    known = [] if runs else [status.run for status in list_runs(runs_folder())]
+    paths = runs or known[:1]
     if not paths and not now.models:
         raise FembError(f"no runs under {runs_folder()}", hint="name one: femb report RUN")
     reported = read_runs(paths) if paths else []
     if not dry_run:
         command = shlex.join(["femb", *sys.argv[1:]])
         write_run_report(out, reported, now, command=command, overwrite=overwrite)
+    if len(known) > 1:
+        output.say(f"{paths[0]} is 1 of {len(known)} runs: femb report {runs_folder()}/*/ compares all")
     for remark in now.remarks:
         output.warn(f"{board}: {remark}")
     document = {"report": str(out), "runs": [run.status.to_json() for run in reported]}

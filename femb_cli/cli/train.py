@@ -9,6 +9,7 @@ from femb_cli.cli import options
 from femb_cli.cli.next_commands import after_training
 from femb_cli.cli.output import Output, format_pairs, percent
 from femb_cli.cli.train_settings import chosen_settings
+from femb_cli.text import per_second
 
 if TYPE_CHECKING:
     from femb_cli.training.planning.job import TrainRequest
@@ -188,11 +189,14 @@ def _report(output: Output, summary: dict[str, Any], *, uses_newest: bool, data_
     run, verification = summary["run"], summary["verification"]
     results = [] if verification is None else verification.get("results", [verification])
     loss = "not known" if summary["loss"] is None else f"{summary['loss']:.4f}"
-    lines = {"run": run, "steps": summary["steps"], "loss": loss, "seconds": summary["seconds"]}
+    resumed_from = summary["resumed_from"]
+    since = "" if resumed_from is None else f", since it was resumed after step {resumed_from}"
+    lines = {"run": run, "steps": summary["steps"], "loss": loss, "seconds": f"{summary['seconds']}{since}"}
     if summary["images_per_second"] is not None:
         lines["speed"] = (
-            f"{summary['images_per_second']:.0f} images/s, {100 * summary['data_wait_share']:.0f} % of the time waiting"
-            f" for data, {summary['peak_memory_gb']:.1f} GB of memory"
+            f"{per_second(summary['images_per_second'])} images/s,"
+            f" {100 * summary['data_wait_share']:.0f} % of the time waiting for data,"
+            f" {summary['peak_memory_gb']:.1f} GB of memory"
         )
         if summary["mfu"] is not None:
             lines["speed"] += f", {100 * summary['mfu']:.0f} % of the GPU's peak"

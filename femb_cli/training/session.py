@@ -23,7 +23,6 @@ from femb_cli.data.source import ImageSource, check_identities
 from femb_cli.data.survey import warn_of_photos
 from femb_cli.errors import FembError, UsageError
 from femb_cli.evaluation.verification.open import PairSet, first_step, open_benchmark
-from femb_cli.evaluation.verification.overlap import find_overlap, name_digests, overlap_warning
 from femb_cli.evaluation.verification.pair_file import pairs_text
 from femb_cli.files import write_text
 from femb_cli.progress import Say, ShowProgress, silent, unseen
@@ -31,6 +30,7 @@ from femb_cli.runtime.launch import launch
 from femb_cli.runtime.logging import show_live_line
 from femb_cli.runtime.ranks import inside_launcher, is_main_process, world_size
 from femb_cli.runtime.signals import Interrupted
+from femb_cli.text import counted
 from femb_cli.training.optim.schedule import batch_scale, longer_warmup
 from femb_cli.training.planning.compile_plan import choose_compilation
 from femb_cli.training.planning.held_out import NAME as HELD_OUT_NAME
@@ -39,6 +39,12 @@ from femb_cli.training.planning.job import TrainJob, TrainRequest
 from femb_cli.training.planning.plan import Plan, make_plan
 from femb_cli.training.planning.resolve import open_dataset, resolve, resumed_run
 from femb_cli.training.planning.resume import check_same_experiment, check_steps_left, sound_checkpoint
+from femb_cli.training.planning.verification import (
+    benchmarks_of,
+    check_verification,
+    compare_people,
+    describe_verification,
+)
 from femb_cli.training.run.best_checkpoint import check_best_benchmark
 from femb_cli.training.run.data_identity import data_identity
 from femb_cli.training.run.run_directory import (
@@ -67,12 +73,15 @@ def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
     """
     resumed = resumed_run(request)
     config, source, held_out, plan = _decide(request, resumed, say)
+    if scaled := _scaled_learning_rate(config):
+        say(scaled)
     checkpoint = None
     if _depends_on_hardware(request, config):  # torch takes seconds to load
         _check_hardware(request, config, plan.processes, say)
     _check_feasible(request, config, plan, resumed=resumed is not None)
     if source is not None:
         check_identities(source)
+    _look_at_benchmarks(config, held_out.training if held_out else source, request.data_dir, say)
     if resumed is not None:
         info = None if source is None else _describe_conditions(request, plan, source)
         checkpoint = _check_resumable(resumed, config, plan, info, say)
@@ -88,7 +97,9 @@ def describe(request: TrainRequest, *, say: Say = silent) -> dict[str, Any]:
         "steps_per_epoch": round(plan.steps_per_epoch, 2),
         "epochs": round(plan.epochs, 2),
         "steps": plan.steps,
+        "learning_rate": float(f"{config.optimizer.lr * batch_scale(config.optimizer, config.batch_size):.6g}"),
         "softmax": plan.softmax.reason,
+        "verification": describe_verification(config, held_out.num_people if held_out else 0, plan.steps),
         "checkpoints": -(-plan.steps // config.checkpoint.every),
     }
 
@@ -116,6 +127,7 @@ def _decide(
     plan = make_plan(config, _planned_processes(request, resumed), held_out.training if held_out else source)
     if longer := longer_warmup(config.schedule, plan.steps, plan.steps_per_epoch):
         say(f"warning: {longer}")
+    check_verification(request, config, held_out.num_people if held_out else 0, say)
     config = choose_compilation(config, plan, request.device, resumed=resumed is not None, say=say)
     return config, source, held_out, plan
 
@@ -167,7 +179,10 @@ def prepare_run(request: TrainRequest, lock: RunLock, *, say: Say, show_progress
     info = _describe_conditions(request, plan, source)
     checkpoint = None if resumed is None else _check_resumable(resumed, config, plan, info, say)
     training = held_out.training if held_out else source
-    benchmarks = _fetch_benchmarks(config, training, request.data_dir, say, show_progress)
+    benchmarks = benchmarks_of(config)
+    opened = [_open_benchmark(name, request.data_dir, say, show_progress) for name in benchmarks]
+    if isinstance(config.data, DatasetConfig):
+        compare_people(config.data, training, opened, say)
     run = resumed or request.out or run_path(config)
     if resumed is None:
         create_run(run, config, info, lock, overwrite=request.overwrite)
@@ -235,24 +250,24 @@ def _draw_training_set(config: TrainConfig, say: Say, show_progress: ShowProgres
     return open_source(synthetic_training_set(config.data, say=say, show_progress=show_progress))
 
 
-def _fetch_benchmarks(
-    config: TrainConfig, training: ImageSource, data_dir: Path | None, say: Say, show_progress: ShowProgress
-) -> tuple[str, ...]:
-    """Fetch or draw the benchmarks of a run, check their pairs and people, and return their names."""
-    names = _benchmarks_of(config)
-    for name in names:
-        benchmark = open_benchmark(name, data_dir, say=say, show_progress=show_progress)
-        benchmark.pairs.indices(benchmark.images.names)
-        if isinstance(config.data, DatasetConfig):
-            _warn_of_overlap(training, benchmark, say)
-    return names
+def _open_benchmark(name: str, data_dir: Path | None, say: Say, show_progress: ShowProgress = unseen) -> PairSet:
+    """Open a benchmark, fetched or drawn if it is not here, and check that it has the images of its pairs."""
+    benchmark = open_benchmark(name, data_dir, say=say, show_progress=show_progress)
+    benchmark.pairs.indices(benchmark.images.names)
+    return benchmark
 
 
-def _benchmarks_of(config: TrainConfig) -> tuple[str, ...]:
-    """Return the names of the benchmarks that a run is verified on."""
-    if config.validation.benchmarks is not None:
-        return config.validation.benchmarks
-    return ("synthetic",) if isinstance(config.data, SyntheticConfig) else ()
+def _look_at_benchmarks(config: TrainConfig, training: ImageSource | None, data_dir: Path | None, say: Say) -> None:
+    """Check the benchmarks of a dry run as far as they are here; nothing is downloaded, drawn or unpacked."""
+    opened = []
+    for name in benchmarks_of(config):
+        step = first_step(name, data_dir)
+        if step and isinstance(config.data, DatasetConfig):
+            say(f"{name}: {step} by the run; a dry run does not compare its people with those of the training set")
+        if not step:
+            opened.append(_open_benchmark(name, data_dir, say))
+    if isinstance(config.data, DatasetConfig) and training is not None:
+        compare_people(config.data, training, opened, say)
 
 
 def _warn_of_photos(source: ImageSource, config: TrainConfig, say: Say) -> None:
@@ -270,12 +285,15 @@ def _warn_of_colours(source: ImageSource, say: Say) -> None:
         say(f"warning: {warning}")
 
 
-def _warn_of_overlap(training: ImageSource, benchmark: PairSet, say: Say) -> None:
-    """Warn if people of a benchmark are trained on."""
-    assert training.identities is not None, "a training set has identities"
-    overlap = find_overlap(name_digests(training.identities.names), benchmark.pairs)
-    if overlap.people:
-        say(f"warning: {overlap_warning(overlap, benchmark.name, 'are in the training set')}")
+def _scaled_learning_rate(config: TrainConfig) -> str | None:
+    """Say which learning rate a run has if its batch is not the one that the configured rate is for."""
+    scale = batch_scale(config.optimizer, config.batch_size)
+    if scale == 1:
+        return None
+    return (
+        f"learning rate {config.optimizer.lr * scale:.3g}: {config.optimizer.lr:g} is for a batch of"
+        f" {config.optimizer.lr_batch_size}, this one has {config.batch_size} (--lr sets another)"
+    )
 
 
 # ---- The processes
@@ -286,16 +304,14 @@ def launch_run(job: TrainJob) -> dict[str, Any] | None:
     config, plan = job.config, job.plan
     logger.info(f"training {config.backbone.name} with {config.header.name}, into {job.run}")
     logger.info(
-        f"{plan.num_images} images of {plan.num_identities} people: {plan.steps} steps of {plan.batch_size} images"
+        f"{counted(plan.num_images, 'image')} of {counted(plan.num_identities, 'person', 'people')}:"
+        f" {counted(plan.steps, 'step')} of {counted(plan.batch_size, 'image')}"
     )
     if job.checkpoint is not None:
         logger.info(f"going on from {job.checkpoint}")
     logger.info(f"softmax: {plan.softmax.reason}")
-    if (scale := batch_scale(config.optimizer, config.batch_size)) != 1:
-        logger.info(
-            f"learning rate {config.optimizer.lr * scale:.3g}: {config.optimizer.lr:g} is for a batch of"
-            f" {config.optimizer.lr_batch_size}, this one has {config.batch_size} (--lr sets another)"
-        )
+    if scaled := _scaled_learning_rate(config):
+        logger.info(scaled)
     logger.info(f"curves: tensorboard --logdir {job.run}, or femb report {job.run}")
     if config.init.checkpoint is not None and not job.resumed:
         logger.info(f"starting from {config.init.checkpoint}")
@@ -336,6 +352,7 @@ def run_worker(job: TrainJob) -> dict[str, Any] | None:
         "steps": job.plan.steps,
         "loss": result.loss,
         "seconds": round(time.perf_counter() - started, 1),
+        "resumed_from": checkpoint_step(job.checkpoint) if job.checkpoint else None,
         "verification": _merge(result.verifications),
         "best": _describe_best(job),
         **result.speed,
@@ -387,7 +404,7 @@ def _copy_samples(run: Path) -> None:
 def _check_feasible(request: TrainRequest, config: TrainConfig, plan: Plan, *, resumed: bool) -> None:
     """Refuse what could train on no machine, and a place for the run that is taken."""
     check_trackers(config.trackers)
-    benchmarks = _benchmarks_of(config)
+    benchmarks = benchmarks_of(config)
     for name in benchmarks:  # refuses those that cannot be had, before the training set is drawn or opened
         first_step(name, request.data_dir)
     check_best_benchmark(config, (*benchmarks, HELD_OUT_NAME) if config.validation.held_out else benchmarks)
@@ -413,14 +430,6 @@ def _check_hardware(request: TrainRequest, config: TrainConfig, processes: int, 
     from femb_cli.runtime.devices import check_devices, has_bfloat16, pick_device, torch_name
 
     device = pick_device(request.device)
-    if config.precision == "fp16" and device.type != "cuda":
-        raise UsageError(
-            f"precision: fp16 trains on a CUDA GPU, not on {device.type}", hint="--set precision=bf16, or fp32"
-        )
-    if config.precision == "tf32" and device.type != "cuda":
-        say(f"tf32 changes nothing on this {device.type}, which computes in float32")
-    if config.precision == "bf16" and not has_bfloat16(device):
-        say(f"this {device.type} emulates bfloat16: --set precision=fp32 trains about twice as fast here")
     if request.device is not None and torch_name(request.device) not in ("cpu", "cuda", "mps"):
         raise UsageError(
             f"femb train runs on cpu, cuda or mps, not on {request.device!r}",
@@ -432,6 +441,14 @@ def _check_hardware(request: TrainRequest, config: TrainConfig, processes: int, 
         if request.processes is None and request.resume is not None:
             error.hint = f"the run has had {processes} processes; --gpus N goes on with N; {error.hint}"
         raise
+    if config.precision == "fp16" and device.type != "cuda":
+        raise UsageError(
+            f"precision: fp16 trains on a CUDA GPU, not on {device.type}", hint="--set precision=bf16, or fp32"
+        )
+    if config.precision == "tf32" and device.type != "cuda":
+        say(f"tf32 changes nothing on this {device.type}, which computes in float32")
+    if config.precision == "bf16" and not has_bfloat16(device):
+        say(f"this {device.type} emulates bfloat16: --set precision=fp32 trains about twice as fast here")
 
 
 def _check_class_weights(config: TrainConfig, plan: Plan) -> None:

@@ -41,7 +41,7 @@ def name_digests(names: Iterable[str]) -> NDArray[np.int64]:
 
     Case, spaces and underscores make no difference.
     """
-    digests = {_digest(name) for name in names if _is_name(name)}
+    digests = {_digest(name) for name in names if is_name(name)}
     return np.array(sorted(digests), np.int64)
 
 
@@ -55,9 +55,15 @@ def find_overlap(trained_U: NDArray[np.int64], pairs: PairList) -> Overlap:
     """
     subjects = pairs.subjects() if len(trained_U) else None
     people = [] if subjects is None else all_texts(subjects)
-    named = [person for person in people if _is_name(person)]
+    named = [person for person in people if is_name(person)]
     known = set(trained_U.tolist()) if named else set()
     return Overlap(sorted(person for person in named if _digest(person) in known), len(people))
+
+
+def has_named_people(pairs: PairList) -> bool:
+    """Whether a benchmark says who its images show, by names and not only by numbers."""
+    subjects = pairs.subjects()
+    return subjects is not None and any(is_name(person) for person in all_texts(subjects))
 
 
 def overlap_warning(overlap: Overlap, benchmark: str, who: str) -> str:
@@ -74,7 +80,8 @@ def overlap_warning(overlap: Overlap, benchmark: str, who: str) -> str:
     )
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
+    """Whether a person's name has letters in its last folder: mere numbers are no names."""
     return _LETTER.search(name.rpartition("/")[2]) is not None
 
 

@@ -10,6 +10,7 @@ from femb_cli.data.open import open_source
 from femb_cli.data.read_as import ReadAs
 from femb_cli.data.source import ImageSource, lacks_identities
 from femb_cli.errors import FembError, UsageError
+from femb_cli.text import counted
 from femb_cli.training.planning.softmax_plan import SoftmaxPlan, plan_softmax
 
 
@@ -56,32 +57,43 @@ def make_plan(config: TrainConfig, processes: int = 1, source: ImageSource | Non
     num_images, num_identities = count_data(config.data) if source is None else count_source(source)
     if num_identities < 2:
         raise FembError(
-            f"the training set has {num_identities} identity: training needs at least two people to tell apart",
+            f"the training set has {counted(num_identities, 'identity', 'identities')}: training needs at least two"
+            " people to tell apart",
             hint="training needs one folder per person, or labels",
         )
     batch_size = config.batch_size
     parts = processes * config.micro_batches
-    places = f"{processes} processes" if config.micro_batches == 1 else f"{parts} parts (processes x micro-batches)"
+    places = (
+        counted(processes, "process") if config.micro_batches == 1 else f"{parts} parts (processes x micro-batches)"
+    )
     if batch_size % parts:
         raise UsageError(
-            f"a batch of {batch_size} images cannot be split evenly over {places}",
-            hint=f"--batch-size {math.ceil(batch_size / parts) * parts}",
+            f"a batch of {counted(batch_size, 'image')} cannot be split evenly over {places}",
+            hint=_batch_that_fits(batch_size, parts, num_images),
         )
     normalised_together = batch_size // (config.micro_batches if config.sync_batch_norm else parts)
     if normalised_together < 2:
         raise UsageError(
             f"a batch of {batch_size} over {places} is one image each: batch norm needs at least two",
-            hint=f"--batch-size {2 * parts}",
+            hint=_batch_that_fits(2 * parts, parts, num_images),
         )
     if batch_size > num_images:
         raise FembError(
-            f"a batch of {batch_size} images is larger than the dataset of {num_images}",
-            hint=f"--batch-size {max(2, num_images // 2)}",
+            f"a batch of {counted(batch_size, 'image')} is larger than the dataset of {num_images:,}",
+            hint=_batch_that_fits(num_images // 2, parts, num_images),
         )
     steps_per_epoch = num_images / batch_size
     steps = config.steps if config.steps is not None else max(1, round((config.epochs or 0) * steps_per_epoch))
     softmax = plan_softmax(config, num_identities=num_identities, processes=processes)
     return Plan(num_images, num_identities, batch_size, processes, steps_per_epoch, steps, softmax)
+
+
+def _batch_that_fits(wanted: int, parts: int, num_images: int) -> str:
+    """Return the option with a batch size near a wanted one that gives each part the same two or more images."""
+    if 2 * parts > num_images:
+        return f"{counted(num_images, 'image')} cannot be split into {parts} parts of two or more: use fewer parts"
+    rounded_up = max(2, math.ceil(wanted / parts)) * parts
+    return f"--batch-size {rounded_up if rounded_up <= num_images else num_images // parts * parts}"
 
 
 def count_data(data: SyntheticConfig | DatasetConfig) -> tuple[int, int]:

@@ -31,6 +31,7 @@ from femb_cli.config.schema import DatasetConfig, TrainConfig
 from femb_cli.errors import FembError, UsageError
 from femb_cli.files import exists
 from femb_cli.progress import Say, silent
+from femb_cli.text import counted
 from femb_cli.training.planning.plan import Plan
 from femb_cli.training.run.progress_file import read_progress
 from femb_cli.training.run.run_directory import DAMAGED, RunLock, is_half_made, read_info, replaced_run
@@ -276,7 +277,8 @@ def _say_what_computes(
         say(f"{run} is of an older femb: whether its training set and its processes are the same is not known")
         return
     if stored["processes"] != info["processes"]:
-        change = f"{run} has had {_count(stored['processes'])} and goes on with {_count(info['processes'])}"
+        before, now = (counted(conditions["processes"], "process") for conditions in (stored, info))
+        change = f"{run} has had {before} and goes on with {now}"
         if config.sync_batch_norm:
             say(f"{change}: batch norm is over all of them, so the numbers change by rounding")
         else:
@@ -288,14 +290,9 @@ def _say_what_computes(
         say(f"{run} goes on on {info['device']} instead of {stored['device']}: the numbers change by rounding")
     elif info["device"] == "cpu" and stored.get("threads", info["threads"]) != info["threads"]:
         say(
-            f"{run} has had {_count(stored['threads'], 'thread')} and goes on with {info['threads']}: the numbers"
+            f"{run} has had {counted(stored['threads'], 'thread')} and goes on with {info['threads']}: the numbers"
             f" change by rounding; OMP_NUM_THREADS={stored['threads']} keeps them"
         )
-
-
-def _count(number: int, noun: str = "process") -> str:
-    plural = "es" if noun.endswith("s") else "s"
-    return f"{number} {noun}{plural if number > 1 else ''}"
 
 
 def _may_change(key: str) -> bool:

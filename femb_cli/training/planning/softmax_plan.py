@@ -46,12 +46,18 @@ def plan_softmax(run: TrainConfig, *, num_identities: int, processes: int) -> So
     chunk = DEFAULT_CHUNK if config.chunk is None else config.chunk or None
     if config.chunk is None and processes == 1 and rate == 1 and logits <= PLAIN_LOGITS:
         chunk = None
-    words = [f"plain, as {matrix} fit" if chunk is None else f"{_spaced(chunk)} classes at a time, instead of {matrix}"]
+    own_identities = -(-num_identities // processes)
+    in_chunks = chunk is not None and chunk < own_identities
+    words = [f"plain, as {matrix} fit"] if chunk is None else []
+    if in_chunks:
+        words.append(f"{_spaced(chunk or 0)} classes at a time, instead of {matrix}")
+    elif chunk is not None and processes == 1:
+        words.append(f"all {_spaced(num_identities)} classes at a time")
     if rate < 1:
         why = "as configured" if config.sample_rate else f"as there are more than {_spaced(SAMPLE_ABOVE)}"
         words.append(f"a sample of {rate:.0%} of the identities, {why}")
     if processes > 1:
-        words.append(f"sharded over {processes} processes, {_spaced(-(-num_identities // processes))} identities each")
+        words.append(f"sharded over {processes} processes, {_spaced(own_identities)} identities each")
     obstacle = _obstacle_to_fusing(run, chunk, rate)
     if config.fused_update and obstacle:
         raise UsageError(
@@ -59,7 +65,7 @@ def plan_softmax(run: TrainConfig, *, num_identities: int, processes: int) -> So
             hint="leave it out",
         )
     fused = config.fused_update is not False and obstacle is None
-    if fused:
+    if fused and in_chunks:
         words.append("class weights updated in the backward pass")
     return SoftmaxPlan(chunk, rate, fused, "; ".join(words))
 

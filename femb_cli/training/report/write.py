@@ -13,6 +13,7 @@ from femb_cli.evaluation.leaderboard import Standings
 from femb_cli.evaluation.report.inline_images import inline_svg
 from femb_cli.evaluation.report.page import page_template, versions
 from femb_cli.files import new_file
+from femb_cli.text import per_second
 from femb_cli.training.report.contents import ReportedRun, compare_settings
 from femb_cli.training.report.plots import Axis, NamedCurve, Panel, save_histograms, save_panels, save_picture
 from femb_cli.training.run.metrics_file import ACCURACY
@@ -101,6 +102,7 @@ def render_run_report(
         differing=differing,
         common=common,
         command=command,
+        per_second=per_second,
         versions=versions(),
     )
 

@@ -23,6 +23,7 @@ from femb_cli.files import sync, write_errors, write_text
 from femb_cli.runtime.collectives import gather_to_main, group_rank, group_size
 from femb_cli.runtime.devices import peak_memory_gb
 from femb_cli.runtime.logging import COLUMNS, show_live_line
+from femb_cli.text import per_second
 from femb_cli.training.run.event_file import EventFile
 from femb_cli.training.run.metrics_file import parse_lines
 from femb_cli.training.run.progress_file import Progress
@@ -257,7 +258,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def _images_per_second(rate: float) -> str:
-    return f"{rate:,.0f} img/s".replace(",", " ")
+    return f"{per_second(rate)} img/s"
 
 
 def fit(*parts: str) -> str:

@@ -1,17 +1,15 @@
 """What a run is at: finished, running or unfinished, its step, loss and best result. Nothing of it needs torch."""
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from femb_cli.checkpoints.runs import CONFIG, METRICS, RUN_INFO, RUN_SUMMARY, is_run
+from femb_cli.checkpoints.runs import CONFIG, METRICS, RUN_INFO, RUN_SUMMARY, is_run, is_training, saved_step
 from femb_cli.config.load import read_yaml
 from femb_cli.errors import FembError
-from femb_cli.files import is_only_writer
 from femb_cli.training.run.metrics_file import BestResult, best_result, read_metrics
 
 
@@ -22,7 +20,7 @@ class RunStatus:
     Attributes:
         run: its directory.
         status: `running` if a process trains in it now, else `finished` if it has a summary, else `unfinished`.
-        step: steps of its newest line in `metrics.jsonl`; 0 without one.
+        step: steps of its newest line in `metrics.jsonl` or of its newest checkpoint, the larger; 0 without both.
         steps: steps that it is to have; None if that is not known.
         loss: mean loss over the newest log interval; None if there is none.
         best: its best accuracy on the benchmark of its first verification; None without a verification.
@@ -60,8 +58,8 @@ def status_of(run: Path) -> RunStatus:
     is_finished = (run / RUN_SUMMARY).exists()
     return RunStatus(
         run=run,
-        status="running" if _is_locked(run) else "finished" if is_finished else "unfinished",
-        step=metrics[-1]["step"] if metrics else 0,
+        status="running" if is_training(run) else "finished" if is_finished else "unfinished",
+        step=max(metrics[-1]["step"] if metrics else 0, saved_step(run)),
         steps=_planned_steps(run, config),
         loss=next((line["loss"] for line in reversed(metrics) if "loss" in line), None),
         best=best_result(metrics),
@@ -86,15 +84,6 @@ def _planned_steps(run: Path, config: dict[str, Any]) -> int | None:
         num_images = json.loads((run / RUN_INFO).read_text(encoding="utf-8"))["data"]["num_images"]
         return max(1, round(config["epochs"] * num_images / config["batch_size"]))
     return None
-
-
-def _is_locked(run: Path) -> bool:
-    """Whether a process trains in a run now."""
-    descriptor = os.open(run, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        return not is_only_writer(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _changed(run: Path) -> float:
