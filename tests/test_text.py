@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from femb_cli.text import cut, left_out, lines_of, printable, printable_json, rate_text, shown
+from femb_cli.text import counted, cut, left_out, lines_of, per_second, printable, printable_json, rate_text, shown
 
 
 def test_only_line_feeds_end_a_line():
@@ -50,3 +50,13 @@ def test_rates_are_written_as_the_field_does(rate, text):
 def test_an_image_that_is_left_out_is_named_once():
     assert left_out("a.jpg", "a.jpg is cut short") == "left out a.jpg, which is cut short"
     assert left_out("a.jpg", "cannot read the image 'b/a.jpg'") == "left out a.jpg: cannot read the image 'b/a.jpg'"
+
+
+def test_one_thing_is_singular_and_slow_rates_have_a_decimal():
+    assert [counted(1, "step"), counted(2000, "step"), counted(2, "process")] == [
+        "1 step",
+        "2,000 steps",
+        "2 processes",
+    ]
+    assert counted(3, "person", "people") == "3 people"
+    assert [per_second(rate) for rate in (0.42, 9.96, 2871.0)] == ["0.4", "10", "2 871"]

@@ -4,6 +4,7 @@
 """
 
 import logging
+import os
 import shutil
 import time
 import warnings
@@ -296,6 +297,21 @@ def _scaled_learning_rate(config: TrainConfig) -> str | None:
     )
 
 
+def _other_load(device: str | None) -> str | None:
+    """Say that other programs keep the cores busy on which a run computes; None if they do not, or on a GPU."""
+    from femb_cli.runtime.devices import pick_device
+
+    cores = os.cpu_count() or 1
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load <= cores or pick_device(device).type != "cpu":
+        return None
+    advice = "" if os.environ.get("OMP_NUM_THREADS") == "1" else "; OMP_NUM_THREADS=1 may help"
+    return (
+        f"other programs keep the {counted(cores, 'core')} of this machine busy (load {load:.1f}): training will be"
+        f" slower{advice}"
+    )
+
+
 # ---- The processes
 
 
@@ -312,6 +328,8 @@ def launch_run(job: TrainJob) -> dict[str, Any] | None:
     logger.info(f"softmax: {plan.softmax.reason}")
     if scaled := _scaled_learning_rate(config):
         logger.info(scaled)
+    if busy := _other_load(job.device):
+        logger.info(busy)
     logger.info(f"curves: tensorboard --logdir {job.run}, or femb report {job.run}")
     if config.init.checkpoint is not None and not job.resumed:
         logger.info(f"starting from {config.init.checkpoint}")

@@ -128,6 +128,17 @@ def test_no_finished_run_at_all_is_an_error_with_a_hint():
     assert "femb train" in caught.value.hint
 
 
+def test_without_a_finished_run_the_unfinished_one_is_named(tmp_path):
+    run = make_run(tmp_path / "runs/one", steps=[20])
+    with pytest.raises(FembError) as caught:
+        newest_finished_run(tmp_path / "runs")
+    assert caught.value.hint.startswith(f"femb train --resume {run} goes on after step 20; --model {run} takes")
+    shutil.rmtree(run / "checkpoints/step-20")
+    with pytest.raises(FembError) as caught:
+        newest_finished_run(tmp_path / "runs")
+    assert caught.value.hint.startswith(f"femb train --resume {run} starts it again")
+
+
 def test_the_newest_finished_run_is_the_one_that_ended_last(tmp_path):
     for number, name in enumerate(["first", "last"]):
         write_summary(make_run(tmp_path / "runs" / name, steps=[1]), {"number": number})

@@ -23,6 +23,13 @@ def test_the_report_of_the_newest_run_is_one_file(femb, run, tmp_path):
     assert "Training report" in (tmp_path / "report.html").read_text()
 
 
+def test_a_report_without_runs_named_says_how_many_it_leaves_out(femb, run):
+    shutil.copytree(run, run.with_name("other"))
+    said = femb("report", "--dry-run").err
+    assert "is 1 of 2 runs: femb report runs/*/ compares all" in said
+    assert "of 2 runs" not in femb("report", run, "--dry-run").err
+
+
 def test_an_existing_file_stays_and_a_missing_run_is_one_line(femb, tmp_path):
     (tmp_path / "report.html").write_text("mine")
     assert femb("report").code == 1

@@ -64,9 +64,11 @@ def test_the_next_command_verifies_on_the_people_who_are_held_out(capsys):
     result = {"benchmark": "held-out", "accuracy": 0.9, "eer": 0.1}
     summary = {"run": "run", "steps": 8, "loss": 1.0, "seconds": 3.0, "samples": False, "verification": result}
     summary["held_out"] = {"pairs": "run/held_out.csv", "images": "people"}
+    summary["resumed_from"] = 5
     _report(Output(), defaultdict(lambda: None, summary), uses_newest=False)
     said = capsys.readouterr()
     assert "held-out   90.00 % of pairs right" in said.out
+    assert "seconds    3.0, since it was resumed after step 5" in said.out
     assert "femb verify --pairs run/held_out.csv --images people --model run" in said.err
 
 

@@ -45,7 +45,7 @@ def describe_verification(config: TrainConfig, num_held_out: int, steps: int) ->
     if not names:
         return "none"
     every = config.validation.every
-    between = "" if not 0 < every < steps else "every step, " if every == 1 else f"every {every:,} steps and "
+    between = f"every {counted(every, 'step')} and " if 0 < every < steps else ""
     return f"on {', '.join(names)}: {between}at the end"
 
 
@@ -65,13 +65,13 @@ def check_verification(request: TrainRequest, config: TrainConfig, num_held_out:
         return
     nothing = "no benchmarks are named (validation.benchmarks) and no people are held out"
     benchmark = _benchmark_to_name(config, request.data_dir)
-    remedy = f"--set validation.benchmarks=[{benchmark}] verifies on {benchmark}"
+    remedy = f"--set validation.benchmarks=[{benchmark}]"
     if config.validation.every and _asks_for_verifications(request):
         raise UsageError(
             f"a verification every {counted(config.validation.every, 'step')} has nothing to verify on: {nothing}",
             hint=remedy,
         )
-    say(f"warning: nothing is verified: {nothing}; {remedy}")
+    say(f"warning: nothing is verified: {nothing}; {remedy} verifies on {benchmark}")
 
 
 def _asks_for_verifications(request: TrainRequest) -> bool:

@@ -72,6 +72,13 @@ def test_a_batch_larger_than_the_data_is_refused():
     assert caught.value.hint == "--batch-size 25"
 
 
+def test_a_batch_that_is_proposed_fits_the_processes_and_the_data():
+    for processes, batch_size, hint in ((4, 64, "--batch-size 28"), (4, 50, "--batch-size 48"), (30, 64, "use fewer")):
+        with pytest.raises(FembError) as caught:
+            plan(processes, batch_size=batch_size)
+        assert hint in caught.value.hint
+
+
 def test_a_batch_may_be_the_whole_set():
     assert plan(batch_size=50).steps_per_epoch == 1
 

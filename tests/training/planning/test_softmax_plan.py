@@ -33,6 +33,11 @@ def test_the_sizes_decide(num_identities, processes, chunk, rate, words):
     assert words in softmax.reason
 
 
+def test_few_classes_are_not_said_to_be_cut_into_chunks():
+    assert choose(12, batch_size=32, processes=2).reason == "sharded over 2 processes, 6 identities each"
+    assert choose(12, chunk=1024).reason == "all 12 classes at a time"
+
+
 def test_settings_override_the_automatic_choice():
     assert choose(250, chunk=64).chunk == 64
     assert choose(93_431, chunk=0).chunk is None

@@ -36,6 +36,9 @@ def test_step_loss_best_result_and_data_are_those_of_its_files(run):
     status = status_of(run)
     assert (status.step, status.steps, status.loss, status.data) == (40, 100, 1.0, "people")
     assert status.best == BestResult("lfw", 0.9, 40)
+    (run / "checkpoints/step-000047").mkdir()
+    (run / "checkpoints/step-000047/model.safetensors").touch()
+    assert status_of(run).step == 47
 
 
 def test_a_run_that_has_just_begun_or_is_damaged_has_what_is_known(run):
