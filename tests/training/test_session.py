@@ -374,7 +374,7 @@ def test_a_run_that_is_never_verified_is_warned_of_and_refused_if_it_is_to_be(pe
     warning = next(line for line in said if line.startswith("warning: nothing is verified: no benchmarks are named"))
     assert warning.endswith("; --set validation.benchmarks=[lfw] verifies on lfw")
     asked = request(overrides={**request().overrides, "validation.every": 1})
-    with pytest.raises(UsageError, match="a verification every 1 step has nothing to verify on") as caught:
+    with pytest.raises(UsageError, match="a verification every step has nothing to verify on") as caught:
         act(asked, said.append)
     assert caught.value.hint == "--set validation.benchmarks=[lfw]"
 
@@ -382,7 +382,7 @@ def test_a_run_that_is_never_verified_is_warned_of_and_refused_if_it_is_to_be(pe
 def test_a_plan_names_what_is_verified_and_how_often(people):
     assert describe(request())["verification"] == "none"
     every = (*HELD_OUT, "validation.every=1")
-    assert describe(request(settings=every))["verification"] == "on 2 people held out: every 1 step and at the end"
+    assert describe(request(settings=every))["verification"] == "on 2 people held out: every step and at the end"
 
 
 # ---- Advice that fits the machine

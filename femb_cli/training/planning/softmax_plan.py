@@ -90,4 +90,6 @@ def _spaced(number: int) -> str:
 
 
 def _size(num_bytes: int) -> str:
+    if num_bytes < 1e5:
+        return f"{num_bytes / 1e3:.1f} kB" if num_bytes >= 1e3 else f"{num_bytes} bytes"
     return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e9 else f"{num_bytes / 1e6:.1f} MB"

@@ -45,8 +45,12 @@ def describe_verification(config: TrainConfig, num_held_out: int, steps: int) ->
     if not names:
         return "none"
     every = config.validation.every
-    between = f"every {counted(every, 'step')} and " if 0 < every < steps else ""
+    between = f"{_every(every)} and " if 0 < every < steps else ""
     return f"on {', '.join(names)}: {between}at the end"
+
+
+def _every(steps: int) -> str:
+    return "every step" if steps == 1 else f"every {steps:,} steps"
 
 
 def check_verification(request: TrainRequest, config: TrainConfig, num_held_out: int, say: Say) -> None:
@@ -68,7 +72,7 @@ def check_verification(request: TrainRequest, config: TrainConfig, num_held_out:
     remedy = f"--set validation.benchmarks=[{benchmark}]"
     if config.validation.every and _asks_for_verifications(request):
         raise UsageError(
-            f"a verification every {counted(config.validation.every, 'step')} has nothing to verify on: {nothing}",
+            f"a verification {_every(config.validation.every)} has nothing to verify on: {nothing}",
             hint=remedy,
         )
     say(f"warning: nothing is verified: {nothing}; {remedy} verifies on {benchmark}")

@@ -35,6 +35,7 @@ def test_the_sizes_decide(num_identities, processes, chunk, rate, words):
 
 def test_few_classes_are_not_said_to_be_cut_into_chunks():
     assert choose(12, batch_size=32, processes=2).reason == "sharded over 2 processes, 6 identities each"
+    assert choose(12, batch_size=32).reason == "plain, as 32 x 12 logits (1.5 kB) fit"
     assert choose(12, chunk=1024).reason == "all 12 classes at a time"
 
 
