@@ -361,6 +361,13 @@ def test_people_with_numbers_for_names_are_said_not_to_be_compared(people):
     )
 
 
+def test_a_dry_run_says_which_benchmarks_it_does_not_look_at(people, monkeypatch):
+    monkeypatch.setattr("femb_cli.training.session.first_step", lambda *_: "it is downloaded")
+    said = []
+    describe(request(settings=["validation.benchmarks=[lfw]"]), say=said.append)
+    assert "lfw: it is downloaded by the run; a dry run does not compare its people" in said[-1]
+
+
 # ---- Runs that are not verified
 
 

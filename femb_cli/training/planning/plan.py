@@ -79,7 +79,7 @@ def make_plan(config: TrainConfig, processes: int = 1, source: ImageSource | Non
         )
     if batch_size > num_images:
         raise FembError(
-            f"a batch of {counted(batch_size, 'image')} is larger than the dataset of {num_images:,}",
+            f"a batch of {batch_size} images is larger than the dataset of {num_images}",
             hint=_batch_that_fits(num_images // 2, parts, num_images),
         )
     steps_per_epoch = num_images / batch_size

@@ -34,6 +34,7 @@ def test_each_metric_and_each_benchmark_has_a_described_figure(page):
 def test_the_tables_show_the_best_result_and_the_settings(page):
     text = " ".join(re.sub("<[^>]+>", " ", page).split())
     assert "75.00 lfw, step 2" in text
+    assert "1.0 100 % waiting" in text  # images per second, and the share of the time without one
     assert "header.margin 0.4" in text
     assert "Settings that all runs have in common" in text
 
