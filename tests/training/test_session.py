@@ -137,9 +137,9 @@ def test_what_cannot_work_is_refused_before_anything_is_written(people, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["people"]
 
 
-@pytest.mark.parametrize("device, error", [("mps", FembError), ("meta", UsageError)])
-def test_other_devices_are_refused(people, device, error):
-    with pytest.raises(error, match=device):
+@pytest.mark.parametrize("device", ["mps", "meta"])
+def test_other_devices_are_refused(people, device):
+    with pytest.raises(FembError, match=device):
         prepare_run(request(device=device, out=Path("run")), say=silent)
     assert not Path("run").exists()
 
