@@ -3,6 +3,7 @@
 import codecs
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters except tab and newline, those that change the direction of text, and what is not Unicode."""
@@ -15,11 +16,32 @@ _MARKS = {
 MOST_SHOWN = 200
 """Characters of a value in a message."""
 
+MOST_NAMES = 5
+"""Names in a message."""
+
 
 def left_out(name: str, problem: str) -> str:
     """Return the remark on an image that is left out, with its name once, also if the problem starts with it."""
     rest = problem.removeprefix(f"{name} ")
     return f"left out {name}: {problem}" if rest == problem else f"left out {name}, which {rest}"
+
+
+def no_face_sentence(without_face: Sequence[str], num_photos: int, rest: str) -> str:
+    """Say in how many photos no face was found, and name the first ones.
+
+    Args:
+        without_face: names of the photos without a face.
+        num_photos: number of photos that were searched.
+        rest: where the names of more than a few are, as `--json names all`; empty if nowhere.
+    """
+    photos = f"{len(without_face):,} of {counted(num_photos, 'photo')}"
+    return f"no face in {photos}, left out: {first_names(without_face, rest)}"
+
+
+def first_names(names: Sequence[str], rest: str = "") -> str:
+    """Return the first names of a list, how many more there are, and where they are (empty: nowhere)."""
+    more = f" and {len(names) - MOST_NAMES:,} more{f' ({rest})' if rest else ''}" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def lines_of(text: str) -> list[str]:

@@ -4,7 +4,18 @@ import json
 
 import pytest
 
-from femb_cli.text import counted, cut, left_out, lines_of, per_second, printable, printable_json, rate_text, shown
+from femb_cli.text import (
+    counted,
+    cut,
+    left_out,
+    lines_of,
+    no_face_sentence,
+    per_second,
+    printable,
+    printable_json,
+    rate_text,
+    shown,
+)
 
 
 def test_only_line_feeds_end_a_line():
@@ -60,3 +71,11 @@ def test_one_thing_is_singular_and_slow_rates_have_a_decimal():
     ]
     assert counted(3, "person", "people") == "3 people"
     assert [per_second(rate) for rate in (0.42, 9.96, 2871.0)] == ["0.4", "10", "2 871"]
+
+
+def test_the_first_names_of_a_list_are_shown():
+    names = [f"{number}.jpg" for number in range(7)]
+    shown = "no face in 7 of 9 photos, left out: 0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg and 2 more"
+    assert no_face_sentence(names, 9, "") == shown
+    assert no_face_sentence(names, 9, "--json names all") == f"{shown} (--json names all)"
+    assert no_face_sentence(names[:1], 1, "") == "no face in 1 of 1 photo, left out: 0.jpg"

@@ -22,10 +22,6 @@ QUALITY_HEADERS = ("magface", "adaface")
 """Headers under which the norm of an embedding measures the image's quality."""
 
 
-DRAWN_FACES = "femb's drawn faces"
-"""The `training_data` in the source of a network that has seen no photograph."""
-
-
 @dataclass(frozen=True)
 class ModelCard:
     """The settings that a network needs, how it was trained, and where it comes from.

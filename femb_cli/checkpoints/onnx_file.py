@@ -171,7 +171,7 @@ def onnx_errors(path: Path) -> Iterator[None]:
     except FembError:
         raise
     except ImportError as error:
-        raise FembError(f"reading ONNX files needs {error.name}", hint="pip install 'femb[onnx]'") from error
+        raise FembError(f"reading ONNX files needs {error.name}", hint="pip install onnx onnxruntime") from error
     except Exception as error:  # onnx's, protobuf's and onnxruntime's errors have no base class in common
         is_damaged = type(error).__name__ == "DecodeError"  # protobuf's, whose words are about bytes
         problem = "it is damaged or of another kind" if is_damaged else first_line(error)

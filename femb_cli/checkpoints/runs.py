@@ -30,6 +30,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,9 @@ def _how_to_get_a_run(runs: Path) -> str:
     """Return a hint for a directory without a finished run: its newest unfinished one can be finished."""
     unfinished = [run for run in runs.glob("[!.]*") if is_run(run) and not (run / RUN_SUMMARY).exists()]
     if not unfinished:
-        return "femb train makes one, or name a model: --model CHECKPOINT"
+        found = checkpoints_here()
+        named = f"--model {shlex.quote(str(found[0]))} is here" if found else "name one: --model PATH"
+        return f"{named}; femb list models has some for photos; femb train makes one"
     run = max(unfinished, key=lambda run: run.stat().st_mtime_ns)
     step = saved_step(run)
     if is_training(run):
@@ -100,6 +103,11 @@ def _how_to_get_a_run(runs: Path) -> str:
     if not step:
         return f"femb train --resume {run} starts it again: it was ended before its first checkpoint"
     return f"femb train --resume {run} goes on after step {step}; --model {run} takes the checkpoint of this step"
+
+
+def checkpoints_here() -> list[Path]:
+    """Return the checkpoints in the working directory itself, such as converted ones, by name."""
+    return sorted(model.parent for model in Path().glob(f"[!.]*/{MODEL}"))
 
 
 def run_path(config: TrainConfig) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from femb_cli.cli import options
+from femb_cli.cli.given_paths import refuse_missing
 from femb_cli.cli.output import Output
 from femb_cli.errors import FembError, UsageError
 
@@ -64,6 +65,7 @@ def compare(
                 f"{given} is a folder, and femb compare takes images",
                 hint=f"femb search {query} {given} searches folders",
             )
+    refuse_missing([reference, *others])
     path = model or newest_finished_run()
     output.load_libraries()
     from femb_cli.checkpoints.threshold import how_to_store

@@ -220,7 +220,7 @@ def _read_identities(path: Path | None) -> list[str] | None:
 def _warn_of_photos(source: "ImageSource", output: Output) -> None:
     from femb_cli.data.survey import warn_of_photos
 
-    if warning := warn_of_photos(source, advice="they are kept as they are; --align auto writes their aligned faces"):
+    if warning := warn_of_photos(source, advice="photos are kept as they are; --align auto writes their aligned faces"):
         output.warn(warning)
 
 

@@ -1,5 +1,6 @@
 """`femb convert-checkpoint`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -42,8 +43,8 @@ def convert_checkpoint(
 ) -> None:
     """Convert official weights to a femb checkpoint.
 
-    (femb convert is for datasets.) Class weights stored with the network are converted, too. The converted weights keep
-    their authors' licence, which is mostly non-commercial.
+    (femb convert is for datasets.) Class weights stored with the network are converted, too. Weights that a
+    project published keep their authors' licence, which is mostly non-commercial.
 
     \b
     Examples:
@@ -76,8 +77,19 @@ def convert_checkpoint(
         **card.source,
     }
     output.fields(result)
-    if (licence := card.source.get("license", "MIT")) != "MIT":
-        output.say(f"these weights keep their licence: {licence} ({card.source.get('repository', '')})")
+    _say_licence(card.source, output)
     if dry_run:
         return
     output.next(*after_checkpoint(destination))
+
+
+def _say_licence(source: Mapping[str, str], output: Output) -> None:
+    """Say the licence of the weights, or whose it would be: a layout does not show who trained a network."""
+    if (licence := source.get("license", "MIT")) != "MIT":
+        output.say(f"these weights keep their licence: {licence} ({source.get('repository', '')})")
+    if "layout_of" in source:
+        family, licence = source.get("family", "another project"), source.get("license_of_authors", "not known")
+        output.say(
+            f"the layout is {family}'s ({source['layout_of']}): if the weights are its authors', their licence holds:"
+            f" {licence}"
+        )

@@ -8,6 +8,7 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.faces_output import tell_of_faces
+from femb_cli.cli.given_paths import refuse_missing
 from femb_cli.cli.next_commands import after_embedding
 from femb_cli.cli.output import Output
 from femb_cli.cli.unread_output import warn_of_unread
@@ -53,9 +54,14 @@ def embed(
       find faces -name '*.jpg' | femb embed - -o faces.npy
     """
     from femb_cli.evaluation.embeddings.formats import format_to_write
+    from femb_cli.evaluation.embeddings.outputs import refuse_finished
 
     output = Output(json=json, quiet=quiet)
     describes_itself = format_to_write(out).holds_description
+    paths = _paths(images)
+    refuse_missing(paths)
+    if not resume:
+        refuse_finished(out, overwrite=overwrite)
     output.load_libraries()
     from femb_cli.checkpoints.runs import runs_folder
     from femb_cli.inference.align import Alignment
@@ -66,7 +72,7 @@ def embed(
     from femb_cli.runtime.signals import interruption_says
 
     job = EmbedJob(
-        images=_paths(images),
+        images=paths,
         out=out,
         model=model,
         runs=runs_folder(),

@@ -60,8 +60,8 @@ def export(
     """Export a network: ONNX, TorchScript, torch.export, safetensors, ArcFace's and MagFace's own layouts, the Hub.
 
     An exported graph is compared with the original before the file is written. All formats except arcface and magface
-    store the network's preprocessing (size, channel order, mean and std); .onnx, .safetensors and hub directories can
-    be used as a --model.
+    store the network's preprocessing (size, channel order, mean and std) and whether mirror images are added (--flip);
+    .onnx, .safetensors and hub directories can be used as a --model.
 
     \b
     Examples:
@@ -100,6 +100,9 @@ def export(
         if comparison is not None:
             output.say(_summarise(comparison, plan))
     output.fields(result)
+    if plan.format in ("arcface", "magface"):
+        added = "added" if checkpoint.card.flip == "sum" else "not added"
+        output.say(f"not stored in this layout: mirror images are {added} (--flip {checkpoint.card.flip})")
     if not dry_run and plan.int8:
         output.next(*after_quantization(model, target))
 
@@ -115,6 +118,7 @@ def _describe(card: "ModelCard", plan: "ExportPlan") -> dict[str, Any]:
         "channel_order": "RGB" if plan.with_preprocessing else pixels.channel_order,
         "mean": list(pixels.mean),
         "std": list(pixels.std),
+        "flip": card.flip,
         "precision": plan.precision,
     }
 

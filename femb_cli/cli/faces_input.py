@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from femb_cli.cli import options
+from femb_cli.cli.given_paths import refuse_missing
 from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
 
@@ -54,6 +55,7 @@ class FacesInput:
 
         if all(map(holds_embeddings, paths)):
             return self._read_stored(output, paths)
+        refuse_missing(paths)
         output.load_libraries()
         from femb_cli.inference.comparable import read_comparable
         from femb_cli.runtime.signals import interruption_says
@@ -72,18 +74,22 @@ class FacesInput:
         if all(map(holds_embeddings, paths)):
             stored = self._read_stored(output, paths)
             return [{"path": str(one.path), "num_embeddings": len(one.rows_ND)} for one in stored]
+        refuse_missing(paths)
         output.load_libraries()
         from femb_cli.inference.comparable import describe_comparable
 
         return describe_comparable(paths, self._settings())
 
     def _read_stored(self, output: Output, paths: Sequence[Path]) -> "list[StoredEmbeddings]":
+        from femb_cli.data.synthetic.training_data import DRAWN_FACES, DRAWN_FACES_WARNING
         from femb_cli.evaluation.embeddings.read import read_embeddings
 
         if self.model is not None or self.flip is not None:
             output.warn("--model and --flip are for images: stored embeddings stay as they are")
         opened = {path: read_embeddings(path, mmap_mode="r") for path in dict.fromkeys(paths)}
         stored = [opened[path] for path in paths]
+        if any(one.description is not None and one.description.training_data == DRAWN_FACES for one in stored):
+            output.warn(DRAWN_FACES_WARNING)
         for other in stored[1:]:
             say_origins(output, stored[0], other)
         return stored
@@ -119,6 +125,18 @@ def model_threshold(stored: "StoredEmbeddings") -> "Threshold | None":
     from femb_cli.inference.stored_threshold import stored_threshold
 
     return stored_threshold(stored.description)
+
+
+def warn_of_other_flip(threshold: "Threshold", stored: "StoredEmbeddings", output: Output) -> None:
+    """Warn if mirror images were added to the embeddings or to those behind the threshold, but not to both."""
+    if stored.description is None or stored.description.flip == threshold.flip:
+        return
+    is_sum = threshold.flip == "sum"
+    measured, embedded = ("with mirror images added", "without") if is_sum else ("without mirror images", "with them")
+    output.warn(
+        f"the threshold was measured {measured}, these embeddings are {embedded}: embedded with --flip"
+        f" {threshold.flip} they fit it"
+    )
 
 
 def open_pictures(faces: Path, images: Path | None) -> "Pictures":

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from femb_cli.cli import options
 from femb_cli.cli.output import Output
+from femb_cli.text import counted, first_names, no_face_sentence
 
-MOST_NAMES = 5
+_REST = "--json names all"
 
 
 def tell_of_faces(
@@ -21,12 +22,7 @@ def tell_of_faces(
         faces: which face was taken.
     """
     if without_face:
-        output.warn(f"no face in {len(without_face):,} of {num_photos:,} photos, left out: {_first_of(without_face)}")
+        output.warn(no_face_sentence(without_face, num_photos, _REST))
     if several_faces and faces != "all":
-        photos = f"several faces in {len(several_faces):,} of {num_photos:,} photos"
-        output.say(f"{photos}, the {faces} one is taken (--faces chooses): {_first_of(several_faces)}")
-
-
-def _first_of(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES:,} more (--json names all)" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
+        photos = f"several faces in {len(several_faces):,} of {counted(num_photos, 'photo')}"
+        output.say(f"{photos}, the {faces} one is taken (--faces chooses): {first_names(several_faces, _REST)}")

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.faces_input import FacesInput, model_threshold, open_pictures, with_faces
+from femb_cli.cli.faces_input import FacesInput, model_threshold, open_pictures, warn_of_other_flip, with_faces
 from femb_cli.cli.output import Output, format_pairs, format_table, percent
 from femb_cli.data.names import photo_of
 from femb_cli.errors import UsageError
+from femb_cli.text import counted
 
 if TYPE_CHECKING:
     from femb_cli.evaluation.embeddings.read import StoredEmbeddings
@@ -112,6 +113,7 @@ def _threshold_of(stored: "StoredEmbeddings", output: Output) -> float:
 
     if (known := model_threshold(stored)) is not None:
         output.say(f"the threshold is {known.cosine:.3f}, that of the model at {known.at}: --threshold sets another")
+        warn_of_other_flip(known, stored, output)
         return known.cosine
     output.say(
         f"the threshold {DEFAULT_THRESHOLD:g} is a guess, because the model states none: --threshold sets another (a"
@@ -193,12 +195,14 @@ def describe(grouped: "Grouped") -> str:
         table = format_table(("group", "images", "first names".ljust(widest)), rows)
         parts.append(table + and_more(len(grouped.several)))
     parts.append(
-        f"{len(grouped.stored.names):,} images: {len(grouped.several):,} groups and {grouped.num_singles:,} single"
-        " images"
+        f"{counted(len(grouped.stored.names), 'image')}: {counted(len(grouped.several), 'group')} and"
+        f" {counted(grouped.num_singles, 'single image')}"
     )
     found = grouped.duplicates
-    parts += describe_sets("the same file", [grouped.names_of(rows) for rows in found.exact or ()])
-    parts += describe_sets("the same picture, or nearly", [grouped.names_of(rows) for rows in found.near])
+    exact = found.exact or []
+    parts += describe_sets("the same file", [grouped.names_of(rows) for rows in exact])
+    near = [rows for rows in found.near if rows not in exact]
+    parts += describe_sets("the same picture, or nearly", [grouped.names_of(rows) for rows in near])
     if grouped.agreement is not None:
         parts.append(format_pairs({key: percent(value) for key, value in grouped.agreement.to_json().items()}))
     return "\n\n".join(parts)

@@ -79,6 +79,7 @@ def _describe(details: "ModelDetails") -> dict[str, str]:
         "weights from": source.get("repository", ""),
         "original file": _describe_original_file(source),
         "licence": source.get("license", ""),
+        "layout": _describe_layout(source),
         "fingerprint": _describe_fingerprint(details),
         **_describe_thresholds(card.thresholds),
         "training": _describe_training(details),
@@ -129,6 +130,14 @@ def _describe_training_data(details: "ModelDetails") -> str:
     name = name or card.source.get("training_data", "")
     people = f"{card.num_identities:,} identities".replace(",", " ") if card.num_identities else ""
     return ", ".join(text for text in (name, people) if text)
+
+
+def _describe_layout(source: Mapping[str, str]) -> str:
+    """Say whose layout the original file had, and the licence if the weights are theirs."""
+    if "layout_of" not in source:
+        return ""
+    licence = source.get("license_of_authors", "not known")
+    return f"{source['layout_of']}; if the weights are its authors', their licence holds: {licence}"
 
 
 def _describe_original_file(source: Mapping[str, str]) -> str:

@@ -3,8 +3,12 @@
 import os
 import shlex
 from collections.abc import Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
+
+_MOST_ENTRIES = 1000
+"""Entries of a folder that are looked at."""
 
 
 def after_training(summary: Mapping[str, Any], *, uses_newest: bool, data_dir: Path | None = None) -> list[str]:
@@ -34,9 +38,9 @@ def after_training(summary: Mapping[str, Any], *, uses_newest: bool, data_dir: P
 
 def after_alignment(folder: Path) -> list[str]:
     """Return what to do with a folder of aligned faces."""
-    if not _has_finished_run():
+    if (model := _model_here()) is None:
         return [_written("list", "models")]
-    return [_written("embed", folder, "-o", _free(f"{folder}.npy"))]
+    return [_written("embed", folder, "-o", _free(f"{folder}.npy"), *model)]
 
 
 def after_embedding(path: Path, num_images: int) -> list[str]:
@@ -61,7 +65,9 @@ def after_checkpoint(path: Path) -> list[str]:
     """Return what to do with a checkpoint that was converted."""
     benchmark = _benchmark_here()
     verify = [] if benchmark is None else [_written("verify", "--dataset", benchmark, "--model", path)]
-    return [*verify, _written("inspect", path)]
+    images = _images_here()
+    embed = [] if images is None else [_written("embed", images, "-o", _free(f"{images}.npy"), "--model", path)]
+    return [*verify, *(embed or [_written("inspect", path)])]
 
 
 def after_quantization(model: Path, target: Path) -> list[str]:
@@ -95,6 +101,27 @@ def _benchmark_here() -> str | None:
     from femb_cli.evaluation.verification.benchmark_files import benchmark_here
 
     return benchmark_here()
+
+
+def _model_here() -> list[str] | None:
+    """Return the option for a model that is here: none for a finished run, which is the default; None without any."""
+    from femb_cli.checkpoints.runs import checkpoints_here
+
+    if _has_finished_run():
+        return []
+    checkpoints = checkpoints_here()
+    return ["--model", str(checkpoints[0])] if checkpoints else None
+
+
+def _images_here() -> Path | None:
+    """Return a folder in the working directory with images, in itself or in its folders; None if there is none."""
+    from femb_cli.data.files.naming import has_image_ending
+
+    for folder in sorted(path for path in Path().glob("[!.]*") if path.is_dir()):
+        files = islice(chain(folder.glob("*"), folder.glob("*/*")), _MOST_ENTRIES)
+        if any(has_image_ending(file.name) for file in files):
+            return folder
+    return None
 
 
 def _has_finished_run() -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from femb_cli.cli import options
-from femb_cli.cli.faces_input import FacesInput, model_threshold, open_pictures, with_faces
+from femb_cli.cli.faces_input import FacesInput, model_threshold, open_pictures, warn_of_other_flip, with_faces
 from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
 
@@ -168,3 +168,4 @@ def _say_same_person(scores: Sequence[float], queries: "StoredEmbeddings", outpu
     output.say(
         f"{same:,} of {len(scores):,} hits are the same person by the model's threshold {known.cosine:.3f}, {known.at}"
     )
+    warn_of_other_flip(known, queries, output)

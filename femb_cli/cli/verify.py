@@ -7,6 +7,7 @@ import typer
 
 from femb_cli.cli import options
 from femb_cli.cli.gates import FnmrLimit, check_accuracy, end_if_missed, missed_accuracy, missed_fnmr
+from femb_cli.cli.given_paths import refuse_missing
 from femb_cli.cli.model_names import named_paths, refuse_one_name
 from femb_cli.cli.output import Output
 from femb_cli.cli.qualities import check_qualities, read_qualities
@@ -279,6 +280,7 @@ def verify(
     elif scores:
         given = read_score_files(score_files, impostor_scores, of_scores, protocol, output, are_distances=distances)
     if images is not None or not (sources or given):
+        refuse_missing(filter(None, [images]))
         output.load_libraries()
         from femb_cli.checkpoints.runs import runs_folder
         from femb_cli.evaluation.verification.benchmarks import DEFAULT_BENCHMARK

@@ -12,6 +12,7 @@ from femb_cli.data.images.encoded import quick_size
 from femb_cli.data.images.picture import open_picture
 from femb_cli.data.source import HasLooseFiles, ImageSource
 from femb_cli.errors import FembError
+from femb_cli.text import counted
 
 _BLOCK = 2048
 _THREADS = 8
@@ -63,7 +64,8 @@ def image_sizes(source: ImageSource, rows_N: NDArray[np.int64] | None = None) ->
 def describe_photos(num_photos: int, num_images: int) -> str:
     """Return the beginning of a sentence on what a source's images are."""
     size = f"{ALIGNED_SIZE} x {ALIGNED_SIZE} pixels"
-    return f"{num_photos:,} of {num_images:,} images are photos, not aligned faces of {size}"
+    photos = "is a photo, not an aligned face" if num_photos == 1 else "are photos, not aligned faces"
+    return f"{num_photos:,} of {counted(num_images, 'image')} {photos} of {size}"
 
 
 def warn_of_photos(source: ImageSource, *, other_sizes: Collection[int] = (), advice: str) -> str:

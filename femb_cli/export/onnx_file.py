@@ -28,7 +28,9 @@ def check_onnx_packages() -> None:
         for name in ("onnx", "onnxscript", "onnxruntime"):
             import_module(name)
     except ImportError as error:
-        raise FembError(f"ONNX export needs the package {error.name}", hint="pip install 'femb[onnx]'") from error
+        raise FembError(
+            f"ONNX export needs the package {error.name}", hint="pip install onnx onnxruntime onnxscript"
+        ) from error
 
 
 def write_onnx(network: nn.Module, example: Tensor, metadata: Mapping[str, str], file: Path, *, half: bool) -> None:

@@ -119,7 +119,7 @@ class Survey:
         if self.alignment.align != "never" or not self.num_photos:
             return ""
         return (
-            f"{self._photos}, which are resized with --align never: networks expect faces aligned to the ArcFace"
+            f"{self._photos}: --align never only resizes photos, but networks expect faces aligned to the ArcFace"
             " template, and embed other images badly"
         )
 

@@ -37,7 +37,7 @@ def describe(
         names: checksum of their names.
         alignment: how the faces were aligned.
     """
-    preprocessing = embedder.preprocessing
+    preprocessing, card = embedder.preprocessing, embedder.card
     return Description(
         femb_version=__version__,
         model=embedder.name,
@@ -56,6 +56,7 @@ def describe(
         num_rows=num_rows,
         embedding_dim=embedder.embedding_dim,
         names=names,
+        training_data="" if card is None else card.source.get("training_data", ""),
     )
 
 

@@ -3,21 +3,29 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from femb_cli.checkpoints.card import DRAWN_FACES, ModelCard
+from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.runs import SAMPLES, is_run
+from femb_cli.data.synthetic.training_data import DRAWN_FACES, DRAWN_FACES_WARNING
 from femb_cli.files import cache_folder
 
 
 def drawn_faces_warning(card: ModelCard | None, images: Iterable[Path]) -> str | None:
-    """Return a warning if a network that knows only drawn faces is used on other images, else None.
+    """Return a warning if a network that knows only drawn faces is used on others, or any other network on drawn ones.
 
     Args:
         card: the network's card; None if there is none.
         images: the images, or the folders or archives that hold them.
     """
-    if card is None or card.source.get("training_data") != DRAWN_FACES or all(map(are_drawn, images)):
-        return None
-    return "this network knows only drawn faces; see femb list models"
+    knows_only_drawn = card is not None and card.source.get("training_data") == DRAWN_FACES
+    drawn = [are_drawn(path) for path in images]
+    if knows_only_drawn:
+        return None if all(drawn) else DRAWN_FACES_WARNING
+    if any(drawn):
+        return (
+            "these faces are drawn by femb, and this network was not trained on drawn faces: what it makes of them says"
+            " nothing about photographs"
+        )
+    return None
 
 
 def are_drawn(path: Path) -> bool:

@@ -16,7 +16,7 @@ from femb_cli.inference.embedder import Embedder
 from femb_cli.inference.image_warnings import image_warnings
 from femb_cli.inference.model_digest import model_digest
 from femb_cli.progress import Say, ShowProgress, silent, unseen
-from femb_cli.text import left_out
+from femb_cli.text import left_out, no_face_sentence
 
 _AUTO = Alignment()
 
@@ -62,8 +62,7 @@ def read_or_embed(
     with show_progress(f"finding faces of {path}") as progress:
         aligned = align_source(survey, skip_bad=skip_bad, progress=progress)
     if aligned.without_face:
-        first = f", the first is {aligned.without_face[0]!r}"
-        warn(f"no face in {len(aligned.without_face):,} of {aligned.num_photos:,} photos of {path}, left out{first}")
+        warn(f"{path}: {no_face_sentence(aligned.without_face, aligned.num_photos, '')}")
     source = aligned.source
     if not len(source):
         raise no_face_error(aligned, alignment)

@@ -27,7 +27,7 @@ from femb_cli.evaluation.embeddings import npy
 from femb_cli.evaluation.embeddings.description import Description
 from femb_cli.evaluation.embeddings.formats import format_to_write, is_npy, names_path
 from femb_cli.evaluation.embeddings.names import name_lines, names_digest
-from femb_cli.evaluation.embeddings.outputs import check_replaceable
+from femb_cli.evaluation.embeddings.outputs import check_replaceable, note_path, part_path
 from femb_cli.evaluation.embeddings.read import read_description
 from femb_cli.files import (
     cannot_write,
@@ -73,7 +73,7 @@ class UnfinishedEmbeddings:
 
     def __init__(self, out: Path, embedder: Embedder, source: ImageSource, *, flip: bool) -> None:
         self._out, self._embedder, self._source, self._flip = out, embedder, source, flip
-        self._note_file = _note_path(out)
+        self._note_file = note_path(out)
         self._part: PartFile | None = None
         self._images_hash, self._num_compared = xxhash.xxh3_128(), 0
         self._is_new = self._is_published = False
@@ -108,7 +108,7 @@ class UnfinishedEmbeddings:
         make_parent(self._out)
         _refuse_foreign(self._out)
         with write_errors(self._out):
-            self._part = PartFile(_part_path(self._out), self._out, job.embedding_dim)
+            self._part = PartFile(part_path(self._out), self._out, job.embedding_dim)
         note, may_overwrite = _note_to_continue(self._out, resume=resume, overwrite=overwrite)
         if note is None:
             self._note = Note(job, 0, [], [], "", "", may_overwrite)
@@ -299,14 +299,14 @@ def check_output(out: Path, *, resume: bool, overwrite: bool) -> None:
     format_to_write(out)
     _refuse_foreign(out)
     if is_main_process():  # the processes of a launcher would refuse each other
-        refuse_second_writer(_part_path(out), out)
+        refuse_second_writer(part_path(out), out)
     _note_to_continue(out, resume=resume, overwrite=overwrite)
 
 
 def unfinished_note(out: Path) -> Note | None:
     """Return the note of an unfinished output; None if there is none, or if it is damaged."""
     try:
-        return read_note(_note_path(out))
+        return read_note(note_path(out))
     except FembError:
         return None
 
@@ -316,7 +316,7 @@ def with_kept(error: FembError, out: Path, num_done: int, total: int) -> FembErr
     if not num_done:
         return error
     options = "--resume --skip-bad continues without it" if isinstance(error, UnreadableImage) else "--resume continues"
-    kept = f"{options}: {_part_path(out)} keeps {num_done:,} of {total:,} images"
+    kept = f"{options}: {part_path(out)} keeps {num_done:,} of {total:,} images"
     own = "" if isinstance(error, UnreadableImage) or not error.hint else f"{error.hint}; "
     return FembError(error.message, hint=own + kept)
 
@@ -331,7 +331,7 @@ def _note_to_continue(out: Path, *, resume: bool, overwrite: bool) -> tuple[Note
         FembError: an output exists, or an unfinished output that is damaged or not to be continued.
     """
     try:
-        note = read_note(_note_path(out))
+        note = read_note(note_path(out))
     except FembError:
         if resume or not overwrite:
             raise
@@ -343,7 +343,7 @@ def _note_to_continue(out: Path, *, resume: bool, overwrite: bool) -> tuple[Note
         if not has_published and not _has_array(out):
             raise _without_array(out)
         raise FembError(
-            f"{_part_path(out)} holds {note.done:,} of {note.job.num_images:,} embeddings of an interrupted call",
+            f"{part_path(out)} holds {note.done:,} of {note.job.num_images:,} embeddings of an interrupted call",
             hint="--resume continues; --overwrite starts over",
         )
     may_overwrite = overwrite or (note is not None and note.overwrite)
@@ -361,13 +361,13 @@ def _has_published(out: Path, note: Note) -> bool:
 
 def _has_array(out: Path) -> bool:
     """Whether there is an array that is not empty."""
-    part = _part_path(out)
+    part = part_path(out)
     return part.exists() and part.stat().st_size > 0
 
 
 def _without_array(out: Path) -> FembError:
     """Return the error for a note whose array is missing."""
-    return damaged(_part_path(out), "it is missing or empty", remove=str(_note_path(out)))
+    return damaged(part_path(out), "it is missing or empty", remove=str(note_path(out)))
 
 
 def _refuse_foreign(out: Path) -> None:
@@ -376,7 +376,7 @@ def _refuse_foreign(out: Path) -> None:
     Raises:
         FembError: one of them is not a file, or the array has no note and is none that a killed call may have left.
     """
-    part, note = _part_path(out), _note_path(out)
+    part, note = part_path(out), note_path(out)
     with write_errors(out):
         foreign = [path for path in (part, note) if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode)]
         if not foreign and part.exists() and not note.exists() and not is_part_file(part):
@@ -386,14 +386,6 @@ def _refuse_foreign(out: Path) -> None:
             f"{foreign[0]} exists and is not an unfinished output of femb",
             hint=f"remove or rename it, or choose another -o: femb needs this name while it writes {out}",
         )
-
-
-def _part_path(out: Path) -> Path:
-    return out.with_name(f"{out.name}.part")
-
-
-def _note_path(out: Path) -> Path:
-    return out.with_name(f"{out.name}.part.json")
 
 
 def _indices(note: Note) -> NDArray[np.int64]:

@@ -105,7 +105,7 @@ def load_faiss() -> "ModuleType":
     try:
         import faiss
     except ImportError as error:
-        raise FembError(f"an index needs FAISS: {error}", hint="pip install 'femb[faiss]'") from error
+        raise FembError(f"an index needs FAISS: {error}", hint="pip install faiss-cpu") from error
     return faiss
 
 

@@ -14,6 +14,8 @@ TOLERANCE = 1e-4
 """Largest difference between two embeddings of one image, as a share of the largest entry: rounding causes 4e-6."""
 
 
+_SINGULAR = {"queries": "query", "probes": "probe"}
+
 COPY = 1 - 1e-6
 """Cosine from which two embeddings are of one image, up to rounding."""
 
@@ -47,11 +49,15 @@ def describe_left_out(itself_Q: NDArray[np.int64], what: str) -> str:
 
     Args:
         itself_Q: what `same_items` returned.
-        what: what to call them: queries, probes.
+        what: what to call them: `queries` or `probes`.
     """
     number = int((itself_Q >= 0).sum())
     if not number:
         return ""
+    if len(itself_Q) == 1:
+        return f"the {_SINGULAR[what]} is in the gallery itself: it is not compared with itself"
+    if number == 1:
+        return f"1 of {len(itself_Q):,} {what} is in the gallery itself: it is not compared with itself"
     some = f"all {number:,}" if number == len(itself_Q) else f"{number:,} of {len(itself_Q):,}"
     return f"{some} {what} are in the gallery themselves: none of them is compared with itself"
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.distributed.fsdp.sharded_grad_scaler import ShardedGradScaler
 
 from femb_cli.backbones import build_configured_backbone
-from femb_cli.checkpoints.card import DRAWN_FACES, QUALITY_HEADERS, ModelCard
+from femb_cli.checkpoints.card import QUALITY_HEADERS, ModelCard
 from femb_cli.checkpoints.store import Checkpoint, open_checkpoint
 from femb_cli.classifier import MarginClassifier
 from femb_cli.config.schema import DatasetConfig, PixelsConfig, SyntheticConfig, TrainConfig
@@ -21,6 +21,7 @@ from femb_cli.data.images.decode import ALIGNED_SIZE
 from femb_cli.data.images.preprocess import Preprocessing
 from femb_cli.data.loading.loader import ShuffledBatches, TrainingBatch, TrainingImages, training_batches
 from femb_cli.data.source import ImageSource
+from femb_cli.data.synthetic.training_data import DRAWN_FACES
 from femb_cli.evaluation.verification.overlap import name_digests
 from femb_cli.files import file_sha256
 from femb_cli.headers import build_configured_header

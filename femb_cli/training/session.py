@@ -273,7 +273,7 @@ def _look_at_benchmarks(config: TrainConfig, training: ImageSource | None, data_
 
 def _warn_of_photos(source: ImageSource, config: TrainConfig, say: Say) -> None:
     """Warn if the training set holds photos instead of aligned faces."""
-    advice = "they are resized; femb convert --align auto makes a training set of their aligned faces"
+    advice = "photos are resized; femb convert --align auto makes a training set of their aligned faces"
     if warning := warn_of_photos(source, other_sizes=[config.backbone.input_size], advice=advice):
         say(f"warning: {warning}")
 

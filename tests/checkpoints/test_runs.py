@@ -161,3 +161,15 @@ def test_of_a_configuration_that_is_no_yaml_the_copies_are_named(tmp_path, conte
     with pytest.raises(FembError) as caught:
         read_config(tmp_path)
     assert "checkpoints/step-*/config.yaml" in caught.value.hint
+
+
+def test_without_a_run_the_checkpoint_that_is_here_and_networks_for_photos_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FembError) as caught:
+        newest_finished_run(tmp_path / "runs")
+    assert caught.value.hint.startswith("name a model: --model CHECKPOINT; femb list models names networks for photos")
+    (tmp_path / "mfn").mkdir()
+    (tmp_path / "mfn/model.safetensors").touch()
+    with pytest.raises(FembError) as caught:
+        newest_finished_run(tmp_path / "runs")
+    assert caught.value.hint.startswith("--model mfn takes the checkpoint that is here; femb list models")

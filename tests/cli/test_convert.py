@@ -331,7 +331,7 @@ def test_files_that_are_not_read_are_named_and_counted(femb, tmp_path, without_h
     (faces / "ann" / "3").write_bytes(encode(99))
     for name in ("ann/4.HEIC", "bob/2.heic", "film.mp4"):
         (faces / name).write_bytes(b"")
-    sentence = "warning: 3 files not read: 2 .HEIC (pip install 'femb[heic]' reads them), 1 .mp4\n"
+    sentence = "warning: 3 files not read: 2 .HEIC (pip install pillow-heif reads them), 1 .mp4\n"
     for options in (["--dry-run"], []):
         result = femb("convert", faces, "out", "--json", "--quiet", *options)
         assert result.code == 0, result.err

@@ -13,7 +13,10 @@ def test_the_checkpoint_its_source_and_the_next_commands_are_shown(femb):
     shown = dict(line.split(maxsplit=1) for line in result.out.splitlines())
     assert (shown["path"], shown["backbone"], shown["num_identities"]) == ("converted", "iresnet18", "5")
     assert (shown["family"], shown["file"]) == ("magface", "official.pth")
-    assert "these weights keep their licence: Apache-2.0" in result.err
+    assert (
+        "the layout is magface's (https://github.com/IrvingMeng/MagFace): if the weights are its authors'" in result.err
+    )
+    assert "these weights keep their licence" not in result.err
     assert "femb inspect converted" in result.err
 
 

@@ -68,7 +68,7 @@ def test_a_large_photo_is_embedded_at_the_network_s_size(femb, trained):
     Image.new("RGB", (250, 250), (120, 90, 80)).save("photo.png")
     result = femb("embed", "photo.png", "-o", "e.npy", "--model", trained, "--align", "never")
     assert result.code == 0
-    assert "warning: 1 of 1 images are photos, not aligned faces of 112 x 112 pixels" in result.err
+    assert "warning: 1 of 1 image is a photo, not an aligned face of 112 x 112 pixels" in result.err
 
 
 def test_a_photo_without_a_face_gets_no_embedding(femb, trained):

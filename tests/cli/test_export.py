@@ -2,6 +2,14 @@
 
 import json
 
+from femb_cli.backbones import build_configured_backbone
+from femb_cli.checkpoints.card import ModelCard
+from femb_cli.checkpoints.store import save_checkpoint
+from femb_cli.config.schema import IResNetConfig
+from femb_cli.data.images.preprocess import Preprocessing
+
+SMALL = IResNetConfig("iresnet18", embedding_dim=8, width=0.0625)
+
 
 def test_the_command_says_what_was_measured(femb, trained):
     result = femb("export", trained, "-o", "model.ts", "--with-preprocessing", "--json")
@@ -23,3 +31,11 @@ def test_an_unknown_format_lists_the_known(femb, trained):
     result = femb("export", trained, "--format", "caffe")
     assert result.code == 2
     assert "onnx" in result.err and "magface" in result.err
+
+
+def test_a_layout_of_another_program_is_said_to_store_no_mirror_images(femb, tmp_path):
+    card = ModelCard(SMALL, Preprocessing(112, "RGB"), flip="sum")
+    save_checkpoint(tmp_path / "model", build_configured_backbone(SMALL), card)
+    result = femb("export", "model", "-o", "model.pth", "--format", "arcface", "--dry-run")
+    assert "not stored in this layout: mirror images are added (--flip sum)" in result.err
+    assert "not stored" not in femb("export", "model", "-o", "model.safetensors", "--dry-run").err

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 from pictures import people, tree
-from stored_embeddings import save_npy
+from stored_embeddings import describe, save_npy
+from thresholds import threshold
+
+from femb_cli.cli.faces_input import warn_of_other_flip
+from femb_cli.cli.output import Output
+from femb_cli.data.synthetic.training_data import DRAWN_FACES
+from femb_cli.evaluation.embeddings.read import read_embeddings
 
 NAMES = ["anna/0.jpg", "anna/1.jpg", "bert/0.jpg", "bert/1.jpg", "carl/0.jpg"]
 ROWS = [(1, 0, 0), (1, 0.3, 0), (0, 1, 0.3), (0, 1, 0), (0, 0, 1)]
@@ -25,7 +31,7 @@ def test_groups_are_printed_the_largest_first(femb, faces):
     lines = result.out.splitlines()
     assert lines[0].split() == ["group", "images", "first", "names"]
     assert lines[1].split() == ["1", "2", "anna/0.jpg,", "anna/1.jpg"]
-    assert "5 images: 2 groups and 1 single images" in result.out
+    assert "5 images: 2 groups and 1 single image" in result.out
 
 
 def test_a_threshold_that_was_not_given_is_called_a_guess(femb, faces):
@@ -67,7 +73,9 @@ def test_equal_files_and_near_copies_are_listed(femb, tmp_path):
     folder = people(tmp_path / "photos", {"anna": 2, "bert": 2})
     (folder / "anna/1.jpg").write_bytes((folder / "anna/0.jpg").read_bytes())
     result = femb("group", "faces.npy", "--threshold", 0.5, "--images", "photos")
-    assert "the same file:\n  anna/0.jpg = anna/1.jpg" in result.out
+    assert result.out.endswith(
+        "the same file:\n  anna/0.jpg = anna/1.jpg\n\nthe same picture, or nearly:\n  bert/0.jpg = bert/1.jpg\n"
+    )
     found = json.loads(femb("group", "faces.npy", "--threshold", 0.5, "--images", "photos", "--json").out)
     assert found["same_file"] == [names[:2]]
     assert found["same_picture"] == [names[:2], names[2:]]
@@ -132,3 +140,27 @@ def test_links_of_stored_embeddings_need_their_images(femb, faces):
 def test_an_embedding_that_is_zero_is_named(femb, tmp_path):
     save_npy(tmp_path / "faces.npy", [(1, 0), (0, 0)], ["a.jpg", "b.jpg"])
     assert "faces.npy: the embedding of 'b.jpg', row 1 (counted from 0), is zero" in femb("group", "faces.npy").err
+
+
+def test_embeddings_of_a_network_of_drawn_faces_are_said_to_be_worth_nothing_on_photographs(femb, tmp_path):
+    for data, number in ((DRAWN_FACES, 1), ("MS1MV2", 0), ("", 0)):
+        save_npy(tmp_path / "faces.npy", ROWS, NAMES, describe(ROWS, NAMES, training_data=data))
+        said = femb("group", "faces.npy", "--threshold", 0.5).err
+        assert said.count("this network knows only drawn faces; see femb list models") == number
+        facts = femb("inspect", "faces.npy").out
+        assert ("trained on" in facts) == bool(data) and data in facts
+
+
+@pytest.mark.parametrize(
+    ("measured", "embedded", "said"),
+    [
+        ("sum", "none", "measured with mirror images added, these embeddings are without: embedded with --flip sum"),
+        ("none", "sum", "measured without mirror images, these embeddings are with them: embedded with --flip none"),
+        ("sum", "sum", ""),
+    ],
+)
+def test_a_threshold_of_other_mirror_images_is_warned_of(tmp_path, capsys, measured, embedded, said):
+    save_npy(tmp_path / "faces.npy", ROWS, NAMES, describe(ROWS, NAMES, flip=embedded))
+    warn_of_other_flip(threshold(flip=measured), read_embeddings(tmp_path / "faces.npy"), Output(quiet=True))
+    printed = capsys.readouterr().err
+    assert said in printed and bool(printed) == bool(said)

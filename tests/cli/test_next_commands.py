@@ -96,3 +96,16 @@ def test_embeddings_of_several_images_are_grouped():
 def test_only_parquet_can_be_shown_by_the_hub():
     assert after_dataset(Path("set"), "arrow") == ["femb train --data set"]
     assert after_dataset(Path("set"), "parquet")[1] == "hf upload set set --repo-type dataset"
+
+
+def test_a_converted_checkpoint_embeds_the_images_that_are_here(here):
+    (here / "photos/anna").mkdir(parents=True)
+    (here / "photos/anna/1.JPG").touch()
+    (here / "photos.npy").touch()
+    assert after_checkpoint(Path("r50")) == ["femb embed photos -o photos_2.npy --model r50"]
+
+
+def test_aligned_faces_are_embedded_by_a_checkpoint_that_is_here(here):
+    (here / "r50").mkdir()
+    (here / "r50/model.safetensors").touch()
+    assert after_alignment(Path("crops")) == ["femb embed crops -o crops.npy --model r50"]

@@ -71,3 +71,19 @@ def test_a_report_of_a_run_is_written_without_torch(tmp_path):
     (tmp_path / "run/metrics.jsonl").write_text('{"step": 1, "loss": 2.5}\n')
     assert loaded_after(running(["report", "run"]), cwd=tmp_path).isdisjoint({"torch", "accelerate"})
     assert (tmp_path / "report.html").is_file()
+
+
+def test_missing_images_and_outputs_that_exist_are_refused_before_torch_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store()
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "a.jpg").touch()
+    commands = [
+        ["embed", "photos", "-o", "embeddings.npy"],
+        ["embed", "nosuch", "-o", "new.npy"],
+        ["compare", "a.jpg", "nosuch.jpg"],
+        ["search", "nosuch.jpg", "embeddings.npy"],
+        ["verify", "--pairs", "pairs.csv", "--images", "nosuch"],
+    ]
+    code = running(*commands).replace("== 0", "== 1")
+    assert loaded_after(code, cwd=tmp_path).isdisjoint({"torch", "accelerate"})

@@ -55,7 +55,7 @@ def test_the_network_s_input_size_is_one_of_aligned_faces():
 
 
 def test_photos_are_counted_in_a_warning(source):
-    counted = "1 of 5 images are photos, not aligned faces of 112 x 112 pixels: they are kept"
+    counted = "1 of 5 images is a photo, not an aligned face of 112 x 112 pixels: they are kept"
     assert warn_of_photos(source, advice="they are kept") == counted
     assert warn_of_photos(source, other_sizes=[250], advice="x") == ""
 
@@ -64,7 +64,7 @@ def test_a_large_source_is_looked_at_evenly(tmp_path, monkeypatch):
     for number in range(9):
         (tmp_path / f"{number}.png").write_bytes(encode(0, (112, 112) if number < 8 else (190, 190), "PNG"))
     monkeypatch.setattr("femb_cli.data.survey._SAMPLE", 3)
-    assert warn_of_photos(open_source(tmp_path), advice="x").startswith("1 of 3 images are photos")
+    assert warn_of_photos(open_source(tmp_path), advice="x").startswith("1 of 3 images is a photo")
     assert "(of 9, 3 were looked at)" in warn_of_photos(open_source(tmp_path), advice="x")
 
 

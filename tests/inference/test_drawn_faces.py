@@ -26,3 +26,9 @@ def test_only_a_network_of_drawn_faces_is_warned_of_and_only_on_other_images(tra
     assert drawn_faces_warning(card, [samples]) is None
     assert drawn_faces_warning(replace(card, source={"training_data": "MS1MV2"}), [tmp_path]) is None
     assert drawn_faces_warning(None, [tmp_path]) is None
+
+
+def test_a_network_of_photographs_is_warned_of_drawn_faces(trained, tmp_path):
+    card, samples = replace(open_checkpoint(trained).card, source={"training_data": "MS1MV2"}), trained / "samples"
+    assert drawn_faces_warning(card, [samples]).startswith("these faces are drawn by femb")
+    assert drawn_faces_warning(None, [tmp_path / "photo.jpg", samples]).startswith("these faces are drawn by femb")

@@ -60,9 +60,11 @@ def test_an_aligned_face_needs_no_word(images, tmp_path, trained):
 
 
 def test_photos_are_counted_and_what_happens_to_them_is_said(images, tmp_path, trained):
-    found = "1 of 2 images are photos, not aligned faces of 112 x 112 pixels"
+    found = "1 of 2 images is a photo, not an aligned face of 112 x 112 pixels"
     assert job(tmp_path, images, model=trained, align="auto").check().note.startswith(f"{found}: finding faces with")
-    assert job(tmp_path, images, model=trained, align="never").check().warning.startswith(f"{found}, which are resized")
+    assert (
+        job(tmp_path, images, model=trained, align="never").check().warning.startswith(f"{found}: --align never only")
+    )
     assert (
         job(tmp_path, images, model=trained, align="always").check().note == "finding faces with mtcnn in all 2 images"
     )

@@ -109,4 +109,4 @@ def test_without_faiss_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without_faiss)
     with pytest.raises(FembError, match="an index needs FAISS: No module named 'faiss'") as caught:
         load_faiss()
-    assert caught.value.hint == "pip install 'femb[faiss]'"
+    assert caught.value.hint == "pip install faiss-cpu"

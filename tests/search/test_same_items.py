@@ -44,7 +44,8 @@ def test_embeddings_of_another_dimension_are_no_copies():
 def test_what_is_left_out_is_said():
     assert describe_left_out(np.array([-1, -1]), "probes") == ""
     assert describe_left_out(np.array([0, 1]), "probes").startswith("all 2 probes are in the gallery themselves")
-    assert describe_left_out(np.array([0, -1]), "queries").startswith("1 of 2 queries are in the gallery")
+    assert describe_left_out(np.array([0, -1]), "queries").startswith("1 of 2 queries is in the gallery itself:")
+    assert describe_left_out(np.array([0]), "queries").startswith("the query is in the gallery itself:")
 
 
 def test_equal_entries_of_another_name_are_said():

@@ -10,11 +10,12 @@ from people import NETWORK, make_job, write_people
 from safetensors.torch import load_file
 
 from femb_cli.backbones import build_configured_backbone
-from femb_cli.checkpoints.card import DRAWN_FACES, ModelCard
+from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.store import Checkpoint, open_checkpoint, save_checkpoint
 from femb_cli.config.schema import ClassifierConfig, DatasetConfig, InitConfig, MagFaceConfig, TrainConfig
 from femb_cli.data.dataset_info import DatasetInfo, write_dataset_info
 from femb_cli.data.images.preprocess import Preprocessing
+from femb_cli.data.synthetic.training_data import DRAWN_FACES
 from femb_cli.evaluation.verification.overlap import name_digests
 from femb_cli.training.build import (
     build_accelerator,

@@ -26,7 +26,7 @@ from femb_cli.checkpoints.official.files.sidecar import read_channel_order, read
 from femb_cli.checkpoints.official.files.state_dict import refuse_unusual
 from femb_cli.checkpoints.official.onnx.network import read_onnx_network
 from femb_cli.checkpoints.official.onnx.pixels import describe_pixels, onnx_preprocessing
-from femb_cli.checkpoints.official.published import PublishedModel, find_published
+from femb_cli.checkpoints.official.published import PublishedModel, find_published, is_published
 from femb_cli.checkpoints.official.recognise import Recognised, Signs, family_named, recognise
 from femb_cli.checkpoints.onnx_file import onnx_weight_files, read_onnx_model
 from femb_cli.checkpoints.stated_pixels import read_stated_pixels, stated_pixels_file
@@ -131,7 +131,8 @@ def read_official(
     if card.fingerprint:
         check_fingerprint(backbone, card.preprocessing, card.fingerprint, where)
     if converted.family is not None:
-        card = card.with_source(**_describe_source(converted.family, files))
+        is_theirs = published is not None or is_published(files.network, hub_id.name if hub_id else None)
+        card = card.with_source(**_describe_source(converted.family, files, is_theirs=is_theirs))
     if published is not None:
         card = card.with_source(training_data=published.training_data)
     if hub_id is not None:
@@ -311,12 +312,19 @@ def _refuse_non_finite(converted: Converted, where: str) -> None:
             raise FembError(f"{where}: the tensor {name} holds values that are not finite")
 
 
-def _describe_source(family: Family, files: OfficialFiles) -> dict[str, str]:
-    """Say where the weights come from: the family, and every file with its SHA-256."""
+def _describe_source(family: Family, files: OfficialFiles, *, is_theirs: bool) -> dict[str, str]:
+    """Say where the weights come from: the family, and every file with its SHA-256.
+
+    Its tensors show the family that a file is laid out for, not who trained it: so its repository and its licence are
+    the weights' own only if `is_theirs`.
+    """
+    if is_theirs or family is OTHER_ONNX:
+        origin = {"repository": family.repository, "license": family.license}
+    else:
+        origin = {"layout_of": family.repository, "license_of_authors": family.license}
     entries = {
         "family": family.name,
-        "repository": family.repository,
-        "license": family.license,
+        **origin,
         "file": files.network.name,
         "sha256": file_sha256(files.network),
     }

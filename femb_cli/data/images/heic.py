@@ -3,7 +3,7 @@
 from functools import cache
 from importlib.util import find_spec
 
-INSTALL = "pip install 'femb[heic]'"
+INSTALL = "pip install pillow-heif"
 """The command that makes HEIC readable."""
 
 

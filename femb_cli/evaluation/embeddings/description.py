@@ -27,6 +27,8 @@ class Description:
         names: XXH3 (128 bits) of the names as text, one a line, in hexadecimal.
         computation: `exact` (float32), or the precision of the fast way. Files of older versions, which knew only the
             exact way, do not have this entry.
+        training_data: what the network was trained on, as its card says; empty if that is not known, and in files of
+            older versions.
     """
 
     femb_version: str
@@ -41,6 +43,7 @@ class Description:
     embedding_dim: int
     names: str
     computation: str = "exact"
+    training_data: str = ""
 
     def to_text(self) -> str:
         """Return the description as JSON."""
@@ -58,7 +61,7 @@ class Description:
         Raises:
             ValueError: the text is damaged.
         """
-        values = {"computation": cls.computation, **json.loads(text)}
+        values = {"computation": cls.computation, "training_data": cls.training_data, **json.loads(text)}
         try:
             description = cls(**{field.name: values[field.name] for field in fields(cls)})
         except (KeyError, TypeError) as error:

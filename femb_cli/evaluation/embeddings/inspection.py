@@ -105,6 +105,7 @@ class EmbeddingsDetails:
             "not usable": self._describe_unusable(),
             "names": self._describe_names(),
             "model": _describe_model(description) if description else "not known: the file does not say",
+            "trained on": "" if description is None else description.training_data,
             "pixels": "" if description is None else _describe_pixels(description),
             "mirror images": "" if description is None else _MIRROR.get(description.flip, description.flip),
             "faces": "" if description is None else description.alignment,

@@ -1,5 +1,6 @@
 """Which files an embedding may replace."""
 
+import os
 from pathlib import Path
 
 from femb_cli.errors import FembError
@@ -29,3 +30,23 @@ def check_replaceable(path: Path, *, overwrite: bool) -> None:
                 f"{names_path(path)} exists and does not hold the names of {path}: {error.message}",
                 hint=hint,
             ) from error
+
+
+def refuse_finished(path: Path, *, overwrite: bool) -> None:
+    """Refuse as `check_replaceable` does, except where an interrupted call has left something to decide about.
+
+    Raises:
+        FembError: a file exists that may not be replaced.
+    """
+    if not os.path.lexists(part_path(path)) and not os.path.lexists(note_path(path)):
+        check_replaceable(path, overwrite=overwrite)
+
+
+def part_path(path: Path) -> Path:
+    """Return the file that holds the embeddings of an interrupted call."""
+    return path.with_name(f"{path.name}.part")
+
+
+def note_path(path: Path) -> Path:
+    """Return the file that says what an interrupted call was doing."""
+    return path.with_name(f"{path.name}.part.json")

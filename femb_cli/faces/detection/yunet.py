@@ -90,7 +90,7 @@ def _open(path: Path) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise FembError(f"the detector {path} needs onnxruntime", hint="pip install 'femb[onnx]'") from error
+        raise FembError(f"the detector {path} needs onnxruntime", hint="pip install onnx onnxruntime") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # logs nothing: errors are raised in any case
     options.intra_op_num_threads = torch.get_num_threads()

@@ -9,6 +9,7 @@ from femb_cli.evaluation.report.page import page_template
 from femb_cli.files import new_file
 from femb_cli.search.grouped import Grouped
 from femb_cli.search.sheets.pictures import Pictures
+from femb_cli.text import counted
 
 MOST_PICTURES = 6000
 """Thumbnails of a page, which has 15 MB then."""
@@ -62,6 +63,11 @@ def write_groups_page(page: Path, grouped: Grouped, pictures: Pictures, *, overw
         written=datetime.now(UTC),
         version=__version__,
         grouped=grouped,
+        numbers={
+            "images": counted(len(grouped.stored.names), "image"),
+            "groups": counted(len(grouped.several), "group"),
+            "singles": counted(grouped.num_singles, "single image"),
+        },
         blocks=blocks,
         num_hidden=len(parts) - len(blocks),
     )

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from femb_cli.backbones import build_backbone
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.official import FAMILIES, convert_checkpoint
+from femb_cli.checkpoints.official.published import PUBLISHED
 from femb_cli.checkpoints.store import open_checkpoint, save_checkpoint
 from femb_cli.config.schema import IResNetConfig
 from femb_cli.data.images.preprocess import Preprocessing
@@ -54,7 +55,7 @@ def test_the_source_is_recorded(tmp_path):
     card = convert(tmp_path, iresnet())
     digest = hashlib.sha256((tmp_path / "official.pth").read_bytes()).hexdigest()
     assert (card.source["file"], card.source["sha256"]) == ("official.pth", digest)
-    assert card.source["repository"] == FAMILIES["arcface_torch"].repository
+    assert card.source["layout_of"] == FAMILIES["arcface_torch"].repository
     assert open_checkpoint(tmp_path / "converted").card == card
 
 
@@ -171,3 +172,16 @@ def test_the_pixels_of_an_onnx_file_are_assumed_aloud_or_stated(plain_onnx, tmp_
     assert (stated.preprocessing.channel_order, stated.preprocessing.mean, stated.flip) == ("BGR", (0, 0, 0), "none")
     assert stated.preprocessing.std == pytest.approx((1, 1, 1))
     assert len(said) == 1 and stated.source["family"] == "onnx" and assumed.source["family"] == "insightface"
+
+
+def test_only_a_known_file_is_attributed_to_the_project_whose_layout_it_has(tmp_path, monkeypatch):
+    source = convert(tmp_path, iresnet()).source
+    assert "repository" not in source and "license" not in source
+    assert source["license_of_authors"] == FAMILIES["arcface_torch"].license
+    known = replace(PUBLISHED["mobilefacenet_foamliu"], sha256=source["sha256"])
+    monkeypatch.setitem(PUBLISHED, "mobilefacenet_foamliu", known)
+    source = convert(tmp_path, iresnet(), overwrite=True).source
+    assert (source["repository"], source["license"]) == (
+        FAMILIES["arcface_torch"].repository,
+        FAMILIES["arcface_torch"].license,
+    )

@@ -9,10 +9,10 @@ from femb_cli.data.recordio.record_source import RecordSource
 
 def test_the_sentence_counts_kinds_from_the_most_frequent_on():
     assert unread_sentence({".mp4": 1, ".HEIC": 2}) == (
-        "3 files not read: 2 .HEIC (pip install 'femb[heic]' reads them), 1 .mp4"
+        "3 files not read: 2 .HEIC (pip install pillow-heif reads them), 1 .mp4"
     )
     assert unread_sentence({"": 1}) == "1 file not read: 1 without an ending"
-    assert unread_sentence({".heif": 1}) == "1 file not read: 1 .heif (pip install 'femb[heic]' reads it)"
+    assert unread_sentence({".heif": 1}) == "1 file not read: 1 .heif (pip install pillow-heif reads it)"
     assert unread_sentence({}) == ""
 
 

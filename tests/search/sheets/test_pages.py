@@ -65,6 +65,7 @@ def test_groups_are_blocks_and_singles_come_last(tmp_path, stored, photos):
     titles = [line.split(">")[1].split("<")[0] for line in page.splitlines() if line.startswith("<h2")]
     assert titles == ["Group 1: 3 images", "Group 2: 2 images", "Single images: 1"]
     assert page.count("data:image/jpeg") == 6
+    assert "<small>bert/<wbr>0.jpg</small>" in page
 
 
 def test_a_page_of_groups_is_bounded_and_says_so(tmp_path, stored, photos, monkeypatch):
