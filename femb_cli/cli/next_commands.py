@@ -115,11 +115,12 @@ def _model_here() -> list[str] | None:
 
 def _images_here() -> Path | None:
     """Return a folder in the working directory with images, in itself or in its folders; None if there is none."""
+    from femb_cli.checkpoints.runs import runs_folder
     from femb_cli.data.files.naming import has_image_ending
 
-    for folder in sorted(path for path in Path().glob("[!.]*") if path.is_dir()):
+    for folder in sorted(path for path in Path().glob("[!.]*") if path.is_dir() and path != runs_folder()):
         files = islice(chain(folder.glob("*"), folder.glob("*/*")), _MOST_ENTRIES)
-        if any(has_image_ending(file.name) for file in files):
+        if sum(has_image_ending(file.name) for file in files) > 1:
             return folder
     return None
 

@@ -41,7 +41,7 @@ def people(tmp_path) -> Path:
         (["verify", "--pairs", "p.txt"], 2, ["--images"]),
         (["verify", "--dataset", "lfw"], 1, ["lfw_aligned_112.zip", "pairs.txt", "--data-dir"]),
         (["embed", "missing.jpg", "-o", "e.npy"], 1, ["missing.jpg"]),
-        (["embed", "missing.jpg", "-o", "e.npy", "--gpus", "99"], 2, ["99 GPUs", "--processes"]),
+        (["embed", ".", "-o", "e.npy", "--gpus", "99"], 2, ["99 GPUs", "--processes"]),
         (["verify", "--dataset", "synthetic", "--gpus", "99"], 2, ["99 GPUs", "--processes"]),
         (["verify", "--dataset", "synthetic", "--processes", "2", "--no-cache"], 2, ["--no-cache"]),
         (["export"], 1, ["no finished run"]),

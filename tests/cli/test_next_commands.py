@@ -99,8 +99,9 @@ def test_only_parquet_can_be_shown_by_the_hub():
 
 
 def test_a_converted_checkpoint_embeds_the_images_that_are_here(here):
-    (here / "photos/anna").mkdir(parents=True)
-    (here / "photos/anna/1.JPG").touch()
+    for file in ("photos/anna/1.JPG", "photos/anna/2.JPG", "runs/lfw/augmented.jpg", "runs/other/augmented.jpg"):
+        (here / file).parent.mkdir(parents=True, exist_ok=True)
+        (here / file).touch()
     (here / "photos.npy").touch()
     assert after_checkpoint(Path("r50")) == ["femb embed photos -o photos_2.npy --model r50"]
 

@@ -83,7 +83,7 @@ def test_every_face_of_a_group_gets_a_row_and_its_place(femb, trained, photos):
     magnitudes = np.linalg.norm(np.array(table["embedding"]), axis=1)
     np.testing.assert_allclose(table["magnitude"], magnitudes, rtol=1e-6)
     main = femb("embed", "group.png", "-o", "main.csv", "-m", trained)
-    assert "several faces in 1 of 1 photos, the main one is taken" in main.err
+    assert "several faces in 1 of 1 photo, the main one is taken" in main.err
     row = list(csv.DictReader(Path("main.csv").read_text().splitlines()))
     assert (len(row), row[0]["image"], row[0]["detector"]) == (1, "group.png", "mtcnn-1")
 
