@@ -9,6 +9,7 @@ from femb_cli.cli import options
 from femb_cli.cli.next_commands import after_quantization
 from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
+from femb_cli.text import counted
 
 if TYPE_CHECKING:
     from femb_cli.checkpoints.card import ModelCard
@@ -101,8 +102,7 @@ def export(
             output.say(_summarise(comparison, plan))
     output.fields(result)
     if plan.format in ("arcface", "magface"):
-        added = "added" if checkpoint.card.flip == "sum" else "not added"
-        output.say(f"not stored in this layout: mirror images are {added} (--flip {checkpoint.card.flip})")
+        output.say(f"not stored in this layout: {_not_in_a_layout(checkpoint.card)}")
     if not dry_run and plan.int8:
         output.next(*after_quantization(model, target))
 
@@ -121,6 +121,12 @@ def _describe(card: "ModelCard", plan: "ExportPlan") -> dict[str, Any]:
         "flip": card.flip,
         "precision": plan.precision,
     }
+
+
+def _not_in_a_layout(card: "ModelCard") -> str:
+    """Return what a card says that the official programs have no place for, and that changes results."""
+    flip = f"mirror images are {'added' if card.flip == 'sum' else 'not added'} (--flip {card.flip})"
+    return f"{flip}, and {counted(len(card.thresholds), 'threshold')}" if card.thresholds else flip
 
 
 def _describe_file(target: Path, comparison: "Comparison | None") -> dict[str, Any]:

@@ -164,11 +164,11 @@ def place_images(
         write_groups_page(show, grouped, pictures, overwrite=overwrite)
         output.say(f"wrote {show}")
     if link is not None:
-        output.say(f"linked {link_groups(link, pictures.source, names, groups):,} images in {link}")
+        output.say(f"linked {counted(link_groups(link, pictures.source, names, groups), 'image')} in {link}")
         _say_shared_photos(names, link, output)
     if move is not None:
         number = move_groups(move, pictures.source, names, groups)
-        output.say(f"moved {number:,} images to {move}; {move / MOVED} says where each one was")
+        output.say(f"moved {counted(number, 'image')} to {move}; {move / MOVED} says where each one was")
 
 
 def _say_shared_photos(names: Sequence[str], link: Path, output: Output) -> None:

@@ -10,6 +10,7 @@ from femb_cli.cli import options
 from femb_cli.cli.faces_input import FacesInput, model_threshold, open_pictures, warn_of_other_flip, with_faces
 from femb_cli.cli.output import Output
 from femb_cli.errors import UsageError
+from femb_cli.text import counted
 
 if TYPE_CHECKING:
     from femb_cli.evaluation.embeddings.read import StoredEmbeddings
@@ -107,12 +108,19 @@ def search(
     output.table(found.to_json(), ("query", "rank", "score", "name".ljust(widest)), lines)
     _say_same_person([score for _, _, _, score in rows], queries, output, is_known=threshold is not None)
     if found.num_without_hit:
-        output.say(f"{found.num_without_hit:,} of {len(queries.names):,} queries have no hit")
+        output.say(f"{_queries_have(found.num_without_hit, len(queries.names))} no hit")
     if found.num_with_more:
         output.say(
-            f"{found.num_with_more:,} of {len(queries.names):,} queries have more than {top:,} hits from {threshold:g}"
-            " on: --top shows more of them"
+            f"{_queries_have(found.num_with_more, len(queries.names))} more than {counted(top, 'hit')} from"
+            f" {threshold:g} on: --top shows more of them"
         )
+
+
+def _queries_have(number: int, num_queries: int) -> str:
+    """Return the beginning of a sentence on some of the queries: `the query has`, `2 of 9 queries have`."""
+    if num_queries == 1:
+        return "the query has"
+    return f"{number:,} of {num_queries:,} queries {'has' if number == 1 else 'have'}"
 
 
 def _check_index(index: Path, gallery: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 
+from thresholds import threshold
+
 from femb_cli.backbones import build_configured_backbone
 from femb_cli.checkpoints.card import ModelCard
 from femb_cli.checkpoints.store import save_checkpoint
@@ -34,8 +36,8 @@ def test_an_unknown_format_lists_the_known(femb, trained):
 
 
 def test_a_layout_of_another_program_is_said_to_store_no_mirror_images(femb, tmp_path):
-    card = ModelCard(SMALL, Preprocessing(112, "RGB"), flip="sum")
+    card = ModelCard(SMALL, Preprocessing(112, "RGB"), flip="sum", thresholds=(threshold(),))
     save_checkpoint(tmp_path / "model", build_configured_backbone(SMALL), card)
     result = femb("export", "model", "-o", "model.pth", "--format", "arcface", "--dry-run")
-    assert "not stored in this layout: mirror images are added (--flip sum)" in result.err
+    assert "not stored in this layout: mirror images are added (--flip sum), and 1 threshold" in result.err
     assert "not stored" not in femb("export", "model", "-o", "model.safetensors", "--dry-run").err

@@ -44,12 +44,12 @@ def test_the_json_holds_every_query_also_without_hits(femb, queries, gallery):
     x, y = found["queries"]
     assert [hit["name"] for hit in x["hits"]] == ["anna/2.jpg", "anna/1.jpg"]
     assert y == {"name": "y.jpg", "hits": []}
-    assert "1 of 2 queries have no hit" in result.err
+    assert "1 of 2 queries has no hit" in result.err
 
 
 def test_hits_that_reach_the_threshold_but_not_the_list_are_said(femb, queries, gallery):
     cut = femb("search", queries, gallery, "--threshold", 0.5, "--top", 1)
-    assert "1 of 2 queries have more than 1 hits from 0.5 on: --top shows more of them" in cut.err
+    assert "1 of 2 queries has more than 1 hit from 0.5 on: --top shows more of them" in cut.err
     assert "is not known" not in cut.err
     assert "more than" not in femb("search", queries, gallery, "--threshold", 0.5, "--top", 2).err
 
