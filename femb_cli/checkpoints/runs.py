@@ -94,7 +94,7 @@ def _how_to_get_a_run(runs: Path) -> str:
     unfinished = [run for run in runs.glob("[!.]*") if is_run(run) and not (run / RUN_SUMMARY).exists()]
     if not unfinished:
         found = checkpoints_here()
-        named = f"--model {shlex.quote(str(found[0]))} is here" if found else "name one: --model PATH"
+        named = f"--model {shlex.quote(str(found[0]))} is here" if found else "--model PATH"
         return f"{named}; femb list models has some for photos; femb train makes one"
     run = max(unfinished, key=lambda run: run.stat().st_mtime_ns)
     step = saved_step(run)

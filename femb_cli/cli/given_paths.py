@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from femb_cli.errors import FembError
-from femb_cli.files import exists
+from femb_cli.files import exists, missing
 from femb_cli.hub import HubId
 
 
@@ -16,4 +15,4 @@ def refuse_missing(paths: Iterable[Path]) -> None:
     """
     for path in paths:
         if not exists(path) and HubId.parse(str(path)) is None and not set("*?[{") & set(str(path)):
-            raise FembError(f"{path} does not exist")
+            raise missing(path)

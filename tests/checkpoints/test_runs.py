@@ -167,9 +167,9 @@ def test_without_a_run_the_checkpoint_that_is_here_and_networks_for_photos_are_n
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FembError) as caught:
         newest_finished_run(tmp_path / "runs")
-    assert caught.value.hint.startswith("name a model: --model CHECKPOINT; femb list models names networks for photos")
+    assert caught.value.hint.startswith("--model PATH; femb list models has some for photos")
     (tmp_path / "mfn").mkdir()
     (tmp_path / "mfn/model.safetensors").touch()
     with pytest.raises(FembError) as caught:
         newest_finished_run(tmp_path / "runs")
-    assert caught.value.hint.startswith("--model mfn takes the checkpoint that is here; femb list models")
+    assert caught.value.hint.startswith("--model mfn is here; femb list models has some for photos")
