@@ -268,15 +268,16 @@ def verify(
             check(joined)
         if embeddings is not None:
             sources.append(EmbeddingsFile(joined, embeddings, protocol, allow_missing))
-        given = read_scores_of_list(
-            score_files,
-            joined,
-            of_scores,
-            protocol,
-            output,
-            are_distances=distances,
-            allow_missing=allow_missing,
-        )
+        if scores:
+            given = read_scores_of_list(
+                score_files,
+                joined,
+                of_scores,
+                protocol,
+                output,
+                are_distances=distances,
+                allow_missing=allow_missing,
+            )
     elif scores:
         given = read_score_files(score_files, impostor_scores, of_scores, protocol, output, are_distances=distances)
     if images is not None or not (sources or given):

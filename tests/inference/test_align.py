@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from pictures import people
 
 from femb_cli.checkpoints.card import ModelCard
@@ -56,7 +57,8 @@ def test_faces_are_searched_on_the_named_device_and_those_of_each_device_are_cac
 
     monkeypatch.setattr(module, "load_face_finder", load)
     monkeypatch.setattr(module, "FaceCache", asked.append)
+    monkeypatch.setattr(module, "pick_device", torch.device)
     source = open_source(people(tmp_path, {"a": 1}))
-    for device in (None, "meta"):
+    for device in (None, "cuda"):
         align_source(survey_source(source, Alignment("always", device=device)))
-    assert asked == ["mtcnn-1", "cpu", "mtcnn-1 meta", "meta"]
+    assert asked == ["mtcnn-1", "cpu", "mtcnn-1 cuda", "cuda"]
