@@ -71,13 +71,15 @@ class Comparison:
             first, second, fewer, low, high = second, first, -fewer, -high, -low
         between = f"({100 * interval.level:g} % interval {_points(low)} to {_points(high)})"
         verdict = f"{first} is better" if found.better else "the pairs cannot tell them apart"
+        points, rate = _points(fewer), self.headline.rpartition("_")[2]
         if self.headline == "eer":
-            difference = f"the EER of {first} is {_points(fewer)} percentage points below that of {second}"
+            same = f"{first} and {second} have the same EER"
+            difference = f"the EER of {first} is {points} percentage points below that of {second}"
         else:
-            rate = self.headline.rpartition("_")[2]
-            difference = (
-                f"{first} rejects {_points(fewer)} percentage points fewer genuine pairs than {second} at FMR {rate}"
-            )
+            same = f"{first} and {second} reject equally many genuine pairs at FMR {rate}"
+            difference = f"{first} rejects {points} percentage points fewer genuine pairs than {second} at FMR {rate}"
+        if float(points) == 0:
+            difference = same
         return f"On {self.title}, {difference} {between}: {verdict}"
 
     def to_json(self, results: Sequence[Verification]) -> dict[str, Any]:

@@ -49,6 +49,11 @@ def test_the_document_names_models_metrics_and_intervals(results):
     assert eer["better"] == "first"
 
 
+def test_no_difference_is_not_called_one():
+    sentence = found(0.0, -0.001, 0.001).sentence("a", "b")
+    assert sentence.startswith("On LFW, a and b reject equally many genuine pairs at FMR 1e-3 (95 % interval −0.10 to")
+
+
 def test_the_better_model_is_the_subject_of_the_sentence():
     sentence = "On LFW, {} rejects 0.40 percentage points fewer genuine pairs than {} at FMR 1e-3"
     sentence += " (95 % interval 0.10 to 0.70): {} is better"
