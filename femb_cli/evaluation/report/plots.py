@@ -34,6 +34,10 @@ _FEWEST = 3
 _OF_INTEREST = 8.0
 
 
+COSINE = "Cosine"
+"""What the scores of embeddings are."""
+
+
 @dataclass(frozen=True, eq=False)
 class ScoredSet:
     """One model's scores on one set of pairs.
@@ -43,25 +47,26 @@ class ScoredSet:
         curve: its sorted scores.
         threshold: lowest score at which a pair is accepted; None if the protocol has no threshold on the scores.
         band: the intervals along the curve; None if they are unknown.
+        score: what the scores are.
     """
 
     label: str
     curve: RocCurve
     threshold: float | None
     band: ErrorBand | None = None
+    score: str = COSINE
 
 
-def save_plots(folder: Path, sets: Sequence[ScoredSet], *, score: str = "Cosine", suffix: str = "") -> None:
+def save_plots(folder: Path, sets: Sequence[ScoredSet], *, suffix: str = "") -> None:
     """Write `roc`, `det` and `scores` to a directory, as `save_figure` does.
 
     Args:
         folder: an existing directory.
         sets: what to plot, at least one. Curves of all sets are in the same axes, with their bands if there are at most
             `MOST_BANDS` sets; histograms are below each other.
-        score: what the scores are.
         suffix: what the names of the files end in.
     """
-    for name, figure in (("roc", draw_roc(sets)), ("det", draw_det(sets)), ("scores", draw_scores(sets, score))):
+    for name, figure in (("roc", draw_roc(sets)), ("det", draw_det(sets)), ("scores", draw_scores(sets))):
         save_figure(folder, f"{name}{suffix}", figure)
 
 
@@ -133,21 +138,27 @@ def draw_det(sets: Sequence[ScoredSet]) -> "Figure":
     return figure
 
 
-def draw_scores(sets: Sequence[ScoredSet], score: str) -> "Figure":
-    """Draw histograms of the scores of genuine and of impostor pairs, one panel for each set."""
+def draw_scores(sets: Sequence[ScoredSet]) -> "Figure":
+    """Draw histograms of the scores of genuine and of impostor pairs, one panel for each set.
+
+    Cosines have one axis; scores of other programs have an axis for each panel, because each has its own scale.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, 0.6 + 1.15 * max(2, len(sets))))
-    panels = figure.subplots(len(sets), sharex=True, squeeze=False)[:, 0]
-    edges = _bin_edges(sets)
+    are_cosines = all(scored.score == COSINE for scored in sets)
+    height = 1.15 if are_cosines else 1.5
+    figure = Figure(figsize=(WIDTH, 0.6 + height * max(2, len(sets))))
+    panels = figure.subplots(len(sets), sharex=are_cosines, squeeze=False)[:, 0]
     for scored, axes in zip(sets, panels, strict=True):
+        edges = _bin_edges(sets if are_cosines else [scored])
         _draw_histogram(axes, scored.curve.impostor_I, edges, COLOURS[1], (0, (4, 1.5)), "impostor pairs")
         _draw_histogram(axes, scored.curve.genuine_G, edges, COLOURS[0], "-", "genuine pairs")
         axes.set_title(scored.label, loc="left", parse_math=False)
         if scored.threshold is not None:
             axes.axvline(scored.threshold, color=INK, linewidth=1.0, linestyle=(0, (1, 1.5)), label="threshold")
         axes.set(ylim=(0.0, None), xlim=(edges[0], edges[-1]), ylabel="% of each kind")
-    panels[-1].set_xlabel(score)
+        if axes is panels[-1] or not are_cosines:
+            axes.set_xlabel(scored.score)
     figure.align_ylabels()
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, handlelength=1.8, columnspacing=1.2
@@ -213,7 +224,8 @@ def _bin_edges(sets: Sequence[ScoredSet]) -> NDArray[np.float64]:
     thresholds = [scored.threshold for scored in sets if scored.threshold is not None]
     low = min(*thresholds, *(scores[0] for scores in kinds))
     high = max(*thresholds, *(scores[-1] for scores in kinds))
-    return np.linspace(low - 0.02, high + 0.02, _BINS + 1)
+    margin = 0.02 * (high - low or 1.0)
+    return np.linspace(low - margin, high + margin, _BINS + 1)
 
 
 def _draw_histogram(

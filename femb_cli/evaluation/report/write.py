@@ -13,7 +13,7 @@ from femb_cli.evaluation.report.methods import methods_text
 from femb_cli.evaluation.report.names import model_names
 from femb_cli.evaluation.report.page import render_page, versions
 from femb_cli.evaluation.report.parts import Part, parts_of
-from femb_cli.evaluation.report.plots import ScoredSet, save_plots
+from femb_cli.evaluation.report.plots import COSINE, ScoredSet, save_plots
 from femb_cli.evaluation.report.quality_plots import draw_discard, draw_magnitudes
 from femb_cli.evaluation.report.sheets import draw_pair_sheet, draw_quality_sheet
 from femb_cli.evaluation.report.style import plot_style, save_figure
@@ -120,11 +120,14 @@ def _save_figures(
         folder,
         [
             ScoredSet(
-                label, roc_curve(result.scores_N, result.genuine_N), _plotted_threshold(result), more.confidence.band
+                label,
+                roc_curve(result.scores_N, result.genuine_N),
+                _plotted_threshold(result),
+                more.confidence.band,
+                _score_axis(result),
             )
             for label, result, more in zip(labels, results, contents, strict=True)
         ],
-        score=_score_axis(results),
         suffix=suffix,
     )
     known = list(zip(labels, contents, strict=True))
@@ -134,11 +137,11 @@ def _save_figures(
         save_figure(folder, f"magnitudes{suffix}", draw_magnitudes(magnitudes))
 
 
-def _score_axis(results: Sequence[Verification]) -> str:
-    """What the histograms show: distances with the opposite sign, so that all curves have the same side."""
-    if all(result.embedded is not None for result in results):
-        return "Cosine"
-    return "Negative distance" if any(result.are_distances for result in results) else "Score"
+def _score_axis(result: Verification) -> str:
+    """What a histogram shows: distances with the opposite sign, so that all curves have the same side."""
+    if result.embedded is not None:
+        return COSINE
+    return "Negative distance" if result.are_distances else "Score"
 
 
 def _save_pictures(folder: Path, contents: Sequence[ReportContents]) -> None:

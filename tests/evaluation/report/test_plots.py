@@ -58,8 +58,19 @@ def test_few_or_extreme_scores_can_be_drawn(scores):
     assert list(recorder.watch(resample_pairs(curve, np.random.default_rng(0), num_resamples=20)))
     sets = [ScoredSet("model", curve, 0.5, recorder.band()), ScoredSet("other", curve, None)]
     with plot_style():
-        for figure in (draw_roc(sets), draw_det(sets), draw_scores(sets, "Cosine")):
+        for figure in (draw_roc(sets), draw_det(sets), draw_scores(sets)):
             figure.draw_without_rendering()
+
+
+def test_scores_of_other_programs_have_axes_of_their_own_and_cosines_share_one():
+    genuine = np.arange(100) % 2 == 0
+    ours = ScoredSet("ours", roc_curve(np.tile([0.9, 0.1], 50), genuine), 0.5)
+    theirs = ScoredSet("theirs", roc_curve(np.tile([90.0, 10.0], 50), genuine), 50.0, score="Score")
+    with plot_style():
+        own, shared = draw_scores([ours, theirs]).axes, draw_scores([ours, ours]).axes
+    assert [round(axes.get_xlim()[1], 2) for axes in own] == [0.92, 91.6]
+    assert [axes.get_xlabel() for axes in own] == ["Cosine", "Score"]
+    assert [axes.get_xlabel() for axes in shared] == ["", "Cosine"]
 
 
 def test_the_axis_of_tar_follows_the_models_of_interest_and_not_one_impostor():
