@@ -74,11 +74,12 @@ def balance_warnings(name: str, genuine_N: NDArray[np.bool_], accuracy: float) -
         return []
     decision = "refusing" if num_impostor > num_genuine else "accepting"
     trivial = larger / len(genuine_N)
-    verdict = "no higher than that" if accuracy <= trivial else "to be read beside that"
+    verdict = "read accuracies beside that"  # the same words for all models, so that they are shown once
+    if accuracy <= trivial:
+        verdict = f"and the accuracy of {100 * accuracy:.2f} % is no higher than that"
     return [
         f"{name} has {num_genuine:,} genuine and {num_impostor:,} impostor pairs: {decision} everybody has an accuracy"
-        f" of {100 * trivial:.2f} %, and the accuracy of {100 * accuracy:.2f} % is {verdict}; the EER and the FNMR"
-        " do not depend on the numbers of pairs"
+        f" of {100 * trivial:.2f} %, {verdict}; the EER and the FNMR do not depend on the numbers of pairs"
     ]
 
 
