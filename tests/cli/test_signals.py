@@ -93,7 +93,7 @@ def work(**_):
             CLEANING
 
 raise_on_signals()
-module.app = work
+module.build_app = lambda names: work
 sys.exit(module.run([]))
 """
 ERASE = "\r\x1b[2K"

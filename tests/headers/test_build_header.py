@@ -19,7 +19,7 @@ def test_parameters_replace_the_published_ones():
 
 
 def test_unknown_name_suggests_the_nearest():
-    with pytest.raises(UsageError, match=r"'arcfase'.*cosface") as caught:
+    with pytest.raises(UsageError, match="'arcfase'") as caught:
         build_header("arcfase")
     assert "'arcface'" in caught.value.hint
 

@@ -46,7 +46,7 @@ def test_sizes_formats_damage_and_doubles_are_counted(mess):
     assert [name for name, _ in found.damage.named] == ["bob/cut.jpg", "bob/empty.jpg", "bob/page.jpg"]
     assert found.damage.named[1:] == [
         ("bob/empty.jpg", "holds no image: 0 bytes"),
-        ("bob/page.jpg", "is not an image: it starts with b'<html>'"),
+        ("bob/page.jpg", "is a web page"),
     ]
     assert found.doubles.sets == [[0, 1, 2]]
     assert found.unread == {".mp4": 1}

@@ -71,7 +71,7 @@ def test_template_rates_may_be_gated(femb, templates):
 def test_templates_that_cannot_be_read_are_refused(femb, templates, tmp_path):
     folder, _ = templates
     (tmp_path / "text.npy").write_text("no array")
-    for file, word in (("text.npy", "cannot read"), ("absent.npy", "cannot read")):
+    for file, word in (("text.npy", "cannot read"), ("absent.npy", "does not exist")):
         result = femb("verify", "--templates", folder, "--embeddings", file)
         assert result.code == 1
         assert word in result.err
