@@ -72,6 +72,7 @@ def compare(
     from femb_cli.inference import load_embedder
     from femb_cli.inference.compare import compare as compare_faces
     from femb_cli.inference.drawn_faces import drawn_faces_warning
+    from femb_cli.search.groups import DEFAULT_THRESHOLD
 
     embedder = load_embedder(path, device, detector=detector)
     if (warning := drawn_faces_warning(embedder.card, [reference, *others])) is not None:
@@ -85,7 +86,10 @@ def compare(
         _say_which_face(output, image, faces)
     output.result(result.to_json(), "\n".join(_sentence(result, comparison) for comparison in result.comparisons))
     if result.threshold is None:
-        output.say(f"{path} has no threshold, so nothing is decided: {how_to_store(str(path))}; or give --threshold")
+        output.say(
+            f"{path} has no threshold, so nothing is decided: {how_to_store(str(path))}; or give --threshold"
+            f" ({DEFAULT_THRESHOLD:g} is the guess of femb group)"
+        )
     if fail_if_different and not all(comparison.same_person for comparison in result.comparisons):
         raise typer.Exit(1)
 

@@ -131,7 +131,7 @@ def check_outputs(
         UsageError: the table has another ending, or images are to be both linked and moved.
         FembError: an output exists; a folder of images is never replaced.
     """
-    from femb_cli.files import refuse_existing
+    from femb_cli.search.folders import refuse_folder
     from femb_cli.search.table_file import check_table_file
 
     if link is not None and move is not None:
@@ -141,7 +141,7 @@ def check_outputs(
     if show is not None:
         check_table_file(show, overwrite=overwrite, endings=options.PAGE, what="a page")
     for folder in filter(None, (link, move)):
-        refuse_existing(folder, overwrite=False)
+        refuse_folder(folder)
 
 
 def place_images(

@@ -19,15 +19,14 @@ def after_training(summary: Mapping[str, Any], *, uses_newest: bool, data_dir: P
         uses_newest: whether other commands use this run by default, so that they do not need its path.
         data_dir: where the benchmarks of the run are; None for the usual places.
     """
-    run, verification, held_out = summary["run"], summary["verification"], summary["held_out"]
+    run, held_out = summary["run"], summary["held_out"]
     model = [] if uses_newest else ["--model", run]
-    results = [] if verification is None else verification.get("results", [verification])
     images = f"{run}/samples" if summary["samples"] else held_out["images"] if held_out else ""
     commands = []
     if held_out:
         commands.append(["verify", "--pairs", held_out["pairs"], "--images", held_out["images"], *model])
-    elif results:
-        commands.append(["verify", "--dataset", results[0]["benchmark"], *_place(data_dir), *model])
+    elif summary["benchmarks"]:
+        commands.append(["verify", "--dataset", summary["benchmarks"][0], *_place(data_dir), *model])
     elif (benchmark := _benchmark_here()) is not None:
         commands.append(["verify", "--dataset", benchmark, *model])
     if images and Path(images).exists():

@@ -129,23 +129,22 @@ def with_figures(
     from femb_cli.evaluation.verification.result import with_metrics
     from femb_cli.evaluation.verification.score_files.write import write_scores
 
-    for each in scored:
-        if each.num_missing and each.listed is not None:
-            what = "pairs have no score (nan)" if each.embedded is None else "pairs lack an image (nan)"
-            output.warn(
-                f"{each.benchmark}: {each.num_missing:,} of {len(each.listed):,} {what}: left out of the figures"
-            )
+    scored = [_with_missing(each, scored) for each in scored]
     if write_to is not None:
         (only,) = scored
         write_scores(write_to, only, overwrite=overwrite)
         output.say(f"wrote {write_to}")
         if not only.has_both_kinds:
+            for warning in only.warnings:
+                output.warn(warning)
             _show_without_figures(only, write_to, output)
             return []
         output.next(shlex.join(["femb", "verify", "--scores", str(write_to), "--protocol", only.protocol]))
     parts = [part for each in scored for part in each.of_lists()]
     without = [part for part in parts if not part.has_both_kinds]
     if len(without) == len(parts):
+        for warning in parts[0].warnings:
+            output.warn(warning)
         raise _without_figures(parts[0])
     for part in without:
         output.warn(f"{part.benchmark} has {_kinds(part)}: it has no figures of its own")
@@ -176,18 +175,31 @@ def say_thresholds(results: "Sequence[Verification]", output: Output) -> None:
 
 
 def _understood(read: "ReadScores", output: Output) -> "ScoredPairs":
-    """Say how a file of scores was understood, and add what its scores and the names of its images tell."""
+    """Say how a file of scores was understood, and warn if all its scores are alike."""
     from dataclasses import replace
-
-    from femb_cli.evaluation.verification.checks import named_warnings
 
     for note in read.notes:
         output.say(note)
     scored = read.scored
-    warnings = [*scored.warnings, *named_warnings(scored.pairs)]
-    if scored.scores_N.min() == scored.scores_N.max():
-        warnings.append(f"{scored.model}: all scores are {abs(scored.scores_N[0]):g}, which tell nobody apart")
-    return replace(scored, warnings=tuple(warnings))
+    if scored.scores_N.min() < scored.scores_N.max():
+        return scored
+    alike = f"{scored.model}: all scores are {abs(scored.scores_N[0]):g}, which tell nobody apart"
+    return replace(scored, warnings=(*scored.warnings, alike))
+
+
+def _with_missing(scored: "ScoredPairs", all_scored: "Sequence[ScoredPairs]") -> "ScoredPairs":
+    """Add a warning of pairs without a score, and that the model is not compared with those that have all."""
+    from dataclasses import replace
+
+    if not scored.num_missing or scored.listed is None:
+        return scored
+    what = "pairs have no score (nan)" if scored.embedded is None else "pairs lack an image (nan)"
+    missing = f"{scored.num_missing:,} of {len(scored.listed):,} {what}: left out of the figures"
+    others = [each for each in all_scored if each.benchmark == scored.benchmark and each is not scored]
+    if any(len(each.pairs) != len(scored.pairs) for each in others):
+        missing += ", which are not compared with those of models on other pairs"
+    where = f"{scored.benchmark}, {scored.model}" if others else scored.benchmark
+    return replace(scored, warnings=(*scored.warnings, f"{where}: {missing}"))
 
 
 def _show_without_figures(scored: "ScoredPairs", path: Path, output: Output) -> None:

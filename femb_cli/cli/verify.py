@@ -259,6 +259,9 @@ def verify(
         if not allow_missing:
             check_qualities(pairs, qualities)
 
+    if scores and pairs and protocol is None and (images is not None or embeddings is not None):
+        protocol = "exact"
+        output.say("accuracy by the protocol exact, which fits scores of all programs (--protocol names another)")
     of_pairs, of_scores = column_choices(columns, has_both=bool(pairs and scores))
     sources: list[ScoreSource] = []
     given: list[ScoredPairs] = []

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from femb_cli.data.names import photo_of
 from femb_cli.data.source import HasLooseFiles, ImageSource
 from femb_cli.errors import FembError
-from femb_cli.files import cannot_write, new_folder, refuse_existing, sync, write_errors
+from femb_cli.files import cannot_write, new_folder, sync, write_errors
 
 MOVED = "moved.csv"
 SINGLES = "singles"
@@ -38,6 +38,16 @@ def check_loose_files(source: ImageSource) -> HasLooseFiles:
     return source
 
 
+def refuse_folder(folder: Path) -> None:
+    """Refuse a folder of groups that exists: it is never replaced.
+
+    Raises:
+        FembError: it exists.
+    """
+    if os.path.lexists(folder):
+        raise FembError(f"{folder} exists already", hint="choose another name: folders of groups are never replaced")
+
+
 def link_groups(folder: Path, source: ImageSource, names: Sequence[str], groups: Sequence[NDArray[np.int64]]) -> int:
     """Make a folder of symbolic links to the images of each group, and return how many links it has.
 
@@ -50,7 +60,7 @@ def link_groups(folder: Path, source: ImageSource, names: Sequence[str], groups:
     Raises:
         FembError: the folder exists or cannot be made, or the images are not loose files.
     """
-    refuse_existing(folder, overwrite=False)
+    refuse_folder(folder)
     files = _files_of(source, names)
     with new_folder(folder) as aside:
         for row, place in _places(names, groups):
@@ -70,7 +80,7 @@ def move_groups(folder: Path, source: ImageSource, names: Sequence[str], groups:
         FembError: the folder exists or cannot be made, the images are not loose files, are reached through links or are
             on another file system, or one of them cannot be moved.
     """
-    refuse_existing(folder, overwrite=False)
+    refuse_folder(folder)
     files = _files_of(source, names)
     if len(set(files)) < len(files):
         raise FembError(

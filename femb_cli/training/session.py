@@ -371,6 +371,7 @@ def run_worker(job: TrainJob) -> dict[str, Any] | None:
         "loss": result.loss,
         "seconds": round(time.perf_counter() - started, 1),
         "resumed_from": checkpoint_step(job.checkpoint) if job.checkpoint else None,
+        "benchmarks": list(job.benchmarks),
         "verification": _merge(result.verifications),
         "best": _describe_best(job),
         **result.speed,

@@ -62,7 +62,7 @@ def test_a_benchmark_that_is_here_is_named(lfw):
 
 
 def test_the_benchmark_of_a_run_is_found_where_the_run_found_it(lfw):
-    verified = training(verification={"benchmark": "agedb_30"})
+    verified = training(benchmarks=["agedb_30", "sets/own.bin"])
     assert after_training(verified, uses_newest=True, data_dir=Path("data"))[0] == "femb verify --dataset agedb_30"
     elsewhere = after_training(verified, uses_newest=True, data_dir=Path("other"))
     assert elsewhere[0] == "femb verify --dataset agedb_30 --data-dir other"

@@ -112,7 +112,7 @@ def test_pairs_without_metrics_are_refused(femb, rows, pairs, word):
 def test_a_pair_that_is_listed_twice_counts_twice_with_a_warning(femb):
     result = femb(*store(pairs=[*GENUINE, *IMPOSTOR, "a/2.jpg,a/1.jpg,1"]), "--json")
     assert json.loads(result.out)["num_genuine"] == 3
-    assert "line 6 (a/2.jpg, a/1.jpg): the pair is listed before (1 repeated pairs of 5)" in result.err
+    assert "line 6 (a/2.jpg, a/1.jpg): the pair is listed before (1 repeated pair of 5)" in result.err
 
 
 @pytest.mark.parametrize(

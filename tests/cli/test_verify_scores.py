@@ -101,8 +101,8 @@ def test_scores_of_pairs_that_are_there_twice_or_of_one_image_are_said(femb, tmp
     rows = ["a,b,1,0.9", "a,c,0,0.1", "b,a,1,0.8", "a,c,0,0.1", "d,d,1,1.0"]
     (tmp_path / "s.csv").write_text("\n".join(["ref,probe,mated,score", *rows]) + "\n")
     said = femb("verify", "--scores", "s.csv").err
-    assert "s.csv, a and c: the pair is listed before (1 repeated pairs of 5)" in said
-    assert "s.csv, d and d: both images have one name (1 such pairs of 5)" in said
+    assert "s.csv, a and c: the pair is listed before (1 repeated pair of 5)" in said
+    assert "s.csv, d and d: both images have one name (1 such pair of 5)" in said
 
 
 def test_equal_scores_tell_nobody_apart(femb, tmp_path):

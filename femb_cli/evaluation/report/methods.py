@@ -9,6 +9,12 @@ from femb_cli.evaluation.verification.comparison import Comparison
 from femb_cli.evaluation.verification.means import Means
 from femb_cli.evaluation.verification.result import Verification
 
+_SCORES = {
+    "cosines": "The score of a pair{} is the cosine of its two embeddings, and a pair is accepted if its score is at"
+    " least the threshold.",
+    "scores": "The scores{} were given; a pair is accepted if its score is at least the threshold.",
+    "distances": "The scores{} were given as distances; a pair is accepted if its distance is at most the threshold.",
+}
 _PROTOCOLS = {
     "arcface": "the rule of arcface_torch (squared distances of unit vectors in steps of 0.01)",
     "xqlfw": "the rule of the XQLFW evaluator (cosine distances in steps of 0.001)",
@@ -44,7 +50,7 @@ def methods_text(
     sentences = [
         *_pairs(results),
         *_mirror_images(names, results),
-        *_scores(results),
+        *_scores(names, results),
         *_accuracy(results),
         *_means(results, means),
         "FNMR at an FMR is the lowest share of genuine pairs rejected by a threshold that accepts at most"
@@ -87,14 +93,14 @@ def _mirror_images(names: Sequence[str], results: Sequence[Verification]) -> lis
     return [f"{uses[flip]}{f' with {_listed(of_kind)}' if len(used) > 1 else ''}." for flip, of_kind in used.items()]
 
 
-def _scores(results: Sequence[Verification]) -> list[str]:
-    """What the scores are, and which pairs are accepted."""
-    if any(result.are_distances for result in results):
-        return ["The scores were given as distances; a pair is accepted if its distance is at most the threshold."]
-    if any(result.embedded is None for result in results):
-        return ["The scores were given; a pair is accepted if its score is at least the threshold."]
-    accepted = "and a pair is accepted if its score is at least the threshold."
-    return [f"The score of a pair is the cosine of its two embeddings, {accepted}"]
+def _scores(names: Sequence[str], results: Sequence[Verification]) -> list[str]:
+    """What the scores are, and which pairs are accepted; the models are named only where they differ."""
+    models: dict[str, list[str]] = {sentence: [] for sentence in _SCORES.values()}
+    for name, result in zip(names, results, strict=True):
+        own = "cosines" if result.embedded is not None else "scores"
+        models[_SCORES["distances" if result.are_distances else own]].append(name)
+    used = {sentence: list(dict.fromkeys(of_kind)) for sentence, of_kind in models.items() if of_kind}
+    return [sentence.format(f" of {_listed(of_kind)}" if len(used) > 1 else "") for sentence, of_kind in used.items()]
 
 
 def _accuracy(results: Sequence[Verification]) -> list[str]:

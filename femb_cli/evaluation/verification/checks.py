@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
 from femb_cli.evaluation.verification.pairs import PairList
+from femb_cli.text import counted
 
 
 def pair_warnings(pairs: PairList, left_N: NDArray[Any], right_N: NDArray[Any]) -> list[str]:
@@ -21,17 +22,22 @@ def pair_warnings(pairs: PairList, left_N: NDArray[Any], right_N: NDArray[Any]) 
         right_N: number of the second image of each pair.
 
     Raises:
-        FembError: an image is paired with itself.
+        FembError: an image is paired with itself, or a pair is listed as genuine and as impostor.
     """
     with_itself = np.flatnonzero(left_N == right_N)
     if len(with_itself):
         raise FembError(
             f"{_place(pairs, with_itself[0])}: the image is paired with itself, so its score is always 1"
-            f" ({len(with_itself)} such pairs of {len(pairs)})",
+            f" ({counted(len(with_itself), 'such pair')} of {len(pairs):,})",
             hint="remove these pairs",
         )
-    repeated = _repeated(left_N, right_N)
-    return [_listed_before(_place(pairs, repeated[0]), repeated, pairs)] if len(repeated) else []
+    numbers_N = _numbers(left_N, right_N)
+    repeated = _later(numbers_N)
+    if not len(repeated):
+        return []
+    if pairs.is_labelled:
+        _refuse_contradiction(pairs, numbers_N)
+    return [_listed_before(_place(pairs, repeated[0]), repeated, pairs)]
 
 
 def named_warnings(pairs: PairList) -> list[str]:
@@ -50,8 +56,8 @@ def named_warnings(pairs: PairList) -> list[str]:
     with_itself = np.flatnonzero(left_N == right_N)
     if len(with_itself):
         warnings.append(
-            f"{_score(pairs, with_itself[0])}: both images have one name ({len(with_itself)} such pairs of"
-            f" {len(pairs)}); an image that is compared with itself makes the figures too good"
+            f"{_score(pairs, with_itself[0])}: both images have one name ({counted(len(with_itself), 'such pair')} of"
+            f" {len(pairs):,}); an image that is compared with itself makes the figures too good"
         )
     repeated = _later(left_N * (right_N.max() + 1) + right_N)
     if len(repeated):
@@ -100,9 +106,22 @@ def order_warnings(name: str, auc: float, *, are_distances: bool) -> list[str]:
     ]
 
 
-def _repeated(left_N: NDArray[Any], right_N: NDArray[Any]) -> NDArray[np.int64]:
-    """The pairs that repeat an earlier pair, in either order of the images."""
-    return _later(_numbers(left_N, right_N))
+def _refuse_contradiction(pairs: PairList, numbers_N: NDArray[np.int64]) -> None:
+    """Refuse a list in which two rows of one number have different flags."""
+    order_N = np.argsort(numbers_N, kind="stable")
+    is_same_N = numbers_N[order_N[1:]] == numbers_N[order_N[:-1]]
+    differ = np.flatnonzero(is_same_N & (pairs.genuine_N[order_N[1:]] != pairs.genuine_N[order_N[:-1]]))
+    if len(differ):
+        first, second = (int(order_N[differ[0] + step]) for step in (0, 1))
+        raise FembError(
+            f"{_place(pairs, second)}: the pair is {_kind(pairs, second)}, but {_kind(pairs, first)} in"
+            f" {pairs.place(first)} ({counted(len(differ), 'such pair')})",
+            hint="keep the right one of both lines",
+        )
+
+
+def _kind(pairs: PairList, row: int) -> str:
+    return "genuine" if pairs.genuine_N[row] else "impostor"
 
 
 def _later(numbers_N: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -126,7 +145,7 @@ def _numbers(left_N: NDArray[Any], right_N: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _listed_before(first: str, repeated: NDArray[np.int64], pairs: PairList) -> str:
-    return f"{first}: the pair is listed before ({len(repeated)} repeated pairs of {len(pairs)})"
+    return f"{first}: the pair is listed before ({counted(len(repeated), 'repeated pair')} of {len(pairs):,})"
 
 
 def _score(pairs: PairList, row: int) -> str:

@@ -24,7 +24,7 @@ def test_a_sound_list_gets_no_warning(tmp_path):
 @pytest.mark.parametrize("flag", [0, 1])
 def test_an_image_paired_with_itself_is_refused_by_its_line(tmp_path, flag):
     lines = ["a/1.jpg,a/2.jpg,1", f"b/1.jpg,b/1.jpg,{flag}", "a/1.jpg,b/1.jpg,0"]
-    with pytest.raises(FembError, match=r"line 3 \(b/1.jpg, b/1.jpg\).* paired with itself.*1 such pairs of 3"):
+    with pytest.raises(FembError, match=r"line 3 \(b/1.jpg, b/1.jpg\).* paired with itself.*1 such pair of 3"):
         warnings(tmp_path, *lines)
 
 
@@ -33,6 +33,12 @@ def test_a_pair_listed_again_in_either_order_is_named(tmp_path):
     (warning,) = warnings(tmp_path, *lines)
     assert "line 4 (a/2.jpg, a/1.jpg)" in warning
     assert "2 repeated pairs of 4" in warning
+
+
+def test_a_pair_that_is_listed_as_both_kinds_is_refused_by_its_lines(tmp_path):
+    lines = ["a/1.jpg,a/2.jpg,1", "a/1.jpg,b/1.jpg,0", "a/2.jpg,a/1.jpg,0"]
+    with pytest.raises(FembError, match=r"line 4 \(a/2.jpg, a/1.jpg\): the pair is impostor, but genuine in .*line 2"):
+        warnings(tmp_path, *lines)
 
 
 def test_an_unbalanced_list_is_compared_with_refusing_everybody():

@@ -5,18 +5,21 @@ The list says which pairs are genuine, and knows their folds, groups and people;
 Shape suffixes: N pairs of the list, M scores of the file.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError
+from femb_cli.evaluation.verification.checks import pair_warnings
 from femb_cli.evaluation.verification.pair_formats.columns import NO_CHOICE, ColumnChoice
 from femb_cli.evaluation.verification.pairs import PairList
 from femb_cli.evaluation.verification.score_files.layout import layout_of_scores
 from femb_cli.evaluation.verification.score_files.read import ScoreTable, read_score_table
 from femb_cli.evaluation.verification.score_files.scored import scored_pairs, usual_protocol
 from femb_cli.evaluation.verification.score_files.verify import ReadScores, note_of
+from femb_cli.text import counted
 
 
 def read_scores_of_pairs(
@@ -52,17 +55,18 @@ def read_scores_of_pairs(
         )
     table = read_score_table(path, layout, keep_names=True)
     rows_N, num_used = _rows_of_pairs(pairs, table, path)
-    there_N = rows_N >= 0
-    if not there_N.all() and not allow_missing:
-        row = int((~there_N).argmax())
+    if (rows_N < 0).all():
         raise FembError(
-            f"{pairs.place(row)}: {path} has no score of {pairs.left[row]} and {pairs.right[row]}"
-            f" ({int((~there_N).sum()):,} of {len(pairs):,} pairs have none)",
-            hint="--on-missing nan leaves them out and counts them",
+            f"{path} has no score of any pair of {pairs.path}: its first is of {table.images[0][0]} and"
+            f" {table.images[1][0]}, the first pair is {pairs.left[0]} and {pairs.right[0]}",
+            hint="both have to name the images alike; folders before a path and file endings make no difference",
         )
     _refuse_contradiction(pairs, table, rows_N, path)
-    scores_N = np.where(there_N, table.scores_N[rows_N], np.nan)
+    scores_N = np.where(rows_N >= 0, table.scores_N[rows_N], np.nan)
+    if not allow_missing:
+        _refuse_missing(pairs, scores_N, path)
     protocol = protocol or usual_protocol(layout, table.scores_N, are_distances=are_distances)
+    warnings = pair_warnings(pairs, pairs.left.codes_N, pairs.right.codes_N)
     scored = scored_pairs(
         pairs,
         scores_N,
@@ -76,7 +80,7 @@ def read_scores_of_pairs(
     if num_used < len(table.scores_N):
         unused = len(table.scores_N) - num_used
         notes.append(f"{path.name}: {unused:,} of {len(table.scores_N):,} scores are of other pairs, and not used")
-    return ReadScores(scored, tuple(notes))
+    return ReadScores(replace(scored, warnings=tuple(warnings)), tuple(notes))
 
 
 def _rows_of_pairs(pairs: PairList, table: ScoreTable, path: Path) -> tuple[NDArray[np.int64], int]:
@@ -98,6 +102,18 @@ def _rows_of_pairs(pairs: PairList, table: ScoreTable, path: Path) -> tuple[NDAr
     rows_N[(left_N < 0) | (right_N < 0)] = -1
     is_used_M = np.isin(keys_M, keys_M[rows_N[rows_N >= 0]])
     return rows_N, int(is_used_M.sum())
+
+
+def _refuse_missing(pairs: PairList, scores_N: NDArray[np.float64], path: Path) -> None:
+    """Refuse pairs without a score: a program that leaves out its hard pairs would look better than others."""
+    missing = np.flatnonzero(np.isnan(scores_N))
+    if len(missing):
+        row = int(missing[0])
+        raise FembError(
+            f"{pairs.place(row)}: {path} has no score of {pairs.left[row]} and {pairs.right[row]}"
+            f" ({len(missing):,} of {len(pairs):,} pairs have none)",
+            hint="--on-missing nan leaves them out and counts them",
+        )
 
 
 def _refuse_two_scores(table: ScoreTable, order_M: NDArray[np.int64], sorted_M: NDArray[np.int64], path: Path) -> None:
@@ -125,6 +141,6 @@ def _refuse_contradiction(pairs: PairList, table: ScoreTable, rows_N: NDArray[np
         here, there = ("one person", "two people") if pairs.genuine_N[row] else ("two people", "one person")
         raise FembError(
             f"{pairs.place(row)}: {pairs.left[row]} and {pairs.right[row]} show {here}, but {there} by {path}"
-            f" ({int(differ_N.sum()):,} such pairs)",
+            f" ({counted(int(differ_N.sum()), 'such pair')})",
             hint="check that the scores are of this list",
         )

@@ -5,13 +5,14 @@ Shape suffix: N scores.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from femb_cli.errors import FembError, UsageError
+from femb_cli.evaluation.verification.checks import named_warnings
 from femb_cli.evaluation.verification.folds import Folds, default_folds, numbered_from_zero
 from femb_cli.evaluation.verification.pair_formats.columns import NO_CHOICE, ColumnChoice
 from femb_cli.evaluation.verification.pair_formats.layout import TableLayout
@@ -144,7 +145,7 @@ def _scored(
         stated_subjects=table.subjects,
     )
     scored = scored_pairs(listed, table.scores_N, path, protocol=protocol, are_distances=request.are_distances)
-    return ReadScores(scored, tuple(notes))
+    return ReadScores(replace(scored, warnings=tuple(named_warnings(scored.pairs))), tuple(notes))
 
 
 def _folds(path: Path, table: ScoreTable, genuine_N: NDArray[np.bool_]) -> Folds:

@@ -47,6 +47,8 @@ def test_pairs_without_a_score_are_an_error_unless_they_may_be_left_out(read):
     scores = "img1,img2,score\na/1.jpg,a/2.jpg,0.9\na/1.jpg,b/1.jpg,0.1\n"
     with pytest.raises(FembError, match=r"line 4: .*s\.csv has no score of b/1.jpg and a/2.jpg \(1 of 3 pairs have"):
         read(scores)
+    with pytest.raises(FembError, match="1 of 3 pairs have none"):
+        read(scores + "b/1.jpg,a/2.jpg,nan\n")
     found = read(scores, allow_missing=True).scored
     np.testing.assert_array_equal(found.scores_N, [0.9, 0.1])
     assert found.num_missing == 1
@@ -58,7 +60,10 @@ def test_pairs_without_a_score_are_an_error_unless_they_may_be_left_out(read):
         ("score\n0.1\n0.2\n0.3\n", "does not name the images"),
         ("img1,img2,score\na/1.jpg,a/2.jpg,0.9\na/1.jpg,a/2.jpg,0.8\n", "two scores of a/1.jpg and a/2.jpg: 0.9 and"),
         ("img1,img2,mated,score\na/1.jpg,a/2.jpg,0,0.9\n", "line 2: .* show one person, but two people by .*s.csv"),
-        ("img1,img2,score\nc/1.jpg,d/2.jpg,0.9\n", "has no scores but nan"),
+        (
+            "img1,img2,score\nc/1.jpg,d/2.jpg,0.9\n",
+            "no score of any pair of .*: its first is of c/1.jpg and d/2.jpg",
+        ),
     ],
 )
 def test_what_cannot_be_the_scores_of_the_list_is_refused(read, scores, words):
