@@ -67,12 +67,12 @@ def missed_accuracy(results: "Sequence[Verification]", min_accuracy: float | Non
 def missed_fnmr(
     results: "Sequence[Verification | TemplateVerification]", limit: FnmrLimit | None, output: Output
 ) -> list[str]:
-    """Return one sentence for each result above the FNMR, and warn of FMRs that impostor pairs cannot show.
+    """Return one sentence for each result above the FNMR; say the others, and warn of FMRs that pairs cannot show.
 
     Args:
         results: the verifications.
         limit: the limit; None for none.
-        output: where to warn.
+        output: where to say and warn.
     """
     if limit is None:
         return []
@@ -87,10 +87,11 @@ def missed_fnmr(
                 f"--max-fnmr: the {len(curve.impostor_I):,} impostor pairs of {result.benchmark} cannot show an FMR of"
                 f" {limit.fmr:g}; its FNMR was judged at the threshold that none of them reaches"
             )
+        judged = f"{result.model} on {result.benchmark}: FNMR {fnmr:.4f} at FMR {limit.fmr:g} is"
         if fnmr > limit.fnmr:
-            missed.append(
-                f"{result.model} on {result.benchmark}: FNMR {fnmr:.4f} at FMR {limit.fmr:g} is above {limit.fnmr:g}"
-            )
+            missed.append(f"{judged} above {limit.fnmr:g}")
+        else:
+            output.say(f"{judged} within {limit.fnmr:g}")
     return missed
 
 

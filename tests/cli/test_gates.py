@@ -13,6 +13,8 @@ def test_the_fnmr_gate(femb, limit, code):
     assert result.code == code, result.err
     if code:
         assert "error: embeddings.npy on pairs.csv: FNMR 0.5000 at FMR 0.001 is above 0.4" in result.err
+    else:
+        assert f" is within {limit.partition('@')[0]}\n" in result.err
 
 
 def test_both_gates_speak(femb):
