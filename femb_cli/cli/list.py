@@ -85,21 +85,15 @@ def _list_names(output: Output) -> None:
 def _list_backbones(output: Output) -> None:
     """Show the networks with their sizes, and the best published figures of each."""
     output.load_libraries()
-    from femb_cli.backbones import build_empty_backbone
-    from femb_cli.backbones.operations import operations_to_embed
-    from femb_cli.config.registry import make
-    from femb_cli.config.schema import BackboneConfig
+    from femb_cli.config.network_sizes import NETWORK_SIZES
 
     documents, rows = [], []
     for name, description in _entries("backbones").items():
-        config = make(BackboneConfig, name)
-        parameters = sum(parameter.numel() for parameter in build_empty_backbone(config).parameters())
-        operations = operations_to_embed(config)
+        size = NETWORK_SIZES[name]
         lfw, ijbc = _best_published(name)
-        about = {"parameters": parameters, "operations": operations, "input_size": config.input_size}
         figures = {"lfw_accuracy_percent": lfw, "ijbc_tar_at_far_1e-4_percent": ijbc}
-        documents.append({"name": name, "description": description, **about, **figures})
-        sizes = f"{parameters / 1e6:.1f}", f"{operations / 1e9:.1f}", str(config.input_size)
+        documents.append({"name": name, "description": description, **size._asdict(), **figures})
+        sizes = f"{size.parameters / 1e6:.1f}", f"{size.operations / 1e9:.1f}", str(size.input_size)
         rows.append((name, *sizes, *("" if figure is None else f"{figure:.2f}" for figure in (lfw, ijbc))))
     output.table(documents, BACKBONE_COLUMNS, rows)
     output.say("\nLFW, IJB-C: the best of femb list models; an operation is a multiplication or an addition")
