@@ -13,14 +13,14 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 
 from filelock import lock_descriptor
 
-from femb_cli.errors import FembError
+from femb_cli.errors import FembError, UsageError
 
 _UMASK = os.umask(0)
 os.umask(_UMASK)
@@ -53,6 +53,26 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """
     if os.path.lexists(path) and not overwrite:
         raise FembError(f"{path} exists already", hint="choose another name, or pass --overwrite to replace it")
+
+
+def check_output_file(
+    path: Path, *, overwrite: bool, endings: Sequence[str] = (".csv", ".json"), what: str = "a table"
+) -> None:
+    """Refuse a file that cannot be written, before anything is computed.
+
+    Args:
+        path: the file.
+        overwrite: whether it may exist.
+        endings: of the file's name.
+        what: what it is to hold, for the error.
+
+    Raises:
+        UsageError: its name has another ending.
+        FembError: it exists and `overwrite` is false.
+    """
+    if path.suffix.lower() not in endings:
+        raise UsageError(f"cannot write {what} to {path}: its name must end in {' or '.join(endings)}")
+    refuse_existing(path, overwrite=overwrite)
 
 
 def exists(path: Path) -> bool:

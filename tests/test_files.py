@@ -11,8 +11,17 @@ import pytest
 from safetensors.numpy import save_file
 
 from femb_cli import files
-from femb_cli.errors import FembError
-from femb_cli.files import cache_folder, cannot_write, lock, new_file, new_folder, one_at_a_time, remove_leftovers
+from femb_cli.errors import FembError, UsageError
+from femb_cli.files import (
+    cache_folder,
+    cannot_write,
+    check_output_file,
+    lock,
+    new_file,
+    new_folder,
+    one_at_a_time,
+    remove_leftovers,
+)
 
 
 def tree(folder):
@@ -234,3 +243,15 @@ def test_a_directory_that_is_there_has_not_vanished(tmp_path):
     error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     assert cannot_write(tmp_path / "file", error).hint is None
     assert "has vanished" in cannot_write(tmp_path / "gone" / "file", error).hint
+
+
+def test_another_ending_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"its name must end in .csv or .json"):
+        check_output_file(tmp_path / "t.txt", overwrite=False)
+
+
+def test_an_existing_file_is_refused(tmp_path):
+    (tmp_path / "t.csv").touch()
+    with pytest.raises(FembError, match="exists already"):
+        check_output_file(tmp_path / "t.csv", overwrite=False)
+    check_output_file(tmp_path / "t.csv", overwrite=True)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from dataclasses import Field
 
 WEIGHTS = (".onnx", ".safetensors")
-DETECTORS = ("mtcnn", "yunet")
 FAMILIES = (
     *("CurricularFace", "FaceX-Zoo", "InsightFace_Pytorch", "TopoFR", "TransFace", "adaface", "arcface_torch"),
     *(
@@ -33,7 +32,7 @@ PUBLISHED = (
     *("cvlface_adaface_ir18_webface4m", "cvlface_adaface_ir50_casia", "cvlface_adaface_ir50_ms1mv2"),
     *("cvlface_adaface_ir50_webface4m", "cvlface_arcface_ir101_webface4m", "mobilefacenet_foamliu"),
 )
-"""Detectors, families of official weights, and published networks that femb can fetch: their modules load torch."""
+"""Families of official weights, and published networks that femb can fetch: their modules load torch."""
 
 
 def configs(incomplete: str) -> list[str]:
@@ -69,6 +68,8 @@ def families(incomplete: str) -> list[str]:
 
 def detectors(incomplete: str) -> list[str]:
     """Return the detectors, and the ONNX files beside the text."""
+    from femb_cli.config.detectors import DETECTORS
+
     files = (text for text, path in _entries(incomplete) if path.is_dir() or path.suffix == ".onnx")
     return [*_beginning(incomplete, DETECTORS), *(files if incomplete else ())]
 

@@ -131,15 +131,15 @@ def check_outputs(
         UsageError: the table has another ending, or images are to be both linked and moved.
         FembError: an output exists; a folder of images is never replaced.
     """
+    from femb_cli.files import check_output_file
     from femb_cli.search.folders import refuse_folder
-    from femb_cli.search.table_file import check_table_file
 
     if link is not None and move is not None:
         raise UsageError("--link and --move exclude each other", hint="a moved image leaves nothing to link to")
     if out is not None:
-        check_table_file(out, overwrite=overwrite)
+        check_output_file(out, overwrite=overwrite)
     if show is not None:
-        check_table_file(show, overwrite=overwrite, endings=options.PAGE, what="a page")
+        check_output_file(show, overwrite=overwrite, endings=options.PAGE, what="a page")
     for folder in filter(None, (link, move)):
         refuse_folder(folder)
 

@@ -43,13 +43,13 @@ def identify(
     """
     from femb_cli.evaluation.embeddings.read import read_embeddings
     from femb_cli.evaluation.metrics.identification import search as search_people
+    from femb_cli.files import check_output_file
     from femb_cli.search.people import person_of
     from femb_cli.search.same_items import describe_copies, describe_left_out, same_items
-    from femb_cli.search.table_file import check_table_file
 
     output = Output(json=json, quiet=quiet)
     if out is not None:
-        check_table_file(out, overwrite=overwrite, endings=(".csv",))
+        check_output_file(out, overwrite=overwrite, endings=(".csv",))
     searched, held = read_embeddings(probes), read_embeddings(gallery)
     say_origins(output, searched, held)
     if dry_run:

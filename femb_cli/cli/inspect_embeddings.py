@@ -19,10 +19,10 @@ def inspect_embeddings(path: Path, output: Output, *, out: Path | None, overwrit
     from femb_cli.evaluation.embeddings.inspection import inspect_embeddings as inspect
 
     if out is not None:
+        from femb_cli.files import check_output_file
         from femb_cli.search.sheets.inspection import ENDINGS
-        from femb_cli.search.table_file import check_table_file
 
-        check_table_file(out, overwrite=overwrite, endings=ENDINGS, what="a page")
+        check_output_file(out, overwrite=overwrite, endings=ENDINGS, what="a page")
     details = inspect(path)
     output.result(details.to_json(), format_facts(details.describe()))
     if out is not None:

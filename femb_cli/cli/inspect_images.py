@@ -84,13 +84,13 @@ def _check_files(*, out: Path | None, doubles: Path | None, overwrite: bool) -> 
         UsageError: a name has another ending.
         FembError: a file exists and `overwrite` is false.
     """
+    from femb_cli.files import check_output_file
     from femb_cli.search.sheets.inspection import ENDINGS
-    from femb_cli.search.table_file import check_table_file
 
     if out is not None:
-        check_table_file(out, overwrite=overwrite, endings=ENDINGS, what="a page")
+        check_output_file(out, overwrite=overwrite, endings=ENDINGS, what="a page")
     if doubles is not None:
-        check_table_file(doubles, overwrite=overwrite, endings=(".csv",))
+        check_output_file(doubles, overwrite=overwrite, endings=(".csv",))
 
 
 def _look(source: "ImageSource", output: Output, *, verify: bool) -> "ImagesDetails":

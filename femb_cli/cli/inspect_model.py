@@ -45,10 +45,10 @@ def inspect_model(path: Path | None, output: Output, *, out: Path | None = None,
 
 def _check_page(out: Path, *, overwrite: bool) -> None:
     """Refuse a file that cannot be written, before the weights are read."""
+    from femb_cli.files import check_output_file
     from femb_cli.search.sheets.inspection import ENDINGS
-    from femb_cli.search.table_file import check_table_file
 
-    check_table_file(out, overwrite=overwrite, endings=ENDINGS, what="a page")
+    check_output_file(out, overwrite=overwrite, endings=ENDINGS, what="a page")
 
 
 def _write_curves(run: Path, out: Path, output: Output, *, overwrite: bool) -> None:

@@ -131,16 +131,15 @@ def _benchmark_files() -> dict[str, str]:
 
     given = os.environ.get("FEMB_DATA_DIR")
     folder = Path(given) if given else None
-    return {
-        name: "here"
-        if is_here(benchmark, folder)
-        else "drawn by femb"
-        if name == DRAWN
-        else "fetched"
-        if benchmark.url
-        else "missing"
-        for name, benchmark in BENCHMARKS.items()
-    }
+
+    def files_of(name: str) -> str:
+        if is_here(BENCHMARKS[name], folder):
+            return "here"
+        if name == DRAWN:
+            return "drawn by femb"
+        return "fetched" if BENCHMARKS[name].url else "missing"
+
+    return {name: files_of(name) for name in BENCHMARKS}
 
 
 def _list_runs(output: Output) -> None:

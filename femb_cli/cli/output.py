@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
-from unicodedata import combining, east_asian_width
 
 import typer
 
@@ -15,7 +14,7 @@ from femb_cli.progress import Progress
 from femb_cli.runtime.logging import above_live_line, configure_logging
 from femb_cli.runtime.progress_bar import progress_bar
 from femb_cli.runtime.ranks import is_main_process
-from femb_cli.text import printable, printable_json
+from femb_cli.text import columns_of, printable, printable_json
 
 
 class Output:
@@ -103,24 +102,17 @@ def percent(rate: float) -> str:
 
 def format_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, gap: str = "   ", num_left: int = 1) -> str:
     """Columns of text under their headings: the first ones aligned to the left, the others to the right."""
-    widths = [max(text_width(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
+    widths = [max(columns_of(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
     lines = [
         gap.join(
-            f"{cell}{' ' * (width - text_width(cell))}"
+            f"{cell}{' ' * (width - columns_of(cell))}"
             if index < num_left
-            else f"{' ' * (width - text_width(cell))}{cell}"
+            else f"{' ' * (width - columns_of(cell))}{cell}"
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in (columns, *rows)
     ]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def text_width(text: str) -> int:
-    """Return the columns of a terminal that a text takes: two for a wide character such as a Chinese one."""
-    if text.isascii():
-        return len(text)
-    return sum(0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def format_pairs(pairs: Mapping[str, Any]) -> str:

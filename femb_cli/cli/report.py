@@ -43,13 +43,13 @@ def report(
     from femb_cli.cli.suite import usual_leaderboard
     from femb_cli.errors import FembError
     from femb_cli.evaluation.leaderboard import read_leaderboard, standings
-    from femb_cli.search.table_file import check_table_file
+    from femb_cli.files import check_output_file
     from femb_cli.training.report.contents import read_runs
     from femb_cli.training.report.write import write_run_report
     from femb_cli.training.run.run_status import list_runs
 
     output = Output(json=json, quiet=quiet)
-    check_table_file(out, overwrite=overwrite, endings=options.PAGE, what="a page")
+    check_output_file(out, overwrite=overwrite, endings=options.PAGE, what="a page")
     if leaderboard is not None and not leaderboard.exists():
         raise FembError(f"no leaderboard at {leaderboard}", hint="femb verify --suite --leaderboard FILE makes one")
     board = leaderboard or usual_leaderboard()

@@ -63,16 +63,17 @@ def search(
       femb search faces.npy faces.npy --threshold 0.5 -o hits.csv
       femb search photo.jpg million.npy --index million.index
     """
+    from femb_cli.files import check_output_file
     from femb_cli.search.found import COLUMNS, find
-    from femb_cli.search.table_file import check_table_file, write_table_file
+    from femb_cli.search.table_file import write_table_file
 
     output = Output(json=json, quiet=quiet)
     if out is not None:
-        check_table_file(out, overwrite=overwrite)
+        check_output_file(out, overwrite=overwrite)
     if index is not None:
         _check_index(index, gallery)
     if show is not None:
-        check_table_file(show, overwrite=overwrite, endings=options.PAGE, what="a page")
+        check_output_file(show, overwrite=overwrite, endings=options.PAGE, what="a page")
         query_pictures, gallery_pictures = open_pictures(query, images), open_pictures(gallery, images)
     elif images is not None:
         raise UsageError("--images is of no use without --show", hint="--show FILE writes the page that shows them")

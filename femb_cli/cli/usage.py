@@ -91,11 +91,10 @@ def _as_setting(option: str, arguments: Sequence[str]) -> str:
     from femb_cli.cli.complete import settings
 
     name = option.removeprefix("--").replace("-", "_")
-    known = [key.removesuffix("=") for key in settings("")]
+    known = [key for setting in settings("") if (key := setting.removesuffix("=")) != "data"]  # the dataset's kind
     where = next((place for place, word in enumerate(arguments) if word.partition("=")[0] == option), len(arguments))
     value = "".join(arguments[where : where + 1]).partition("=")[2] or "".join(arguments[where + 1 : where + 2])
-    known = [key for key in known if key != "data"]  # which is the kind of the dataset
-    key = next((key for key in known if key == name), "") or _of_header(name, known)
+    key = name if name in known else _of_header(name, known)
     return f"--set {key}={value or 'VALUE'} changes it" if key and not value.startswith("-") else ""
 
 

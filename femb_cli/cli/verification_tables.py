@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from femb_cli.cli.output import format_table, percent, text_width
+from femb_cli.cli.output import format_table, percent
+from femb_cli.text import columns_of
 
 if TYPE_CHECKING:
     from femb_cli.evaluation.metrics.intervals import Interval
@@ -162,7 +163,7 @@ def _between(interval: "Interval | None", *, factor: int = 100, digits: int = 2)
 
 def _fitted(first: Sequence[str], second: Sequence[str], room: int) -> tuple[list[str], list[str]]:
     """Cut two columns of names so that both fit; the wider one first."""
-    wide_first, wide_second = max(map(text_width, first)), max(map(text_width, second))
+    wide_first, wide_second = max(map(columns_of, first)), max(map(columns_of, second))
     most_first = min(wide_first, max(room - wide_second, room // 2))
     return [cut(name, most_first) for name in first], [cut(name, room - most_first) for name in second]
 
@@ -180,8 +181,8 @@ def cut(name: str, most: int) -> str:
         most: columns of a terminal that it may take.
     """
     name = _one_line(name)
-    if text_width(name) <= most:
+    if columns_of(name) <= most:
         return name
-    while text_width(name) >= most:
+    while columns_of(name) >= most:
         name = name[1:]
     return f"…{name}"

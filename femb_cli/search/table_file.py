@@ -7,28 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from femb_cli.errors import UsageError
-from femb_cli.files import new_file, refuse_existing
-
-
-def check_table_file(
-    path: Path, *, overwrite: bool, endings: Sequence[str] = (".csv", ".json"), what: str = "a table"
-) -> None:
-    """Refuse a file that cannot be written, before anything is computed.
-
-    Args:
-        path: the file.
-        overwrite: whether it may exist.
-        endings: of the file's name.
-        what: what it is to hold, for the error.
-
-    Raises:
-        UsageError: its name has another ending.
-        FembError: it exists and `overwrite` is false.
-    """
-    if path.suffix.lower() not in endings:
-        raise UsageError(f"cannot write {what} to {path}: its name must end in {' or '.join(endings)}")
-    refuse_existing(path, overwrite=overwrite)
+from femb_cli.files import new_file
 
 
 def write_table_file(

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from stored_embeddings import GENUINE, IMPOSTOR, NAMES, ROWS, describe, save_npy, store
 
-from femb_cli.cli.output import Output, text_width
+from femb_cli.cli.output import Output
 from femb_cli.cli.verification_output import show_templates
+from femb_cli.text import columns_of
 
 HEADER = "benchmark model accuracy FNMR@1e-3 EER AUC"
 
@@ -34,9 +35,9 @@ def test_names_of_wide_characters_and_of_two_lines_fit_80_columns(femb, tmp_path
     path = tmp_path / ("名前\n\t" * 20 + ".csv")
     path.write_text("mated,score\n" + "1,0.9\n0,0.1\n" * 20)
     lines = femb("verify", "--scores", path.name, "--fmr", "0.1").out.splitlines()
-    assert max(map(text_width, lines)) <= 80
+    assert max(map(columns_of, lines)) <= 80
     assert len(lines) == 6
-    assert len({text_width(line) for line in lines[:2]}) == 1
+    assert len({columns_of(line) for line in lines[:2]}) == 1
 
 
 def test_wide_shows_everything(femb):

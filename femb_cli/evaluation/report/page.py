@@ -15,7 +15,7 @@ import numpy as np
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 
 from femb_cli import __version__
-from femb_cli.evaluation.metrics.roc import allowed_false_accepts
+from femb_cli.evaluation.metrics.roc import unmeasured_rates
 from femb_cli.evaluation.report.compared import compared
 from femb_cli.evaluation.report.contents import AREA_LIMIT, FMR, ReportContents
 from femb_cli.evaluation.report.group_tables import GroupTable, group_tables, own_tar
@@ -235,9 +235,7 @@ def _usual_rates(rows: Sequence[Row]) -> Sequence[str]:
 
 def _unsupported_rates(result: Verification) -> list[str]:
     """The false accept rates at which the impostor pairs of a result allow no false accept."""
-    num_impostor = result.metrics.num_impostor
-    rates = result.operating_rates or _FALSE_ACCEPT_RATES
-    return [rate for rate in rates if not allowed_false_accepts(float(rate), num_impostor)]
+    return unmeasured_rates(result.operating_rates or _FALSE_ACCEPT_RATES, result.metrics.num_impostor)
 
 
 def _interval_kinds(contents: Iterable[ReportContents]) -> list[tuple[float, str]]:
