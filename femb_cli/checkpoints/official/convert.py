@@ -131,8 +131,9 @@ def read_official(
     if card.fingerprint:
         check_fingerprint(backbone, card.preprocessing, card.fingerprint, where)
     if converted.family is not None:
-        is_theirs = published is not None or is_published(files.network, hub_id.name if hub_id else None)
-        card = card.with_source(**_describe_source(converted.family, files, is_theirs=is_theirs))
+        sha256 = file_sha256(files.network)
+        is_theirs = published is not None or is_published(sha256, hub_id.name if hub_id else None)
+        card = card.with_source(**_describe_source(converted.family, files, sha256, is_theirs=is_theirs))
     if published is not None:
         card = card.with_source(training_data=published.training_data)
     if hub_id is not None:
@@ -312,8 +313,8 @@ def _refuse_non_finite(converted: Converted, where: str) -> None:
             raise FembError(f"{where}: the tensor {name} holds values that are not finite")
 
 
-def _describe_source(family: Family, files: OfficialFiles, *, is_theirs: bool) -> dict[str, str]:
-    """Say where the weights come from: the family, and every file with its SHA-256.
+def _describe_source(family: Family, files: OfficialFiles, sha256: str, *, is_theirs: bool) -> dict[str, str]:
+    """Say where the weights come from: the family, and every file with its SHA-256, that of the network given.
 
     Its tensors show the family that a file is laid out for, not who trained it: so its repository and its licence are
     the weights' own only if `is_theirs`.
@@ -326,7 +327,7 @@ def _describe_source(family: Family, files: OfficialFiles, *, is_theirs: bool) -
         "family": family.name,
         **origin,
         "file": files.network.name,
-        "sha256": file_sha256(files.network),
+        "sha256": sha256,
     }
     further = files.all[1:]
     if files.network.suffix == ".onnx":

@@ -98,11 +98,11 @@ class PublishedModel:
         return f"download {self.file}, then: femb convert-checkpoint {self.file} {self.name} --from {self.family_name}"
 
 
-def is_published(file: Path, hub_id: str | None) -> bool:
+def is_published(sha256: str, hub_id: str | None) -> bool:
     """Whether a file is one that a project published: it has a known checksum, or comes from a known repository."""
     if hub_id is not None:
         return any(model.hub == hub_id for model in PUBLISHED.values())
-    return file_sha256(file) in {model.sha256 for model in PUBLISHED.values()}
+    return sha256 in {model.sha256 for model in PUBLISHED.values()}
 
 
 def find_published(name: str) -> PublishedModel | None:
